@@ -1,0 +1,21 @@
+"""How every entry point ends: exit status 0, one clear line for bad input, or a traceback for a bug."""
+
+import sys
+from collections.abc import Callable
+
+from utils.errors import InputError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run an entry point; map `InputError` to one line and status 2, Ctrl-C to status 130."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        print("interrupted: the last saved state is kept; run the same command again to continue", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

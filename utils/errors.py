@@ -1,0 +1,9 @@
+"""The one exception that means "what you gave cannot be used".
+
+Entry points turn it into a single line on stderr and exit status 2 (see `utils.command`); everything else
+that escapes is a bug of ours and keeps its traceback.
+"""
+
+
+class InputError(Exception):
+    """Bad input from the user: says what was given, what was expected and where (``file.jsonl:12``)."""
