@@ -1,0 +1,104 @@
+"""Where motion codes become ids of the language model's vocabulary, and back. Nowhere else.
+
+A motion inside text is written ``<Motion><Motion_17><Motion_4>...</Motion>``; every code has one token of its
+own. The tokens are added, not special: libraries that strip special tokens must not strip the motion.
+"""
+
+import re
+from collections.abc import Sequence
+
+import torch
+from tokenizers import AddedToken
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from utils.errors import InputError
+
+THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
+ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
+MOTION_OPEN, MOTION_CLOSE = "<Motion>", "</Motion>"
+MARKERS = (THINK_OPEN, THINK_CLOSE, ANSWER_OPEN, ANSWER_CLOSE, MOTION_OPEN, MOTION_CLOSE)
+
+_CODE_TOKEN = re.compile(r"<Motion_(\d+)>")
+
+
+def write_codes(codes: Sequence[int]) -> str:
+    """Codebook indices -> the text of a motion, with its tags."""
+    return MOTION_OPEN + "".join(f"<Motion_{int(code)}>" for code in codes) + MOTION_CLOSE
+
+
+def read_codes(text: str) -> list[int]:
+    """Every codebook index written in `text`, in order; empty when there is none. Range is not checked."""
+    return [int(code) for code in _CODE_TOKEN.findall(text)]
+
+
+def is_motion_text(text: str) -> bool:
+    """Whether `text` is exactly one tagged, non-empty motion (surrounding space allowed)."""
+    return re.fullmatch(rf"\s*{MOTION_OPEN}({_CODE_TOKEN.pattern})+{MOTION_CLOSE}\s*", text) is not None
+
+
+class MotionVocabulary:
+    """The motion tokens of one tokenizer.
+
+    Args:
+        tokenizer: extended in place with the tokens it lacks.
+        nb_code: size of the codebook; codes are in [0, nb_code).
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, nb_code: int) -> None:
+        wanted = [*MARKERS, *(f"<Motion_{code}>" for code in range(nb_code))]
+        known = tokenizer.get_vocab()
+        base_size = len(tokenizer)
+        tokenizer.add_tokens(
+            [AddedToken(token, special=False, normalized=False) for token in wanted if token not in known]
+        )
+        if tokenizer.eos_token_id is None:
+            raise InputError(f"the tokenizer of {tokenizer.name_or_path!r} has no end-of-sequence token")
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        self.tokenizer = tokenizer
+        self.nb_code = nb_code
+        self.code_ids: list[int] = tokenizer.convert_tokens_to_ids([f"<Motion_{code}>" for code in range(nb_code)])
+        self.new_ids: list[int] = list(range(base_size, len(tokenizer)))
+        self._code_of_id = {token_id: code for code, token_id in enumerate(self.code_ids)}
+
+    @property
+    def eos_id(self) -> int:
+        return self.tokenizer.eos_token_id
+
+    def marker_id(self, marker: str) -> int:
+        return self.tokenizer.convert_tokens_to_ids(marker)
+
+    def ids_to_codes(self, token_ids: Sequence[int]) -> list[int]:
+        """Codes among `token_ids`, in order."""
+        return [self._code_of_id[token_id] for token_id in token_ids if token_id in self._code_of_id]
+
+    def encode(self, text: str) -> list[int]:
+        """Text with motion in it -> token ids, nothing added at the ends."""
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Reply ids -> text; stops at the end of sequence, keeps every tag."""
+        ids = list(token_ids)
+        if self.eos_id in ids:
+            ids = ids[: ids.index(self.eos_id)]
+        return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    def add_rows(self, model: PreTrainedModel, seed: int) -> None:
+        """Give `model` one embedding row per new token: the mean of the old rows plus a tenth of their spread.
+
+        Qwen pads its embedding beyond the tokenizer; rows are added only where they are missing, but every new
+        token is initialised, so that none starts from an untrained padding row.
+        """
+        if not self.new_ids:
+            return
+        if model.get_input_embeddings().weight.shape[0] < len(self.tokenizer):
+            model.resize_token_embeddings(len(self.tokenizer), mean_resizing=False)
+        generator = torch.Generator().manual_seed(seed)
+        first = self.new_ids[0]
+        layers = {id(layer.weight): layer for layer in (model.get_input_embeddings(), model.get_output_embeddings())}
+        with torch.no_grad():
+            for layer in layers.values():
+                old = layer.weight[:first].float()
+                noise = torch.randn(len(self.new_ids), old.shape[1], generator=generator).to(old.device)
+                rows = old.mean(dim=0) + 0.1 * old.std(dim=0) * noise
+                layer.weight[self.new_ids] = rows.to(layer.weight.dtype)
