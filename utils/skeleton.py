@@ -6,6 +6,7 @@ left side at +X.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Skeleton:
         face_joints: right hip, left hip, right shoulder, left shoulder: they define where the body faces.
         right_foot, left_foot: ankle and toe joint of each foot.
         leg_joints: the two bones (named by their end joint) whose lengths set the retargeting scale.
+        contact_threshold: a foot joint is in contact when its squared displacement per frame is below this
+            (published values; metres for T2M, KIT-ML's own unit for KIT).
     """
 
     name: str
@@ -38,6 +41,7 @@ class Skeleton:
     right_foot: tuple[int, int]
     left_foot: tuple[int, int]
     leg_joints: tuple[int, int]
+    contact_threshold: float
 
     @property
     def num_joints(self) -> int:
@@ -53,7 +57,7 @@ class Skeleton:
         """Parent of each joint; -1 for the root."""
         parents = [-1] * self.num_joints
         for chain in self.chains:
-            for parent, child in zip(chain[:-1], chain[1:], strict=True):
+            for parent, child in pairwise(chain):
                 parents[child] = parent
         return tuple(parents)
 
@@ -116,6 +120,7 @@ T2M = Skeleton(
     right_foot=(8, 11),
     left_foot=(7, 10),
     leg_joints=(5, 8),
+    contact_threshold=0.002,
 )  # fmt: skip
 
 # Sides as the published KIT processing uses them (joints 11-15 right, 16-20 left, 5-7 right arm, 8-10 left).
@@ -141,6 +146,7 @@ KIT = Skeleton(
     right_foot=(14, 15),
     left_foot=(19, 20),
     leg_joints=(17, 18),
+    contact_threshold=0.05,
 )  # fmt: skip
 
 _SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
