@@ -1,0 +1,69 @@
+"""The lines of ``texts/<id>.txt``: ``caption#word/POS word/POS ...#start#end`` (seconds; 0.0#0.0 = whole clip)."""
+
+import math
+from dataclasses import dataclass
+
+from utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One description of a motion.
+
+    Attributes:
+        text: the caption as written.
+        tokens: its words as ``word/POS``, lemmatised as in the published texts.
+        start, end: seconds of the described part; both 0.0 when the whole clip is described.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    start: float = 0.0
+    end: float = 0.0
+
+    @property
+    def is_segment(self) -> bool:
+        return self.start != 0.0 or self.end != 0.0
+
+
+def parse_caption_line(line: str) -> Caption:
+    """Read one line; raises InputError (without the place: the caller knows it) when it is malformed.
+
+    A time that is NaN counts as 0.0, as in the published reader.
+    """
+    parts = line.strip().rsplit("#", 3)
+    if len(parts) != 4:
+        raise InputError(f"expected caption#word/POS ...#start#end, got {line.strip()[:60]!r}")
+    text, tagged, *times = parts
+    try:
+        start, end = (0.0 if math.isnan(float(time)) else float(time) for time in times)
+    except ValueError:
+        raise InputError(f"start and end must be seconds, got {times[0]!r} and {times[1]!r}") from None
+    if not text.strip():
+        raise InputError("empty caption")
+    tokens = tuple(tagged.split())
+    bad = next((token for token in tokens if "/" not in token), None)
+    if bad is not None or not tokens:
+        raise InputError(f"expected word/POS tokens, got {bad!r}" if tokens else "no word/POS tokens")
+    return Caption(text.strip(), tokens, start, end)
+
+
+def format_caption_line(caption: Caption) -> str:
+    """The line `parse_caption_line` reads back; raises InputError for text that the format cannot hold."""
+    if "\n" in caption.text or not caption.text.strip():
+        raise InputError(f"a caption must be one non-empty line, got {caption.text!r}")
+    return f"{caption.text}#{' '.join(caption.tokens)}#{float(caption.start)}#{float(caption.end)}"
+
+
+def parse_captions(content: str) -> tuple[list[Caption], list[str]]:
+    """A whole text file -> (captions in order, one message per malformed line); empty lines are ignored."""
+    captions: list[Caption] = []
+    problems: list[str] = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            captions.append(parse_caption_line(line))
+        except InputError as error:
+            problems.append(f"line {number}: {error}")
+    return captions, problems
