@@ -1,0 +1,70 @@
+"""Reading the published `vqvae.pth`: its sizes are not stored, so they are inferred from the shapes of its weights."""
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.vq_network import MotionVQ, NetworkConfig
+from utils.errors import InputError
+
+_ENCODER = "vqvae.encoder.model"
+
+
+def read_torch_file(path: str | Path) -> dict:
+    """Content of a .pth file, tensors on the CPU; never unpickles code. Raises InputError."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
+    return content
+
+
+def infer_config(state: dict[str, Tensor]) -> NetworkConfig:
+    """Sizes of a published state dict.
+
+    Dilation growth and activation leave no trace in the weights and are taken as published (3, relu), and so is the
+    kind of moving-average quantizer, which makes no difference to encoding. Raises InputError for missing or
+    unexpected tensors.
+    """
+    if f"{_ENCODER}.0.weight" not in state:
+        raise InputError(f"not a published motion tokenizer: it has no tensor {_ENCODER}.0.weight")
+    original = "vqvae.quantizer.embedding.weight" in state
+    codebook = state.get("vqvae.quantizer.embedding.weight" if original else "vqvae.quantizer.codebook")
+    if codebook is None:
+        raise InputError("not a published motion tokenizer: it has no codebook")
+    width, feature_dim, _ = state[f"{_ENCODER}.0.weight"].shape
+    down_t = 0
+    while f"{_ENCODER}.{2 + down_t}.0.weight" in state:
+        down_t += 1
+    depth = 0
+    while f"{_ENCODER}.2.1.model.{depth}.conv1.weight" in state:
+        depth += 1
+    stride = state[f"{_ENCODER}.2.0.weight"].shape[2] // 2 if down_t else 2
+    config = NetworkConfig(
+        feature_dim=feature_dim,
+        nb_code=codebook.shape[0],
+        code_dim=codebook.shape[1],
+        output_emb_width=codebook.shape[1],
+        width=width,
+        depth=depth,
+        down_t=down_t,
+        stride_t=stride,
+        quantizer="orig" if original else "ema_reset",
+    )
+    with torch.device("meta"):
+        expected = {name: tuple(value.shape) for name, value in MotionVQ(config).state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
+    if found != expected:
+        name = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))[0]
+        raise InputError(
+            f"the published tokenizer's tensor {name} is {found.get(name, 'missing')}, "
+            f"expected {expected.get(name, 'no such tensor')}"
+        )
+    return config

@@ -1,0 +1,206 @@
+"""The four published codebooks: nearest code by squared distance, straight-through gradient, different learning.
+
+=========== ============================================================ =========================
+name        how codes learn                                              dead codes
+=========== ============================================================ =========================
+ema_reset   exponential moving average of the latents that chose them    replaced by random latents
+ema         the same                                                     stay
+orig        gradient of the distance to their latents                    stay
+reset       gradient                                                     replaced at every step
+=========== ============================================================ =========================
+
+State-dict keys are the published ones (``codebook`` or ``embedding.weight``) and nothing else, so that published files
+load strictly. What training needs besides (averages, random state) travels in `training_state`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# An average of less than this many latents a step makes a code dead (published).
+DEAD_BELOW = 1.0
+
+
+@dataclass(frozen=True)
+class QuantizerOutput:
+    """Result of a quantizer's forward.
+
+    Attributes:
+        latents: (B, N, C) chosen codes; the gradient passes straight through to the input.
+        codes: (B, N) int64.
+        commit: scalar loss that ties latents and codes to each other.
+        perplexity: scalar, exp of the entropy of the codes in this batch.
+    """
+
+    latents: Tensor
+    codes: Tensor
+    commit: Tensor
+    perplexity: Tensor
+
+
+class _Quantizer(nn.Module):
+    """What the four share. `mu` is the share of the old average that a step keeps."""
+
+    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
+        super().__init__()
+        self.nb_code = nb_code
+        self.code_dim = code_dim
+        self.mu = mu
+        self._generator = torch.Generator().manual_seed(0)
+
+    def table(self) -> Tensor:
+        """(nb_code, code_dim) codes as vectors."""
+        raise NotImplementedError
+
+    def _prepare(self, latents: Tensor) -> None:
+        """Called with (M, C) latents before a training step."""
+
+    def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
+        """Called after a training step with (M, C) latents, (M,) codes and (nb_code,) how often each was chosen."""
+
+    def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
+        return functional.mse_loss(latents, chosen.detach())
+
+    def nearest(self, latents: Tensor) -> Tensor:
+        """(..., C) latents -> (...) int64 codes by squared Euclidean distance."""
+        table = self.table()
+        flat = latents.reshape(-1, latents.shape[-1])
+        distances = flat.square().sum(1, keepdim=True) - 2 * flat @ table.T + table.square().sum(1)
+        return distances.argmin(1).reshape(latents.shape[:-1])
+
+    def forward(self, latents: Tensor, valid: Tensor | None = None) -> QuantizerOutput:
+        """Quantize (B, N, C) latents; `valid` (B, 1, N) of 0/1 keeps padding out of losses and averages."""
+        with torch.autocast(latents.device.type, enabled=False):
+            real = latents.flatten(0, 1) if valid is None else latents[valid[:, 0] > 0]
+            if self.training:
+                with torch.no_grad():
+                    self._prepare(real.detach())
+            codes = self.nearest(latents)
+            chosen = functional.embedding(codes, self.table())
+            real_codes, real_chosen = (
+                (codes.flatten(), chosen.flatten(0, 1))
+                if valid is None
+                else (codes[valid[:, 0] > 0], chosen[valid[:, 0] > 0])
+            )
+            counts = torch.bincount(real_codes, minlength=self.nb_code).to(latents.dtype)
+            commit = self._commit_loss(real, real_chosen)
+            if self.training:
+                with torch.no_grad():
+                    self._learn(real.detach(), real_codes, counts)
+            shares = counts / counts.sum()
+            perplexity = torch.exp(-(shares * torch.log(shares + 1e-7)).sum())
+            passed = latents + (chosen - latents).detach()
+        return QuantizerOutput(passed, codes, commit, perplexity)
+
+    def training_state(self) -> dict:
+        """What a resumed run needs besides the state dict: plain values and tensors."""
+        return {"generator": self._generator.get_state()}
+
+    def load_training_state(self, state: dict) -> None:
+        self._generator.set_state(state["generator"])
+
+    def seed(self, seed: int) -> None:
+        """Make the choice of replacements for dead codes repeatable."""
+        self._generator.manual_seed(seed)
+
+    def _random_latents(self, latents: Tensor) -> Tensor:
+        """(nb_code, C) random rows of (M, C); repeated with a little noise where there are fewer than codes."""
+        repeats = -(-self.nb_code // len(latents))
+        if repeats > 1:
+            noise = torch.randn((len(latents) * repeats, self.code_dim), generator=self._generator)
+            latents = latents.repeat(repeats, 1) + noise.to(latents) * 0.01 / self.code_dim**0.5
+        order = torch.randperm(len(latents), generator=self._generator)[: self.nb_code]
+        return latents[order.to(latents.device)]
+
+
+class EmaQuantizer(_Quantizer):
+    """Codes are moving averages of the latents that chose them; the first batch initialises them."""
+
+    replaces_dead = False
+
+    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
+        super().__init__(nb_code, code_dim, mu)
+        self.register_buffer("codebook", torch.zeros(nb_code, code_dim))
+        self.register_buffer("code_sum", torch.zeros(nb_code, code_dim), persistent=False)
+        self.register_buffer("code_count", torch.zeros(nb_code), persistent=False)
+
+    def table(self) -> Tensor:
+        return self.codebook
+
+    def _prepare(self, latents: Tensor) -> None:
+        if self.code_count.any():
+            return
+        if not self.codebook.any():  # a loaded codebook without averages goes on from where it is
+            self.codebook.copy_(self._random_latents(latents))
+        self.code_sum.copy_(self.codebook)
+        self.code_count.fill_(1.0)
+
+    def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
+        sums = torch.zeros_like(self.code_sum).index_add_(0, codes, latents)
+        self.code_sum.lerp_(sums, 1 - self.mu)
+        self.code_count.lerp_(counts, 1 - self.mu)
+        alive = (self.code_count >= DEAD_BELOW).unsqueeze(1)
+        average = self.code_sum / self.code_count.clamp(min=1e-9).unsqueeze(1)
+        fallback = self._random_latents(latents) if self.replaces_dead else self.codebook
+        self.codebook.copy_(torch.where(alive, average, fallback))
+
+    def training_state(self) -> dict:
+        return {**super().training_state(), "code_sum": self.code_sum.clone(), "code_count": self.code_count.clone()}
+
+    def load_training_state(self, state: dict) -> None:
+        super().load_training_state(state)
+        self.code_sum.copy_(state["code_sum"])
+        self.code_count.copy_(state["code_count"])
+
+
+class EmaResetQuantizer(EmaQuantizer):
+    """Moving averages, and codes that too few latents choose are replaced by random latents of the batch."""
+
+    replaces_dead = True
+
+
+class GradientQuantizer(_Quantizer):
+    """The original VQ-VAE: codes are parameters pulled to their latents (van den Oord et al., 2017)."""
+
+    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
+        super().__init__(nb_code, code_dim, mu)
+        self.embedding = nn.Embedding(nb_code, code_dim)
+        nn.init.uniform_(self.embedding.weight, -1.0 / nb_code, 1.0 / nb_code)
+
+    def table(self) -> Tensor:
+        return self.embedding.weight
+
+    def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
+        return functional.mse_loss(latents, chosen.detach()) + functional.mse_loss(chosen, latents.detach())
+
+
+class ResetQuantizer(_Quantizer):
+    """Codes are parameters; every code that the batch did not choose becomes a random latent of the batch."""
+
+    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
+        super().__init__(nb_code, code_dim, mu)
+        self.codebook = nn.Parameter(torch.zeros(nb_code, code_dim))
+
+    def table(self) -> Tensor:
+        return self.codebook
+
+    def _prepare(self, latents: Tensor) -> None:
+        if not self.codebook.any():
+            self.codebook.copy_(self._random_latents(latents))
+
+    def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
+        dead = (counts < DEAD_BELOW).unsqueeze(1)
+        self.codebook.copy_(torch.where(dead, self._random_latents(latents), self.codebook))
+
+    def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
+        return functional.mse_loss(latents, chosen.detach()) + functional.mse_loss(chosen, latents.detach())
+
+
+QUANTIZERS = {
+    "ema_reset": EmaResetQuantizer,
+    "ema": EmaQuantizer,
+    "orig": GradientQuantizer,
+    "reset": ResetQuantizer,
+}

@@ -1,0 +1,149 @@
+"""The published motion VQ-VAE: 1-D convolutional encoder and decoder around a quantizer.
+
+State-dict keys and numbers are those of T2M-GPT's network (Zhang et al., CVPR 2023; `net` of its `vqvae.pth`).
+Beyond it, clips of different lengths share a batch without seeing their padding (see `models.vq_layers`).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.quantizers import QUANTIZERS, QuantizerOutput
+from models.vq_layers import ACTIVATIONS, NORM_GROUPS, NORMS, ResidualStack, Stack
+from utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network; the defaults are the published ones. Flags of the same names set them."""
+
+    feature_dim: int = 263
+    nb_code: int = 512
+    code_dim: int = 512
+    width: int = 512
+    depth: int = 3
+    down_t: int = 2
+    stride_t: int = 2
+    dilation_growth_rate: int = 3
+    output_emb_width: int = 512
+    vq_act: str = "relu"
+    vq_norm: str | None = None
+    quantizer: str = "ema_reset"
+    mu: float = 0.99
+
+    @property
+    def unit_length(self) -> int:
+        """Frames that one code stands for."""
+        return self.stride_t**self.down_t
+
+    def __post_init__(self) -> None:
+        if self.code_dim != self.output_emb_width:
+            raise InputError(
+                f"--code-dim {self.code_dim} and --output-emb-width {self.output_emb_width} must be equal: "
+                "the quantizer takes the encoder's output as it is"
+            )
+        if self.stride_t % 2:
+            raise InputError(f"--stride-t {self.stride_t} must be even")
+        for name, value, allowed in (
+            ("--vq-act", self.vq_act, tuple(ACTIVATIONS)),
+            ("--vq-norm", self.vq_norm, (None, *NORMS)),
+            ("--quantizer", self.quantizer, tuple(QUANTIZERS)),
+        ):
+            if value not in allowed:
+                raise InputError(f"{name} {value}: expected one of {', '.join(str(choice) for choice in allowed)}")
+        if self.vq_norm == "GN" and self.width % NORM_GROUPS:
+            raise InputError(f"--vq-norm GN needs a --width that is a multiple of {NORM_GROUPS}, not {self.width}")
+
+
+def _residual_stack(config: NetworkConfig) -> ResidualStack:
+    return ResidualStack(config.width, config.depth, config.dilation_growth_rate, config.vq_act, config.vq_norm)
+
+
+class Encoder(nn.Module):
+    """(B, D, T) -> (B, code_dim, T / unit_length)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width, stride = config.width, config.stride_t
+        steps = (
+            Stack(nn.Conv1d(width, width, 2 * stride, stride, stride // 2), _residual_stack(config))
+            for _ in range(config.down_t)
+        )
+        self.model = Stack(
+            nn.Conv1d(config.feature_dim, width, 3, padding=1),
+            nn.ReLU(),
+            *steps,
+            nn.Conv1d(width, config.output_emb_width, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        return self.model(x, valid)
+
+
+class Decoder(nn.Module):
+    """(B, code_dim, N) -> (B, D, N * unit_length)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.width
+        steps = (
+            Stack(
+                _residual_stack(config),
+                nn.Upsample(scale_factor=config.stride_t, mode="nearest"),
+                nn.Conv1d(width, width, 3, padding=1),
+            )
+            for _ in range(config.down_t)
+        )
+        self.model = Stack(
+            nn.Conv1d(config.output_emb_width, width, 3, padding=1),
+            nn.ReLU(),
+            *steps,
+            nn.Conv1d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv1d(width, config.feature_dim, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
+        return self.model(x, valid)[0]
+
+
+class MotionVQ(nn.Module):
+    """Encoder, quantizer and decoder under the published prefix ``vqvae.``."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vqvae = nn.ModuleDict(
+            {
+                "encoder": Encoder(config),
+                "decoder": Decoder(config),
+                "quantizer": QUANTIZERS[config.quantizer](config.nb_code, config.code_dim, config.mu),
+            }
+        )
+
+    def _valid_mask(self, lengths: Tensor, frames: int) -> Tensor:
+        """(B,) lengths in frames -> (B, 1, frames) of 0/1."""
+        positions = torch.arange(frames, device=lengths.device)
+        return (positions[None] < lengths[:, None]).unsqueeze(1).to(torch.float32)
+
+    def forward(self, normalized: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, QuantizerOutput]:
+        """Reconstruct (B, T, D) normalised features; T and lengths are multiples of `unit_length`."""
+        valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
+        latents, code_valid = self.vqvae["encoder"](normalized.transpose(1, 2), valid)
+        quantized = self.vqvae["quantizer"](latents.transpose(1, 2).float(), code_valid)
+        decoded = self.vqvae["decoder"](quantized.latents.transpose(1, 2), code_valid)
+        return decoded.transpose(1, 2).float(), quantized
+
+    def encode(self, normalized: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, T, D) -> (B, T / unit_length) int64 codes; those past the end of a clip mean nothing."""
+        valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
+        latents, _ = self.vqvae["encoder"](normalized.transpose(1, 2), valid)
+        return self.vqvae["quantizer"].nearest(latents.transpose(1, 2).float())
+
+    def decode(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, N) codes, (B,) valid counts -> (B, N * unit_length, D) normalised features."""
+        valid = None if lengths is None else self._valid_mask(lengths, codes.shape[1])
+        latents = functional.embedding(codes, self.vqvae["quantizer"].table())
+        return self.vqvae["decoder"](latents.transpose(1, 2), valid).transpose(1, 2)
