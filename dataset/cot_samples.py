@@ -97,6 +97,18 @@ class CotSamples:
         """``t2m``, ``m2t`` or empty (usable for both)."""
         return self.rows[index]["task"]
 
+    def at_most(self, max_codes: int) -> "CotSamples":
+        """Only the rows whose motion has at most `max_codes` codes."""
+        rows = self.rows.filter(lambda codes: len(codes) <= max_codes, input_columns="codes")
+        return CotSamples(rows, self.dropped)
+
+    def captions_by_clip(self) -> dict[str, tuple[str, ...]]:
+        """Every caption of each clip id: the references of a motion."""
+        captions: dict[str, list[str]] = {}
+        for index, (clip, caption) in enumerate(zip(self.rows["id"], self.rows["caption"], strict=True)):
+            captions.setdefault(clip or str(index), []).append(caption)
+        return {clip: tuple(items) for clip, items in captions.items()}
+
     def split(self, fraction: float, seed: int) -> tuple["CotSamples", "CotSamples"]:
         """(rest, held out): a fixed share of the clips, never a clip's captions on both sides."""
         keys = [row_id or str(index) for index, row_id in enumerate(self.rows["id"])]

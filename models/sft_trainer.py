@@ -1,6 +1,9 @@
 """trl's SFTTrainer with a loss weight per token."""
 
 import torch
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from transformers import DataCollator
 from trl import SFTTrainer
 
 from models.sft_batch import IGNORED_LABEL
@@ -10,8 +13,19 @@ class WeightedSFTTrainer(SFTTrainer):
     """Cross-entropy weighted per token and divided by the total weight of the optimiser step.
 
     Dividing by the weight over all micro-batches and processes makes batch 8 x 1 equal 2 x 4.
-    Expects batches of `models.sft_batch.SupervisionCollator`.
+    Expects batches of `models.sft_batch.SupervisionCollator`; validation rows index another file than training
+    rows, so validation has a collator of its own.
     """
+
+    eval_collator: DataCollator | None = None
+
+    def get_eval_dataloader(self, eval_dataset: Dataset | str | None = None) -> DataLoader:
+        training_collator = self.data_collator
+        self.data_collator = self.eval_collator or training_collator
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = training_collator
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> torch.Tensor | None:
         if not batch_samples or "loss_weights" not in batch_samples[0]:

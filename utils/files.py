@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from utils.errors import InputError
+
 
 def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
     """Call `write` on a temporary file beside `path`, fsync it, then rename it over `path`."""
@@ -44,6 +46,19 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
     write_atomic(path, lambda stream: np.save(stream, array))
 
 
+def read_npy(path: str | Path) -> np.ndarray:
+    """One array of numbers; never unpickles. Raises InputError (with the path) when there is none."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a readable .npy file ({error})") from None
+    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
+        raise InputError(f"{path}: does not hold one array of numbers")
+    return array
+
+
 def append_jsonl(path: str | Path, row: dict) -> None:
     """Add one line; used for logs, where a torn last line is better than a lost file."""
     path = Path(path)
@@ -62,4 +77,13 @@ def fingerprint(*parts: bytes | str | np.ndarray) -> str:
         elif isinstance(part, str):
             part = part.encode("utf-8")
         digest.update(part)
+    return digest.hexdigest()[:12]
+
+
+def fingerprint_file(path: str | Path) -> str:
+    """Fingerprint of a file's bytes, read in pieces."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
     return digest.hexdigest()[:12]

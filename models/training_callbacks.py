@@ -1,0 +1,98 @@
+"""What happens around trl's training loops: our checkpoints, our logs, a gentle stop."""
+
+import math
+from collections.abc import Callable
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from utils.interrupt import InterruptFlag
+from utils.run_folder import RunFolder
+
+
+class RunLog(TrainerCallback):
+    """Every row of metrics that the trainer logs goes to metrics.jsonl (and to `extra` when given)."""
+
+    def __init__(self, run: RunFolder, extra: Callable[[dict], None] | None = None) -> None:
+        self.run = run
+        self.extra = extra
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None,
+        **kwargs: object,
+    ) -> None:  # fmt: skip
+        if not state.is_world_process_zero or not logs:
+            return
+        row = {"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}}
+        self.run.log(row)
+        if self.extra is not None:
+            self.extra(row)
+
+
+class StopOnInterrupt(TrainerCallback):
+    """After Ctrl-C: finish the step, save, leave."""
+
+    def __init__(self, flag: InterruptFlag) -> None:
+        self.flag = flag
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> TrainerControl:
+        if self.flag.raised:
+            control.should_save = True
+            control.should_training_stop = True
+        return control
+
+
+class ValidateEvery(TrainerCallback):
+    """Ask for a validation after epoch `start`, `start + interval`, ... and after the last one."""
+
+    def __init__(self, start: int, interval: int) -> None:
+        self.start = start
+        self.interval = interval
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> TrainerControl:
+        epoch = round(state.epoch or 0) - 1
+        due = epoch >= self.start and (epoch - self.start) % self.interval == 0
+        control.should_evaluate = due or state.global_step >= state.max_steps
+        return control
+
+
+class KeepBest(TrainerCallback):
+    """Write a checkpoint whenever the validation loss is the lowest so far.
+
+    Args:
+        save: writes the best checkpoint; gets the metrics of this validation.
+        best: lowest loss of an earlier, resumed part of the run.
+    """
+
+    def __init__(self, save: Callable[[dict[str, float]], None], best: float | None = None) -> None:
+        self.save = save
+        self.best = math.inf if best is None else best
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
+        metrics: dict[str, float] | None = None, **kwargs: object,
+    ) -> None:  # fmt: skip
+        loss = (metrics or {}).get("eval_loss", math.inf)
+        if state.is_world_process_zero and loss < self.best:
+            self.best = loss
+            self.save({"val_loss": loss, "val_token_accuracy": metrics.get("eval_mean_token_accuracy", math.nan)})
+
+
+class AfterEpoch(TrainerCallback):
+    """Call `act(epoch)` after each epoch, counted from 0."""
+
+    def __init__(self, act: Callable[[int], None]) -> None:
+        self.act = act
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if state.is_world_process_zero:
+            self.act(round(state.epoch or 0) - 1)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,242 @@
+"""Every flag of train_mllm.py and eval_mllm.py, once: name, default, meaning, bounds.
+
+Published flags keep their names. Groups are dataclasses; `options.parsing.parse_flags` turns them into a command
+line. Checks are in `__post_init__` and name the flag.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from options.parsing import flag
+
+
+def _need(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass
+class RunFlags:
+    """Where a run is kept and what it runs on."""
+
+    _argument_group_name = "run"
+
+    device: str = flag("auto", "auto (a GPU if there is one), cpu, cuda, cuda:1, ...")
+    seed: int = flag(123, "seed of everything random")
+    out_dir: str = flag("experiments", "folder of all runs")
+    exp_name: str = flag("test", "name of this run: files go to OUT_DIR/EXP_NAME")
+
+
+@dataclass
+class DataFlags:
+    """What is read."""
+
+    _argument_group_name = "data"
+
+    dataname: Literal["t2m", "kit"] = flag("t2m", "skeleton and protocol: t2m = HumanML3D, kit = KIT-ML")
+    data_root: str | None = flag(
+        None, "folder in HumanML3D layout; default data/HumanML3D or data/KIT-ML by --dataname (evaluation, rewards)"
+    )
+    cot_train_jsonl: str | None = flag(None, "CoT jsonl to train on (made by prepare.write_cot_jsonl)")
+    cot_val_jsonl: str | None = flag(None, "CoT jsonl to validate on; default: --val-fraction of the training clips")
+    val_fraction: float = flag(0.05, "share of the clips held out for validation without --cot-val-jsonl")
+    cot_task_filter: Literal["t2m", "m2t"] | None = flag(None, "keep only the lines of this task")
+    cot_num_workers: int = flag(0, "worker processes that prepare batches")
+    skip_bad_lines: bool = flag(False, "drop and count malformed jsonl lines instead of stopping at the first")
+    motion_tokenizer: str | None = flag(
+        None, "motion tokenizer file; default: the one in the checkpoint, or the one named beside the jsonl"
+    )
+
+    def __post_init__(self) -> None:
+        _need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
+        _need(self.cot_num_workers >= 0, "--cot-num-workers must not be negative")
+
+    @property
+    def data_root_or_default(self) -> str:
+        return self.data_root or {"t2m": "data/HumanML3D", "kit": "data/KIT-ML"}[self.dataname]
+
+
+@dataclass
+class ModelFlags:
+    """The language model and what of it is trained."""
+
+    _argument_group_name = "language model"
+
+    llm_backbone: str | None = flag(
+        None, "hub id or folder; default Qwen/Qwen3-4B-Instruct-2507, or the checkpoint's own"
+    )
+    finetune: Literal["lora", "full", "auto"] = flag(
+        "auto", "lora: adapters and the new token rows; full: every weight (right for a tiny random backbone); "
+        "auto: full below 20 million parameters"
+    )  # fmt: skip
+    lora_r_t2m: int = flag(64, "rank of the t2m adapter")
+    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter")
+    lora_r_m2t: int = flag(32, "rank of the m2t adapter")
+    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter")
+    lora_dropout: float = flag(0.1, "dropout inside adapters")
+    max_text_len: int = flag(256, "most tokens of reasoning; longer reasoning is shortened")
+    max_motion_len: int = flag(200, "most motion codes; longer samples are dropped and counted")
+
+    def __post_init__(self) -> None:
+        for name in ("lora_r_t2m", "lora_alpha_t2m", "lora_r_m2t", "lora_alpha_m2t", "max_text_len", "max_motion_len"):
+            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        _need(0 <= self.lora_dropout < 1, f"--lora-dropout must be in [0, 1), not {self.lora_dropout}")
+
+
+@dataclass
+class TrainingFlags:
+    """What both training stages share."""
+
+    _argument_group_name = "training"
+
+    train_stage: Literal["sft", "rlvr"] = flag("sft", "supervised fine-tuning, or GRPO under verifiable rewards")
+    training_task: Literal["t2m", "m2t", "both"] = flag("t2m", "text to motion, motion to text, or one model for both")
+    learning_rate: float = flag(1e-5, "peak learning rate (1e-5 suits LoRA on a 4B model; 2e-3 a tiny one)")
+    batch_size: int = flag(6, "samples (rlvr: prompts) a step")
+    gradient_accumulation: int = flag(1, "micro-batches an optimiser step")
+    print_iter: int = flag(200, "steps between two lines of metrics")
+    trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")
+
+    def __post_init__(self) -> None:
+        _need(self.learning_rate > 0, "--learning-rate must be positive")
+        for name in ("batch_size", "gradient_accumulation", "print_iter"):
+            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+
+
+@dataclass
+class SftFlags:
+    """Supervised fine-tuning."""
+
+    _argument_group_name = "supervised fine-tuning (--train-stage sft)"
+
+    epochs_t2m: int = flag(10, "epochs for t2m (and for both)")
+    epochs_m2t: int = flag(10, "epochs for m2t")
+    epochs_start_val: int = flag(0, "first epoch that is validated")
+    epochs_val_interval: int = flag(1, "epochs between validations")
+    use_reasoning: bool = flag(False, "train on the chain of thought; without it the reasoning is empty")
+    reasoning_weight: float = flag(1.0, "loss weight of reasoning tokens")
+    motion_weight: float = flag(1.0, "loss weight of answer tokens")
+    use_sample_weight: bool = flag(False, "multiply losses by the line's sample_weight, reward or advantage")
+    reward_clip: float = flag(5.0, "sample weights are clipped to this")
+    min_sample_weight: float = flag(0.05, "smallest sample weight")
+    normalize_reward: bool = flag(False, "divide sample weights by their mean over the file")
+    reflection_share: float = flag(0.1, "share of samples that show an earlier attempt, as Chain-of-Motion does")
+
+    def __post_init__(self) -> None:
+        for name in ("epochs_t2m", "epochs_m2t", "epochs_val_interval"):
+            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        for name in ("reasoning_weight", "motion_weight", "min_sample_weight"):
+            _need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
+        _need(self.reward_clip > 0, "--reward-clip must be positive")
+        _need(0 <= self.reflection_share <= 1, "--reflection-share must be in [0, 1]")
+
+
+@dataclass
+class RlFlags:
+    """GRPO."""
+
+    _argument_group_name = "reinforcement learning (--train-stage rlvr)"
+
+    rl_epochs: int = flag(3, "passes over the prompts; files motionllm_rlvr_epoch_0.pth .. are written")
+    rl_prompts: int | None = flag(None, "prompts an epoch, drawn by the seed; default all")
+    rl_group_size: int = flag(8, "replies a prompt")
+    rl_kl_coef: float = flag(0.02, "weight of the KL divergence to the reference policy")
+    rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
+    disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
+    rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
+    rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
+    rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
+    rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on")
+    rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
+
+    def __post_init__(self) -> None:
+        _need(self.rl_epochs > 0, "--rl-epochs must be positive")
+        _need(self.rl_prompts is None or self.rl_prompts > 0, "--rl-prompts must be positive")
+        _need(self.rl_group_size >= 2, "--rl-group-size must be at least 2: advantages compare replies of one prompt")
+        _need(self.rl_kl_coef >= 0, "--rl-kl-coef must not be negative")
+        _need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
+        _need(self.rl_temperature > 0, "--rl-temperature must be positive")
+        _need(0 < self.rl_top_p <= 1, "--rl-top-p must be in (0, 1]")
+        _need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
+
+
+@dataclass
+class RewardFlags:
+    """Rewards of GRPO and scorers of Chain-of-Motion. A weight of 0 leaves the reward out."""
+
+    _argument_group_name = "rewards"
+
+    rewards: str | None = flag(
+        None, "name=weight,... or file.py:Class=weight,...: replaces the weights below"
+    )
+    reward_format_weight: float = flag(0.2, "well-formed replies")
+    reward_phys_weight: float = flag(0.5, "physical plausibility (t2m)")
+    reward_align_weight: float = flag(0.5, "text-motion consistency, by --reward-evaluator")
+    reward_sem_weight: float = flag(0.5, "semantic alignment with the true caption (m2t)")
+    reward_coh_weight: float = flag(0.8, "the reasoning entails the answer (m2t)")
+    reward_evaluator: str | None = flag(None, "text-motion evaluator that rewards: a folder of prepare.train_evaluator")
+    semantic_model_name: str = flag(
+        "sentence-transformers/all-MiniLM-L6-v2", "sentence embedding model: hub id, folder or installed package"
+    )
+    nli_model_name: str = flag(
+        "MoritzLaurer/DeBERTa-v3-large-mnli-fever-anli-ling-wanli", "natural language inference model: hub id or folder"
+    )
+    reward_device: str | None = flag(None, "device of reward models; default --device")
+    reward_max_batch_size: int = flag(64, "largest batch of a reward model")
+
+    def __post_init__(self) -> None:
+        _need(self.reward_max_batch_size > 0, "--reward-max-batch-size must be positive")
+
+    def weights(self) -> dict[str, float]:
+        """Weight by reward name, those of weight 0 left out."""
+        by_name = {
+            "format": self.reward_format_weight,
+            "physical": self.reward_phys_weight,
+            "consistency": self.reward_align_weight,
+            "semantic": self.reward_sem_weight,
+            "coherence": self.reward_coh_weight,
+        }
+        return {name: weight for name, weight in by_name.items() if weight != 0}
+
+
+@dataclass
+class ComFlags:
+    """Chain-of-Motion: sample, rank, reflect, refine."""
+
+    _argument_group_name = "Chain-of-Motion"
+
+    use_com: bool = flag(False, "wrap Chain-of-Motion around the model")
+    com_candidates: int = flag(8, "replies a round")
+    com_refine_steps: int = flag(2, "rounds; every round after the first reflects on the best reply so far")
+
+    def __post_init__(self) -> None:
+        _need(self.com_candidates > 0, "--com-candidates must be positive")
+        _need(self.com_refine_steps > 0, "--com-refine-steps must be positive")
+
+
+@dataclass
+class EvalFlags:
+    """Evaluation."""
+
+    _argument_group_name = "evaluation"
+
+    eval_task: Literal["t2m", "m2t"] = flag("t2m", "text to motion, or motion to text")
+    eval_ckpt: str | None = flag(None, "checkpoint to evaluate, for example experiments/NAME/motionllm_t2m_best.pth")
+    eval_split: str = flag("test", "split of the data set")
+    eval_evaluator: str | None = flag(
+        None, "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME"
+    )
+    eval_batch_size: int = flag(128, "replies generated together")
+    samples: int = flag(1, "replies a prompt; metrics are averaged over them")
+    repeats: int = flag(20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals")
+    limit: int | None = flag(None, "evaluate only the first N clips")
+    temperature: float = flag(0.7, "sampling temperature; 0 = greedy")
+    top_p: float = flag(1.0, "nucleus")
+    max_new_tokens: int = flag(512, "longest reply")
+
+    def __post_init__(self) -> None:
+        for name in ("eval_batch_size", "samples", "repeats", "max_new_tokens"):
+            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        _need(self.limit is None or self.limit > 0, "--limit must be positive")
+        _need(self.temperature >= 0, "--temperature must not be negative")
+        _need(0 < self.top_p <= 1, "--top-p must be in (0, 1]")

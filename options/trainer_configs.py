@@ -1,0 +1,112 @@
+"""Our flags -> trl's SFTConfig and GRPOConfig. The only place where the two vocabularies meet."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from trl import GRPOConfig, SFTConfig
+
+from options.arguments import DataFlags, ModelFlags, RlFlags, RunFlags, SftFlags, TrainingFlags
+
+_TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
+
+
+def max_reply_tokens(model: ModelFlags) -> int:
+    """Longest reply that training ever shows: reasoning, codes and the tags around them."""
+    return model.max_text_len + model.max_motion_len + _TAGS_AND_END
+
+
+def sft_config(
+    run: RunFlags, data: DataFlags, training: TrainingFlags, sft: SftFlags, output_dir: Path, device: torch.device
+) -> SFTConfig:
+    """Supervised fine-tuning: our collator and weights, trl's loop."""
+    epochs = sft.epochs_m2t if training.training_task == "m2t" else sft.epochs_t2m
+    fields: dict[str, Any] = {
+        **_shared(run, training, output_dir, device),
+        "num_train_epochs": epochs,
+        "per_device_train_batch_size": training.batch_size,
+        "per_device_eval_batch_size": max(training.batch_size, 16),
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0.05,
+        "max_grad_norm": 1.0,
+        "dataloader_num_workers": data.cot_num_workers,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "max_length": None,
+        "packing": False,
+        "loss_type": "nll",
+        "prediction_loss_only": True,
+    }
+    return SFTConfig(**_with_extra(fields, training, SFTConfig))
+
+
+def grpo_config(
+    run: RunFlags,
+    training: TrainingFlags,
+    rl: RlFlags,
+    model: ModelFlags,
+    reward_weights: list[float],
+    output_dir: Path,
+    device: torch.device,
+) -> GRPOConfig:
+    """GRPO: group size, KL, clipping and reward aggregation by the published flags."""
+    completions = training.batch_size * rl.rl_group_size
+    if completions % training.gradient_accumulation:
+        raise ValueError(
+            f"--gradient-accumulation {training.gradient_accumulation} must divide --batch-size x --rl-group-size "
+            f"= {completions}"
+        )
+    aggregation = "sum_then_normalize" if rl.disable_rl_component_norm else "normalize_then_sum"
+    fields: dict[str, Any] = {
+        **_shared(run, training, output_dir, device),
+        "num_train_epochs": rl.rl_epochs,
+        "per_device_train_batch_size": completions // training.gradient_accumulation,
+        "num_generations": rl.rl_group_size,
+        "max_completion_length": max_reply_tokens(model),
+        "beta": rl.rl_kl_coef,
+        "epsilon": rl.rl_clip_eps,
+        "multi_objective_aggregation": aggregation,
+        "reward_weights": reward_weights,
+        "temperature": rl.rl_temperature,
+        "top_p": rl.rl_top_p,
+        "top_k": 0,
+        "loss_type": "dapo",
+        "lr_scheduler_type": "constant_with_warmup",
+        "warmup_steps": 0.05,
+        "log_completions": False,
+    }
+    return GRPOConfig(**_with_extra(fields, training, GRPOConfig))
+
+
+def _shared(run: RunFlags, training: TrainingFlags, output_dir: Path, device: torch.device) -> dict[str, Any]:
+    on_gpu = device.type == "cuda"
+    return {
+        "output_dir": str(output_dir),
+        "learning_rate": training.learning_rate,
+        "gradient_accumulation_steps": training.gradient_accumulation,
+        "seed": run.seed,
+        "data_seed": run.seed,
+        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
+        "gradient_checkpointing": on_gpu,
+        "use_cpu": device.type == "cpu",
+        "dataloader_pin_memory": on_gpu,
+        "logging_steps": training.print_iter,
+        "save_strategy": "epoch",
+        "save_total_limit": 1,
+        "remove_unused_columns": False,
+        "report_to": "none",
+    }
+
+
+def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -> dict[str, Any]:
+    """Fields of --trainer-config over ours."""
+    if training.trainer_config is None:
+        return fields
+    file = Path(training.trainer_config)
+    if not file.is_file():
+        raise ValueError(f"--trainer-config: no such file: {file}")
+    extra = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    unknown = sorted(set(extra) - set(config.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")
+    return {**fields, **extra}
