@@ -1,0 +1,9 @@
+"""The rewards that have a name: name -> "module:Class", imported only when asked for (`rewards.build.load_reward`)."""
+
+REWARDS = {
+    "format": "rewards.motion_format:MotionFormat",
+    "physical": "rewards.physical_plausibility:PhysicalPlausibility",
+    "consistency": "rewards.text_motion_consistency:TextMotionConsistency",
+    "semantic": "rewards.semantic_alignment:SemanticAlignment",
+    "coherence": "rewards.reasoning_coherence:ReasoningCoherence",
+}

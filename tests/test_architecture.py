@@ -1,0 +1,200 @@
+"""The rules of the layout, checked on the syntax tree of every file: import arrows, sizes, house rules."""
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_LINES = 300
+
+# Which of our packages each package may import: utils <- dataset <- models <- rewards, models <- com.
+ARROWS = {
+    "utils": {"utils"},
+    "dataset": {"utils", "dataset"},
+    "models": {"utils", "dataset", "models"},
+    "rewards": {"utils", "dataset", "models", "rewards"},
+    "com": {"utils", "dataset", "models", "com"},
+    "options": {"options"},
+}
+LIBRARY = tuple(ARROWS)
+ENTRY_PACKAGE = "prepare"
+ENTRY_FILES = ("train_mllm", "eval_mllm")
+OURS = {*LIBRARY, ENTRY_PACKAGE, *ENTRY_FILES, "tests"}
+# How every command ends on bad input: the two places of the library that may write to the terminal.
+MAY_PRINT = {"utils/command.py", "options/parsing.py"}
+NON_EMPTY_INIT = "rewards/__init__.py"
+
+
+@dataclass(frozen=True)
+class Module:
+    path: str
+    source: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source, self.path)
+
+    @property
+    def package(self) -> str:
+        return self.path.removesuffix(".py").split("/")[0]
+
+    def imports(self) -> set[str]:
+        """Dotted names of what it imports of ours, wherever in the file."""
+        names = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.path}:{node.lineno}: relative import"
+                names.add(node.module)
+                names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        return {name for name in names if name.split(".")[0] in OURS}
+
+
+def load_modules() -> list[Module]:
+    files = [ROOT / f"{name}.py" for name in ENTRY_FILES]
+    for package in (*LIBRARY, ENTRY_PACKAGE):
+        files.extend(sorted((ROOT / package).rglob("*.py")))
+    return [Module(f.relative_to(ROOT).as_posix(), f.read_text("utf-8")) for f in files if f.is_file()]
+
+
+MODULES = load_modules()
+LIBRARY_MODULES = [module for module in MODULES if module.package in LIBRARY]
+
+
+def is_entry_point(module: Module) -> bool:
+    return module.path.removesuffix(".py") in ENTRY_FILES or any(map(_is_main_guard, module.tree.body))
+
+
+def _is_main_guard(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+
+
+def arrow_violations(module: Module) -> list[str]:
+    """Imports of `module` that no arrow allows."""
+    allowed = ARROWS.get(module.package)
+    if allowed is None:
+        return []
+    return [f"{module.path} imports {name}" for name in module.imports() if name.split(".")[0] not in allowed]
+
+
+def rule_violations(module: Module) -> list[str]:
+    """House rules that hold for every file, each as ``path:line: what``."""
+    found = []
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id == "getattr" and (len(node.args) > 2 or _ends_in_args(node.args[0])):
+                found.append((node, "getattr with a default, or on parsed arguments"))
+            if node.func.id == "print" and module.package in LIBRARY and module.path not in MAY_PRINT:
+                found.append((node, "print in library code"))
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node):
+            found.append((node, "broad except"))
+    for node in module.tree.body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.For | ast.While | ast.With) or (isinstance(node, ast.Expr) and not docstring):
+            found.append((node, "importing the module does something"))
+    return [f"{module.path}:{node.lineno}: {what}" for node, what in found]
+
+
+def _ends_in_args(node: ast.expr) -> bool:
+    return ast.unparse(node).split(".")[-1] == "args"
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    """Catches everything and goes on; cleaning up and raising again is allowed."""
+    if any(isinstance(node, ast.Raise) and node.exc is None for node in ast.walk(handler)):
+        return False
+    caught = [] if handler.type is None else [ast.unparse(node) for node in ast.walk(handler.type)]
+    return handler.type is None or "Exception" in caught or "BaseException" in caught
+
+
+def test_the_files_are_found():
+    assert {module.package for module in LIBRARY_MODULES} == set(LIBRARY)
+    assert len(LIBRARY_MODULES) > 20
+
+
+def test_imports_follow_the_arrows():
+    assert [violation for module in MODULES for violation in arrow_violations(module)] == []
+
+
+def test_nothing_imports_an_entry_point():
+    entry_points = {m.path.removesuffix(".py").replace("/", ".") for m in MODULES if is_entry_point(m)}
+    bad = [(m.path, sorted(m.imports() & entry_points)) for m in MODULES if m.imports() & entry_points]
+    assert bad == []
+
+
+def test_the_program_does_not_import_the_tests():
+    assert [module.path for module in MODULES if any(name.startswith("tests") for name in module.imports())] == []
+
+
+def test_house_rules():
+    assert [violation for module in MODULES for violation in rule_violations(module)] == []
+
+
+def test_no_file_is_over_the_wall():
+    long = {m.path: m.source.count("\n") for m in MODULES if m.source.count("\n") > MAX_LINES}
+    assert long == {}
+
+
+def test_init_files_are_empty_but_for_the_names_of_the_rewards():
+    inits = {module.path: module for module in MODULES if module.path.endswith("__init__.py")}
+    assert [path for path, module in inits.items() if module.source.strip() and path != NON_EMPTY_INIT] == []
+    docstring, names = inits[NON_EMPTY_INIT].tree.body
+    assert isinstance(docstring, ast.Expr) and isinstance(names, ast.Assign)
+    rewards = ast.literal_eval(names.value)
+    for target in rewards.values():
+        path = ROOT / (target.partition(":")[0].replace(".", "/") + ".py")
+        assert path.is_file(), path
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("utils/x.py", "from dataset.sample import Sample"),
+        ("dataset/x.py", "def f():\n    import models.prompts"),
+        ("models/x.py", "from rewards import build"),
+        ("rewards/x.py", "from com.chain_of_motion import Chain"),
+        ("com/x.py", "import rewards.base"),
+        ("models/x.py", "from options.parsing import flag"),
+        ("options/x.py", "from utils.errors import InputError"),
+        ("dataset/x.py", "import prepare.make_toy_dataset"),
+        ("utils/x.py", "import train_mllm"),
+    ],
+)
+def test_the_check_sees_an_import_against_the_arrows(path, source):
+    assert len(arrow_violations(Module(path, source))) >= 1
+
+
+def test_the_check_lets_allowed_imports_pass():
+    for path, source in [
+        ("rewards/x.py", "import torch\nfrom models.rollout import Rollout"),
+        ("prepare/x.py", "from options.parsing import flag\nfrom rewards.build import load_reward"),
+        ("train_mllm.py", "import com.chain_of_motion"),
+    ]:
+        assert arrow_violations(Module(path, source)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(args):\n    return getattr(args, 'x')",
+        "x = getattr(y, 'x', None)",
+        "def f():\n    print('x')",
+        "try:\n    import x\nexcept Exception:\n    x = None",
+        "try:\n    import x\nexcept (ValueError, Exception):\n    x = None",
+        "try:\n    import x\nexcept:\n    x = None",
+        "configure()",
+        "for x in y:\n    pass",
+    ],
+)
+def test_the_check_sees_a_broken_house_rule(source):
+    assert len(rule_violations(Module("models/x.py", source))) == 1
+
+
+def test_the_check_lets_clean_code_pass():
+    source = '"""Doc."""\nX = getattr(y, z)\n\ndef f():\n    try:\n        g()\n    except BaseException:\n        h()\n        raise'
+    assert rule_violations(Module("models/x.py", source)) == []
+    assert rule_violations(Module("prepare/x.py", "def f():\n    print('x')")) == []
