@@ -13,7 +13,7 @@ import numpy as np
 
 from dataset.caption_lines import Caption, format_caption_line, parse_captions
 from utils.errors import InputError
-from utils.files import write_npy, write_text
+from utils.files import read_npy, write_npy, write_text
 from utils.skeleton import Skeleton
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
         path = Path(root) / name
         if not path.is_file():
             raise InputError(f"{path}: no such file (prepare.compute_motion_stats makes it)")
-        arrays.append(_load_npy(path).astype(np.float32))
+        arrays.append(read_npy(path).astype(np.float32))
     mean, std = arrays
     if mean.ndim != 1 or mean.shape != std.shape or not np.isfinite(mean).all() or not (std > 0).all():
         raise InputError(f"{root}: Mean.npy {mean.shape} and Std.npy {std.shape} must be finite (D,), Std positive")
@@ -168,7 +168,10 @@ def _records_of_clip(
 def _read_features(path: Path, skeleton: Skeleton) -> np.ndarray:
     if not path.is_file():
         raise InputError("motion files missing")
-    features = _load_npy(path, "motion files unreadable")
+    try:
+        features = read_npy(path)
+    except InputError:
+        raise InputError("motion files unreadable") from None
     if features.ndim != 2 or features.shape[1] != skeleton.feature_dim:
         raise InputError(f"motions not (T, {skeleton.feature_dim}) but {('T', *features.shape[1:])}".replace("'", ""))
     if not np.isfinite(features).all():
@@ -189,14 +192,3 @@ def _read_captions(path: Path, id: str, problems: _Problems) -> list[Caption]:
     if not captions:
         raise InputError("texts without a caption")
     return captions
-
-
-def _load_npy(path: Path, reason: str = "") -> np.ndarray:
-    """An array of numbers; never unpickles. `reason` replaces the default message."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(reason or f"{path}: not a readable .npy file ({error})") from None
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
-        raise InputError(reason or f"{path}: does not hold one array of numbers")
-    return array

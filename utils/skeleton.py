@@ -157,3 +157,11 @@ def get_skeleton(name: str) -> Skeleton:
     if name not in _SKELETONS:
         raise InputError(f"unknown data set name {name!r}: expected one of {', '.join(_SKELETONS)}")
     return _SKELETONS[name]
+
+
+def skeleton_with_joints(num_joints: int) -> Skeleton:
+    """The skeleton that has this many joints (22: T2M, 21: KIT)."""
+    for skeleton in _SKELETONS.values():
+        if skeleton.num_joints == num_joints:
+            return skeleton
+    raise InputError(f"no skeleton has {num_joints} joints: expected 22 (t2m) or 21 (kit)")
