@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from dataset.humanml_layout import FEATURES_FOLDER, read_split_ids, write_mean_std
@@ -38,7 +39,12 @@ def main() -> None:
             continue
         if motion.ndim != 2 or motion.shape[1] != skeleton.feature_dim:
             raise InputError(f"{folder / f'{id}.npy'}: expected (T, {skeleton.feature_dim}), got {motion.shape}")
-        motions.append(motion)
+        if np.isfinite(motion).all():
+            motions.append(motion)
+        else:
+            skipped.append(f"{folder / f'{id}.npy'}: NaN in it")
+    if not motions:
+        raise InputError(f"{flags.data_root}: no usable motion in {flags.split}.txt ({skipped[:1]})")
     mean, std = compute_mean_std(motions, skeleton)
     write_mean_std(flags.data_root, mean, std)
     frames = sum(len(motion) for motion in motions)

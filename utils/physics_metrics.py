@@ -39,16 +39,18 @@ def skating_ratio(joints: np.ndarray, fps: float = T2M.fps) -> float:
 
 
 def penetration_mm(joints: np.ndarray) -> float:
-    """Mean over frames of how far the lowest joint is below the floor, in mm, beyond 5 mm of tolerance."""
-    return float(1000 * np.maximum(-_lowest(joints) - FLOOR_TOLERANCE_M, 0).mean())
+    """Mean over frames of the depth of the lowest joint below the floor, in mm; up to 5 mm counts as touching (0)."""
+    depth = -_lowest(joints)
+    return float(1000 * np.where(depth > FLOOR_TOLERANCE_M, depth, 0.0).mean())
 
 
 def float_mm(joints: np.ndarray) -> float:
-    """Mean over frames of how far the lowest joint is above the floor, in mm, beyond 5 mm of tolerance.
+    """Mean over frames of the height of the lowest joint above the floor, in mm; up to 5 mm counts as touching (0).
 
     A real jump floats too: read it beside the number of real motion.
     """
-    return float(1000 * np.maximum(_lowest(joints) - FLOOR_TOLERANCE_M, 0).mean())
+    height = _lowest(joints)
+    return float(1000 * np.where(height > FLOOR_TOLERANCE_M, height, 0.0).mean())
 
 
 def mean_jerk(joints: np.ndarray, fps: float = T2M.fps) -> float:
@@ -60,7 +62,7 @@ def mean_jerk(joints: np.ndarray, fps: float = T2M.fps) -> float:
 
 
 def bone_length_drift(joints: np.ndarray) -> float:
-    """Mean relative change of bone lengths: |length - its mean over time| / mean, over bones and frames (0.01 = 1 %)."""
+    """Mean over bones and frames of |length - its mean over time| / that mean, a fraction (0.01 = 1 %)."""
     skeleton = skeleton_with_joints(joints.shape[1])
     lengths = np.linalg.norm(bone_vectors(joints.astype(np.float64), skeleton), axis=-1)[:, 1:]
     mean = lengths.mean(axis=0)
