@@ -102,6 +102,11 @@ class CotSamples:
         rows = self.rows.filter(lambda codes: len(codes) <= max_codes, input_columns="codes")
         return CotSamples(rows, self.dropped)
 
+    def mean_weight(self) -> float:
+        """Mean sample weight; 1 where it would be no divisor."""
+        mean = sum(self.rows["sample_weight"]) / len(self)
+        return mean if mean > 0 else 1.0
+
     def captions_by_clip(self) -> dict[str, tuple[str, ...]]:
         """Every caption of each clip id: the references of a motion."""
         captions: dict[str, list[str]] = {}

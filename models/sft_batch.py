@@ -28,6 +28,7 @@ class SupervisionConfig:
         max_reasoning_tokens: longer reasoning is cut there, answers never are.
         reflection_share: share of the samples whose query shows another clip's reasoning as an earlier attempt,
             so that Chain-of-Motion's refinement queries are in distribution.
+        weight_scale: sample weights are multiplied by this before they are clipped.
     """
 
     use_reasoning: bool = True
@@ -38,6 +39,7 @@ class SupervisionConfig:
     weight_clip: float = 5.0
     max_reasoning_tokens: int = 256
     reflection_share: float = 0.0
+    weight_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def encode_sample(
     query_ids = vocabulary.encode(render_query(query_of(sample, reflection)))
     factor = 1.0
     if config.use_sample_weight:
-        factor = min(max(sample.weight, config.min_sample_weight), config.weight_clip)
+        factor = min(max(sample.weight * config.weight_scale, config.min_sample_weight), config.weight_clip)
     region_weight = {REGION_REASONING: config.reasoning_weight, REGION_ANSWER: config.motion_weight}
     target_ids: list[int] = []
     weights: list[float] = []

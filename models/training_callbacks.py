@@ -53,7 +53,9 @@ class ValidateEvery(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
-        epoch = round(state.epoch or 0) - 1
+        epoch = _finished_epoch(state)
+        if epoch is None:
+            return control
         due = epoch >= self.start and (epoch - self.start) % self.interval == 0
         control.should_evaluate = due or state.global_step >= state.max_steps
         return control
@@ -90,8 +92,16 @@ class AfterEpoch(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        if state.is_world_process_zero:
-            self.act(round(state.epoch or 0) - 1)
+        epoch = _finished_epoch(state)
+        if state.is_world_process_zero and epoch is not None:
+            self.act(epoch)
+
+
+def _finished_epoch(state: TrainerState) -> int | None:
+    """Number of the epoch that has just ended, from 0; None when it was cut short by an interrupt."""
+    epoch = state.epoch or 0.0
+    whole = round(epoch)
+    return whole - 1 if abs(epoch - whole) < 1e-3 else None
 
 
 def _is_number(value: object) -> bool:

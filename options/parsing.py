@@ -9,6 +9,10 @@ from transformers import HfArgumentParser
 EXIT_BAD_FLAG = 2
 
 
+class FlagError(ValueError):
+    """Flags that contradict each other or a file they name."""
+
+
 class _Parser(HfArgumentParser):
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)

@@ -8,6 +8,7 @@ import yaml
 from trl import GRPOConfig, SFTConfig
 
 from options.arguments import DataFlags, ModelFlags, RlFlags, RunFlags, SftFlags, TrainingFlags
+from options.parsing import FlagError
 
 _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 
@@ -52,7 +53,7 @@ def grpo_config(
     """GRPO: group size, KL, clipping and reward aggregation by the published flags."""
     completions = training.batch_size * rl.rl_group_size
     if completions % training.gradient_accumulation:
-        raise ValueError(
+        raise FlagError(
             f"--gradient-accumulation {training.gradient_accumulation} must divide --batch-size x --rl-group-size "
             f"= {completions}"
         )
@@ -104,9 +105,9 @@ def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -
         return fields
     file = Path(training.trainer_config)
     if not file.is_file():
-        raise ValueError(f"--trainer-config: no such file: {file}")
+        raise FlagError(f"--trainer-config: no such file: {file}")
     extra = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     unknown = sorted(set(extra) - set(config.__dataclass_fields__))
     if unknown:
-        raise ValueError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")
+        raise FlagError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")
     return {**fields, **extra}
