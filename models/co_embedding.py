@@ -1,0 +1,121 @@
+"""The three co-embedding networks of the field's text-motion evaluator, with its published parameter names.
+
+Source: the evaluator of Guo et al., "Generating Diverse and Natural 3D Human Motions from Text" (CVPR 2022),
+whose `finest.tar` must load strictly. Sizes are arguments so that small ones can be trained.
+Shape legend: B batch, T frames, S = T // 4 movement units, W words, D feature_dim, H hidden, E embedding.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+FOOT_CONTACT_DIMS = 4  # the last features; the evaluator never sees them
+FRAMES_PER_UNIT = 4  # two convolutions of stride 2
+NETWORK_NAMES = ("movement_encoder", "text_encoder", "motion_encoder")
+
+
+@dataclass(frozen=True)
+class EvaluatorSizes:
+    """Widths of the three networks; the defaults are the published ones."""
+
+    movement_hidden: int = 512
+    movement_size: int = 512
+    text_hidden: int = 512
+    motion_hidden: int = 1024
+    embedding_size: int = 512
+    word_size: int = 300
+    pos_size: int = 15
+
+
+PUBLISHED_SIZES = EvaluatorSizes()
+
+
+class MovementEncoder(nn.Module):
+    """(B, T, D-4) normalised features without foot contacts -> (B, T // 4, movement_size)."""
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv1d(input_size, hidden_size, 4, 2, 1),
+            nn.Dropout(0.2),
+            nn.LeakyReLU(0.2),
+            nn.Conv1d(hidden_size, output_size, 4, 2, 1),
+            nn.Dropout(0.2),
+            nn.LeakyReLU(0.2),
+        )
+        self.out_net = nn.Linear(output_size, output_size)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return self.out_net(self.main(features.transpose(1, 2)).transpose(1, 2))
+
+
+class _SequenceHead(nn.Module):
+    """Bidirectional GRU from a learned initial state; both last states go through a small head to (B, E)."""
+
+    def __init__(self, input_size: int, hidden_size: int, output_size: int) -> None:
+        super().__init__()
+        self.hidden = nn.Parameter(torch.randn(2, 1, hidden_size))
+        self.input_emb = nn.Linear(input_size, hidden_size)
+        self.gru = nn.GRU(hidden_size, hidden_size, batch_first=True, bidirectional=True)
+        self.output_net = nn.Sequential(
+            nn.Linear(2 * hidden_size, hidden_size),
+            nn.LayerNorm(hidden_size),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden_size, output_size),
+        )
+
+    def encode(self, inputs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(B, L, input_size) and (B,) lengths in steps, any order -> (B, E) in the same order."""
+        packed = pack_padded_sequence(self.input_emb(inputs), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        start = self.hidden.expand(-1, len(inputs), -1).contiguous()
+        _, last = self.gru(packed, start)
+        return self.output_net(torch.cat([last[0], last[1]], dim=-1))
+
+
+class TextEncoder(_SequenceHead):
+    """Word vectors plus projected part-of-speech classes -> (B, E)."""
+
+    def __init__(self, word_size: int, pos_size: int, hidden_size: int, output_size: int) -> None:
+        super().__init__(word_size, hidden_size, output_size)
+        self.pos_emb = nn.Linear(pos_size, word_size)
+
+    def forward(self, words: torch.Tensor, pos_one_hot: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """words (B, W, word_size), pos_one_hot (B, W, 15), lengths (B,) in words -> (B, E)."""
+        return self.encode(words + self.pos_emb(pos_one_hot), lengths)
+
+
+class MotionEncoder(_SequenceHead):
+    """Movement units -> (B, E)."""
+
+    def forward(self, movements: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """movements (B, S, movement_size), lengths (B,) in movement units (frames // 4) -> (B, E)."""
+        return self.encode(movements, lengths)
+
+
+def build_networks(feature_dim: int, sizes: EvaluatorSizes = PUBLISHED_SIZES) -> dict[str, nn.Module]:
+    """New networks for features of `feature_dim` columns (263 or 251), under their published names."""
+    return {
+        "movement_encoder": MovementEncoder(
+            feature_dim - FOOT_CONTACT_DIMS, sizes.movement_hidden, sizes.movement_size
+        ),
+        "text_encoder": TextEncoder(sizes.word_size, sizes.pos_size, sizes.text_hidden, sizes.embedding_size),
+        "motion_encoder": MotionEncoder(sizes.movement_size, sizes.motion_hidden, sizes.embedding_size),
+    }
+
+
+def sizes_of_state(state: Mapping[str, Mapping[str, torch.Tensor]]) -> tuple[int, EvaluatorSizes]:
+    """(feature_dim, sizes) of a state with the three published parts. Raises KeyError for a missing tensor."""
+    movement, text, motion = (state[name] for name in NETWORK_NAMES)
+    first = movement["main.0.weight"]
+    return first.shape[1] + FOOT_CONTACT_DIMS, EvaluatorSizes(
+        movement_hidden=first.shape[0],
+        movement_size=movement["out_net.weight"].shape[0],
+        text_hidden=text["hidden"].shape[2],
+        motion_hidden=motion["hidden"].shape[2],
+        embedding_size=motion["output_net.3.weight"].shape[0],
+        word_size=text["pos_emb.weight"].shape[0],
+        pos_size=text["pos_emb.weight"].shape[1],
+    )

@@ -1,0 +1,25 @@
+"""Caption scores and tokens equal those of pycocoevalcap 1.2 with its Java tokenizer, without either."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from utils.caption_metrics import caption_scores
+from utils.ptb_tokenizer import ptb_tokens
+
+REFERENCE = json.loads((Path(__file__).resolve().parent / "caption_metrics.json").read_text())
+EXPECTED = REFERENCE["expected"]
+
+
+def test_tokens():
+    assert [" ".join(ptb_tokens(text)) for text in REFERENCE["preds"]] == EXPECTED["tokenized_preds"]
+    found = [[" ".join(ptb_tokens(text)) for text in texts] for texts in REFERENCE["refs"]]
+    assert found == EXPECTED["tokenized_refs"]
+
+
+def test_scores():
+    found = caption_scores(REFERENCE["preds"], REFERENCE["refs"])
+    expected = {f"BLEU@{n}": value for n, value in enumerate(EXPECTED["BLEU"], start=1)}
+    expected |= {"ROUGE-L": EXPECTED["ROUGE_L"], "CIDEr": EXPECTED["CIDEr"]}
+    assert found == pytest.approx(expected, abs=1e-4)
