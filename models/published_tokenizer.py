@@ -62,9 +62,21 @@ def infer_config(state: dict[str, Tensor]) -> NetworkConfig:
         expected = {name: tuple(value.shape) for name, value in MotionVQ(config).state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     if found != expected:
-        name = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))[0]
-        raise InputError(
-            f"the published tokenizer's tensor {name} is {found.get(name, 'missing')}, "
-            f"expected {expected.get(name, 'no such tensor')}"
-        )
+        raise InputError(f"the published tokenizer's {_first_difference(found, expected)}")
     return config
+
+
+def load_weights(network: MotionVQ, path: str | Path) -> None:
+    """Start `network` from the weights of a tokenizer file, ours or published, of the same sizes."""
+    content = read_torch_file(path)
+    state = content.get("network", content.get("net", content))
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
+    if found != expected:
+        raise InputError(f"{path}: {_first_difference(found, expected)}")
+    network.load_state_dict(state)
+
+
+def _first_difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> str:
+    name = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))[0]
+    return f"tensor {name} is {found.get(name, 'missing')}, expected {expected.get(name, 'no such tensor')}"

@@ -31,23 +31,40 @@ class QuantizerOutput:
         latents: (B, N, C) chosen codes; the gradient passes straight through to the input.
         codes: (B, N) int64.
         commit: scalar loss that ties latents and codes to each other.
-        perplexity: scalar, exp of the entropy of the codes in this batch.
+        counts: (nb_code,) how often each code was chosen, padding not counted.
     """
 
     latents: Tensor
     codes: Tensor
     commit: Tensor
-    perplexity: Tensor
+    counts: Tensor
+
+    @property
+    def perplexity(self) -> Tensor:
+        """Scalar, exp of the entropy of the codes in this batch."""
+        return perplexity(self.counts)
+
+
+def perplexity(counts: Tensor) -> Tensor:
+    """(nb_code,) counts -> exp of the entropy of their distribution (published formula)."""
+    shares = counts / counts.sum()
+    return torch.exp(-(shares * torch.log(shares + 1e-7)).sum())
 
 
 class _Quantizer(nn.Module):
-    """What the four share. `mu` is the share of the old average that a step keeps."""
+    """What the four share.
 
-    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
+    Args:
+        mu: share of the old average that a step keeps (moving averages only).
+        beta: weight of the loss that pulls codes to their latents (codes that learn by gradient only).
+    """
+
+    def __init__(self, nb_code: int, code_dim: int, mu: float = 0.99, beta: float = 1.0) -> None:
         super().__init__()
         self.nb_code = nb_code
         self.code_dim = code_dim
         self.mu = mu
+        self.beta = beta
         self._generator = torch.Generator().manual_seed(0)
 
     def table(self) -> Tensor:
@@ -63,6 +80,7 @@ class _Quantizer(nn.Module):
     def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
         return functional.mse_loss(latents, chosen.detach())
 
+    @torch.no_grad()
     def nearest(self, latents: Tensor) -> Tensor:
         """(..., C) latents -> (...) int64 codes by squared Euclidean distance."""
         table = self.table()
@@ -89,10 +107,8 @@ class _Quantizer(nn.Module):
             if self.training:
                 with torch.no_grad():
                     self._learn(real.detach(), real_codes, counts)
-            shares = counts / counts.sum()
-            perplexity = torch.exp(-(shares * torch.log(shares + 1e-7)).sum())
             passed = latents + (chosen - latents).detach()
-        return QuantizerOutput(passed, codes, commit, perplexity)
+        return QuantizerOutput(passed, codes, commit, counts)
 
     def training_state(self) -> dict:
         """What a resumed run needs besides the state dict: plain values and tensors."""
@@ -120,8 +136,8 @@ class EmaQuantizer(_Quantizer):
 
     replaces_dead = False
 
-    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
-        super().__init__(nb_code, code_dim, mu)
+    def __init__(self, nb_code: int, code_dim: int, mu: float = 0.99, beta: float = 1.0) -> None:
+        super().__init__(nb_code, code_dim, mu, beta)
         self.register_buffer("codebook", torch.zeros(nb_code, code_dim))
         self.register_buffer("code_sum", torch.zeros(nb_code, code_dim), persistent=False)
         self.register_buffer("code_count", torch.zeros(nb_code), persistent=False)
@@ -161,11 +177,15 @@ class EmaResetQuantizer(EmaQuantizer):
     replaces_dead = True
 
 
+def _two_sided_loss(latents: Tensor, chosen: Tensor, beta: float) -> Tensor:
+    return functional.mse_loss(latents, chosen.detach()) + beta * functional.mse_loss(chosen, latents.detach())
+
+
 class GradientQuantizer(_Quantizer):
     """The original VQ-VAE: codes are parameters pulled to their latents (van den Oord et al., 2017)."""
 
-    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
-        super().__init__(nb_code, code_dim, mu)
+    def __init__(self, nb_code: int, code_dim: int, mu: float = 0.99, beta: float = 1.0) -> None:
+        super().__init__(nb_code, code_dim, mu, beta)
         self.embedding = nn.Embedding(nb_code, code_dim)
         nn.init.uniform_(self.embedding.weight, -1.0 / nb_code, 1.0 / nb_code)
 
@@ -173,14 +193,14 @@ class GradientQuantizer(_Quantizer):
         return self.embedding.weight
 
     def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
-        return functional.mse_loss(latents, chosen.detach()) + functional.mse_loss(chosen, latents.detach())
+        return _two_sided_loss(latents, chosen, self.beta)
 
 
 class ResetQuantizer(_Quantizer):
     """Codes are parameters; every code that the batch did not choose becomes a random latent of the batch."""
 
-    def __init__(self, nb_code: int, code_dim: int, mu: float) -> None:
-        super().__init__(nb_code, code_dim, mu)
+    def __init__(self, nb_code: int, code_dim: int, mu: float = 0.99, beta: float = 1.0) -> None:
+        super().__init__(nb_code, code_dim, mu, beta)
         self.codebook = nn.Parameter(torch.zeros(nb_code, code_dim))
 
     def table(self) -> Tensor:
@@ -195,7 +215,7 @@ class ResetQuantizer(_Quantizer):
         self.codebook.copy_(torch.where(dead, self._random_latents(latents), self.codebook))
 
     def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
-        return functional.mse_loss(latents, chosen.detach()) + functional.mse_loss(chosen, latents.detach())
+        return _two_sided_loss(latents, chosen, self.beta)
 
 
 QUANTIZERS = {

@@ -32,6 +32,7 @@ class NetworkConfig:
     vq_norm: str | None = None
     quantizer: str = "ema_reset"
     mu: float = 0.99
+    beta: float = 1.0
 
     @property
     def unit_length(self) -> int:
@@ -119,7 +120,7 @@ class MotionVQ(nn.Module):
             {
                 "encoder": Encoder(config),
                 "decoder": Decoder(config),
-                "quantizer": QUANTIZERS[config.quantizer](config.nb_code, config.code_dim, config.mu),
+                "quantizer": QUANTIZERS[config.quantizer](config.nb_code, config.code_dim, config.mu, config.beta),
             }
         )
 

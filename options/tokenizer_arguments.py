@@ -1,10 +1,9 @@
 """Flags of the motion tokenizer: its network, its training loss and schedule, and its training command.
 
-Published flags keep their names. The network's defaults stand in `models.vq_network.NetworkConfig` alone: here None
-means "not given", so that a command that reads a finished tokenizer can tell a wish from a default.
+Published flags keep their names and defaults. Commands that read a finished tokenizer take its shape from its file.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from options.parsing import flag, required_flag
@@ -23,36 +22,35 @@ def _need_positive(flags: Any, *names: str) -> None:
 
 @dataclass
 class TokenizerNetworkFlags:
-    """Sizes of the motion tokenizer."""
+    """Sizes of a new motion tokenizer; published defaults."""
 
-    _argument_group_name = (
-        "motion tokenizer network (default: the tokenizer file's, or the published size for a new one)"
-    )
+    _argument_group_name = "motion tokenizer network"
 
-    nb_code: int | None = flag(None, "number of codes (published: 512)")
-    code_dim: int | None = flag(None, "width of a code (512)")
-    output_emb_width: int | None = flag(None, "width of the encoder's output, equal to --code-dim (512)")
-    width: int | None = flag(None, "channels of the convolutions (512)")
-    depth: int | None = flag(None, "residual blocks a step (3)")
-    down_t: int | None = flag(None, "down-sampling steps (2)")
-    stride_t: int | None = flag(None, "stride of a step (2): a code stands for STRIDE_T ** DOWN_T frames")
-    dilation_growth_rate: int | None = flag(None, "growth of the dilation from block to block (3)")
-    vq_act: Literal["relu", "silu", "gelu"] | None = flag(None, "activation of the residual blocks (relu)")
-    vq_norm: Literal["LN", "GN", "BN"] | None = flag(None, "normalisation in the residual blocks (none)")
-    quantizer: Literal["ema_reset", "ema", "orig", "reset"] | None = flag(None, "how codes learn (ema_reset)")
-    mu: float | None = flag(None, "share of the old codebook average that a step keeps (0.99)")
-    beta: float | None = flag(None, "weight of the codebook loss of the quantizers orig and reset (1.0)")
+    nb_code: int = flag(512, "number of codes")
+    code_dim: int = flag(512, "width of a code")
+    output_emb_width: int | None = flag(None, "width of the encoder's output; must equal --code-dim, its default")
+    width: int = flag(512, "channels of the convolutions")
+    depth: int = flag(3, "residual blocks a step")
+    down_t: int = flag(2, "down-sampling steps")
+    stride_t: int = flag(2, "stride of a step: a code stands for STRIDE_T ** DOWN_T frames")
+    dilation_growth_rate: int = flag(3, "growth of the dilation from block to block")
+    vq_act: Literal["relu", "silu", "gelu"] = flag("relu", "activation of the residual blocks")
+    vq_norm: Literal["LN", "GN", "BN"] | None = flag(None, "normalisation in the residual blocks; default none")
+    quantizer: Literal["ema_reset", "ema", "orig", "reset"] = flag("ema_reset", "how codes learn")
+    mu: float = flag(0.99, "share of the old codebook average that a step keeps")
+    beta: float = flag(1.0, "weight of the codebook loss of the quantizers orig and reset")
 
     def __post_init__(self) -> None:
-        _need_positive(self, "nb_code", "code_dim", "output_emb_width", "width", "depth", "down_t", "stride_t")
-        _need_positive(self, "dilation_growth_rate")
-        _need(self.mu is None or 0 <= self.mu < 1, f"--mu must be in [0, 1), not {self.mu}")
-        _need(self.beta is None or self.beta >= 0, f"--beta must not be negative, not {self.beta}")
-
-    def given(self) -> dict[str, Any]:
-        """The flags that were set, by name."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        if self.output_emb_width is None:
+            self.output_emb_width = self.code_dim
+        _need_positive(self, "nb_code", "code_dim", "width", "depth", "down_t", "stride_t", "dilation_growth_rate")
+        _need(
+            self.output_emb_width == self.code_dim,
+            f"--output-emb-width {self.output_emb_width} must equal --code-dim {self.code_dim}",
+        )
+        _need(self.stride_t % 2 == 0, f"--stride-t {self.stride_t} must be even")
+        _need(0 <= self.mu < 1, f"--mu must be in [0, 1), not {self.mu}")
+        _need(self.beta >= 0, f"--beta must not be negative, not {self.beta}")
 
 
 @dataclass
@@ -96,12 +94,12 @@ class TrainTokenizerFlags:
         None, "time budget: stops there, and lets the learning rate fall in the last part of it"
     )
     precision: Literal["auto", "fp32", "bf16"] = flag(
-        "auto", "bf16 convolutions in training; auto: where the device has them in hardware"
+        "auto", "bf16: convolutions in training in bfloat16; auto: where the device has it in hardware"
     )
     eval_iter: int = flag(1000, "steps between validations; the state for --resume is saved then")
     print_iter: int = flag(200, "steps between two rows of metrics.jsonl")
     resume: bool = flag(
-        False, "go on from the latest state although the schedule changed (the same command goes on by itself)"
+        False, "go on from the latest state although the schedule changed (the same command goes on without it)"
     )
 
     def __post_init__(self) -> None:

@@ -1,0 +1,213 @@
+"""Training steps of the motion tokenizer, their schedule, and the state that makes resumed runs equal straight ones."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dataset.motion_windows import MotionWindows
+from models.vq_network import MotionVQ
+from utils.errors import InputError
+from utils.skeleton import Skeleton
+
+RECONSTRUCTION_LOSSES = {
+    "l1_smooth": functional.smooth_l1_loss,
+    "l1": functional.l1_loss,
+    "l2": functional.mse_loss,
+}
+# Under a time budget the learning rate falls linearly over this last share of it, down to this factor.
+_DECAY_SHARE = 0.4
+_DECAY_FLOOR = 0.02
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Loss and schedule (flags of the same names); published defaults.
+
+    Attributes:
+        loss_vel: weight of the additional loss on local joint positions (what the published code's flag weights).
+        root_weight: weight of the four root channels, whose errors add up along the path.
+        precision: ``fp32``, ``bf16``, or ``auto``: bf16 where the device computes it in hardware.
+        max_minutes: time budget over all resumed parts; None = only `total_iter` counts.
+    """
+
+    batch_size: int = 256
+    total_iter: int = 300_000
+    warm_up_iter: int = 1000
+    lr: float = 2e-4
+    lr_scheduler: tuple[int, ...] = (200_000,)
+    gamma: float = 0.05
+    weight_decay: float = 0.0
+    commit: float = 0.02
+    loss_vel: float = 0.1
+    recons_loss: str = "l1_smooth"
+    root_weight: float = 1.0
+    precision: str = "auto"
+    max_minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """Means over the steps since `TokenizerTrainer.clear_recent`."""
+
+    loss: float
+    reconstruction: float
+    commit: float
+    perplexity: float
+    usage: float
+    lr: float
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """``auto`` -> ``bf16`` where the device has it in hardware, else ``fp32``."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16", False) else "fp32"
+
+
+def reconstruction_loss(
+    predicted: Tensor, target: Tensor, lengths: Tensor | None, skeleton: Skeleton, config: TrainingConfig
+) -> Tensor:
+    """Mean over real frames and channels, root channels weighted, plus `loss_vel` times that of local positions.
+
+    Args:
+        predicted, target: (B, T, D) normalised features; target is zero past a clip's end.
+        lengths: (B,) real frames; None when every window is full.
+    """
+    loss = RECONSTRUCTION_LOSSES[config.recons_loss]
+    if lengths is None:
+        frames = target.shape[0] * target.shape[1]
+    else:
+        frames = lengths.sum()
+        positions = torch.arange(target.shape[1], device=target.device)
+        predicted = predicted * (positions[None] < lengths[:, None]).unsqueeze(2)
+
+    def mean_over(columns: slice) -> Tensor:
+        part = predicted[..., columns]
+        return loss(part, target[..., columns], reduction="sum") / (frames * part.shape[2])
+
+    total = mean_over(slice(None)) + config.loss_vel * mean_over(skeleton.positions_slice)
+    root = skeleton.root_slice
+    if config.root_weight != 1:
+        share = (root.stop - root.start) / skeleton.feature_dim
+        total = total + (config.root_weight - 1) * share * mean_over(root)
+    return total
+
+
+class TokenizerTrainer:
+    """Owns network, optimiser, step counter and the `seconds` spent so far (whoever runs the loop adds them).
+
+    Args:
+        network: is moved to `device` and trained in place.
+        windows: source of the training windows.
+        skeleton: of the features.
+        seed: of the replacements for dead codes (weights and windows are seeded where they are made).
+    """
+
+    def __init__(
+        self,
+        network: MotionVQ,
+        windows: MotionWindows,
+        skeleton: Skeleton,
+        config: TrainingConfig,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self.network = network.to(device)
+        self.config = config
+        self.step = 0
+        self.seconds = 0.0
+        self._windows = windows
+        self._skeleton = skeleton
+        self._device = device
+        self._bf16 = resolve_precision(config.precision, device) == "bf16"
+        self._quantizer = network.vqvae["quantizer"]
+        self._quantizer.seed(seed)
+        self._optimizer = torch.optim.AdamW(
+            network.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
+        )
+        self.clear_recent()
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, by steps or by time, whichever is ahead."""
+        by_steps = self.step / self.config.total_iter
+        if self.config.max_minutes is None:
+            return by_steps
+        return max(by_steps, self.seconds / (60 * self.config.max_minutes))
+
+    @property
+    def finished(self) -> bool:
+        return self.progress >= 1
+
+    def learning_rate(self) -> float:
+        """Warm-up, then a drop at each `lr_scheduler` step as published; under a time budget a fall at its end."""
+        config = self.config
+        factor = min(1.0, (self.step + 1) / config.warm_up_iter) if config.warm_up_iter else 1.0
+        factor *= config.gamma ** sum(self.step >= milestone for milestone in config.lr_scheduler)
+        if config.max_minutes is not None:
+            left = (1 - self.progress) / _DECAY_SHARE
+            factor *= min(1.0, max(left, _DECAY_FLOOR))
+        return config.lr * factor
+
+    def train_step(self) -> None:
+        """One optimiser step on the windows of the current step number."""
+        self.network.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        batch = self._windows.batch(self.step, self.config.batch_size)
+        target = torch.from_numpy(batch.normalized).to(self._device)
+        lengths = torch.from_numpy(batch.lengths).to(self._device)
+        all_full = bool((batch.lengths == target.shape[1]).all())
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            predicted, quantized = self.network(target, None if all_full else lengths)
+        reconstruction = reconstruction_loss(
+            predicted, target, None if all_full else lengths, self._skeleton, self.config
+        )
+        loss = reconstruction + self.config.commit * quantized.commit
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        self.step += 1
+        self._sums += torch.stack([loss, reconstruction, quantized.commit, quantized.perplexity]).detach()
+        self._counts += quantized.counts
+        self._recent_steps += 1
+
+    def recent(self) -> StepMetrics:
+        """Means since `clear_recent`. Raises InputError when the loss is no longer a number."""
+        loss, reconstruction, commit, step_perplexity = (self._sums / max(self._recent_steps, 1)).tolist()
+        if not math.isfinite(loss):
+            raise InputError(f"the loss is no longer a number at step {self.step}: use a smaller --lr")
+        usage = float((self._counts > 0).float().mean())
+        return StepMetrics(loss, reconstruction, commit, step_perplexity, usage, self.learning_rate())
+
+    def clear_recent(self) -> None:
+        """Start the means of `recent` anew."""
+        self._sums = torch.zeros(4, device=self._device)
+        self._counts = torch.zeros(self._quantizer.nb_code, device=self._device)
+        self._recent_steps = 0
+
+    def state(self) -> dict:
+        """What a resumed run needs besides the network's state dict, loadable with ``weights_only=True``."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "quantizer": self._quantizer.training_state(),
+            "optimizer": self._optimizer.state_dict(),
+            "recent": {"sums": self._sums, "counts": self._counts, "steps": self._recent_steps},
+        }
+
+    def load_state(self, network: dict[str, Tensor], state: dict) -> None:
+        """Continue from a network's state dict and what `state` returned with it."""
+        self.network.load_state_dict(network)
+        self._quantizer.load_training_state(state["quantizer"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.seconds = state["seconds"]
+        self._sums = state["recent"]["sums"].to(self._device)
+        self._counts = state["recent"]["counts"].to(self._device)
+        self._recent_steps = state["recent"]["steps"]

@@ -1,0 +1,141 @@
+"""Train the motion tokenizer (VQ-VAE) on a data set folder in HumanML3D layout.
+
+    python -m prepare.train_motion_tokenizer --data-root data/HumanML3D --exp-name tokenizer_t2m
+
+Writes experiments/EXP_NAME/motion_tokenizer.pth (best on the validation split), results.json (test split),
+metrics.jsonl and latest_state.pth. The same command again continues an interrupted run and leaves a finished one alone.
+"""
+
+import logging
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataset.humanml_layout import read_mean_std, read_split
+from dataset.motion_windows import MotionWindows
+from models.motion_tokenizer import MotionTokenizer
+from models.published_tokenizer import load_weights
+from models.tokenizer_report import ReconstructionReport, reconstruction_report
+from models.tokenizer_session import TokenizerSession
+from models.tokenizer_training import TokenizerTrainer, TrainingConfig
+from models.vq_network import MotionVQ, NetworkConfig
+from options.arguments import RunFlags
+from options.parsing import parse_flags
+from options.tokenizer_arguments import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
+from utils.command import run_command
+from utils.devices import resolve_device
+from utils.files import fingerprint
+from utils.interrupt import InterruptFlag
+from utils.metric_report import MetricValue, Signature, format_table, write_results
+from utils.run_folder import RunFolder
+from utils.skeleton import Skeleton, get_skeleton
+
+NORMAL_95 = 1.96
+# Flags that change where or how loudly a run works, not what it computes; and, with --resume, its schedule.
+_MAY_DIFFER = ("device", "out_dir", "print_iter", "resume")
+_SCHEDULE = ("total_iter", "max_minutes", "lr", "lr_scheduler", "gamma", "eval_iter")
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Clips (T, D) denormalised by split, and the statistics they are normalised with."""
+
+    train: list[np.ndarray]
+    validation: list[np.ndarray]
+    test: list[np.ndarray]
+    mean: np.ndarray
+    std: np.ndarray
+
+    @property
+    def fingerprint(self) -> str:
+        lengths = np.array([len(clip) for clip in self.train])
+        return fingerprint(lengths, self.mean, self.std, *self.train[:1], *self.train[-1:])
+
+
+def read_data(root: str, skeleton: Skeleton) -> _Data:
+    splits = ([record.features for record in read_split(root, split, skeleton)] for split in ("train", "val", "test"))
+    return _Data(*splits, *read_mean_std(root))
+
+
+def main() -> None:
+    groups = parse_flags(TrainTokenizerFlags, RunFlags, TokenizerNetworkFlags, TokenizerLossFlags, description=__doc__)
+    flags, run_flags, shape, loss = groups
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    device = resolve_device(run_flags.device)
+    skeleton = get_skeleton(flags.dataname)
+    data = read_data(flags.data_root, skeleton)
+
+    run = RunFolder(Path(run_flags.out_dir) / run_flags.exp_name)
+    arguments = {name: value for group in groups for name, value in asdict(group).items()}
+    run.record_arguments(arguments, may_differ=_MAY_DIFFER + (_SCHEDULE if flags.resume else ()))
+    if run.finished is not None:
+        print(f"already finished: {run.path} ({_summary(run.finished)})")
+        return
+    run.record_environment(run_flags.seed, data.fingerprint, str(device))
+
+    torch.manual_seed(run_flags.seed)
+    config = NetworkConfig(feature_dim=skeleton.feature_dim, **asdict(shape))
+    network = MotionVQ(config)
+    if loss.resume_pth is not None:
+        load_weights(network, loss.resume_pth)
+    windows = MotionWindows(data.train, data.mean, data.std, loss.window_size, config.unit_length, seed=run_flags.seed)
+    settings = asdict(flags) | asdict(loss) | {"lr_scheduler": tuple(loss.lr_scheduler)}
+    training = TrainingConfig(**{field.name: settings[field.name] for field in fields(TrainingConfig)})
+    trainer = TokenizerTrainer(network, windows, skeleton, training, device, run_flags.seed)
+    session = TokenizerSession(
+        trainer,
+        MotionTokenizer(network, data.mean, data.std, skeleton),
+        data.validation,
+        run,
+        flags.eval_iter,
+        flags.print_iter,
+        data.fingerprint,
+    )
+    if session.resume():
+        logging.info("continuing %s at step %d", run.path, trainer.step)
+    with InterruptFlag() as interrupt:
+        session.train(interrupt)
+    if not trainer.finished:
+        raise KeyboardInterrupt
+
+    tokenizer = MotionTokenizer.load(session.best_path, device)
+    report = reconstruction_report(tokenizer, data.test)
+    write_report(run.path / "results.json", report, tokenizer, flags, run_flags.seed)
+    run.finish({**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)})
+    print(f"{trainer.step} steps in {trainer.seconds:.0f} s -> {session.best_path} ({tokenizer.fingerprint})")
+
+
+def write_report(
+    path: Path, report: ReconstructionReport, tokenizer: MotionTokenizer, flags: TrainTokenizerFlags, seed: int
+) -> None:
+    """Print the table of the test split and write results.json."""
+    numbers = report.numbers()
+    clips = len(report.aligned_mm)
+
+    def over_clips(values: np.ndarray) -> MetricValue:
+        return MetricValue(float(values.mean()), NORMAL_95 * float(values.std()) / clips**0.5, clips, 1)
+
+    rows = {
+        "real": {"skating": over_clips(report.skating_real)},
+        "reconstructed": {
+            "MPJPE mm": over_clips(report.aligned_mm),
+            "global mean mm": over_clips(report.global_mm),
+            "global median mm": MetricValue(numbers["global_median_mm"], None, clips, 1),
+            "usage %": MetricValue(100 * report.usage, None, clips, 1),
+            "perplexity": MetricValue(report.perplexity, None, clips, 1),
+            "skating": over_clips(report.skating_rebuilt),
+        },
+    }
+    signature = Signature(data=flags.dataname, split="test", seed=seed, checkpoint=tokenizer.fingerprint)
+    write_results(path, rows, signature)
+    print(format_table(rows, columns=list(rows["reconstructed"]), digits=2))
+
+
+def _summary(numbers: dict) -> str:
+    return f"MPJPE {numbers['mpjpe_mm']:.1f} mm, usage {numbers['usage']:.0%}, {numbers['steps']} steps"
+
+
+if __name__ == "__main__":
+    run_command(main)
