@@ -17,7 +17,7 @@ import torch
 from utils.errors import InputError
 from utils.inverse_kinematics import facing_angle, local_rotations, retarget, smoothed_heading
 from utils.rotations import quaternion_about_y, quaternion_to_6d, rotate_about_y, wrap_angle
-from utils.skeleton import Skeleton
+from utils.skeleton import Skeleton, skeleton_with_joints
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", np.ndarray, torch.Tensor)
 
@@ -82,6 +82,19 @@ def joints_from_features(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOr
     if isinstance(features, torch.Tensor):
         return _recover(features, skeleton)
     return _recover(torch.from_numpy(features.astype(np.float64)), skeleton).numpy().astype(np.float32)
+
+
+def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
+    """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> (T, J, 3) joints and the skeleton they are of.
+
+    For tools that take what they are given, such as rendering. Raises InputError for any other shape.
+    """
+    if motion.ndim == 3 and motion.shape[2] == 3:
+        return motion, skeleton_with_joints(motion.shape[1])
+    if motion.ndim == 2 and (motion.shape[1] + 1) % 12 == 0:
+        skeleton = skeleton_with_joints((motion.shape[1] + 1) // 12)
+        return joints_from_features(motion, skeleton), skeleton
+    raise InputError(f"expected joints (T, J, 3) or features (T, 263 or 251), got {motion.shape}")
 
 
 def _recover(features: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
