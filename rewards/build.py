@@ -56,13 +56,29 @@ def load_reward(name_or_path: str, context: RewardContext) -> Scorer:
     Raises:
         InputError: unknown name, missing file or class, a class that is no reward, or a model that cannot be loaded.
     """
+    return _reward_class(name_or_path)(context)
+
+
+def _reward_class(name_or_path: str) -> type:
     if name_or_path in REWARDS:
         module_name, _, class_name = REWARDS[name_or_path].partition(":")
-        return getattr(importlib.import_module(module_name), class_name)(context)
+        return getattr(importlib.import_module(module_name), class_name)
     path, colon, class_name = name_or_path.rpartition(":")
     if not (colon and path.endswith(".py")):
         raise InputError(f"unknown reward {name_or_path!r}: expected one of {', '.join(REWARDS)}, or file.py:Class")
-    return _class_from_file(Path(path), class_name)(context)
+    return _class_from_file(Path(path), class_name)
+
+
+def usable_for(weights: Mapping[str, float], tasks: Sequence[str]) -> dict[str, float]:
+    """The entries of `weights` that judge at least one of `tasks`, so that no model is loaded in vain.
+
+    Raises:
+        InputError: unknown name, or nothing is left.
+    """
+    usable = {name: weight for name, weight in weights.items() if set(_reward_class(name).tasks) & set(tasks)}
+    if not usable:
+        raise InputError(f"none of the rewards {', '.join(weights)} judges {' or '.join(tasks)}")
+    return usable
 
 
 class WeightedRewards:

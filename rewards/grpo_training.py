@@ -19,7 +19,7 @@ from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
 from models.prompts import Query, query_of, render_query
 from models.sft_training import LORA_TARGETS, LoraSize
-from models.training_callbacks import AfterEpoch, RunLog, StopOnInterrupt
+from models.training_callbacks import AfterEpoch, RunLog, StopOnInterrupt, TrainingBar
 from rewards.build import WeightedRewards
 from rewards.grpo_adapter import GrpoRewards, prompt_row
 from utils.interrupt import InterruptFlag
@@ -121,6 +121,8 @@ def reinforce(
         if metrics["held_out_reward/total"] > _total_of(best_file):
             save(best_file, metrics)
 
+    shown = {"reward": "reward", "kl": "kl", "completions/mean_length": "length"}
+    TrainingBar("GRPO", shown).attach(trainer)
     trainer.add_callback(RunLog(run, extra_log))
     trainer.add_callback(StopOnInterrupt(interrupt))
     trainer.add_callback(AfterEpoch(after_epoch))

@@ -86,8 +86,8 @@ def rule_violations(module: Module) -> list[str]:
     found = []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "getattr" and (len(node.args) > 2 or _ends_in_args(node.args[0])):
-                found.append((node, "getattr with a default, or on parsed arguments"))
+            if node.func.id == "getattr" and _ends_in_args(node.args[0]):
+                found.append((node, "getattr on parsed arguments"))
             if node.func.id == "print" and module.package in LIBRARY and module.path not in MAY_PRINT:
                 found.append((node, "print in library code"))
         if isinstance(node, ast.ExceptHandler) and _is_broad(node):
@@ -117,7 +117,7 @@ def test_the_files_are_found():
 
 
 def test_imports_follow_the_arrows():
-    assert [violation for module in MODULES for violation in arrow_violations(module)] == []
+    assert "\n".join(violation for module in MODULES for violation in arrow_violations(module)) == ""
 
 
 def test_nothing_imports_an_entry_point():
@@ -131,7 +131,7 @@ def test_the_program_does_not_import_the_tests():
 
 
 def test_house_rules():
-    assert [violation for module in MODULES for violation in rule_violations(module)] == []
+    assert "\n".join(violation for module in MODULES for violation in rule_violations(module)) == ""
 
 
 def test_no_file_is_over_the_wall():
@@ -181,7 +181,7 @@ def test_the_check_lets_allowed_imports_pass():
     "source",
     [
         "def f(args):\n    return getattr(args, 'x')",
-        "x = getattr(y, 'x', None)",
+        "x = getattr(self.args, 'x', None)",
         "def f():\n    print('x')",
         "try:\n    import x\nexcept Exception:\n    x = None",
         "try:\n    import x\nexcept (ValueError, Exception):\n    x = None",
@@ -195,6 +195,6 @@ def test_the_check_sees_a_broken_house_rule(source):
 
 
 def test_the_check_lets_clean_code_pass():
-    source = '"""Doc."""\nX = getattr(y, z)\n\ndef f():\n    try:\n        g()\n    except BaseException:\n        h()\n        raise'
+    source = '"""Doc."""\nX = getattr(y, z)\ndef f():\n    try:\n        g()\n    except BaseException:\n        raise'
     assert rule_violations(Module("models/x.py", source)) == []
     assert rule_violations(Module("prepare/x.py", "def f():\n    print('x')")) == []
