@@ -16,12 +16,14 @@ import torch
 
 from dataset.cot_samples import CotSamples, read_cot_jsonl
 from dataset.cot_source import read_cot_source
+from dataset.humanml_layout import read_split
 from dataset.sample import TASKS
 from models.motion_tokenizer import MotionTokenizer
 from options.arguments import DataFlags, ModelFlags, RewardFlags, RlFlags, RunFlags, SftFlags, TrainingFlags
 from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
-from utils.command import run_command
+from utils.caption_tagger import CaptionTagger
+from utils.command import quiet_libraries, run_command
 from utils.devices import resolve_device
 from utils.errors import InputError
 from utils.files import append_jsonl, fingerprint_file
@@ -60,6 +62,7 @@ def main() -> None:
     *groups, unused = parse_flags(*Settings.__annotations__.values(), UnusedTrainFlags, description=__doc__)
     settings = Settings(*groups)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    quiet_libraries()
     unused.warn()
     if settings.data.cot_train_jsonl is None:
         raise InputError("--cot-train-jsonl is needed: a CoT jsonl made by prepare.write_cot_jsonl")
@@ -67,7 +70,7 @@ def main() -> None:
         raise InputError(f"--cot-train-jsonl: no such file: {settings.data.cot_train_jsonl}")
     device = resolve_device(settings.run.device)
     stage = {"sft": run_sft, "rlvr": run_rlvr}[settings.training.train_stage]
-    run = RunFolder(Path(settings.run.out_dir) / settings.run.exp_name)
+    run = RunFolder(Path(settings.run.out_dir) / (settings.run.exp_name or "test"))
     run.record_arguments(settings.as_dict(), may_differ=_MAY_DIFFER)
     run.record_environment(settings.run.seed, fingerprint_file(settings.data.cot_train_jsonl), str(device))
     if run.finished is None:
@@ -81,7 +84,9 @@ def main() -> None:
         if interrupt.raised:
             raise KeyboardInterrupt
         run.finish(summary)
-    shown = [f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in run.finished.items()]
+    shown = [
+        f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in run.finished.items()
+    ]
     print(" | ".join([f"finished {run.path}", *shown]))
 
 
@@ -256,7 +261,9 @@ def _reward_evaluator(settings: Settings, device: torch.device) -> tuple:
             "--reward-align-weight 0 leaves it out"
         )
     evaluator = TextMotionEvaluator.load(folder, device=settings.rewards.reward_device or str(device))
-    return evaluator, evaluator.tagger
+    records = read_split(settings.data.data_root_or_default, "train", evaluator.skeleton)
+    pairs = ((caption.text, caption.tokens) for record in records for caption in record.captions)
+    return evaluator, CaptionTagger.default(pairs)
 
 
 if __name__ == "__main__":

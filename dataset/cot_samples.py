@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, Features, List, Value, disable_progress_bars, enable_progress_bars, load_dataset
+from datasets import Dataset, Features, List, Value, load_dataset
 
 from dataset.sample import TASKS, Sample
 from utils.errors import InputError
@@ -49,22 +49,22 @@ def read_cot_jsonl(
         raise InputError(f"no such CoT jsonl file: {path}")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty: expected one JSON object a line with 'caption' and 'motion_tokens'")
-    disable_progress_bars()
-    try:
-        lines = load_dataset("text", data_files=str(path), split="train", keep_linebreaks=False)
-        rows = lines.map(
-            _parse_row, with_indices=True, remove_columns=["text"], features=_FEATURES,
-            fn_kwargs={"nb_code": nb_code},
-        )  # fmt: skip
-        bad = rows.filter(lambda problem: problem != "", input_columns="problem")
-        if len(bad) and not skip_bad_lines:
-            raise InputError(f"{path}:{bad[0]['problem']}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""))
-        rows = rows.filter(
-            lambda problem, row_task, caption: problem == "" and caption != "" and (not task or row_task in ("", task)),
-            input_columns=["problem", "task", "caption"],
-        )
-    finally:
-        enable_progress_bars()
+    lines = load_dataset("text", data_files=str(path), split="train", keep_linebreaks=False)
+    rows = lines.map(
+        _parse_row,
+        with_indices=True,
+        remove_columns=["text"],
+        features=_FEATURES,
+        fn_kwargs={"nb_code": nb_code},
+        desc=f"reading {path.name}",
+    )
+    bad = rows.filter(lambda problem: problem != "", input_columns="problem")
+    if len(bad) and not skip_bad_lines:
+        raise InputError(f"{path}:{bad[0]['problem']}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""))
+    rows = rows.filter(
+        lambda problem, row_task, caption: problem == "" and caption != "" and (not task or row_task in ("", task)),
+        input_columns=["problem", "task", "caption"],
+    )
     if len(rows) == 0:
         wanted = f" for task {task}" if task else ""
         raise InputError(f"{path} holds no usable line{wanted} ({len(bad)} malformed)")

@@ -199,7 +199,7 @@ def adapter_of(model: PeftModel) -> Adapter:
     values = {name: value for name, value in config.to_dict().items() if name in kept and value is not None}
     values["target_modules"] = sorted(values["target_modules"])
     values["task_type"] = str(getattr(values["task_type"], "value", values["task_type"]))
-    return Adapter(values, dict(get_peft_model_state_dict(model)))
+    return Adapter(values, dict(get_peft_model_state_dict(model, save_embedding_layers=False)))
 
 
 def _to_cpu(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

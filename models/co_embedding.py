@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 FOOT_CONTACT_DIMS = 4  # the last features; the evaluator never sees them
-FRAMES_PER_UNIT = 4  # two convolutions of stride 2
 NETWORK_NAMES = ("movement_encoder", "text_encoder", "motion_encoder")
 
 

@@ -89,9 +89,7 @@ class SupervisionCollator:
         seed: fixes which samples carry a reflection and which attempt it shows.
     """
 
-    def __init__(
-        self, samples: CotSamples, vocabulary: MotionVocabulary, config: SupervisionConfig, seed: int
-    ) -> None:
+    def __init__(self, samples: CotSamples, vocabulary: MotionVocabulary, config: SupervisionConfig, seed: int) -> None:
         self.samples = samples
         self.vocabulary = vocabulary
         self.config = config

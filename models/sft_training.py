@@ -16,7 +16,7 @@ from models.motion_vocabulary import MotionVocabulary
 from models.peft_patch import let_wrapped_heads_answer_bias
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
-from models.training_callbacks import AfterEpoch, KeepBest, RunLog, StopOnInterrupt, ValidateEvery
+from models.training_callbacks import AfterEpoch, KeepBest, RunLog, StopOnInterrupt, TrainingBar, ValidateEvery
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
 
@@ -110,6 +110,8 @@ def supervise(
             AfterEpoch(lambda epoch: save(latest, {"epoch": float(epoch)})),
         ],
     )
+    shown = {"loss": "loss", "mean_token_accuracy": "accuracy", "eval_loss": "val_loss"}
+    TrainingBar(f"SFT {name}", shown).attach(trainer)
     trainer.eval_collator = SupervisionCollator(validation, vocabulary, replace(supervision, reflection_share=0.0), 0)
     trainer.train(resume_from_checkpoint=_last_state(trainer_config.output_dir))
     if interrupt.raised:

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from dataset.text_motion_pairs import FRAMES_PER_UNIT, MAX_FRAMES, fit_length, pad_motions
 from models.co_embedding import (
     FOOT_CONTACT_DIMS,
-    FRAMES_PER_UNIT,
     NETWORK_NAMES,
     EvaluatorSizes,
     build_networks,
@@ -27,17 +27,11 @@ from utils.files import fingerprint, read_npy, write_atomic, write_json, write_n
 from utils.skeleton import Skeleton, get_skeleton
 from utils.word_vectorizer import WordVectorizer
 
-__all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks", "fit_length"]
+__all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks"]
 
-MAX_FRAMES = 196  # the published evaluator never saw longer motions
 FORMAT_VERSION = 1
 _WEIGHTS_FILE, _ABOUT_FILE = "finest.tar", "evaluator.json"
 State = Mapping[str, Mapping[str, torch.Tensor]]
-
-
-def fit_length(num_frames: int) -> int:
-    """Frames of a motion that the evaluator looks at: whole movement units, at most `MAX_FRAMES`."""
-    return min(num_frames, MAX_FRAMES) // FRAMES_PER_UNIT * FRAMES_PER_UNIT
 
 
 def _read_state(path: str | Path) -> State:
@@ -173,15 +167,8 @@ class TextMotionEvaluator:
         order = np.argsort(-lengths, kind="stable")  # alike lengths together: less padding
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            # One unit of zeros follows the longest motion, as everywhere in data padded to MAX_FRAMES: the second
-            # convolution sees it, so an embedding would otherwise depend on its neighbours in the batch.
-            padded_length = min(int(lengths[chosen].max()) + FRAMES_PER_UNIT, MAX_FRAMES)
-            batch = np.zeros((len(chosen), padded_length, self.feature_dim), dtype=np.float32)
-            for row, index in enumerate(chosen):
-                batch[row, : lengths[index]] = (motions[index][: lengths[index]] - self.mean) / self.std
-            result[torch.from_numpy(chosen)] = self.embed_motion(
-                torch.from_numpy(batch), torch.from_numpy(lengths[chosen])
-            )
+            batch, frames = pad_motions([motions[index] for index in chosen], self.mean, self.std)
+            result[torch.from_numpy(chosen)] = self.embed_motion(torch.from_numpy(batch), torch.from_numpy(frames))
         return result
 
     def save(self, folder: str | Path) -> None:

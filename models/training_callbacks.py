@@ -3,7 +3,16 @@
 import math
 from collections.abc import Callable
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from tqdm import tqdm
+from transformers import (
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
@@ -26,6 +35,50 @@ class RunLog(TrainerCallback):
         self.run.log(row)
         if self.extra is not None:
             self.extra(row)
+
+
+class TrainingBar(TrainerCallback):
+    """One progress bar over all steps, with the latest of `shown` metrics (name in the log -> name in the bar).
+
+    Use with `attach`: it takes the place of the trainer's own bars, which open one more for every validation.
+    """
+
+    def __init__(self, label: str, shown: dict[str, str]) -> None:
+        self.label = label
+        self.shown = shown
+        self.latest: dict[str, str] = {}
+        self.bar: tqdm | None = None
+
+    def attach(self, trainer: Trainer) -> None:
+        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(ProgressCallback)
+        trainer.add_callback(self)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if state.is_world_process_zero:
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.label, unit="step")
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if self.bar is not None:
+            self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None,
+        **kwargs: object,
+    ) -> None:  # fmt: skip
+        self.latest |= {name: f"{logs[key]:.3g}" for key, name in self.shown.items() if key in (logs or {})}
+        if self.bar is not None:
+            self.bar.set_postfix(self.latest)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
 
 
 class StopOnInterrupt(TrainerCallback):

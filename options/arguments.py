@@ -24,7 +24,9 @@ class RunFlags:
     device: str = flag("auto", "auto (a GPU if there is one), cpu, cuda, cuda:1, ...")
     seed: int = flag(123, "seed of everything random")
     out_dir: str = flag("experiments", "folder of all runs")
-    exp_name: str = flag("test", "name of this run: files go to OUT_DIR/EXP_NAME")
+    exp_name: str | None = flag(
+        None, "name of this run: files go to OUT_DIR/EXP_NAME; default: test, or beside the evaluated checkpoint"
+    )
 
 
 @dataclass
@@ -166,9 +168,7 @@ class RewardFlags:
 
     _argument_group_name = "rewards"
 
-    rewards: str | None = flag(
-        None, "name=weight,... or file.py:Class=weight,...: replaces the weights below"
-    )
+    rewards: str | None = flag(None, "name=weight,... or file.py:Class=weight,...: replaces the weights below")
     reward_format_weight: float = flag(0.2, "well-formed replies")
     reward_phys_weight: float = flag(0.5, "physical plausibility (t2m)")
     reward_align_weight: float = flag(0.5, "text-motion consistency, by --reward-evaluator")

@@ -88,7 +88,8 @@ def _shared(run: RunFlags, training: TrainingFlags, output_dir: Path, device: to
         "seed": run.seed,
         "data_seed": run.seed,
         "bf16": on_gpu and torch.cuda.is_bf16_supported(),
-        "gradient_checkpointing": on_gpu,
+        "activation_checkpointing": on_gpu,
+        "gradient_checkpointing": None,  # trl's default for the deprecated name would win over the new one
         "use_cpu": device.type == "cpu",
         "dataloader_pin_memory": on_gpu,
         "logging_steps": training.print_iter,
@@ -96,6 +97,7 @@ def _shared(run: RunFlags, training: TrainingFlags, output_dir: Path, device: to
         "save_total_limit": 1,
         "remove_unused_columns": False,
         "report_to": "none",
+        "disable_tqdm": True,  # models.training_callbacks.TrainingBar shows one bar instead of many
     }
 
 

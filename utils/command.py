@@ -9,6 +9,19 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
+def quiet_libraries() -> None:
+    """Leave the console to our own bars and summaries: no bars of transformers and datasets for what takes a moment.
+
+    For entry points that use those libraries; call it before the long work starts.
+    """
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+
+
 def run_command(main: Callable[[], None]) -> None:
     """Run an entry point; map `InputError` to one line and status 2, Ctrl-C to status 130."""
     try:
