@@ -1,0 +1,175 @@
+"""Folders of joints and captions become a data set: the real command, good clips and bad ones."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dataset.humanml_layout import read_mean_std, read_split, read_split_ids
+from prepare import compute_motion_stats, motions_from_joints, render_motion
+from utils.errors import InputError
+from utils.inverse_kinematics import bone_vectors
+from utils.motion_features import canonical_joints
+from utils.skeleton import T2M
+
+LINE = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
+
+
+def body(scale=1.0, frames=61, seed=0):
+    """(T, 22, 3) a swaying body, `scale` times as large."""
+    rest = np.zeros((22, 3))
+    for joint, parent in enumerate(T2M.parents):
+        if parent >= 0:
+            rest[joint] = rest[parent] + 0.25 * T2M.directions()[joint]
+    time = np.arange(frames)[:, None, None] / 10
+    sway = 0.04 * np.sin(time + np.random.default_rng(seed).uniform(0, 6, (1, 22, 3)))
+    return scale * (rest + sway) + [1.0, 2.0, 3.0]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in ("joints", "texts", "splits"):
+        (tmp_path / name).mkdir()
+    for index, id in enumerate("abcd"):
+        np.save(tmp_path / f"joints/{id}.npy", body(1 + index / 10, seed=index).astype(np.float32))
+        (tmp_path / f"texts/{id}.txt").write_text(LINE * 2, encoding="utf-8")
+    for split, ids in {"train": "ba", "val": "c", "test": "d"}.items():
+        (tmp_path / f"splits/{split}.txt").write_text("\n".join(ids), encoding="utf-8")
+    return tmp_path
+
+
+def run(module, monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", [module.__name__, *map(str, arguments)])
+    module.main()
+
+
+def convert(folders, monkeypatch, *more, splits=True):
+    given = ["--joints-dir", folders / "joints", "--texts-dir", folders / "texts", "--out-dir", folders / "out"]
+    run(motions_from_joints, monkeypatch, *given, *(["--splits-dir", folders / "splits"] if splits else []), *more)
+
+
+def test_converts_to_the_skeleton_of_the_first_training_clip(folders, monkeypatch):
+    convert(folders, monkeypatch)
+    out = folders / "out"
+    assert [record.id for record in read_split(out, "train", T2M)] == ["b", "a"]
+    assert read_split_ids(out, "all") == ["a", "b", "c", "d"]
+    record = read_split(out, "test", T2M)[0]
+    assert record.num_frames == 60 and len(record.captions) == 2
+    expected = np.linalg.norm(bone_vectors(body(1.1, seed=1), T2M), axis=-1)[0]
+    joints = np.load(out / "new_joints/d.npy")
+    lengths = np.linalg.norm(bone_vectors(joints, T2M), axis=-1)
+    np.testing.assert_allclose(lengths, np.tile(expected, (60, 1)), atol=1e-5)
+    assert joints.shape == (60, 22, 3) and joints[0, 0, [0, 2]] == pytest.approx([0, 0])
+    mean, _ = read_mean_std(out)
+    frames = np.concatenate([np.load(out / f"new_joint_vecs/{id}.npy") for id in "ab"])
+    np.testing.assert_allclose(mean, frames.mean(0), atol=1e-5)
+
+
+def test_no_retarget_keeps_proportions_and_target_offsets_replace_them(folders, monkeypatch):
+    convert(folders, monkeypatch, "--no-retarget")
+    joints = np.load(folders / "out/new_joints/d.npy")
+    np.testing.assert_allclose(joints, canonical_joints(body(1.3, seed=3), T2M)[:-1], atol=1e-5)
+    np.save(folders / "target.npy", 0.3 * T2M.directions())
+    given = ["--joints-dir", folders / "joints", "--texts-dir", folders / "texts", "--out-dir", folders / "other"]
+    run(motions_from_joints, monkeypatch, *given, "--target-offsets", folders / "target.npy")
+    lengths = np.linalg.norm(bone_vectors(np.load(folders / "other/new_joints/a.npy"), T2M), axis=-1)[:, 1:]
+    np.testing.assert_allclose(lengths, 0.3, atol=1e-5)
+
+
+def test_second_run_converts_only_what_changed_and_other_settings_are_refused(folders, monkeypatch, capsys):
+    convert(folders, monkeypatch)
+    marks = {path: path.stat().st_mtime_ns for path in (folders / "out/new_joint_vecs").iterdir()}
+    np.save(folders / "joints/e.npy", body(frames=50))
+    (folders / "texts/e.txt").write_text(LINE, encoding="utf-8")
+    capsys.readouterr()
+    convert(folders, monkeypatch)
+    assert "1 clips converted, 4 already there" in capsys.readouterr().out
+    assert all(path.stat().st_mtime_ns == mark for path, mark in marks.items())
+    with pytest.raises(InputError, match="other settings"):
+        convert(folders, monkeypatch, "--no-retarget")
+
+
+def test_bad_clips_are_named_and_the_good_ones_finished(folders, monkeypatch, capsys):
+    joints, texts = folders / "joints", folders / "texts"
+    bad = {
+        "nan": "NaN", "shape": "(61, 21, 3)", "cut": "not a readable", "gone": "no such file", "one": "2 frames",
+        "untold": "no such file", "empty": "no caption", "latin": "UTF-8", "untagged": "line 1",
+    }  # fmt: skip
+    for id in bad:
+        np.save(joints / f"{id}.npy", body().astype(np.float32))
+        (texts / f"{id}.txt").write_text(LINE, encoding="utf-8")
+    np.save(joints / "nan.npy", np.where(np.arange(61)[:, None, None] == 7, np.nan, body()))
+    np.save(joints / "shape.npy", body()[:, :21])
+    np.save(joints / "one.npy", body()[:1])
+    (joints / "cut.npy").write_bytes((joints / "a.npy").read_bytes()[:900])
+    (joints / "gone.npy").unlink()
+    (texts / "untold.txt").unlink()
+    (texts / "empty.txt").write_text("\n", encoding="utf-8")
+    (texts / "latin.txt").write_bytes(b"caf\xe9#x/NOUN#0.0#0.0")
+    (texts / "untagged.txt").write_text("a person walks.\n", encoding="utf-8")
+    (folders / "splits/train.txt").write_text("\n".join([*bad, "a", "b"]), encoding="utf-8")
+    with pytest.raises(InputError, match="9 of 13 clips"):
+        convert(folders, monkeypatch)
+    printed = capsys.readouterr().out
+    for id, reason in bad.items():
+        line = next(line for line in printed.splitlines() if line.startswith(f"bad clip {id}:"))
+        assert reason in line
+    out = folders / "out"
+    assert read_split_ids(out, "train") == ["a", "b"] and read_split_ids(out, "all") == ["a", "b", "c", "d"]
+    assert {path.stem for path in (out / "new_joint_vecs").iterdir()} == set("abcd")
+    assert {path.stem for path in (out / "texts").iterdir()} == set("abcd")
+    assert "nan" not in json.loads((out / "dataset.json").read_text())["target"]
+    convert(folders, monkeypatch, "--skip-bad")
+
+
+def test_fps_is_resampled(folders, monkeypatch):
+    convert(folders, monkeypatch, "--fps", "30")
+    # 61 frames at 30 fps are 2 s: 41 frames at 20 fps, 40 rows of features.
+    assert np.load(folders / "out/new_joint_vecs/a.npy").shape == (40, 263)
+
+
+def test_random_split_is_repeatable_covers_all_and_keeps_mirror_images_together(folders, monkeypatch):
+    for index in range(30):
+        for id in (f"{index:06d}", f"M{index:06d}"):
+            np.save(folders / f"joints/{id}.npy", body(frames=45, seed=index).astype(np.float32))
+            (folders / f"texts/{id}.txt").write_text(LINE, encoding="utf-8")
+    convert(folders, monkeypatch, splits=False)
+    splits = {name: read_split_ids(folders / "out", name) for name in ("train", "val", "test")}
+    assert sorted(id for ids in splits.values() for id in ids) == read_split_ids(folders / "out", "all")
+    assert len(splits["train"]) > len(splits["test"]) > 0
+    for ids in splits.values():
+        assert {id.removeprefix("M") for id in ids if id.startswith("M")} == {id for id in ids if id.startswith("0")}
+
+
+@pytest.mark.parametrize("case", ["folder", "leak", "centimetres", "nothing"])
+def test_what_cannot_be_a_data_set(folders, monkeypatch, case):
+    if case == "leak":
+        (folders / "splits/test.txt").write_text("a\n", encoding="utf-8")
+    if case == "centimetres":
+        for id in "abcd":
+            np.save(folders / f"joints/{id}.npy", body(100))
+    if case == "nothing":
+        for id in "abcd":
+            (folders / f"joints/{id}.npy").unlink()
+    arguments = ["--joints-dir", folders / "nowhere"] if case == "folder" else []
+    expected = {"folder": "nowhere", "leak": "a is in", "centimetres": "metres", "nothing": "target skeleton"}[case]
+    with pytest.raises(InputError, match=expected):
+        convert(folders, monkeypatch, *arguments)
+
+
+def test_stats_command_writes_the_same_mean_and_std(folders, monkeypatch):
+    convert(folders, monkeypatch)
+    before = read_mean_std(folders / "out")
+    (folders / "out/Mean.npy").unlink()
+    run(compute_motion_stats, monkeypatch, "--data-root", folders / "out")
+    for old, new in zip(before, read_mean_std(folders / "out"), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_render_command_draws_data_set_clips_and_files(folders, monkeypatch):
+    convert(folders, monkeypatch)
+    given = ["--data-root", folders / "out", "--id", "a", "--motion", folders / "joints/b.npy"]
+    run(render_motion, monkeypatch, *given, "--out", folders / "x.gif", "--sheet", "--size", "60", "--columns", "3")
+    assert (folders / "x.gif").stat().st_size > 1000 and (folders / "x.png").stat().st_size > 1000
+    with pytest.raises(InputError, match=r"nobody\.npy"):
+        run(render_motion, monkeypatch, "--motion", folders / "nobody.npy", "--out", folders / "y.gif")
