@@ -1,0 +1,83 @@
+"""GRPO: the KL reference is the start of training, checkpoints are written, an interrupted run goes on."""
+
+import json
+
+import pytest
+import torch
+from datasets import disable_progress_bars
+from trl import GRPOConfig
+
+from dataset.cot_samples import read_cot_jsonl
+from models.checkpoints import Checkpoint, PolicyConfig, load_backbone, load_checkpoint
+from models.sft_training import LoraSize
+from rewards.base import Reward, RewardContext
+from rewards.build import WeightedReward, WeightedRewards
+from rewards.grpo_training import draw_prompts, reinforce
+from utils.interrupt import InterruptFlag
+from utils.run_folder import RunFolder
+from utils.skeleton import T2M
+
+
+class ShortReply(Reward):
+    """A reward that a random model can earn."""
+
+    name = "short"
+
+    def score_applicable(self, rollouts):
+        return [-len(rollout.token_ids) / 10 for rollout in rollouts]
+
+
+@pytest.fixture
+def run_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path):
+    disable_progress_bars()
+
+    def run(name="run", **fields):
+        model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
+        policy = PolicyConfig(backbone, 16, ("t2m", "m2t"), "sft", "full", text_vocabulary)
+        weights = {key: value.clone() for key, value in model.state_dict().items()}
+        checkpoint = Checkpoint(policy, weights, (), motion_tokenizer.state())
+        train, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
+        rewards = WeightedRewards([WeightedReward("short", ShortReply(RewardContext(T2M, 16)), 1.0)])
+        defaults = {
+            "output_dir": str(tmp_path / name / "trainer_state"), "per_device_train_batch_size": 16,
+            "num_generations": 4, "max_completion_length": 20, "learning_rate": 5e-3, "num_train_epochs": 2,
+            "beta": 0.02, "use_cpu": True, "bf16": False, "activation_checkpointing": False,
+            "gradient_checkpointing": None, "report_to": "none", "logging_steps": 1, "save_strategy": "epoch",
+            "disable_tqdm": True, "remove_unused_columns": False, "dataloader_pin_memory": False, "seed": 3,
+        }  # fmt: skip
+        folder = RunFolder(tmp_path / name)
+        summary = reinforce(
+            model, vocabulary, motion_tokenizer, rewards, draw_prompts(train, ("t2m", "m2t"), 8, 0),
+            draw_prompts(held_out, ("t2m", "m2t"), 4, 0), GRPOConfig(**{**defaults, **fields}),
+            LoraSize(8, 8, 0.0), checkpoint, folder, InterruptFlag(),
+        )  # fmt: skip
+        rows = [json.loads(line) for line in (folder.path / "metrics.jsonl").read_text().splitlines()]
+        return folder.path, summary, [row for row in rows if "kl" in row]
+
+    return run
+
+
+def test_reference_is_the_start_and_the_policy_leaves_it(run_grpo):
+    folder, summary, rows = run_grpo()
+    assert rows[0]["kl"] == 0.0
+    assert rows[-1]["kl"] > 0.0
+    for name in ("epoch_0", "epoch_1", "latest", "best"):
+        assert load_checkpoint(folder / f"motionllm_rlvr_{name}.pth").adapters
+    assert summary["held_out_reward"] >= summary["held_out_reward_before"] - 0.5
+
+
+def test_prompts_are_drawn_in_turn_with_all_references(cot_jsonl):
+    samples = read_cot_jsonl(cot_jsonl, nb_code=16)
+    prompts = draw_prompts(samples, ("t2m", "m2t"), 10, seed=4)
+    assert [query.task for query in prompts.queries] == ["t2m", "m2t"] * 5
+    assert all(len(references) == 3 for references in prompts.references)
+    assert draw_prompts(samples, ("t2m", "m2t"), 10, seed=4) == prompts
+    assert len(draw_prompts(samples, ("t2m",), None, seed=4).queries) == 45
+
+
+def test_resumed_run_continues(run_grpo):
+    folder, _, first = run_grpo(num_train_epochs=1)
+    _, _, both = run_grpo(num_train_epochs=2)
+    assert [row["step"] for row in both] == [1, 2, 3, 4]
+    assert (folder / "motionllm_rlvr_epoch_1.pth").is_file()
+    assert len(first) == 2 and torch.isfinite(torch.tensor([row["reward"] for row in both])).all()
