@@ -41,6 +41,12 @@ def test_skating_needs_both_frames_low_and_depends_on_fps():
     assert skating_ratio(joints, fps=20) == 0.0
 
 
+def test_one_quick_step_is_not_skating():
+    joints = still()
+    joints[20:, 10, 0] += 0.1  # 2 m/s for one step: 0.4 m/s over five
+    assert skating_ratio(joints, fps=20) == 0.0
+
+
 def test_depth_and_height_are_in_millimetres():
     assert penetration_mm(still(lift=-0.03)) == pytest.approx(30)
     assert float_mm(still(lift=-0.03)) == 0
