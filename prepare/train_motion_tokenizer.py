@@ -2,7 +2,7 @@
 
     python -m prepare.train_motion_tokenizer --data-root data/HumanML3D --exp-name tokenizer_t2m
 
-Writes experiments/EXP_NAME/motion_tokenizer.pth (best on the validation split), results.json (test split),
+Writes OUT_DIR/EXP_NAME/motion_tokenizer.pth (best on the validation split), results.json (test split),
 metrics.jsonl and latest_state.pth. The same command again continues an interrupted run and leaves a finished one alone.
 """
 
@@ -65,14 +65,18 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     device = resolve_device(run_flags.device)
     skeleton = get_skeleton(flags.dataname)
-    data = read_data(flags.data_root, skeleton)
-
-    run = RunFolder(Path(run_flags.out_dir) / run_flags.exp_name)
+    folder = Path(run_flags.out_dir) / (run_flags.exp_name or f"tokenizer_{flags.dataname}")
     arguments = {name: value for group in groups for name, value in asdict(group).items()}
-    run.record_arguments(arguments, may_differ=_MAY_DIFFER + (_SCHEDULE if flags.resume else ()))
-    if run.finished is not None:
-        print(f"already finished: {run.path} ({_summary(run.finished)})")
-        return
+    may_differ = _MAY_DIFFER + (_SCHEDULE if flags.resume else ())
+    if folder.is_dir():  # before the data are read, which can take a while
+        run = RunFolder(folder)
+        run.record_arguments(arguments, may_differ)
+        if run.finished is not None:
+            print(f"already finished: {run.path} ({_summary(run.finished)})")
+            return
+    data = read_data(flags.data_root, skeleton)
+    run = RunFolder(folder)
+    run.record_arguments(arguments, may_differ)
     run.record_environment(run_flags.seed, data.fingerprint, str(device))
 
     torch.manual_seed(run_flags.seed)
