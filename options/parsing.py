@@ -1,5 +1,6 @@
 """Command lines: dataclasses in, typed and checked values out, mistakes answered in one line."""
 
+import argparse
 import dataclasses
 import sys
 from typing import Any, NoReturn
@@ -11,6 +12,21 @@ EXIT_BAD_FLAG = 2
 
 class FlagError(ValueError):
     """Flags that contradict each other or a file they name."""
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults where there are some, keeps the line breaks of descriptions, and spells flags with hyphens."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        spelled = [name for name in action.option_strings if "_" not in name] or list(action.option_strings)
+        if action.nargs in (0, "?"):
+            return ", ".join(spelled)
+        kind = {int: "N", float: "X"}.get(action.type, action.dest.rsplit("_", 1)[-1].upper())
+        (value,) = self._metavar_formatter(action, kind)(1)
+        return f"{', '.join(spelled)} {value}"
 
 
 class _Parser(HfArgumentParser):
@@ -34,7 +50,13 @@ def parse_flags(*groups: type, description: str, argv: list[str] | None = None) 
     Flags are the field names with hyphens; `_argument_group_name` names the group in `--help`. A `ValueError`
     from `__post_init__` is a bad value: it should name the flag. Abbreviations and unknown flags are refused.
     """
-    parser = _Parser(groups, description=description, allow_abbrev=False)
+    parser = _Parser(
+        groups,
+        description=description,
+        usage="%(prog)s [flags]",
+        allow_abbrev=False,
+        formatter_class=_HelpFormatter,
+    )
     try:
         return parser.parse_args_into_dataclasses(args=argv, look_for_args_file=False)
     except ValueError as error:

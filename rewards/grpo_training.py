@@ -135,10 +135,20 @@ def reinforce(
         return {}
     best = load_checkpoint(best_file).metrics
     return {
+        **_training_reward(trainer.state.log_history),
         "held_out_reward_before": before["held_out_reward/total"],
         "held_out_reward": best["held_out_reward/total"],
         "best": str(best_file),
     }
+
+
+def _training_reward(history: Sequence[dict]) -> dict[str, float]:
+    """Mean reward of the first and of the last quarter of the logged steps."""
+    rewards = [row["reward"] for row in history if "reward" in row]
+    quarter = max(1, len(rewards) // 4)
+    if not rewards:
+        return {}
+    return {"training_reward_first": fmean(rewards[:quarter]), "training_reward_last": fmean(rewards[-quarter:])}
 
 
 def _total_of(path: Path) -> float:

@@ -1,0 +1,121 @@
+"""The command lines as a user runs them, at the smallest sizes: SFT, GRPO, evaluation, Chain-of-Motion, mistakes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import train_mllm
+from utils.command import run_command
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.pipeline
+
+
+def command(*arguments):
+    return [sys.executable, *map(str, arguments)]
+
+
+def run(*arguments, status=0):
+    answer = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert answer.returncode == status, answer.stdout[-2000:] + answer.stderr[-4000:]
+    return answer
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory, cot_jsonl, backbone, motion_tokenizer):
+    folder = tmp_path_factory.mktemp("experiments")
+    motion_tokenizer.save(folder / "tokenizer.pth")
+    return {
+        "folder": folder,
+        "common": ("--cot-train-jsonl", cot_jsonl, "--out-dir", folder, "--print-iter", 1, "--max-motion-len", 20,
+                   "--max-text-len", 30, "--device", "cpu"),
+        "sft": ("--motion-tokenizer", folder / "tokenizer.pth", "--llm-backbone", backbone, "--use-reasoning",
+                "--batch-size", 12, "--learning-rate", 3e-3),
+    }  # fmt: skip
+
+
+def test_sft_then_rlvr_then_the_same_commands_again(flags):
+    sft = ("train_mllm.py", "--train-stage", "sft", "--training-task", "t2m", *flags["common"], *flags["sft"],
+           "--exp-name", "morl_sft_t2m", "--epochs-t2m", 2)  # fmt: skip
+    assert "finished" in run(*sft).stdout
+    best = flags["folder"] / "morl_sft_t2m" / "motionllm_t2m_best.pth"
+    rlvr = ("train_mllm.py", "--train-stage", "rlvr", "--training-task", "t2m", *flags["common"],
+            "--rl-reference-ckpt", best, "--rl-epochs", 3, "--rl-prompts", 2, "--rl-eval-prompts", 2,
+            "--rl-group-size", 4, "--batch-size", 2, "--reward-align-weight", 0, "--exp-name", "morl_rlvr_t2m",
+            "--rl-metrics-jsonl", flags["folder"] / "rl.jsonl")  # fmt: skip
+    run(*rlvr)
+    folder = flags["folder"] / "morl_rlvr_t2m"
+    assert (folder / "motionllm_rlvr_epoch_2.pth").is_file() and (folder / "motionllm_rlvr_best.pth").is_file()
+    rows = [json.loads(line) for line in (flags["folder"] / "rl.jsonl").read_text().splitlines()]
+    assert rows[0]["kl"] == 0 and "rewards/physical/mean" in rows[0] and "rewards/format/mean" in rows[0]
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["seed"] == 123 and environment["versions"]["trl"] and environment["data_fingerprint"]
+    changed = best.stat().st_mtime_ns
+    assert "finished" in run(*sft).stdout and best.stat().st_mtime_ns == changed
+    other = run(*sft, "--reasoning-weight", 0.5, status=2)
+    assert "reasoning_weight was 1.0, now 0.5" in other.stderr
+
+
+def test_interrupt_keeps_a_checkpoint_and_the_next_run_goes_on(flags):
+    sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "stopped", "--epochs-t2m", 40)
+    process = subprocess.Popen(command(*sft), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    latest = flags["folder"] / "stopped" / "motionllm_t2m_latest.pth"
+    deadline = time.monotonic() + 120
+    while not latest.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    before = (flags["folder"] / "stopped" / "metrics.jsonl").read_text().splitlines()
+    assert "finished" in run(*sft).stdout
+    steps = [
+        json.loads(line)["step"] for line in (flags["folder"] / "stopped" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert steps[len(before)] > 1, "the second run started over"
+    assert max(steps) == 40 * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--cot-train-jsonl", "nowhere.jsonl"), "no such file: nowhere.jsonl"),
+        ((), "--cot-train-jsonl is needed"),
+        (("--learning-rate", "-1"), "--learning-rate must be positive"),
+        (("--no-such-flag", "1"), "--no-such-flag"),
+        (("--training-task", "dance"), "--training-task"),
+        (("--cot-train-jsonl", "EMPTY", "--nb-code", "16"), "is empty"),
+        (("--cot-train-jsonl", "MALFORMED", "--nb-code", "16"), "malformed.jsonl:1: not JSON"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--llm-backbone", "no/model"), "cannot be loaded"),
+        (("--cot-train-jsonl", "GOOD"), "--motion-tokenizer"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "3"), "outside the codebook [0, 3)"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "32", "--motion-tokenizer", "TOKENIZER"), "32 contradicts"),
+        (("--cot-train-jsonl", "GOOD", "--train-stage", "rlvr"), "--rl-reference-ckpt is needed"),
+        (("--cot-train-jsonl", "GOOD", "--train-stage", "rlvr", "--rl-reference-ckpt", "x.pth"), "no such checkpoint"),
+    ],
+)  # fmt: skip
+def test_mistakes_get_one_line_and_a_status(
+    tmp_path, cot_jsonl, motion_tokenizer, arguments, words, monkeypatch, capsys
+):
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "malformed.jsonl").write_text("{oops\n")
+    motion_tokenizer.save(tmp_path / "tokenizer.pth")
+    names = {
+        "EMPTY": tmp_path / "empty.jsonl", "MALFORMED": tmp_path / "malformed.jsonl", "GOOD": cot_jsonl,
+        "TOKENIZER": tmp_path / "tokenizer.pth",
+    }  # fmt: skip
+    given = [str(names.get(argument, argument)) for argument in arguments]
+    monkeypatch.setattr(sys, "argv", ["train_mllm.py", "--out-dir", str(tmp_path), *given])
+    with pytest.raises(SystemExit) as end:
+        run_command(train_mllm.main)
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert end.value.code == 2 and len(errors) == 1 and words in errors[0]
+
+
+def test_a_mistake_from_the_shell_has_no_traceback():
+    answer = run("train_mllm.py", "--cot-train-jsonl", "nowhere.jsonl", status=2)
+    assert answer.stderr.strip() == "error: --cot-train-jsonl: no such file: nowhere.jsonl"
