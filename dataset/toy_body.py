@@ -54,9 +54,9 @@ class Pose:
     def __len__(self) -> int:
         return len(self.heading)
 
-    def cut(self, start: int, stop: int) -> "Pose":
-        """Frames start .. stop - 1."""
-        return Pose(**{field.name: getattr(self, field.name)[start:stop] for field in fields(self)})
+    def picked(self, frames: np.ndarray) -> "Pose":
+        """The given frames, in the given order."""
+        return Pose(**{field.name: getattr(self, field.name)[frames] for field in fields(self)})
 
     def placed(self, x: float, z: float, heading: float) -> "Pose":
         """The same motion, started from another place and heading."""

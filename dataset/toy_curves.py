@@ -1,6 +1,7 @@
 """Smooth curves over time that the toy animation is made of: easing, keys, bumps and slow noise."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -22,7 +23,7 @@ def glide(u: np.ndarray) -> np.ndarray:
 def keyed(times: np.ndarray, keys: Sequence[tuple[float, float]]) -> np.ndarray:
     """Values at `times` of (time, value) keys with a rest at every key; constant before the first, after the last."""
     value = np.full(len(times), keys[0][1], dtype=float)
-    for (start, low), (end, high) in zip(keys[:-1], keys[1:], strict=True):
+    for (start, low), (end, high) in pairwise(keys):
         value += (high - low) * ease((times - start) / max(end - start, 1e-9))
     return value
 

@@ -16,7 +16,6 @@ from dataset.toy_curves import bump, flowing, glide, smooth
 from dataset.toy_performer import Performer, standing, standing_feet
 
 _PEELING = 0.09  # seconds before lifting in which the toe joint already rises, over the tip of the toes
-_PLACING = 0.035  # seconds before landing in which a foot only comes down
 
 # Where the body is at each of the given times: (n,) seconds -> (n, 3) x, z, heading.
 BodyPath = Callable[[np.ndarray], np.ndarray]
@@ -40,6 +39,7 @@ class Gait:
         sway: of the pelvis over the standing foot.
         trail: how much further back than under the hip a foot is at the middle of its stance.
         widen: how much further out than in standing the feet are placed on the way.
+        placing: seconds before landing in which a foot only comes down.
         bounce: half the rise and fall of the pelvis that a flight phase adds.
         float_height: height of the pelvis on the way relative to standing.
     """
@@ -57,6 +57,7 @@ class Gait:
     sway: float = 0.022
     trail: float = 0.03
     widen: float = 0.0
+    placing: float = 0.045
     bounce: float = 0.0
     float_height: float = -0.008
 
@@ -127,7 +128,7 @@ def _foot_track(
     for index, step in enumerate(own):
         change = plants[index + 1] - plants[index]
         u = (times - step.lift) / (step.land - step.lift)
-        ground += change * glide((times - step.lift) / (step.land - step.lift - _PLACING))[:, None]
+        ground += change * glide((times - step.lift) / (step.land - step.lift - gait.placing))[:, None]
         length = float(np.hypot(change[0], change[1]))
         effort = np.clip(length / gait.stride, 0.25, 1.0)
         rise = (times - step.lift + _PEELING) / (step.land - step.lift + _PEELING)
@@ -137,7 +138,7 @@ def _foot_track(
         landed = step.land
     keys += [(landed + 0.12, 0.0), (max(times[-1], landed) + 1.0, 0.0)]
     pitch = flowing(times, keys)
-    forward, up = _pivot(pitch)
+    forward, up = roll_over(pitch)
     yaw = ground[:, 2]
     ankle = np.stack(
         [
@@ -153,6 +154,7 @@ def _foot_track(
 def _roll_keys(step: Step, landed: float, effort: float, gait: Gait) -> list[tuple[float, float]]:
     """Keys of the foot pitch from the landing before this step to the landing of this step."""
     stance, swing = step.lift - landed, step.land - step.lift
+    landing = 0.5 + 0.5 * effort
     settle, push_time = min(0.12, 0.3 * stance), min(0.28, 0.55 * stance)
     keys = [(landed + settle, 0.0)] if landed > 0 else []
     return [
@@ -160,12 +162,12 @@ def _roll_keys(step: Step, landed: float, effort: float, gait: Gait) -> list[tup
         (step.lift - push_time, 0.0),
         (step.lift, gait.push * effort),
         (step.lift + 0.25 * swing, gait.fold * effort),
-        (step.lift + 0.80 * swing, -0.6 * gait.strike * effort),
-        (step.land, -gait.strike * effort),
+        (step.lift + 0.80 * swing, -0.8 * gait.strike * landing),
+        (step.land, -gait.strike * landing),
     ]
 
 
-def _pivot(pitch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def roll_over(pitch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far (forward, up) the ankle moves when the foot rolls over its toe (heel up) or its heel (toe up)."""
     sine, cosine = np.sin(pitch), np.cos(pitch)
     rise = body.ANKLE_HEIGHT - body.TOE_HEIGHT

@@ -29,7 +29,16 @@ _RUN = {
 }
 _SIDESTEP = {"slow": 0.62, "normal": 0.45, "quick": 0.34}  # seconds per foot
 _TURN = {"slow": 0.60, "normal": 0.44, "quick": 0.34}
-_BACKWARD = {"push": -0.08, "strike": -0.36, "fold": 0.25, "clearance": 0.09, "arm_swing": 0.5, "lean": -0.02}
+_BACKWARD = {
+    "push": -0.08,
+    "strike": -0.36,
+    "fold": 0.25,
+    "clearance": 0.09,
+    "arm_swing": 0.5,
+    "lean": -0.02,
+    "float_height": -0.03,
+    "placing": 0.10,
+}
 _RUNNING = {"push": 0.95, "strike": 0.22, "trail": 0.10, "sway": 0.010, "bounce": 0.03, "float_height": -0.045}
 
 
@@ -56,7 +65,7 @@ def run(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
     if action.degrees:
         pose = _with_turn(action, pace, performer, rng, rolling=True)
     else:
-        count = int(rng.integers(6, 9)) + 4
+        count = round(rng.uniform(2.5, 3.4) / pace.gait.step_time) + 5
         pose = travel(pace, performer, pace.step_length * (count - 0.9), count, rng)
         pose = cut_ends(pose, pace, rolling=True)
     arms = pose.arms.copy()
@@ -69,7 +78,7 @@ def run(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
 def circle(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
     """Once around; a circle to the left is counter-clockwise from above."""
     pace = _personal(_WALK[action.speed], performer, rng)
-    radius = {"slow": 0.50, "normal": 0.72, "quick": 0.95}[action.speed] * rng.uniform(0.94, 1.08)
+    radius = {"slow": 0.43, "normal": 0.66, "quick": 0.92}[action.speed] * rng.uniform(0.94, 1.08)
     pace = replace(pace, step_length=pace.step_length * 0.92)
     length = 2 * math.pi * radius
     angle = _sign(action.way) * 2 * math.pi
@@ -82,7 +91,16 @@ def sidestep(action: Action, performer: Performer, rng: np.random.Generator) -> 
     """`count` times: the near foot steps out, the far foot follows."""
     foot_time = _SIDESTEP[action.speed] * performer.tempo
     gait = Gait(
-        foot_time, 0.8 * foot_time, clearance=0.10, push=0.35, strike=0.0, fold=0.35, stride=0.5, trail=0.0, widen=0.055
+        foot_time,
+        0.8 * foot_time,
+        clearance=0.10,
+        push=0.35,
+        strike=0.0,
+        fold=0.35,
+        stride=0.5,
+        trail=0.0,
+        widen=0.075,
+        placing=0.16 * foot_time,
     )
     pace = Pace(rng.uniform(0.17, 0.20), gait)
     side = SIDES.index(action.way)
@@ -139,8 +157,9 @@ def _with_turn(action: Action, pace: Pace, performer: Performer, rng: np.random.
     angle = _sign(action.way) * math.radians(action.degrees + rng.uniform(-6, 6))
     stretch = 1.5 if action.kind == "run" else 1.0
     arc = {90: 1.15, 180: 1.75}[action.degrees] * stretch * (0.75 if action.speed == "slow" else 1.0)
-    before = pace.step_length * (rng.uniform(1.6, 2.4) + (2.0 if rolling else 0.4))
-    after = pace.step_length * (rng.uniform(1.4, 2.2) + (2.0 if rolling else 0.4))
+    straight = {"slow": 0.7, "normal": 1.0, "quick": 1.1}[action.speed] * stretch
+    before = pace.step_length * (straight * rng.uniform(1.5, 2.3) + (2.0 if rolling else 0.4))
+    after = pace.step_length * (straight * rng.uniform(1.4, 2.1) + (2.0 if rolling else 0.4))
     length = before + arc + after
     count = round(length / pace.step_length + 0.6)
     pose = travel(pace, performer, length, count, rng, bend=lambda s: angle * ease((s - before) / arc))

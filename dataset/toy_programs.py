@@ -77,7 +77,8 @@ def _single_actions() -> dict[str, list[Action]]:
         "circle": _grid("circle", way=SIDES, speed=SPEEDS),
         "jump": _grid("jump", way=("up", "forward"), count=(1, 2, 3))
         + _grid("jump", way=("backward", "left", "right"), count=(1, 2)),
-        "squat": _grid("squat", speed=("normal", "quick"), count=(1, 2, 3)) + _grid("squat", speed=("slow",), count=(1,)),
+        "squat": _grid("squat", speed=("normal", "quick"), count=(1, 2, 3))
+        + _grid("squat", speed=("slow",), count=(1,)),
         "wave": _grid("wave", side=(*SIDES, "both"), speed=("normal", "quick"), count=(2, 4))
         + _grid("wave", side=(*SIDES, "both"), speed=("slow",), count=(2,)),
         "raise": _grid("raise", way=("front", "side", "overhead"), side=(*SIDES, "both"), speed=SPEEDS, count=(1,))
@@ -88,7 +89,9 @@ def _single_actions() -> dict[str, list[Action]]:
         "clap": _grid("clap", way=("front", "overhead"), speed=("normal", "quick"), count=(2, 4)),
         "bow": _grid("bow", way=("slight", "deep"), speed=SPEEDS, count=(1,)) + _grid("bow", way=("deep",), count=(2,)),
         "lean": _grid("lean", way=SIDES, count=(1, 2)),
-        "sit": _grid("sit", speed=SPEEDS) + _grid("stand", speed=SPEEDS) + _grid("sit_stand", speed=("normal", "quick")),
+        "sit": _grid("sit", speed=SPEEDS)
+        + _grid("stand", speed=SPEEDS)
+        + _grid("sit_stand", speed=("normal", "quick")),
     }
 
 

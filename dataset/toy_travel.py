@@ -104,4 +104,4 @@ def cut_ends(pose: Pose, pace: Pace, rolling: bool) -> Pose:
     if not rolling:
         return pose
     margin = round((2.0 * pace.gait.step_time + 0.30) * FPS)
-    return pose.cut(margin, len(pose) - margin)
+    return pose.picked(np.arange(margin, len(pose) - margin))

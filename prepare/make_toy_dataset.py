@@ -1,0 +1,141 @@
+"""Make the embedded toy data set: procedurally animated people with captions, in the HumanML3D layout.
+
+Beside the layout's own files there are `programs.jsonl` (what every clip shows, the ground truth, with captions and
+reasoning) and `dataset.json` (the arguments and a fingerprint of the content), written last: where it is, all is. The
+same arguments give the same bytes. A second run with the same arguments does nothing; other content is never replaced.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dataset.humanml_layout import write_mean_std, write_record, write_splits
+from dataset.joint_conversion import METADATA_FILE
+from dataset.motion_statistics import compute_mean_std
+from dataset.toy_motions import ToyClip, toy_clips
+from dataset.toy_programs import all_programs
+from options.parsing import flag, parse_flags
+from utils.command import run_command
+from utils.errors import InputError
+from utils.files import fingerprint, write_json, write_jsonl
+from utils.motion_features import features_from_joints, joints_from_features
+from utils.skeleton import T2M
+
+PROGRAMS_FILE = "programs.jsonl"
+UNFINISHED_FILE = ".unfinished.json"
+GENERATOR = "toy"
+# Raised whenever the same arguments come to give other clips or texts.
+GENERATOR_VERSION = 1
+SPLITS = ("train", "val", "test")
+_MIN_CLIPS = 20
+
+
+@dataclass
+class ToyFlags:
+    """Where the toy data set goes and how large it is."""
+
+    _argument_group_name = "toy data set"
+
+    out_dir: str = flag("data/toy", "data set folder to make")
+    clips: int = flag(1200, "number of clips; about 80 % train, 5 % val, 15 % test")
+    seed: int = flag(0, "other seeds give other clips of the same kinds of motion")
+
+    def __post_init__(self) -> None:
+        if not _MIN_CLIPS <= self.clips < 1_000_000:
+            raise ValueError(f"--clips must be at least {_MIN_CLIPS} and below 1000000, got {self.clips}")
+        if self.seed < 0:
+            raise ValueError(f"--seed must not be negative, got {self.seed}")
+
+
+def main() -> None:
+    (flags,) = parse_flags(ToyFlags, description=__doc__)
+    root, arguments = Path(flags.out_dir), {"clips": flags.clips, "seed": flags.seed}
+    finished = finished_fingerprint(root, arguments)
+    if finished is not None:
+        print(f"{root}: the toy data set is already there, nothing to do ({finished})")
+        return
+    write_json(root / UNFINISHED_FILE, arguments)
+    summary, content = write_toy_dataset(root, flags.clips, flags.seed)
+    description = {"generator": GENERATOR, "version": GENERATOR_VERSION, "dataname": T2M.name, "fps": T2M.fps}
+    write_json(root / METADATA_FILE, {**description, "arguments": arguments, "fingerprint": content})
+    (root / UNFINISHED_FILE).unlink()
+    print(f"{root}: {summary} ({content})")
+
+
+def finished_fingerprint(root: Path, arguments: dict[str, int]) -> str | None:
+    """The fingerprint of the finished data set of these arguments; None where it is still to be made.
+
+    Raises InputError if the folder holds anything else. An unfinished run of the same arguments is done again: every
+    file is written anew with the same content.
+    """
+    if root.exists() and not root.is_dir():
+        raise InputError(f"{root}: not a folder")
+    if not (root / METADATA_FILE).is_file():
+        unfinished = _read_fields(root / UNFINISHED_FILE) if (root / UNFINISHED_FILE).is_file() else None
+        if root.is_dir() and any(root.iterdir()) and unfinished != arguments:
+            what = "something else" if unfinished is None else f"an unfinished toy data set of {unfinished}"
+            raise InputError(f"{root} holds {what}: give another --out-dir (nothing was changed)")
+        return None
+    found = _read_fields(root / METADATA_FILE)
+    if found.get("generator") != GENERATOR:
+        raise InputError(f"{root} holds another data set: give another --out-dir (nothing was changed)")
+    if found.get("arguments") != arguments or found.get("version") != GENERATOR_VERSION:
+        raise InputError(
+            f"{root} holds toy data of version {found.get('version')} made with {found.get('arguments')}, asked for is "
+            f"version {GENERATOR_VERSION} with {arguments}: give another --out-dir (nothing was changed)"
+        )
+    (root / UNFINISHED_FILE).unlink(missing_ok=True)
+    return str(found.get("fingerprint"))
+
+
+def _read_fields(path: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path}: not JSON") from None
+    if not isinstance(fields, dict):
+        raise InputError(f"{path}: not a JSON object")
+    return fields
+
+
+def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:
+    """Everything but ``dataset.json``; returns a summary in words and the fingerprint of all that was written."""
+    ids: dict[str, list[str]] = {split: [] for split in SPLITS}
+    rows, train_features, parts = [], [], []
+    for clip in tqdm(toy_clips(count, seed), total=count, desc="animating", unit="clip"):
+        features = features_from_joints(clip.joints, T2M)
+        write_record(root, clip.id, features, joints_from_features(features, T2M), clip.captions)
+        ids[clip.split].append(clip.id)
+        if clip.split == "train":
+            train_features.append(features)
+        row = sidecar_row(clip, len(features))
+        rows.append(row)
+        parts += [features, json.dumps(row)]
+    write_splits(root, {**ids, "all": [row["id"] for row in rows]})
+    write_mean_std(root, *compute_mean_std(train_features, T2M))
+    write_jsonl(root / PROGRAMS_FILE, rows)
+    minutes = sum(row["frames"] for row in rows) / T2M.fps / 60
+    kinds = len({row["program"] for row in rows})
+    counts = ", ".join(f"{split} {len(members)}" for split, members in ids.items())
+    summary = f"{count} clips, {minutes:.0f} minutes, {kinds} of {len(all_programs())} programs; {counts}"
+    return summary, fingerprint(*parts)
+
+
+def sidecar_row(clip: ToyClip, frames: int) -> dict[str, Any]:
+    """One line of ``programs.jsonl``; `frames` counts feature frames."""
+    return {
+        "id": clip.id,
+        "split": clip.split,
+        "frames": frames,
+        "program": clip.program.name,
+        "actions": clip.program.as_fields(),
+        "captions": [caption.text for caption in clip.captions],
+        "reasoning": list(clip.reasoning),
+    }
+
+
+if __name__ == "__main__":
+    run_command(main)
