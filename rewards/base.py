@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from dataset.sample import TASKS
 from models.rollout import Rollout
 from rewards.cache import ResultCache
+from utils.caption_tagger import Tagger
 from utils.skeleton import Skeleton
 
-if TYPE_CHECKING:  # a reward that needs neither does not load them
-    from utils.caption_tagger import CaptionTagger
-
+if TYPE_CHECKING:  # a reward that needs no evaluator does not load one
     from models.text_motion_evaluator import TextMotionEvaluator
 
 DEFAULT_MAX_BATCH_SIZE = 32
@@ -39,7 +38,7 @@ class RewardContext:
     skeleton: Skeleton
     nb_code: int
     evaluator: "TextMotionEvaluator | None" = None
-    tagger: "CaptionTagger | None" = None
+    tagger: Tagger | None = None
     semantic_model_name: str | None = None
     nli_model_name: str | None = None
     device: str = "cpu"
