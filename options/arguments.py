@@ -222,11 +222,11 @@ class EvalFlags:
 
     eval_task: Literal["t2m", "m2t"] = flag("t2m", "text to motion, or motion to text")
     eval_ckpt: str | None = flag(None, "checkpoint to evaluate, for example experiments/NAME/motionllm_t2m_best.pth")
-    eval_split: str = flag("test", "split of the data set")
+    eval_split: str = flag("test", "split of the data set", "--m2t-eval-split")
     eval_evaluator: str | None = flag(
         None, "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME"
     )
-    eval_batch_size: int = flag(128, "replies generated together")
+    eval_batch_size: int = flag(128, "replies generated together", "--m2t-eval-batch-size", "--batch-size")
     samples: int = flag(1, "replies a prompt; metrics are averaged over them")
     repeats: int = flag(20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals")
     limit: int | None = flag(None, "evaluate only the first N clips")

@@ -35,9 +35,9 @@ class _Parser(HfArgumentParser):
         sys.exit(EXIT_BAD_FLAG)
 
 
-def flag(default: Any, help: str) -> Any:
-    """A flag of a dataclass: its default and the text that `--help` shows."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def flag(default: Any, help: str, *aliases: str) -> Any:
+    """A flag of a dataclass: its default, the text that `--help` shows, other spellings."""
+    return dataclasses.field(default=default, metadata={"help": help, "aliases": list(aliases)})
 
 
 def required_flag(help: str) -> Any:
