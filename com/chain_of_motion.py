@@ -105,9 +105,10 @@ def chain_of_motion(
     def score_one(batch: list[C], _: list[Request[None, C]]) -> Sequence[Score | float]:
         return score(batch)
 
-    return chain_of_motion_batch([None], generate_one, score_one, candidates, refine_steps, patience=patience, key=key)[
-        0
-    ]
+    chains = chain_of_motion_batch(
+        [None], generate_one, score_one, candidates, refine_steps, patience=patience, key=key
+    )
+    return chains[0]
 
 
 def chain_of_motion_batch(

@@ -70,14 +70,15 @@ def _reward_class(name_or_path: str) -> type:
 
 
 def usable_for(weights: Mapping[str, float], tasks: Sequence[str]) -> dict[str, float]:
-    """The entries of `weights` that judge at least one of `tasks`, so that no model is loaded in vain.
+    """The entries of `weights` above 0 that judge at least one of `tasks`, so that no model is loaded in vain.
 
     Raises:
         InputError: unknown name, or nothing is left.
     """
-    usable = {name: weight for name, weight in weights.items() if set(_reward_class(name).tasks) & set(tasks)}
+    judging = {name: weight for name, weight in weights.items() if set(_reward_class(name).tasks) & set(tasks)}
+    usable = {name: weight for name, weight in judging.items() if _checked_weight(name, weight) > 0}
     if not usable:
-        raise InputError(f"none of the rewards {', '.join(weights)} judges {' or '.join(tasks)}")
+        raise InputError(f"none of the rewards {', '.join(weights)} has a weight and judges {' or '.join(tasks)}")
     return usable
 
 

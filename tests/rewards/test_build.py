@@ -7,7 +7,7 @@ import pytest
 from models.rollout import Rollout
 from rewards import REWARDS
 from rewards.base import Reward, RewardContext
-from rewards.build import WeightedReward, WeightedRewards, load_reward, parse_reward_weights
+from rewards.build import WeightedReward, WeightedRewards, load_reward, parse_reward_weights, usable_for
 from rewards.cache import ResultCache
 from utils.errors import InputError
 from utils.skeleton import T2M
@@ -214,3 +214,14 @@ def test_what_is_wrong_with_an_own_reward_is_said(own_file):
 def test_names_are_unique():
     with pytest.raises(InputError, match="share a name"):
         WeightedRewards([WeightedReward("a", Length(CONTEXT), 1.0), WeightedReward("a", Length(CONTEXT), 1.0)])
+
+
+def test_usable_for_keeps_the_rewards_of_a_task_without_loading_any(own_file):
+    weights = {"format": 0.2, "semantic": 0.5, "physical": 0.5, f"{own_file}:Mine": 0.3, "coherence": 0.0}
+    assert list(usable_for(weights, ["m2t"])) == ["format", "semantic"]
+    assert list(usable_for(weights, ["t2m"])) == ["format", "physical", f"{own_file}:Mine"]
+    assert usable_for(weights, ["t2m", "m2t"]) == {name: weight for name, weight in weights.items() if weight}
+    with pytest.raises(InputError, match="none of the rewards physical has a weight and judges m2t"):
+        usable_for({"physical": 1.0}, ["m2t"])
+    with pytest.raises(InputError, match="unknown reward"):
+        usable_for({"physics": 1.0}, ["t2m"])
