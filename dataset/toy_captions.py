@@ -235,5 +235,6 @@ def _body_templates(action: Action) -> tuple[str, ...]:
                     f"bows {how} and returns upright {{times}}")  # fmt: skip
         case "lean", _:
             return ("leans to the {s} {times}", "leans over towards the {s} {times}",
-                    "bends the upper body to the {s} {times}", "tilts the torso to the {s} and comes back {times}")  # fmt: skip
+                    "bends the upper body to the {s} {times}",
+                    "tilts the torso to the {s} and comes back {times}")  # fmt: skip
     raise ValueError(f"no caption for {action}")

@@ -23,7 +23,7 @@ _WALK_BACK = {
     "quick": Pace(0.52, Gait(0.45, 0.37)),
 }
 _RUN = {
-    "slow": Pace(0.74, Gait(0.38, 0.46, fold=1.15, clearance=0.16, arm_swing=0.9, elbow=1.25, lean=0.10)),
+    "slow": Pace(0.82, Gait(0.38, 0.46, fold=1.15, clearance=0.16, arm_swing=0.9, elbow=1.25, lean=0.10)),
     "normal": Pace(0.96, Gait(0.36, 0.46, fold=1.35, clearance=0.20, arm_swing=1.0, elbow=1.35, lean=0.15)),
     "quick": Pace(1.16, Gait(0.33, 0.45, fold=1.5, clearance=0.24, arm_swing=1.1, elbow=1.4, lean=0.22)),
 }

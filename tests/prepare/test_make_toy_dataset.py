@@ -1,0 +1,118 @@
+"""prepare.make_toy_dataset: the real layout, the same bytes each time, nothing of others overwritten."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dataset.humanml_layout import read_mean_std, read_split, read_split_ids
+from dataset.motion_statistics import compute_mean_std
+from prepare import make_toy_dataset
+from utils.command import EXIT_BAD_INPUT, run_command
+from utils.motion_features import joints_from_features
+from utils.physics_metrics import skating_ratio
+from utils.skeleton import T2M
+
+
+def make(folder, monkeypatch, clips=40, seed=0):
+    flags = ["--out-dir", str(folder), "--clips", str(clips), "--seed", str(seed)]
+    monkeypatch.setattr("sys.argv", ["make_toy_dataset", *flags])
+    run_command(make_toy_dataset.main)
+
+
+def content(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "toy"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        make(folder, monkeypatch)
+    return folder
+
+
+def test_every_clip_is_readable_and_the_splits_are_disjoint(toy, caplog):
+    rows = {row["id"]: row for row in map(json.loads, (toy / "programs.jsonl").read_text().splitlines())}
+    seen = []
+    for split in ("train", "val", "test"):
+        records = read_split(toy, split, T2M)
+        assert [record.id for record in records] == read_split_ids(toy, split)
+        for record in records:
+            row = rows[record.id]
+            assert row["split"] == split and row["frames"] == record.num_frames
+            assert [caption.text for caption in record.captions] == row["captions"] and len(row["captions"]) == 3
+            assert record.num_frames % 4 == 0 and len(row["reasoning"]) >= 1
+        seen += [record.id for record in records]
+    assert sorted(seen) == sorted(rows) == read_split_ids(toy, "all") and len(rows) == 40
+    assert not caplog.records  # nothing was skipped
+
+
+def test_joints_features_and_statistics_agree(toy):
+    records = read_split(toy, "train", T2M)
+    joints = np.load(toy / "new_joints" / f"{records[0].id}.npy")
+    assert np.abs(joints - joints_from_features(records[0].features, T2M)).max() < 1e-5
+    assert joints[..., 1].min() == pytest.approx(0.0, abs=1e-3)
+    mean, std = compute_mean_std([record.features for record in records], T2M)
+    stored_mean, stored_std = read_mean_std(toy)
+    assert np.allclose(mean, stored_mean, atol=1e-6) and np.allclose(std, stored_std, atol=1e-6)
+    every = [np.load(path) for path in sorted((toy / "new_joints").glob("*.npy"))]
+    assert np.mean([skating_ratio(joints) for joints in every]) < 0.02
+
+
+def test_the_same_arguments_give_the_same_bytes_and_a_second_run_does_nothing(toy, tmp_path, monkeypatch, capsys):
+    make(tmp_path / "again", monkeypatch)
+    before = content(tmp_path / "again")
+    assert before == content(toy)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "again").rglob("*")}
+    capsys.readouterr()
+    make(tmp_path / "again", monkeypatch)
+    assert "already there" in capsys.readouterr().out
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "again").rglob("*")}
+
+
+@pytest.mark.parametrize("different", [{"seed": 1}, {"clips": 41}])
+def test_another_content_is_refused_and_kept(toy, monkeypatch, capsys, different):
+    before = content(toy)
+    with pytest.raises(SystemExit) as stop:
+        make(toy, monkeypatch, **different)
+    assert stop.value.code == EXIT_BAD_INPUT
+    assert "nothing was changed" in capsys.readouterr().err
+    assert content(toy) == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(SystemExit) as stop:
+        make(tmp_path, monkeypatch)
+    assert stop.value.code == EXIT_BAD_INPUT
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_an_interrupted_run_does_not_look_finished_and_can_be_done_again(toy, tmp_path, monkeypatch):
+    folder = tmp_path / "toy"
+    clips = make_toy_dataset.toy_clips
+
+    def interrupted(count, seed):
+        for index, clip in enumerate(clips(count, seed)):
+            if index == 5:
+                raise KeyboardInterrupt
+            yield clip
+
+    monkeypatch.setattr(make_toy_dataset, "toy_clips", interrupted)
+    with pytest.raises(SystemExit):
+        make(folder, monkeypatch)
+    assert len(list((folder / "new_joints").iterdir())) == 5
+    assert not any((folder / name).exists() for name in ("dataset.json", "train.txt", "Mean.npy"))
+    monkeypatch.setattr(make_toy_dataset, "toy_clips", clips)
+    make(folder, monkeypatch)
+    assert content(folder) == content(toy)
+
+
+@pytest.mark.parametrize("flags", [["--clips", "3"], ["--seed", "-1"], ["--clip", "50"]])
+def test_bad_flags_are_named(flags, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["make_toy_dataset", *flags])
+    with pytest.raises(SystemExit) as stop:
+        run_command(make_toy_dataset.main)
+    assert stop.value.code == 2
+    assert flags[0] in capsys.readouterr().err
