@@ -64,14 +64,14 @@ def test_four_identical_codes_in_a_row_are_not_full_score_but_three_are():
     three = (*range(17), 40, 40, 40)
     four = (*range(16), 40, 40, 40, 40)
     assert score(t2m(three)) == 1.0
-    assert score(t2m(four)) == pytest.approx(1 - 3 / 20)
+    assert score(t2m(four)) == pytest.approx(1 - (3 / 20) ** 2)
 
 
 def test_a_reply_that_only_repeats_is_far_from_well_formed():
-    assert score(t2m((7,) * 20)) == pytest.approx(1 / 20)
-    assert score(t2m((1, 2, 3, 4, 5) * 4)) == pytest.approx(5 / 20)
-    assert score(t2m(reasoning="the person walks " * 10)) == pytest.approx(3 / 30)
-    assert score(m2t(answer="walks and " * 6)) == pytest.approx(2 / 12)
+    assert score(t2m((7,) * 20)) == pytest.approx(1 - (19 / 20) ** 2)
+    assert score(t2m((1, 2, 3, 4, 5) * 4)) == pytest.approx(1 - (15 / 20) ** 2)
+    assert score(t2m(reasoning="the person walks " * 10)) == pytest.approx(1 - (27 / 30) ** 2)
+    assert score(m2t(answer="walks and " * 6)) == pytest.approx(1 - (10 / 12) ** 2)
 
 
 def test_order_of_defects():
