@@ -17,6 +17,8 @@ RECONSTRUCTION_LOSSES = {
     "l1": functional.l1_loss,
     "l2": functional.mse_loss,
 }
+# Root turn and xz velocity; the fourth root channel, the height, does not add up.
+_PATH_COLUMNS = slice(0, 3)
 # Under a time budget the learning rate falls linearly over this last share of it, down to this factor.
 _DECAY_SHARE = 0.4
 _DECAY_FLOOR = 0.02
@@ -29,6 +31,7 @@ class TrainingConfig:
     Attributes:
         loss_vel: weight of the additional loss on local joint positions (what the published code's flag weights).
         root_weight: weight of the four root channels, whose errors add up along the path.
+        path_weight: weight of the loss on the sum of root turn and velocity since the window's start.
         precision: ``fp32``, ``bf16``, or ``auto``: bf16 where the device computes it in hardware.
         max_minutes: time budget over all resumed parts; None = only `total_iter` counts.
     """
@@ -44,6 +47,7 @@ class TrainingConfig:
     loss_vel: float = 0.1
     recons_loss: str = "l1_smooth"
     root_weight: float = 1.0
+    path_weight: float = 0.0
     precision: str = "auto"
     max_minutes: float | None = None
 
@@ -72,29 +76,35 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 def reconstruction_loss(
     predicted: Tensor, target: Tensor, lengths: Tensor | None, skeleton: Skeleton, config: TrainingConfig
 ) -> Tensor:
-    """Mean over real frames and channels, root channels weighted, plus `loss_vel` times that of local positions.
+    """Mean over real frames and channels, root channels weighted, plus weighted losses of local positions and path.
 
     Args:
         predicted, target: (B, T, D) normalised features; target is zero past a clip's end.
         lengths: (B,) real frames; None when every window is full.
     """
     loss = RECONSTRUCTION_LOSSES[config.recons_loss]
-    if lengths is None:
-        frames = target.shape[0] * target.shape[1]
-    else:
+    valid: Tensor | None = None
+    frames = target.shape[0] * target.shape[1]
+    if lengths is not None:
         frames = lengths.sum()
         positions = torch.arange(target.shape[1], device=target.device)
-        predicted = predicted * (positions[None] < lengths[:, None]).unsqueeze(2)
+        valid = (positions[None] < lengths[:, None]).unsqueeze(2)
+        predicted = predicted * valid
 
-    def mean_over(columns: slice) -> Tensor:
-        part = predicted[..., columns]
-        return loss(part, target[..., columns], reduction="sum") / (frames * part.shape[2])
+    def mean_over(part: Tensor, true: Tensor) -> Tensor:
+        return loss(part, true, reduction="sum") / (frames * part.shape[2])
 
-    total = mean_over(slice(None)) + config.loss_vel * mean_over(skeleton.positions_slice)
-    root = skeleton.root_slice
+    local, root = skeleton.positions_slice, skeleton.root_slice
+    total = mean_over(predicted, target)
+    if config.loss_vel:
+        total = total + config.loss_vel * mean_over(predicted[..., local], target[..., local])
     if config.root_weight != 1:
         share = (root.stop - root.start) / skeleton.feature_dim
-        total = total + (config.root_weight - 1) * share * mean_over(root)
+        total = total + (config.root_weight - 1) * share * mean_over(predicted[..., root], target[..., root])
+    if config.path_weight:
+        drift = torch.cumsum((predicted - target)[..., _PATH_COLUMNS], dim=1)
+        drift = drift if valid is None else drift * valid
+        total = total + config.path_weight * mean_over(drift, torch.zeros_like(drift))
     return total
 
 

@@ -90,6 +90,9 @@ class TrainTokenizerFlags:
     dataname: Literal["t2m", "kit"] = flag("t2m", "skeleton: t2m = HumanML3D, kit = KIT-ML")
     batch_size: int = flag(256, "windows a step")
     root_weight: float = flag(1.0, "weight of the 4 root channels in the loss; above 1 the path through space is kept")
+    path_weight: float = flag(
+        0.0, "weight of the loss on summed root turn and velocity: it keeps the path from drifting"
+    )
     max_minutes: float | None = flag(
         None, "time budget: stops there, and lets the learning rate fall in the last part of it"
     )
@@ -104,3 +107,4 @@ class TrainTokenizerFlags:
 
     def __post_init__(self) -> None:
         _need_positive(self, "batch_size", "root_weight", "max_minutes", "eval_iter", "print_iter")
+        _need(self.path_weight >= 0, f"--path-weight must not be negative, not {self.path_weight}")

@@ -59,6 +59,16 @@ def test_loss_by_hand():
     assert (weighted - loss).item() == pytest.approx(4 * root / (6 * 263), rel=1e-4)
 
 
+def test_path_loss_by_hand():
+    predicted, target = torch.zeros(1, 4, 263), torch.zeros(1, 4, 263)
+    predicted[0, 0, 2] = 3.0  # one wrong step of 3 at the start stays wrong until the end
+    config = TrainingConfig(recons_loss="l1", loss_vel=0.0, path_weight=0.5)
+    full = reconstruction_loss(predicted, target, None, T2M, config)
+    assert full.item() == pytest.approx(3 / (4 * 263) + 0.5 * 4 * 3 / (4 * 3))
+    half = reconstruction_loss(predicted, target, torch.tensor([2]), T2M, config)
+    assert half.item() == pytest.approx(3 / (2 * 263) + 0.5 * 2 * 3 / (2 * 3))
+
+
 def test_unweighted_full_windows_give_the_plain_mean():
     predicted, target = torch.randn(2, 3, 8, 263)
     for name, function in (("l2", torch.nn.functional.mse_loss), ("l1_smooth", torch.nn.functional.smooth_l1_loss)):
