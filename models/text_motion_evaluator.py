@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from models.co_embedding import (
     build_networks,
     sizes_of_state,
 )
+from models.published_tokenizer import read_torch_file
 from utils.errors import InputError
 from utils.files import fingerprint, read_npy, write_atomic, write_json, write_npy
 from utils.skeleton import Skeleton, get_skeleton
@@ -32,13 +32,6 @@ __all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_network
 FORMAT_VERSION = 1
 _WEIGHTS_FILE, _ABOUT_FILE = "finest.tar", "evaluator.json"
 State = Mapping[str, Mapping[str, torch.Tensor]]
-
-
-def _read_state(path: str | Path) -> State:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read as evaluator weights: {str(error).splitlines()[0]}") from None
 
 
 class TextMotionEvaluator:
@@ -90,7 +83,7 @@ class TextMotionEvaluator:
     ) -> "TextMotionEvaluator":
         """From `finest.tar` or its dict (other entries are ignored); the three state dicts must fit strictly."""
         path = None if isinstance(path_or_state, Mapping) else path_or_state
-        state = _read_state(path) if path is not None else path_or_state
+        state = read_torch_file(path) if path is not None else path_or_state
         where = "evaluator state" if path is None else str(path)
         try:
             feature_dim, sizes = sizes_of_state(state)

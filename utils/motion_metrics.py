@@ -27,9 +27,14 @@ def _paired(text: np.ndarray, motion: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _covariance_root(embeddings: np.ndarray) -> np.ndarray:
-    """R with R^T R = the (unbiased) covariance, min(N, E) x E; from the data, so never negative definite."""
-    centred = embeddings - embeddings.mean(axis=0)
-    return np.linalg.qr(centred / np.sqrt(max(len(embeddings) - 1, 1)), mode="r")
+    """R of at most E rows with R^T R = the (unbiased) covariance."""
+    centred = (embeddings - embeddings.mean(axis=0)) / np.sqrt(max(len(embeddings) - 1, 1))
+    if centred.shape[0] > centred.shape[1]:
+        try:
+            return np.linalg.cholesky(centred.T @ centred, upper=True)
+        except np.linalg.LinAlgError:
+            pass  # singular, for example constant columns: only the factorisation of the data itself is safe
+    return np.linalg.qr(centred, mode="r")
 
 
 def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:

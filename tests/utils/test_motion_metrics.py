@@ -113,3 +113,11 @@ def test_multimodality_looks_only_within_a_text():
     assert multimodality(far_apart, 3, np.random.default_rng(0)) == 0.0
     with pytest.raises(ValueError, match="samples per text"):
         multimodality(far_apart, 7, np.random.default_rng(0))
+
+
+def test_frechet_of_many_samples_in_a_subspace():
+    rng = np.random.default_rng(2)
+    basis = rng.normal(size=(3, 16))
+    a, b = rng.normal(size=(200, 3)), rng.normal(0.5, 2.0, size=(200, 3))
+    square = np.linalg.qr(basis.T)[0].T  # orthonormal rows: distances in the subspace are those of the 3 numbers
+    assert frechet_distance(a @ square, b @ square) == pytest.approx(scipy_frechet(a, b), rel=1e-6)

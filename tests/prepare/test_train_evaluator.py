@@ -1,0 +1,123 @@
+"""The command as a user runs it: train, run again, interrupt and continue, make mistakes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataset.caption_lines import Caption
+from dataset.humanml_layout import write_mean_std, write_record, write_splits
+from models.text_motion_evaluator import TextMotionEvaluator
+from prepare import train_evaluator
+from utils.command import run_command
+from utils.metric_report import read_results
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = "--hidden-size 8 --motion-hidden-size 8 --embedding-size 8 --word-size 8 --batch-size 4 --train-word-vectors"
+SPLITS = {"train": 8, "val": 4, "test": 34}
+
+
+@pytest.fixture(scope="module")
+def data_root(tmp_path_factory):
+    root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    ids = {split: [f"{split}{index}" for index in range(count)] for split, count in SPLITS.items()}
+    for number, id in enumerate(id for members in ids.values() for id in members):
+        features = rng.normal(size=(40, 263)).astype(np.float32)
+        caption = Caption("it moves.", (f"it{number % 5}/PRON", "move/VERB"), 0.0, 0.0)
+        write_record(root, id, features, np.zeros((41, 22, 3)), [caption])
+    write_splits(root, ids)
+    write_mean_std(root, np.zeros(263), np.ones(263))
+    return root
+
+
+def run_here(capsys, monkeypatch, *arguments):
+    """Run the command in this process -> (status, stdout, stderr)."""
+    monkeypatch.setattr(sys, "argv", ["train_evaluator", *map(str, arguments)])
+    status = 0
+    try:
+        run_command(train_evaluator.main)
+    except SystemExit as exit:
+        status = exit.code
+    return status, *capsys.readouterr()
+
+
+def arguments(data_root, out, *more):
+    flags = f"{TINY} --exp-name tiny --device cpu --epochs 2 --repeats 3".split()
+    return ["--data-root", data_root, "--out-dir", out, *flags, *more]
+
+
+def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path, capsys, monkeypatch):
+    status, output, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path))
+    assert status == 0, errors
+    folder = tmp_path / "tiny"
+    evaluator = TextMotionEvaluator.load(folder)
+    assert evaluator.fingerprint in output
+    value = read_results(folder / "results.json")["real motion"]["R@1"]
+    assert (value.n, value.repeats) == (SPLITS["test"], 3)
+    assert 0 <= value.mean < 0.5
+    signature = json.loads((folder / "results.json").read_text())["rows"]["real motion"]["R@1"]["signature"]
+    assert f"eval:{evaluator.fingerprint}" in signature
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+
+    # Learned word vectors are in the folder, in the published format.
+    assert "it3" in evaluator.words
+    status, output, _ = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path))
+    assert status == 0
+    assert output.startswith("already finished")
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, "--seed", 7))
+    assert status == 2
+    assert "seed was 123, now 7" in errors
+
+    # Another evaluator can start from these word vectors; another seed gives another evaluator.
+    more = ("--word-vectors", folder, "--seed", 7, "--exp-name", "other")
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *more))
+    assert status == 0, errors
+    other = TextMotionEvaluator.load(tmp_path / "other")
+    assert other.words.words == evaluator.words.words
+    assert other.fingerprint != evaluator.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--data-root", "/nowhere"), "/nowhere: no such data set folder"),
+        (("--word-vectors", "/nowhere"), "/nowhere/our_vab_words.pkl"),
+        (("--batch-size", "1"), "--batch-size 1: must be at least 2"),
+        (("--hidden", "8"), "--hidden"),
+        (("--dataname", "kit"), "none of its 8 clips is usable"),
+    ],
+)
+def test_mistakes_are_one_line(data_root, tmp_path, capsys, monkeypatch, more, said):
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *more))
+    assert status == 2
+    assert said in errors
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_and_the_same_command_again(data_root, tmp_path, capsys, monkeypatch):
+    flags = arguments(data_root, tmp_path, "--epochs", 9999, "--patience", 9999, "--max-minutes", "0.05")
+    command = [sys.executable, "-m", "prepare.train_evaluator", *map(str, flags)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    log = tmp_path / "tiny" / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not log.is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert b"run the same command again" in errors
+    assert b"Traceback" not in errors
+    reached = json.loads(log.read_text().splitlines()[-1])["epoch"]
+    TextMotionEvaluator.load(tmp_path / "tiny")
+
+    status, output, errors = run_here(capsys, monkeypatch, *flags)
+    assert status == 0, errors
+    assert "R@1" in output
+    epochs = [json.loads(line)["epoch"] for line in log.read_text().splitlines()]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert len(epochs) > reached
