@@ -21,7 +21,7 @@ _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "
 
 
 class RunFolder:
-    """One run on disk; made on first use.
+    """One run on disk; the folder is made by the first thing written to it.
 
     Args:
         path: for example ``experiments/morl_sft_t2m``.
@@ -29,7 +29,6 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
 
     def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Write args.json; a folder that holds a run of other arguments is refused, never overwritten.
@@ -71,6 +70,7 @@ class RunFolder:
 
     def log_to_file(self) -> None:
         """Copy all log records of this process to run.log."""
+        self.path.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)

@@ -1,0 +1,42 @@
+"""The README's main command at its smallest sizes, as a user runs it; then again, to see that nothing is redone."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.pipeline
+
+
+def quickstart(folder):
+    environment = {**os.environ, "MORL_SIZE": "smoke", "MORL_VENV": "none", "MORL_OUT": str(folder)}
+    answer = subprocess.run(
+        ["bash", "prepare/quickstart.sh"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-4000:]
+    return answer.stdout
+
+
+def test_quickstart(tmp_path):
+    shown = quickstart(tmp_path)
+    for row in ("real", "SFT", "RLVR", "RLVR+CoM", "text to motion", "motion to text"):
+        assert row in shown
+    assert (tmp_path / "sft" / "motionllm_both_best.pth").is_file()
+    assert (tmp_path / "rlvr" / "motionllm_rlvr_epoch_0.pth").is_file()
+    for task in ("t2m", "m2t"):
+        for name in ("sft", "rlvr", "com"):
+            folder = tmp_path / f"eval_{task}_{name}"
+            results = json.loads((folder / "results.json").read_text())
+            assert results["task"] == task and "FID" in results["rows"]["generated"] or task == "m2t"
+            predictions = (folder / "predictions.jsonl").read_text().splitlines()
+            assert len(predictions) == results["replies"] == 8 * (1 if name == "com" else 2)
+    trace = [json.loads(line) for line in (tmp_path / "eval_t2m_com" / "trace.jsonl").read_text().splitlines()]
+    assert len(trace) == 8 * 2 * 2 and sum(row["chosen"] for row in trace) == 8
+    assert {row["round"] for row in trace} == {0, 1} and "consistency" in trace[0]["scores"]
+
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pth")}
+    assert "text to motion" in quickstart(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pth")} == before
