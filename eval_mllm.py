@@ -32,7 +32,7 @@ from models.prompts import Query, Reflection
 from models.rollout import Rollout
 from models.text_motion_evaluator import TextMotionEvaluator
 from options.arguments import ComFlags, DataFlags, EvalFlags, ModelFlags, RewardFlags, RunFlags
-from options.parsing import parse_flags
+from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedEvalFlags
 from rewards.base import RewardContext
 from rewards.build import WeightedRewards, parse_reward_weights, usable_for
@@ -88,6 +88,10 @@ def main() -> None:
         raise InputError(
             f"{flags.eval_ckpt} was trained for {', '.join(checkpoint.config.tasks)}, not {flags.eval_task}"
         )
+    try:
+        settings.shape.check_against(checkpoint.config.nb_code, flags.eval_ckpt)
+    except FlagError as error:
+        raise InputError(str(error)) from error
     run = RunFolder(_run_path(settings))
     run.record_arguments(settings.as_dict(), may_differ=("device", "reward_device"))
     if run.finished is None:

@@ -22,7 +22,7 @@ from utils.physics_metrics import bone_length_drift, float_mm, mean_jerk, penetr
 from utils.skeleton import Skeleton
 from utils.text_motion_protocol import GROUP, evaluate_text_to_motion
 
-# So far from everything that a missing motion or caption is nobody's match.
+# So far from everything that a missing motion or caption is no neighbour of the others.
 _NOWHERE = 1e6
 
 Metrics = dict[str, MetricValue]
@@ -67,7 +67,7 @@ def text_to_motion_metrics(
         mask = np.asarray(usable[draw])
         row = evaluate_text_to_motion(text[mask], motions[draw][mask], real_embeddings, rng)
         order = rng.permutation(len(text))
-        rows.append({**row, **_ranks(text[order], motions[draw][order])})
+        rows.append({**row, **_ranks(text[order], motions[draw][order], mask[order])})
     metrics = collect_repeats(rows, len(text))
     shares = [np.mean([is_well_formed(rollout) for rollout in rollouts]) for rollouts in draws]
     played = [rollout.motion for rollouts in draws for rollout in rollouts if rollout.motion is not None]
@@ -132,7 +132,8 @@ def motion_to_text_metrics(
         draw = repeat % len(draws)
         order = rng.permutation(len(real))
         distance = np.linalg.norm(texts[draw] - motion, axis=1)[masks[draw]]
-        rows.append({**_ranks(texts[draw][order], motion[order]), "MM-Dist": _mean(distance)})
+        ranks = _ranks(texts[draw][order], motion[order], masks[draw][order])
+        rows.append({**ranks, "MM-Dist": _mean(distance)})
     shares = [np.mean([is_well_formed(rollout) for rollout in rollouts]) for rollouts in draws]
     return {
         **metrics,
@@ -143,8 +144,8 @@ def motion_to_text_metrics(
     }
 
 
-def _ranks(text: np.ndarray, motion: np.ndarray) -> dict[str, float]:
-    top = r_precision(text, motion, top_k=3, group=GROUP)
+def _ranks(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> dict[str, float]:
+    top = r_precision(text, motion, top_k=3, group=GROUP, usable=usable)
     return {f"R@{rank}": float(value) for rank, value in enumerate(top, start=1)}
 
 

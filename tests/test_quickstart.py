@@ -30,7 +30,7 @@ def test_quickstart(tmp_path):
         for name in ("sft", "rlvr", "com"):
             folder = tmp_path / f"eval_{task}_{name}"
             results = json.loads((folder / "results.json").read_text())
-            assert results["task"] == task and "FID" in results["rows"]["generated"] or task == "m2t"
+            assert results["task"] == task and ("FID" in results["rows"]["generated"]) == (task == "t2m")
             predictions = (folder / "predictions.jsonl").read_text().splitlines()
             assert len(predictions) == results["replies"] == 8 * (1 if name == "com" else 2)
     trace = [json.loads(line) for line in (tmp_path / "eval_t2m_com" / "trace.jsonl").read_text().splitlines()]

@@ -55,25 +55,30 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     return max(float(shift @ shift + (first**2).sum() + (second**2).sum() - 2.0 * overlap), 0.0)
 
 
-def r_precision(text: np.ndarray, motion: np.ndarray, top_k: int = 3, group: int = 32) -> np.ndarray:
+def r_precision(
+    text: np.ndarray, motion: np.ndarray, top_k: int = 3, group: int = 32, usable: np.ndarray | None = None
+) -> np.ndarray:
     """Share of captions whose own motion is among the 1, 2, .. `top_k` nearest of its group.
 
     Args:
         text, motion: (N, E) paired rows; consecutive rows form groups, an incomplete last group is dropped.
+        usable: (N,) bool; a pair marked False (nothing was generated) is a miss. Default: all True.
 
     Returns:
         (top_k,) float64; NaN where N < group. Equal distances rank in order of rows, so embeddings that are all
         alike score chance, 1 / group.
     """
     text, motion = _paired(text, motion)
+    usable = np.ones(len(text), dtype=bool) if usable is None else np.asarray(usable, dtype=bool)
     groups = len(text) // group
     if not groups:
         return np.full(top_k, np.nan)
     hits = np.zeros(top_k)
     for start in range(0, groups * group, group):
-        distances = cdist(text[start : start + group], motion[start : start + group])
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, :top_k]
-        hits += (nearest == np.arange(group)[:, None]).cumsum(axis=1).sum(axis=0)
+        rows = slice(start, start + group)
+        nearest = np.argsort(cdist(text[rows], motion[rows]), axis=1, kind="stable")[:, :top_k]
+        own = (nearest == np.arange(group)[:, None]) & usable[rows, None]
+        hits += own.cumsum(axis=1).sum(axis=0)
     return hits / (groups * group)
 
 

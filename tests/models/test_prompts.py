@@ -27,7 +27,9 @@ def test_query_shows_only_what_is_given():
 
 def test_reflection_is_part_of_the_query():
     plain = render_query(Query("m2t", codes=(1,)))
-    reflecting = render_query(Query("m2t", codes=(1,), reflection=Reflection("I saw a jump.", "a person jumps.", "side")))
+    reflecting = render_query(
+        Query("m2t", codes=(1,), reflection=Reflection("I saw a jump.", "a person jumps.", "side"))
+    )
     for words in ("I saw a jump.", "a person jumps.", "side"):
         assert words in reflecting and words not in plain
 
