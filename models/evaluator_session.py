@@ -15,7 +15,7 @@ from dataset.humanml_layout import MotionRecord
 from dataset.text_motion_pairs import TextMotionPairs
 from models.evaluator_trainer import EvaluatorTrainer
 from models.published_tokenizer import read_torch_file
-from models.real_motion_metrics import real_motion_repeats
+from models.real_motion_metrics import EmbeddedRecords
 from models.text_motion_evaluator import TextMotionEvaluator
 from utils.errors import InputError
 from utils.files import write_atomic
@@ -27,6 +27,7 @@ STATE_FILE = "latest_state.pth"
 WARM_UP_STEPS = 20
 LAST_RATE = 0.02  # of the learning rate, where the cosine schedule ends
 SAVE_EVERY_SECONDS = 15.0
+VALIDATED = ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")
 VALIDATION_SEED = 0  # the same captions and groups at every epoch
 
 
@@ -47,7 +48,7 @@ class EvaluatorSession:
 
     Args:
         pairs: training clips, normalised with `mean` and `std` (D,).
-        validation: at least 2 clips; its R-precision (mean of top 1-3) chooses the weights and stops the training.
+        validation: at least 2 clips; its mean reciprocal rank chooses the weights and stops the training.
         data_fingerprint: of the training data; a state of other data is refused.
     """
 
@@ -118,20 +119,16 @@ class EvaluatorSession:
     def _validate(self, losses: list[float]) -> dict[str, float]:
         began = time.perf_counter()
         evaluator = self._trainer.evaluator(self._mean, self._std)
-        repeats = real_motion_repeats(
-            evaluator,
-            self._validation,
-            self.config.val_repeats,
-            np.random.default_rng(VALIDATION_SEED),
-            min(GROUP, len(self._validation)),
-        )
-        means = {f"val_{name}": float(np.mean([row[name] for row in repeats])) for name in repeats[0]}
-        score = (means["val_R@1"] + means["val_R@2"] + means["val_R@3"]) / 3
+        embedded = EmbeddedRecords.of(evaluator, self._validation)
+        rng = np.random.default_rng(VALIDATION_SEED)
+        repeats = embedded.repeats(self.config.val_repeats, rng, min(GROUP, len(self._validation)))
+        means = {f"val_{name}": float(np.mean([row[name] for row in repeats])) for name in VALIDATED}
+        score = embedded.mean_reciprocal_rank()
         if score > self.best_score:
             self.best, self.best_score, self.best_epoch = evaluator, score, self.epoch
         self.seconds += time.perf_counter() - began
         row = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 1)}
-        row |= {"loss": float(np.mean(losses)), **means}
+        row |= {"loss": float(np.mean(losses)), "val_mrr": score, **means}
         self._run.log(row)
         return row
 

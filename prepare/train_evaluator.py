@@ -22,7 +22,7 @@ from dataset.text_motion_pairs import TextMotionPairs
 from models.co_embedding import PUBLISHED_SIZES, EvaluatorSizes
 from models.evaluator_session import EvaluatorSession, SessionConfig
 from models.evaluator_trainer import EvaluatorTrainer, TrainerSettings
-from models.real_motion_metrics import real_motion_repeats
+from models.real_motion_metrics import EmbeddedRecords
 from options.arguments import RunFlags
 from options.parsing import flag, parse_flags, required_flag
 from utils.command import run_command
@@ -58,7 +58,7 @@ class EvaluatorFlags:
     embedding_size: int = flag(PUBLISHED_SIZES.embedding_size, "size of the embeddings")
     epochs: int = flag(100, "passes over the training clips; the cosine schedule ends with them")
     max_minutes: float | None = flag(None, "training time after which to stop; the schedule then follows the clock")
-    patience: int = flag(20, "epochs without a better validation R-precision after which to stop")
+    patience: int = flag(20, "epochs without a better validation rank after which to stop")
     batch_size: int = flag(64, "pairs in a batch, all of them each other's negatives")
     learning_rate: float = flag(3e-4, "learning rate of AdamW; 1e-3 suits small sizes")
     weight_decay: float = flag(0.01, "weight decay of matrices")
@@ -130,7 +130,7 @@ def main() -> None:
 
     assert session.best is not None  # finished means at least one epoch
     rng = np.random.default_rng(run_flags.seed)
-    metrics = collect_repeats(real_motion_repeats(session.best, test, flags.repeats, rng), len(test))
+    metrics = collect_repeats(EmbeddedRecords.of(session.best, test).repeats(flags.repeats, rng), len(test))
     rows = {"real motion": {name: metrics[name] for name in REPORTED}}
     signature = Signature(flags.dataname, "test", run_flags.seed, evaluator=session.best.fingerprint)
     write_results(run.path / "results.json", rows, signature)

@@ -9,7 +9,7 @@ from dataset.humanml_layout import MotionRecord
 from dataset.text_motion_pairs import TextMotionPairs
 from models.evaluator_session import EvaluatorSession, SessionConfig
 from models.evaluator_trainer import EvaluatorTrainer, TrainerSettings
-from models.real_motion_metrics import real_motion_repeats
+from models.real_motion_metrics import EmbeddedRecords
 from models.text_motion_evaluator import EvaluatorSizes
 from utils.errors import InputError
 from utils.interrupt import InterruptFlag
@@ -58,13 +58,13 @@ def weights(trainer):
 
 
 def test_it_learns_what_captions_mean(tmp_path):
-    session = make_session(tmp_path, epochs=20)
+    session = make_session(tmp_path, epochs=14)
     session.train(InterruptFlag())
     rng = np.random.default_rng(0)
-    found = real_motion_repeats(session.best, TEST[: len(ACTIONS)], 4, rng, group=len(ACTIONS))
+    found = EmbeddedRecords.of(session.best, TEST[: len(ACTIONS)]).repeats(4, rng, group=len(ACTIONS))
     assert np.mean([row["R@1"] for row in found]) > 0.9  # chance is 1 / 4
     rows = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert len(rows) == 20
+    assert len(rows) == 14
     norms = session.best.embed_features([r.features for r in TEST]).norm(dim=1)
     assert 2.5 < float(norms.mean()) < 10  # drawn to one radius, so that cosine and distance agree
 
