@@ -1,5 +1,6 @@
 """Reinforcement learning from a checkpoint to checkpoints: trl's GRPOTrainer under our rewards."""
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -143,12 +144,15 @@ def reinforce(
 
 
 def _training_reward(history: Sequence[dict]) -> dict[str, float]:
-    """Mean reward of the first and of the last quarter of the logged steps."""
-    rewards = [row["reward"] for row in history if "reward" in row]
-    quarter = max(1, len(rewards) // 4)
-    if not rewards:
+    """Mean training reward of the first and of the last epoch, which see the same prompts."""
+    by_epoch: dict[int, list[float]] = {}
+    for row in history:
+        if "reward" in row:
+            by_epoch.setdefault(math.ceil(row["epoch"] - 1e-6), []).append(row["reward"])
+    if not by_epoch:
         return {}
-    return {"training_reward_first": fmean(rewards[:quarter]), "training_reward_last": fmean(rewards[-quarter:])}
+    first, last = (fmean(by_epoch[epoch]) for epoch in (min(by_epoch), max(by_epoch)))
+    return {"training_reward_first_epoch": first, "training_reward_last_epoch": last}
 
 
 def _total_of(path: Path) -> float:
