@@ -82,7 +82,7 @@ def reinforce(
         peft_config=LoraConfig(
             r=lora.r,
             lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
+            lora_dropout=0.0,  # dropout would make the trained policy another one than the one that sampled
             target_modules=list(LORA_TARGETS),
             task_type="CAUSAL_LM",
         ),
