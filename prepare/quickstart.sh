@@ -17,7 +17,7 @@ SIZE="${MORL_SIZE:-full}"
 case "$SIZE" in
 full)
     CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 T2M_EPOCHS=3 M2T_EPOCHS=2
-    RL_PROMPTS=96 RL_EPOCHS=4 RL_BATCH=16 HELD_OUT=96 SAMPLES=4 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
+    RL_PROMPTS=96 RL_EPOCHS=3 RL_BATCH=16 HELD_OUT=96 SAMPLES=4 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
     ;;
 smoke)
     CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 T2M_EPOCHS=1 M2T_EPOCHS=1
@@ -100,7 +100,7 @@ train() { # task, SFT epochs
         python train_mllm.py --train-stage rlvr "${common[@]}" --exp-name "rlvr_$task" "${REWARDS[@]}" \
         --rl-reference-ckpt "$OUT/sft_$task/motionllm_${task}_best.pth" --disable-rl-component-norm \
         --rl-epochs "$RL_EPOCHS" --rl-prompts "$RL_PROMPTS" --rl-eval-prompts "$HELD_OUT" --batch-size "$RL_BATCH" \
-        --learning-rate 2e-3 --print-iter 1
+        --reward-align-weight 2 --learning-rate 1e-3 --rl-temperature 0.8 --print-iter 1
 }
 evaluate() { # task
     local task=$1 common sft rlvr
