@@ -10,6 +10,11 @@
 # thread a process is fastest, so two lanes run side by side: one on the console, one into OUT/lane.log.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if [ $# -gt 0 ]; then # no arguments: explain
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' prepare/quickstart.sh
+    [ "$1" = --help ] || exit 2
+    exit 0
+fi
 source prepare/environment.sh
 
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
