@@ -19,6 +19,8 @@ RECONSTRUCTION_LOSSES = {
 }
 # Root turn and xz velocity; the fourth root channel, the height, does not add up.
 _PATH_COLUMNS = slice(0, 3)
+# Brings frame-to-frame changes of normalised features (spread about 0.3) to the scale of the features themselves.
+_CHANGE_SCALE = 3.0
 # Under a time budget the learning rate falls linearly over this last share of it, down to this factor.
 _DECAY_SHARE = 0.4
 _DECAY_FLOOR = 0.02
@@ -32,6 +34,7 @@ class TrainingConfig:
         loss_vel: weight of the additional loss on local joint positions (what the published code's flag weights).
         root_weight: weight of the four root channels, whose errors add up along the path.
         path_weight: weight of the loss on the sum of root turn and velocity since the window's start.
+        change_weight: weight of the loss on frame-to-frame changes of root and local positions.
         precision: ``fp32``, ``bf16``, or ``auto``: bf16 where the device computes it in hardware.
         max_minutes: time budget over all resumed parts; None = only `total_iter` counts.
     """
@@ -48,6 +51,7 @@ class TrainingConfig:
     recons_loss: str = "l1_smooth"
     root_weight: float = 1.0
     path_weight: float = 0.0
+    change_weight: float = 0.0
     precision: str = "auto"
     max_minutes: float | None = None
 
@@ -105,6 +109,12 @@ def reconstruction_loss(
         drift = torch.cumsum((predicted - target)[..., _PATH_COLUMNS], dim=1)
         drift = drift if valid is None else drift * valid
         total = total + config.path_weight * mean_over(drift, torch.zeros_like(drift))
+    if config.change_weight:
+        moving = slice(root.start, local.stop)
+        steps = torch.diff(predicted[..., moving], dim=1), torch.diff(target[..., moving], dim=1)
+        if valid is not None:
+            steps = steps[0] * valid[:, 1:], steps[1] * valid[:, 1:]
+        total = total + config.change_weight * mean_over(_CHANGE_SCALE * steps[0], _CHANGE_SCALE * steps[1])
     return total
 
 

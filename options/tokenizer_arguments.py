@@ -93,6 +93,9 @@ class TrainTokenizerFlags:
     path_weight: float = flag(
         0.0, "weight of the loss on summed root turn and velocity: it keeps the path from drifting"
     )
+    change_weight: float = flag(
+        0.0, "weight of the loss on frame-to-frame changes of root and local positions: less jitter and foot skating"
+    )
     max_minutes: float | None = flag(
         None, "time budget: stops there, and lets the learning rate fall in the last part of it"
     )
@@ -107,4 +110,5 @@ class TrainTokenizerFlags:
 
     def __post_init__(self) -> None:
         _need_positive(self, "batch_size", "root_weight", "max_minutes", "eval_iter", "print_iter")
-        _need(self.path_weight >= 0, f"--path-weight must not be negative, not {self.path_weight}")
+        for name in ("path_weight", "change_weight"):
+            _need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")

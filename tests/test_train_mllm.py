@@ -61,23 +61,46 @@ def test_sft_then_rlvr_then_the_same_commands_again(flags):
     assert "reasoning_weight was 1.0, now 0.5" in other.stderr
 
 
-def test_interrupt_keeps_a_checkpoint_and_the_next_run_goes_on(flags):
-    sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "stopped", "--epochs-t2m", 40)
-    process = subprocess.Popen(command(*sft), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    latest = flags["folder"] / "stopped" / "motionllm_t2m_latest.pth"
-    deadline = time.monotonic() + 120
-    while not latest.is_file() and time.monotonic() < deadline:
+def interrupt_when(line, ready):
+    """Start a command, send Ctrl-C once `ready()`, check how it ends."""
+    process = subprocess.Popen(command(*line), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while not ready() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
-    before = (flags["folder"] / "stopped" / "metrics.jsonl").read_text().splitlines()
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors, errors[-2000:]
+
+
+def logged_steps(folder):
+    file = folder / "metrics.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    return [row["step"] for row in rows if "loss" in row]
+
+
+def test_interrupted_sft_goes_on(flags):
+    sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "stopped", "--epochs-t2m", 40)
+    folder = flags["folder"] / "stopped"
+    interrupt_when(sft, (folder / "motionllm_t2m_latest.pth").is_file)
+    before = logged_steps(folder)
     assert "finished" in run(*sft).stdout
-    steps = [
-        json.loads(line)["step"] for line in (flags["folder"] / "stopped" / "metrics.jsonl").read_text().splitlines()
-    ]
-    assert steps[len(before)] > 1, "the second run started over"
-    assert max(steps) == 40 * 4
+    steps = logged_steps(folder)
+    assert steps == list(range(1, 40 * 4 + 1)) and 1 < len(before) < len(steps)  # no step twice, none left out
+
+
+def test_interrupted_rlvr_goes_on(flags):
+    sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "sft", "--epochs-t2m", 1)
+    run(*sft)
+    best = flags["folder"] / "sft" / "motionllm_t2m_best.pth"
+    rlvr = ("train_mllm.py", "--train-stage", "rlvr", *flags["common"], "--rl-reference-ckpt", best, "--rl-epochs", 3,
+            "--rl-prompts", 4, "--rl-eval-prompts", 2, "--rl-group-size", 2, "--batch-size", 1, "--rewards", "format=1",
+            "--exp-name", "rlvr_stopped")  # fmt: skip
+    folder = flags["folder"] / "rlvr_stopped"
+    interrupt_when(rlvr, lambda: 2 in logged_steps(folder))
+    assert (folder / "motionllm_rlvr_latest.pth").is_file()
+    assert "finished" in run(*rlvr).stdout
+    assert logged_steps(folder) == list(range(1, 13))
+    assert all((folder / f"motionllm_rlvr_epoch_{epoch}.pth").is_file() for epoch in range(3))
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,16 @@ def test_path_loss_by_hand():
     assert half.item() == pytest.approx(3 / (2 * 263) + 0.5 * 2 * 3 / (2 * 3))
 
 
+def test_change_loss_by_hand():
+    predicted, target = torch.zeros(1, 4, 263), torch.zeros(1, 4, 263)
+    predicted[0, :, 4] = torch.tensor([1.0, 1.0, 3.0, 3.0])  # off by a constant, then a jump of 2
+    config = TrainingConfig(recons_loss="l1", loss_vel=0.0, change_weight=0.5)
+    plain = replace(config, change_weight=0.0)
+    for lengths, jump in ((None, 3 * 2 / (4 * 67)), (torch.tensor([2]), 0.0)):  # changes are scaled by 3
+        with_change, without = (reconstruction_loss(predicted, target, lengths, T2M, c) for c in (config, plain))
+        assert (with_change - without).item() == pytest.approx(0.5 * jump, abs=1e-6)
+
+
 def test_unweighted_full_windows_give_the_plain_mean():
     predicted, target = torch.randn(2, 3, 8, 263)
     for name, function in (("l2", torch.nn.functional.mse_loss), ("l1_smooth", torch.nn.functional.smooth_l1_loss)):
