@@ -18,7 +18,9 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
     """Shows defaults where there are some, keeps the line breaks of descriptions, and spells flags with hyphens."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+        text = (action.help or "").replace("%", "%%")  # argparse formats it; our texts mean a per cent sign
+        shown = action.default not in (None, argparse.SUPPRESS) and action.default is not False
+        return text + (" (default: %(default)s)" if shown else "")
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         spelled = [name for name in action.option_strings if "_" not in name] or list(action.option_strings)

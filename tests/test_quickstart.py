@@ -24,9 +24,9 @@ def test_quickstart(tmp_path):
     shown = quickstart(tmp_path)
     for row in ("real", "SFT", "RLVR", "RLVR+CoM", "text to motion", "motion to text"):
         assert row in shown
-    assert (tmp_path / "sft" / "motionllm_both_best.pth").is_file()
-    assert (tmp_path / "rlvr" / "motionllm_rlvr_epoch_0.pth").is_file()
     for task in ("t2m", "m2t"):
+        assert (tmp_path / f"sft_{task}" / f"motionllm_{task}_best.pth").is_file()
+        assert (tmp_path / f"rlvr_{task}" / "motionllm_rlvr_epoch_0.pth").is_file()
         for name in ("sft", "rlvr", "com"):
             folder = tmp_path / f"eval_{task}_{name}"
             results = json.loads((folder / "results.json").read_text())
