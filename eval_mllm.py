@@ -138,7 +138,7 @@ def evaluate(settings: Settings, checkpoint: Checkpoint, run: RunFolder) -> None
     rows: dict[str, Metrics] = {}
     if flags.eval_task == "t2m":
         tokens = [caption.tokens for caption in questions.captions]
-        rows["real"] = real_motion_metrics(tokens, real, judge)
+        rows["real"] = real_motion_metrics(questions.records, judge)
         rows["generated"] = text_to_motion_metrics(draws, tokens, real, judge)
     else:
         rows["generated"] = motion_to_text_metrics(draws, real, tagger, judge)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from dataset.humanml_layout import MotionRecord
 from models.prompts import parse_reply
+from models.real_motion_metrics import EmbeddedRecords
 from models.rollout import Rollout
 from models.text_motion_evaluator import TextMotionEvaluator, fit_length
 from utils.caption_metrics import caption_scores
@@ -77,12 +79,11 @@ def text_to_motion_metrics(
     }
 
 
-def real_motion_metrics(captions: Sequence[Sequence[str]], real: Sequence[np.ndarray], judge: Judge) -> Metrics:
-    """The same metrics of the real motions themselves: what a perfect generator would score."""
-    text, motion = _numpy(judge.evaluator.embed_captions(captions)), _numpy(judge.evaluator.embed_features(real))
-    rng = np.random.default_rng(judge.seed)
-    rows = [evaluate_text_to_motion(text, motion, motion, rng) for _ in range(judge.repeats)]
-    return {**collect_repeats(rows, len(real)), **physical_metrics(real, judge.evaluator.skeleton)}
+def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
+    """The same metrics of the real motions themselves, a random caption each: what a perfect generator would score."""
+    rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
+    real = [record.features for record in records]
+    return {**collect_repeats(rows, len(records)), **physical_metrics(real, judge.evaluator.skeleton)}
 
 
 def physical_metrics(motions: Sequence[np.ndarray], skeleton: Skeleton) -> Metrics:
