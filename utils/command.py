@@ -1,6 +1,7 @@
 """How every entry point ends: exit status 0, one clear line for bad input, or a traceback for a bug."""
 
 import sys
+import warnings
 from collections.abc import Callable
 
 from utils.errors import InputError
@@ -20,6 +21,9 @@ def quiet_libraries() -> None:
     datasets.disable_progress_bars()
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
+    # Between the libraries themselves: trl's use of a renamed transformers attribute, peft's note on saving rows.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+    warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
 
 
 def run_command(main: Callable[[], None]) -> None:
