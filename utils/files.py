@@ -25,9 +25,8 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes 0600, which would surprise whoever shares the folder
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(temporary).unlink(missing_ok=True)  # gone already when the rename was reached
 
 
 def write_text(path: str | Path, text: str) -> None:
