@@ -1,24 +1,34 @@
-"""Changing the frame rate of joint positions."""
+"""Changing the frame rate of a motion: when the new frames lie, and straight lines between old ones."""
 
 import numpy as np
 
 from utils.errors import InputError
 
 
-def resample_linear(positions: np.ndarray, source_fps: float, target_fps: float) -> np.ndarray:
-    """(T, ...) at `source_fps` -> (T', ...) at `target_fps`, linear in time, from the first frame to at most the last.
+def sample_times(num_frames: int, source_fps: float, target_fps: float) -> np.ndarray:
+    """(T',) where the frames of the result lie, as fractional source frames from 0 to at most `num_frames` - 1.
 
-    Frame k of the result is at k / target_fps seconds; nothing is extrapolated. Straight lines between frames shorten
-    fast swings slightly: resample rotations instead where they are known (BVH, AMASS).
+    Frame k of the result is at k / target_fps seconds; nothing is extrapolated.
     """
     if source_fps <= 0 or target_fps <= 0:
         raise InputError(f"frame rates must be positive, got {source_fps} and {target_fps}")
-    if source_fps == target_fps or len(positions) == 0:
-        return positions
+    if num_frames == 0:
+        return np.zeros(0)
     ratio = source_fps / target_fps
     # The small slack keeps the last frame where T - 1 is a multiple of the ratio up to rounding.
-    times = np.arange(int((len(positions) - 1) / ratio + 1e-6) + 1) * ratio
-    times = np.minimum(times, len(positions) - 1)
+    times = np.arange(int((num_frames - 1) / ratio + 1e-6) + 1) * ratio
+    return np.minimum(times, num_frames - 1)
+
+
+def resample_linear(positions: np.ndarray, source_fps: float, target_fps: float) -> np.ndarray:
+    """(T, ...) at `source_fps` -> (T', ...) at `target_fps`, linear in time, at the frames of `sample_times`.
+
+    Straight lines between frames shorten fast swings slightly: resample rotations instead where they are known (BVH,
+    AMASS).
+    """
+    times = sample_times(len(positions), source_fps, target_fps)
+    if source_fps == target_fps or len(positions) == 0:
+        return positions
     before = np.floor(times).astype(np.int64)
     after = np.minimum(before + 1, len(positions) - 1)
     weight = (times - before).reshape(-1, *[1] * (positions.ndim - 1))
