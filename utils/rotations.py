@@ -1,77 +1,80 @@
 """Rotations as the motion features need them: quaternions (w, x, y, z), their 6D form, turns about the vertical.
 
-All functions are numpy, take any leading dimensions and broadcast. Angles are radians; a positive turn about +Y
-takes +Z towards +X, so an angle of zero faces +Z and pi/2 faces +X.
+All functions take torch tensors of any leading dimensions, broadcast, and can be differentiated. Angles are radians; a
+positive turn about +Y takes +Z towards +X, so an angle of zero faces +Z and pi/2 faces +X.
 """
 
-import numpy as np
+import math
+
+import torch
+from torch import Tensor
 
 _TINY = 1e-12
 
 
-def normalize(vectors: np.ndarray) -> np.ndarray:
+def normalize(vectors: Tensor) -> Tensor:
     """(..., N) -> unit length; a zero vector stays zero instead of turning into NaN."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(length, _TINY)
+    return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(_TINY)
 
 
-def quaternion_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def quaternion_multiply(a: Tensor, b: Tensor) -> Tensor:
     """(..., 4) x (..., 4) -> (..., 4): the rotation that applies `b` first, then `a`."""
-    aw, ax, ay, az = np.moveaxis(a, -1, 0)
-    bw, bx, by, bz = np.moveaxis(b, -1, 0)
-    return np.stack(
+    aw, ax, ay, az = a.unbind(-1)
+    bw, bx, by, bz = b.unbind(-1)
+    return torch.stack(
         [
             aw * bw - ax * bx - ay * by - az * bz,
             aw * bx + ax * bw + ay * bz - az * by,
             aw * by - ax * bz + ay * bw + az * bx,
             aw * bz + ax * by - ay * bx + az * bw,
         ],
-        axis=-1,
+        dim=-1,
     )
 
 
-def quaternion_inverse(quaternions: np.ndarray) -> np.ndarray:
+def quaternion_inverse(quaternions: Tensor) -> Tensor:
     """(..., 4) unit quaternions -> their inverse (the conjugate)."""
-    return quaternions * np.array([1.0, -1.0, -1.0, -1.0], dtype=quaternions.dtype)
+    return quaternions * quaternions.new_tensor([1.0, -1.0, -1.0, -1.0])
 
 
-def quaternion_rotate(quaternions: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def quaternion_rotate(quaternions: Tensor, vectors: Tensor) -> Tensor:
     """Turn (..., 3) vectors by (..., 4) unit quaternions."""
-    axis = quaternions[..., 1:]
-    twice = 2.0 * np.cross(axis, vectors)
-    return vectors + quaternions[..., :1] * twice + np.cross(axis, twice)
+    axis, vectors = torch.broadcast_tensors(quaternions[..., 1:], vectors)
+    twice = 2.0 * torch.linalg.cross(axis, vectors)
+    return vectors + quaternions[..., :1] * twice + torch.linalg.cross(axis, twice)
 
 
-def quaternion_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def quaternion_between(source: Tensor, target: Tensor) -> Tensor:
     """The shortest rotation that takes unit vectors `source` (..., 3) to unit vectors `target` (..., 3) -> (..., 4).
 
     Opposite vectors have no shortest rotation (the usual formula gives 0 / 0): they are turned by half a turn about
     an axis at right angles to `source`. A zero target means "no direction known" and gives the identity.
     """
-    source, target = np.broadcast_arrays(source, target)
-    cosine = np.sum(source * target, axis=-1, keepdims=True)
-    known = np.sum(target * target, axis=-1, keepdims=True) > 0.25
-    quaternion = np.concatenate([1.0 + cosine, np.cross(source, target)], axis=-1)
-    opposite = known & (np.linalg.norm(quaternion, axis=-1, keepdims=True) < 1e-7)
-    if opposite.any():
-        # The coordinate axis that is least aligned with the source gives a well-conditioned perpendicular.
-        helper = np.eye(3)[np.argmin(np.abs(source), axis=-1)]
-        half_turn = np.concatenate([np.zeros_like(cosine), normalize(np.cross(source, helper))], axis=-1)
-        quaternion = np.where(opposite, half_turn, quaternion)
-    quaternion = np.where(known, quaternion, np.array([1.0, 0.0, 0.0, 0.0]))
+    source, target = torch.broadcast_tensors(source, target)
+    cosine = (source * target).sum(dim=-1, keepdim=True)
+    known = (target * target).sum(dim=-1, keepdim=True) > 0.25
+    quaternion = torch.cat([1.0 + cosine, torch.linalg.cross(source, target)], dim=-1)
+    # Within rounding of zero nothing of the axis is left.
+    rounding = 8 * torch.finfo(source.dtype).eps
+    opposite = known & (torch.linalg.vector_norm(quaternion, dim=-1, keepdim=True) < rounding)
+    # The coordinate axis that is least aligned with the source gives a well-conditioned perpendicular.
+    helper = torch.nn.functional.one_hot(source.abs().argmin(dim=-1), 3).to(source.dtype)
+    half_turn = torch.cat([torch.zeros_like(cosine), normalize(torch.linalg.cross(source, helper))], dim=-1)
+    quaternion = torch.where(opposite, half_turn, quaternion)
+    quaternion = torch.where(known, quaternion, quaternion.new_tensor([1.0, 0.0, 0.0, 0.0]))
     return normalize(quaternion)
 
 
-def quaternion_about_y(angle: np.ndarray) -> np.ndarray:
+def quaternion_about_y(angle: Tensor) -> Tensor:
     """(...) radians -> (..., 4): a turn about the vertical."""
-    zero = np.zeros_like(angle)
-    return np.stack([np.cos(angle / 2), zero, np.sin(angle / 2), zero], axis=-1)
+    zero = torch.zeros_like(angle)
+    return torch.stack([torch.cos(angle / 2), zero, torch.sin(angle / 2), zero], dim=-1)
 
 
-def quaternion_to_6d(quaternions: np.ndarray) -> np.ndarray:
+def quaternion_to_6d(quaternions: Tensor) -> Tensor:
     """(..., 4) unit quaternions -> (..., 6): first and second column of the rotation matrix (Zhou et al., 2019)."""
-    w, x, y, z = np.moveaxis(quaternions, -1, 0)
-    return np.stack(
+    w, x, y, z = quaternions.unbind(-1)
+    return torch.stack(
         [
             1 - 2 * (y * y + z * z),
             2 * (x * y + w * z),
@@ -80,18 +83,17 @@ def quaternion_to_6d(quaternions: np.ndarray) -> np.ndarray:
             1 - 2 * (x * x + z * z),
             2 * (y * z + w * x),
         ],
-        axis=-1,
+        dim=-1,
     )
 
 
-def rotate_about_y(vectors: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def rotate_about_y(vectors: Tensor, angle: Tensor) -> Tensor:
     """Turn (..., 3) vectors about the vertical by (...) radians (broadcast over the leading dimensions)."""
-    x, y, z = np.moveaxis(vectors, -1, 0)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    x, y, z = np.broadcast_arrays(cosine * x + sine * z, y, cosine * z - sine * x)
-    return np.stack([x, y, z], axis=-1)
+    x, y, z = vectors.unbind(-1)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    return torch.stack(torch.broadcast_tensors(cosine * x + sine * z, y, cosine * z - sine * x), dim=-1)
 
 
-def wrap_angle(angle: np.ndarray) -> np.ndarray:
+def wrap_angle(angle: Tensor) -> Tensor:
     """(...) radians -> the same direction in [-pi, pi)."""
-    return (angle + np.pi) % (2 * np.pi) - np.pi
+    return torch.remainder(angle + math.pi, 2 * math.pi) - math.pi

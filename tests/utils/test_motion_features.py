@@ -5,12 +5,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from utils.errors import InputError
-from utils.inverse_kinematics import bone_vectors, offsets_of_frame, retarget, smoothed_heading
+from utils.inverse_kinematics import FORWARD_SIGMA, bone_vectors, offsets_of_frame, retarget, smoothed_heading
 from utils.motion_features import canonical_joints, features_from_joints, joints_from_features, joints_of_motion
-from utils.rotations import rotate_about_y
 from utils.skeleton import KIT, T2M
+
+
+def rotate_about_y(vectors, angle):
+    """(..., 3) turned by (...) radians from +Z towards +X."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    turned = np.cos(angle) * x + np.sin(angle) * z, y, np.cos(angle) * z - np.sin(angle) * x
+    return np.stack(np.broadcast_arrays(*turned), axis=-1)
 
 
 def standing(skeleton, frames, shoulder_width=0.36):
@@ -112,8 +119,59 @@ def test_a_limb_straight_against_its_rest_direction_is_finite():
 
 def test_heading_of_narrow_shoulders_does_not_point_backwards():
     joints = rotate_about_y(standing(T2M, 200, shoulder_width=0.1), 0.01 * np.arange(200)[:, None])
-    heading = smoothed_heading(joints, T2M)
+    heading = smoothed_heading(torch.from_numpy(joints), T2M)
     np.testing.assert_allclose(heading[85:115], 0.01 * np.arange(85, 115), atol=1e-6)
+
+
+def test_heading_is_smoothed_as_scipy_does_it():
+    joints = moving(T2M, frames=250, turn=0.03)
+    right_hip, left_hip, right_shoulder, left_shoulder = T2M.face_joints
+    across = (joints[:, right_shoulder] - joints[:, left_shoulder]) - (joints[:, right_hip] - joints[:, left_hip])
+    across /= np.linalg.norm(across, axis=-1, keepdims=True)
+    forward = gaussian_filter1d(np.stack([across[:, 2], -across[:, 0]], axis=-1), FORWARD_SIGMA, axis=0, mode="nearest")
+    heading = smoothed_heading(torch.from_numpy(joints), T2M)
+    assert heading[0] == 0
+    np.testing.assert_allclose(heading[1:], np.arctan2(*forward[1:].T), atol=1e-12)
+
+
+@pytest.mark.parametrize("skeleton", [T2M, KIT], ids=lambda skeleton: skeleton.name)
+def test_a_padded_batch_is_extracted_as_one_by_one(skeleton):
+    lengths = [60, 90, 2]
+    motions = [moving(skeleton, frames, seed, turn=0.1, start=seed) for seed, frames in enumerate(lengths)]
+    target = offsets_of_frame(1.2 * motions[1][0], skeleton)
+    batch = torch.full((3, 1, 90, skeleton.num_joints, 3), torch.nan, dtype=torch.float64)
+    for row, motion in zip(batch, motions, strict=True):
+        row[0, : len(motion)] = torch.from_numpy(motion)
+    features = features_from_joints(batch, skeleton, target, torch.tensor(lengths)[:, None])
+    assert features.shape == (3, 1, 89, skeleton.feature_dim) and features.dtype == torch.float64
+    for row, motion in zip(features[:, 0], motions, strict=True):
+        alone = features_from_joints(motion, skeleton, target)
+        np.testing.assert_allclose(row[: len(motion) - 1], alone, atol=1e-6)
+        assert (row[len(motion) - 1 :] == 0).all()
+
+
+def test_extraction_in_float32_is_close_to_float64():
+    joints = moving(T2M, turn=0.05)
+    exact = features_from_joints(joints, T2M)
+    single = features_from_joints(torch.from_numpy(joints).float(), T2M)
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single, exact, atol=2e-4)
+
+
+def test_extraction_gradients_equal_finite_differences():
+    joints = torch.from_numpy(moving(T2M, frames=6, turn=0.05)).requires_grad_()
+    weights = torch.from_numpy(np.random.default_rng(0).normal(size=(5, T2M.contacts_slice.start)))
+
+    def score(motion):
+        return (features_from_joints(motion, T2M)[..., : T2M.contacts_slice.start] * weights).sum()
+
+    assert torch.autograd.gradcheck(score, joints, eps=1e-6, atol=1e-5)
+
+
+def test_extraction_gradients_of_degenerate_bodies_are_finite():
+    joints = torch.zeros(1, 5, 22, 3, requires_grad=True)  # no direction anywhere: no heading, no bones
+    features_from_joints(joints, T2M).square().sum().backward()
+    assert torch.isfinite(joints.grad).all()
 
 
 def test_torch_equals_numpy_in_batches_and_under_padding():
@@ -138,7 +196,7 @@ def test_gradients_reach_every_column_that_recovery_reads():
 def test_retargeting_keeps_directions_and_takes_lengths_of_the_target():
     joints = moving(T2M, turn=0.02)
     target = offsets_of_frame(1.3 * standing(T2M, 1)[0], T2M)
-    result = retarget(joints, T2M, target)
+    result = retarget(torch.from_numpy(joints), T2M, target).numpy()
     lengths = np.linalg.norm(bone_vectors(result, T2M), axis=-1)
     np.testing.assert_allclose(lengths, np.tile(np.linalg.norm(target, axis=-1), (90, 1)), atol=1e-9)
     before, after = bone_vectors(joints, T2M)[:, 1:], bone_vectors(result, T2M)[:, 1:]
@@ -179,3 +237,5 @@ def test_bad_features_and_targets_are_named():
         features_from_joints(standing(T2M, 5), T2M, np.zeros((21, 3)))
     with pytest.raises(InputError, match="length 0"):
         features_from_joints(np.zeros((5, 22, 3)), T2M, T2M.directions())
+    with pytest.raises(InputError, match="lengths"):
+        features_from_joints(torch.zeros(2, 5, 22, 3), T2M, lengths=torch.tensor([5, 6]))
