@@ -1,17 +1,22 @@
 """The data set folder of HumanML3D and KIT-ML as published: reading a split, writing a new data set.
 
 ``new_joint_vecs/<id>.npy`` (T, D) float32 features, ``new_joints/<id>.npy`` (T, J, 3), ``texts/<id>.txt``,
-``<split>.txt`` with one id a line, ``Mean.npy`` and ``Std.npy``.
+``<split>.txt`` with one id a line, ``Mean.npy`` and ``Std.npy``. Reading a split leaves it packed in ``.cache``
+(`dataset.clip_pack`), so that the next reading takes seconds and processes share the memory.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dataset.caption_lines import Caption, format_caption_line, parse_captions
+from dataset.clip_files import ClipFiles
+from dataset.clip_pack import ClipPack, pack_clips
+from dataset.skipped_clips import SkippedClips
 from utils.errors import InputError
 from utils.files import read_npy, write_npy, write_text
 from utils.skeleton import Skeleton
@@ -21,10 +26,11 @@ logger = logging.getLogger(__name__)
 FEATURES_FOLDER = "new_joint_vecs"
 JOINTS_FOLDER = "new_joints"
 TEXTS_FOLDER = "texts"
+# Made by reading; may be deleted at any time.
+CACHE_FOLDER = ".cache"
 MEAN_FILE, STD_FILE = "Mean.npy", "Std.npy"
 # Seconds of a segment become frames with this rate in the published protocol, for KIT-ML (12.5 fps) too.
 SEGMENT_FPS = 20
-_NAMED_PER_REASON = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +39,7 @@ class MotionRecord:
 
     Attributes:
         id: clip id; ``<id>_<i>`` for the segment described by line i (from 0) of the clip's texts.
-        features: (T, D) float32, denormalised.
+        features: (T, D) float32, denormalised; a view, of a segment into its clip.
         captions: at least one; the segment's own caption for a segment.
     """
 
@@ -46,23 +52,6 @@ class MotionRecord:
         return len(self.features)
 
 
-@dataclass
-class _Problems:
-    """What could not be used, by reason, for one summary line."""
-
-    ids: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, reason: str, id: str) -> None:
-        self.ids.setdefault(reason, []).append(id)
-
-    def __str__(self) -> str:
-        parts = []
-        for reason, ids in self.ids.items():
-            more = ", ..." if len(ids) > _NAMED_PER_REASON else ""
-            parts.append(f"{len(ids)} {reason} ({', '.join(ids[:_NAMED_PER_REASON])}{more})")
-        return "; ".join(parts)
-
-
 def read_split(root: str | Path, split: str, skeleton: Skeleton) -> list[MotionRecord]:
     """Every usable motion of ``<root>/<split>.txt``, in the order of that file, a clip before its segments.
 
@@ -71,41 +60,57 @@ def read_split(root: str | Path, split: str, skeleton: Skeleton) -> list[MotionR
     malformed caption lines are skipped, and one logged line says how many and which. Raises InputError when the
     folder or the split file is missing, or nothing is usable.
     """
-    root = Path(root)
-    ids = read_split_ids(root, split)
-    problems = _Problems()
+    skipped = SkippedClips()
+    pack = _read_pack(root, split, skeleton, skipped)
     records: list[MotionRecord] = []
-    for id in ids:
-        try:
-            features = _read_features(root / FEATURES_FOLDER / f"{id}.npy", skeleton)
-            captions = _read_captions(root / TEXTS_FOLDER / f"{id}.txt", id, problems)
-        except InputError as error:
-            problems.add(str(error), id)
+    for id, features, text in zip(pack.ids, pack.features, pack.texts, strict=True):
+        if text is None:
+            skipped.add(pack.bad_texts[id], id)
             continue
-        records.extend(_records_of_clip(id, features, captions, skeleton, problems))
-    if not records:
-        raise InputError(f"{root / f'{split}.txt'}: none of its {len(ids)} clips is usable: {problems or 'no ids'}")
-    skipped = f", skipped: {problems}" if problems.ids else ""
-    logger.log(
-        logging.WARNING if problems.ids else logging.INFO,
-        f"{root} {split}: {len(records)} motions from {len(ids)} clips{skipped}",
-    )
+        captions, bad_lines = parse_captions(text)
+        for line in bad_lines:
+            skipped.add("caption line malformed", id, line)
+        if captions:
+            records.extend(_records_of_clip(id, features, captions, skeleton, skipped))
+        else:
+            skipped.add("no caption in the text", id)
+    _log_summary(root, split, len(records), pack, skipped, f"{split}.skipped.txt")
     return records
+
+
+def read_motions(root: str | Path, split: str, skeleton: Skeleton, min_frames: int) -> list[np.ndarray]:
+    """The clips of a split without their texts: (T, D) float32 each, whole, T >= `min_frames`, in the split's order.
+
+    As the published tokenizer training reads them: no upper length limit, no segments, no caption needed. Skips,
+    logs and raises as `read_split` does.
+    """
+    skipped = SkippedClips()
+    pack = _read_pack(root, split, skeleton, skipped)
+    motions = []
+    for id, features in zip(pack.ids, pack.features, strict=True):
+        if len(features) >= min_frames:
+            motions.append(features)
+        else:
+            skipped.add(f"fewer than {min_frames} frames", id)
+    _log_summary(root, split, len(motions), pack, skipped, f"{split}.skipped-motions.txt")
+    return motions
+
+
+def pack_split(root: str | Path, split: str, ids: Sequence[str], skeleton: Skeleton) -> ClipPack:
+    """The pack of the clips `ids`, in ``.cache`` under the name of their split (see `pack_clips`)."""
+    clips = [clip_files(root, id) for id in ids]
+    return pack_clips(clips, skeleton.feature_dim, Path(root) / CACHE_FOLDER, split)
+
+
+def clip_files(root: str | Path, id: str) -> ClipFiles:
+    """Where the features and texts of clip `id` are, or would be."""
+    root = Path(root)
+    return ClipFiles(id, root / FEATURES_FOLDER / f"{id}.npy", root / TEXTS_FOLDER / f"{id}.txt")
 
 
 def read_split_ids(root: str | Path, split: str) -> list[str]:
     """The ids of ``<root>/<split>.txt`` in order, each once. Raises InputError when it cannot be read."""
-    root = Path(root)
-    if not root.is_dir():
-        raise InputError(f"{root}: no such data set folder")
-    path = root / f"{split}.txt"
-    if not path.is_file():
-        raise InputError(f"{path}: no such split file")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from None
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    return list(dict.fromkeys(_listed_ids(Path(root), split)))
 
 
 def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -143,12 +148,51 @@ def write_mean_std(root: str | Path, mean: np.ndarray, std: np.ndarray) -> None:
     write_npy(Path(root) / STD_FILE, np.asarray(std, dtype=np.float32))
 
 
+def _listed_ids(root: Path, split: str) -> list[str]:
+    if not root.is_dir():
+        raise InputError(f"{root}: no such data set folder")
+    path = root / f"{split}.txt"
+    if not path.is_file():
+        raise InputError(f"{path}: no such split file")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _read_pack(root: str | Path, split: str, skeleton: Skeleton, skipped: SkippedClips) -> ClipPack:
+    counts = Counter(_listed_ids(Path(root), split))  # keeps the order
+    pack = pack_split(root, split, list(counts), skeleton)
+    for id, reason in pack.bad_motions.items():
+        skipped.add(reason, id)
+    for id, count in counts.items():
+        if count > 1:
+            skipped.add("listed more than once, used once", id)
+    return pack
+
+
+def _log_summary(
+    root: str | Path, split: str, count: int, pack: ClipPack, skipped: SkippedClips, list_name: str
+) -> None:
+    """Say in one line what was read and what was not; raises InputError when nothing was."""
+    root, clips = Path(root), len(pack.ids) + len(pack.bad_motions)
+    problems = skipped.report(root / CACHE_FOLDER / list_name)
+    if not count:
+        raise InputError(f"{root / f'{split}.txt'}: none of its {clips} clips is usable: {problems or 'no ids'}")
+    summary = f"{root} {split}: {count} motions from {clips} clips"
+    if problems:
+        logger.warning(f"{summary}, skipped: {problems}")
+    else:
+        logger.info(summary)
+
+
 def _records_of_clip(
-    id: str, features: np.ndarray, captions: list[Caption], skeleton: Skeleton, problems: _Problems
+    id: str, features: np.ndarray, captions: list[Caption], skeleton: Skeleton, skipped: SkippedClips
 ) -> list[MotionRecord]:
     allowed = range(skeleton.min_frames, skeleton.max_frames)
     if len(features) not in allowed:
-        problems.add(f"of {allowed.start} > frames or frames >= {allowed.stop}", id)
+        skipped.add(f"fewer than {allowed.start} or at least {allowed.stop} frames", id)
         return []
     records = []
     whole = tuple(caption for caption in captions if not caption.is_segment)
@@ -157,38 +201,15 @@ def _records_of_clip(
     for index, caption in enumerate(captions):
         if not caption.is_segment:
             continue
-        part = features[max(int(caption.start * SEGMENT_FPS), 0) : max(int(caption.end * SEGMENT_FPS), 0)]
+        start, end = (_frame_at(seconds, len(features)) for seconds in (caption.start, caption.end))
+        part = features[start:end]
         if len(part) in allowed:
             records.append(MotionRecord(f"{id}_{index}", part, (caption,)))
         else:
-            problems.add("segments too short or too long", f"{id}_{index}")
+            skipped.add(f"segment of fewer than {allowed.start} frames", f"{id}_{index}")
     return records
 
 
-def _read_features(path: Path, skeleton: Skeleton) -> np.ndarray:
-    if not path.is_file():
-        raise InputError("motion files missing")
-    try:
-        features = read_npy(path)
-    except InputError:
-        raise InputError("motion files unreadable") from None
-    if features.ndim != 2 or features.shape[1] != skeleton.feature_dim:
-        raise InputError(f"motions not (T, {skeleton.feature_dim}) but {('T', *features.shape[1:])}".replace("'", ""))
-    if not np.isfinite(features).all():
-        raise InputError("motions with NaN")
-    return features.astype(np.float32, copy=False)
-
-
-def _read_captions(path: Path, id: str, problems: _Problems) -> list[Caption]:
-    if not path.is_file():
-        raise InputError("text files missing")
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError("text files not UTF-8") from None
-    captions, bad_lines = parse_captions(content)
-    for line in bad_lines:
-        problems.add("caption lines malformed", f"{id} {line}")
-    if not captions:
-        raise InputError("texts without a caption")
-    return captions
+def _frame_at(seconds: float, num_frames: int) -> int:
+    """The frame of a moment, within the clip; the moment may be infinite."""
+    return int(min(max(seconds * SEGMENT_FPS, 0), num_frames))

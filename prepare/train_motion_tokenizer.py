@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataset.humanml_layout import read_mean_std, read_split
+from dataset.humanml_layout import read_mean_std, read_motions
 from dataset.motion_windows import MotionWindows
 from models.motion_tokenizer import MotionTokenizer
 from models.published_tokenizer import load_weights
@@ -55,7 +55,7 @@ class _Data:
 
 
 def read_data(root: str, skeleton: Skeleton) -> _Data:
-    splits = ([record.features for record in read_split(root, split, skeleton)] for split in ("train", "val", "test"))
+    splits = (read_motions(root, split, skeleton, skeleton.min_frames) for split in ("train", "val", "test"))
     return _Data(*splits, *read_mean_std(root))
 
 
