@@ -1,17 +1,16 @@
 """Compute Mean.npy and Std.npy of a data set in the HumanML3D layout, grouped as HumanML3D does it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from dataset.humanml_layout import FEATURES_FOLDER, read_split_ids, write_mean_std
+from dataset.humanml_layout import clip_files, read_split_ids, write_mean_std
 from dataset.motion_statistics import compute_mean_std
 from options.parsing import flag, parse_flags, required_flag
 from utils.command import run_command
 from utils.errors import InputError
-from utils.files import read_npy
 from utils.skeleton import get_skeleton
 
 
@@ -24,32 +23,52 @@ class StatsFlags:
     data_root: str = required_flag("data set folder; Mean.npy and Std.npy are written into it")
     dataname: str = flag("t2m", "t2m or kit")
     split: str = flag("train", "split whose motions count")
+    skip_bad: bool = flag(False, "exit with success although some clips could not be used")
+
+
+class UsableMotions:
+    """The motions of some clips, read while going over them, one in memory at a time.
+
+    Attributes:
+        frames: of all motions so far.
+        bad: reason by id, for the clips that could not be used so far.
+    """
+
+    def __init__(self, root: str, ids: Sequence[str], feature_dim: int) -> None:
+        self._root = root
+        self._ids = ids
+        self._feature_dim = feature_dim
+        self.frames = 0
+        self.bad: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for id in tqdm(self._ids, desc="reading", unit="clip"):
+            try:
+                motion = clip_files(self._root, id).read_motion(self._feature_dim)
+            except InputError as error:
+                self.bad[id] = str(error)
+                continue
+            self.frames += len(motion)
+            yield motion
 
 
 def main() -> None:
     (flags,) = parse_flags(StatsFlags, description=__doc__)
     skeleton = get_skeleton(flags.dataname)
-    folder = Path(flags.data_root) / FEATURES_FOLDER
-    motions, skipped = [], []
-    for id in tqdm(read_split_ids(flags.data_root, flags.split), desc="reading", unit="clip"):
-        try:
-            motion = read_npy(folder / f"{id}.npy")
-        except InputError as error:
-            skipped.append(str(error))
-            continue
-        if motion.ndim != 2 or motion.shape[1] != skeleton.feature_dim:
-            raise InputError(f"{folder / f'{id}.npy'}: expected (T, {skeleton.feature_dim}), got {motion.shape}")
-        if np.isfinite(motion).all():
-            motions.append(motion)
-        else:
-            skipped.append(f"{folder / f'{id}.npy'}: NaN in it")
-    if not motions:
-        raise InputError(f"{flags.data_root}: no usable motion in {flags.split}.txt ({skipped[:1]})")
-    mean, std = compute_mean_std(motions, skeleton)
+    ids = read_split_ids(flags.data_root, flags.split)
+    motions = UsableMotions(flags.data_root, ids, skeleton.feature_dim)
+    try:
+        mean, std = compute_mean_std(motions, skeleton)
+    except InputError as error:
+        raise InputError(f"{flags.data_root} {flags.split}: {error}") from None
+    finally:
+        for id, reason in motions.bad.items():
+            print(f"bad clip {id}: {reason}")
     write_mean_std(flags.data_root, mean, std)
-    frames = sum(len(motion) for motion in motions)
-    note = f"; skipped {len(skipped)}: {skipped[0]}" if skipped else ""
-    print(f"{flags.data_root}: Mean.npy and Std.npy from {len(motions)} clips, {frames} frames{note}")
+    clips, bad = len(ids) - len(motions.bad), len(motions.bad)
+    print(f"{flags.data_root}: Mean.npy and Std.npy from {clips} clips, {motions.frames} frames; {bad} bad")
+    if bad and not flags.skip_bad:
+        raise InputError(f"{bad} of {len(ids)} clips could not be used (listed above); --skip-bad accepts that")
 
 
 if __name__ == "__main__":
