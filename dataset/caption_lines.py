@@ -1,6 +1,7 @@
 """The lines of ``texts/<id>.txt``: ``caption#word/POS word/POS ...#start#end`` (seconds; 0.0#0.0 = whole clip)."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from utils.errors import InputError
@@ -26,11 +27,14 @@ class Caption:
         return self.start != 0.0 or self.end != 0.0
 
 
-def parse_caption_line(line: str) -> Caption:
+def parse_caption_line(line: str, needs_tokens: bool = True) -> Caption:
     """Read one line; raises InputError (without the place: the caller knows it) when it is malformed.
 
-    A time that is NaN counts as 0.0, as in the published reader.
+    A time that is NaN counts as 0.0, as in the published reader. With `needs_tokens` off, a line may also be a plain
+    caption (no ``#`` in it) or leave its tokens out (``caption##start#end``): the result then has no tokens yet.
     """
+    if not needs_tokens and line.strip() and "#" not in line:
+        return Caption(line.strip(), ())
     parts = line.strip().rsplit("#", 3)
     if len(parts) != 4:
         raise InputError(f"expected caption#word/POS ...#start#end, got {line.strip()[:60]!r}")
@@ -43,7 +47,7 @@ def parse_caption_line(line: str) -> Caption:
         raise InputError("empty caption")
     tokens = tuple(tagged.split())
     bad = next((token for token in tokens if "/" not in token), None)
-    if bad is not None or not tokens:
+    if bad is not None or (needs_tokens and not tokens):
         raise InputError(f"expected word/POS tokens, got {bad!r}" if tokens else "no word/POS tokens")
     return Caption(text.strip(), tokens, start, end)
 
@@ -55,13 +59,18 @@ def format_caption_line(caption: Caption) -> str:
     return f"{caption.text}#{' '.join(caption.tokens)}#{float(caption.start)}#{float(caption.end)}"
 
 
+def numbered_lines(content: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, with their numbers from 1. Only line feeds end a line: captions may hold U+2028."""
+    for number, line in enumerate(content.replace("\r\n", "\n").split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
 def parse_captions(content: str) -> tuple[list[Caption], list[str]]:
     """A whole text file -> (captions in order, one message per malformed line); empty lines are ignored."""
     captions: list[Caption] = []
     problems: list[str] = []
-    for number, line in enumerate(content.splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(content):
         try:
             captions.append(parse_caption_line(line))
         except InputError as error:

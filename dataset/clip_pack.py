@@ -10,7 +10,6 @@ of them makes a new pack.
 """
 
 import contextlib
-import fcntl
 import json
 import logging
 import re
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from dataset.clip_files import ClipFiles
@@ -176,13 +176,17 @@ def _read_clips(clips: Sequence[ClipFiles], feature_dim: int, index: _Index) -> 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[bool]:
     """Wait for the lock, then hold it; False where the file system has none, and several may go on at once."""
-    with path.open("ab") as stream:
+    lock = FileLock(path)
+    try:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.acquire(blocking=False)
+        except Timeout:
             logger.info(f"{path.with_suffix('')}: another process is packing these clips, waiting for it")
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        except OSError:
-            yield False
-            return
+            lock.acquire()
+    except (OSError, NotImplementedError):
+        yield False
+        return
+    try:
         yield True
+    finally:
+        lock.release()

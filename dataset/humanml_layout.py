@@ -130,9 +130,13 @@ def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
 def write_record(
     root: str | Path, id: str, features: np.ndarray, joints: np.ndarray, captions: Iterable[Caption]
 ) -> None:
-    """Write the three files of one clip; the features come last, so that where they are, all is."""
+    """Write the files of one clip, no text where it has no captions; features last: where they are, all is."""
     root = Path(root)
-    write_text(root / TEXTS_FOLDER / f"{id}.txt", "".join(f"{format_caption_line(line)}\n" for line in captions))
+    text = root / TEXTS_FOLDER / f"{id}.txt"
+    if lines := [f"{format_caption_line(caption)}\n" for caption in captions]:
+        write_text(text, "".join(lines))
+    else:
+        text.unlink(missing_ok=True)  # of an earlier conversion
     write_npy(root / JOINTS_FOLDER / f"{id}.npy", np.asarray(joints, dtype=np.float32))
     write_npy(root / FEATURES_FOLDER / f"{id}.npy", np.asarray(features, dtype=np.float32))
 

@@ -1,70 +1,54 @@
-"""Clips of joint positions become clips of a HumanML3D-layout data set, one by one and only once.
+"""Clips of joint positions, wherever they are from, become clips of a HumanML3D-layout data set.
 
 Shared by every command that makes a data set (``prepare.motions_from_*``).
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from dataset.caption_lines import Caption, parse_captions
+from dataset.caption_lines import Caption
+from dataset.conversion_settings import ConversionSettings, check_offsets
 from dataset.humanml_layout import FEATURES_FOLDER, write_record
+from dataset.mirroring import mirror_id, mirror_joints
 from utils.errors import InputError
-from utils.files import read_npy, write_json
+from utils.files import read_npy
 from utils.inverse_kinematics import offsets_of_frame
 from utils.motion_features import features_from_joints, joints_from_features
 from utils.resampling import resample_linear
-from utils.skeleton import T2M, Skeleton
+from utils.skeleton import Skeleton
 
-METADATA_FILE = "dataset.json"
-# Legs of a person in metres, generous; T2M thresholds (foot contact, physics) need metres.
-_LEG_METRES = (0.2, 2.0)
 # Shares of HumanML3D's own split.
 _TRAIN_SHARE, _VAL_SHARE = 0.8, 0.05
 
 
 @dataclass(frozen=True)
-class ConversionSettings:
-    """What every clip of a data set is converted with; stored in ``dataset.json`` beside the clips.
+class SourceClip:
+    """A motion somewhere on disk.
 
     Attributes:
-        dataname: skeleton name.
-        fps: frame rate of the result.
-        source_fps: frame rate of the joints given.
-        target: where the skeleton came from (a clip id, a file, or "none" without retargeting).
-        target_offsets: (J, 3) nested tuples, or None without retargeting.
+        id: what it will be called.
+        paths: the files it is made from: where one is newer than the result, the clip is converted again.
+        read: gives (T, J, 3) joints at the skeleton's frame rate, in its unit, Y up; raises InputError with the path.
+        mirrored: it is the mirror image of the file.
     """
 
-    dataname: str
-    fps: float
-    source_fps: float
-    target: str
-    target_offsets: tuple[tuple[float, ...], ...] | None
-
-    @property
-    def offsets(self) -> np.ndarray | None:
-        return None if self.target_offsets is None else np.array(self.target_offsets, dtype=np.float32)
+    id: str
+    paths: tuple[Path, ...]
+    read: Callable[[], np.ndarray]
+    mirrored: bool = False
 
 
-def read_settings(root: str | Path) -> ConversionSettings | None:
-    """The settings that a data set folder was begun with; None for a new one."""
-    path = Path(root) / METADATA_FILE
-    if not path.is_file():
-        return None
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        if fields["target_offsets"] is not None:
-            fields["target_offsets"] = tuple(tuple(row) for row in fields["target_offsets"])
-        return ConversionSettings(**fields)
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: not the settings of a conversion ({error})") from None
+def source_id(folder: Path, path: Path) -> str:
+    """What the clip of a file below `folder` is called: its path without the ending, folders joined by ``_``."""
+    return "_".join(path.relative_to(folder).with_suffix("").parts)
 
 
-def write_settings(root: str | Path, settings: ConversionSettings) -> None:
-    write_json(Path(root) / METADATA_FILE, asdict(settings))
+def mirrored(clip: SourceClip, skeleton: Skeleton) -> SourceClip:
+    """The clip with left and right exchanged, named as HumanML3D does it (``M<id>``)."""
+    return SourceClip(mirror_id(clip.id), clip.paths, lambda: mirror_joints(clip.read(), skeleton), mirrored=True)
 
 
 def read_joints(path: str | Path, skeleton: Skeleton, source_fps: float) -> np.ndarray:
@@ -77,21 +61,6 @@ def read_joints(path: str | Path, skeleton: Skeleton, source_fps: float) -> np.n
     return resample_linear(joints.astype(np.float64), source_fps, skeleton.fps)
 
 
-def read_texts(path: str | Path) -> list[Caption]:
-    """All captions of one text file; raises InputError with the path and the reason unless all are well."""
-    try:
-        captions, problems = parse_captions(Path(path).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text") from None
-    if problems:
-        raise InputError(f"{path}: {problems[0]}")
-    if not captions:
-        raise InputError(f"{path}: no caption in it")
-    return captions
-
-
 def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(J, 3) offsets of the first frame of (T, J, 3); raises InputError where they cannot be a person in metres."""
     if len(joints) == 0:
@@ -101,27 +70,19 @@ def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return offsets
 
 
-def check_offsets(offsets: np.ndarray, skeleton: Skeleton) -> None:
-    """Refuse a target skeleton that is malformed or, for T2M, not in metres."""
-    if offsets.shape != (skeleton.num_joints, 3) or not np.isfinite(offsets).all():
-        raise InputError(f"target offsets must be finite ({skeleton.num_joints}, 3), got {offsets.shape}")
-    legs = float(np.linalg.norm(offsets[list(skeleton.leg_joints)], axis=-1).sum())
-    low, high = _LEG_METRES
-    if legs <= 0 or (skeleton is T2M and not low < legs < high):
-        raise InputError(f"the legs of the target skeleton are {legs:.3g} long: joints must be in metres")
-
-
 def convert_clip(
-    root: str | Path, id: str, joints: np.ndarray, captions: Sequence[Caption], settings: ConversionSettings,
-    skeleton: Skeleton,
-) -> int:  # fmt: skip
+    root: str | Path, clip: SourceClip, captions: Sequence[Caption], settings: ConversionSettings, skeleton: Skeleton
+) -> int:
     """Write one clip and return its number of frames. As published, the joints are those of the features (T-1)."""
+    joints = clip.read()
+    if settings.offsets is None:
+        skeleton_of_clip(joints, skeleton)  # with retargeting, the scale comes from the target
     features = features_from_joints(joints, skeleton, settings.offsets)
-    write_record(root, id, features, joints_from_features(features, skeleton), captions)
+    write_record(root, clip.id, features, joints_from_features(features, skeleton), captions)
     return len(features)
 
 
-def is_converted(root: str | Path, id: str, *sources: Path) -> bool:
+def is_converted(root: str | Path, id: str, sources: Sequence[Path]) -> bool:
     """The clip is there and newer than the files that it is made from (its features are written last)."""
     made = Path(root) / FEATURES_FOLDER / f"{id}.npy"
     if not made.is_file():

@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from dataset.conversion_settings import METADATA_FILE
 from dataset.humanml_layout import write_mean_std, write_record, write_splits
-from dataset.joint_conversion import METADATA_FILE
 from dataset.motion_statistics import compute_mean_std
 from dataset.toy_motions import ToyClip, toy_clips
 from dataset.toy_programs import all_programs

@@ -7,8 +7,8 @@ drawn side by side. Left limbs are blue, right limbs red.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataset.caption_files import read_caption_file
 from dataset.humanml_layout import FEATURES_FOLDER, TEXTS_FOLDER
-from dataset.joint_conversion import read_texts
 from options.parsing import flag, parse_flags, required_flag
 from utils.command import run_command
 from utils.errors import InputError
@@ -54,7 +54,7 @@ def main() -> None:
     for id in flags.id:
         root = Path(flags.data_root)
         texts = root / TEXTS_FOLDER / f"{id}.txt"
-        title = f"{id}: {read_texts(texts)[0].text}" if texts.is_file() else id
+        title = f"{id}: {read_caption_file(texts)[0].text}" if texts.is_file() else id
         clips.append(read_clip(root / FEATURES_FOLDER / f"{id}.npy", title))
     if flags.caption:
         clips = [Clip(clip.joints, title) for clip, title in zip(clips, flags.caption, strict=True)]

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from utils.word_vectorizer import split_token
 
 SPACY_MODEL = "en_core_web_sm"
+UNKNOWN_CLASS = "OTHER"  # of words that nothing is known about
 _LEMMATISED = ("NOUN", "VERB")
 _ANY, _LAST = "*", "."  # in place of the next word: whatever it is, there is none
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -97,7 +98,7 @@ class CaptionTagger:
         return _spacy_tagger() or cls.from_pairs(pairs)
 
     def tag(self, text: str) -> tuple[str, ...]:
-        """A caption -> tokens; words that nothing is known about keep their form and get the class OTHER."""
+        """A caption -> tokens; words that nothing is known about keep their form and get `UNKNOWN_CLASS`."""
         words = caption_words(text)
         return tuple(self._tag_word(word, after) for word, after in zip(words, _next_words(words), strict=True))
 
@@ -105,7 +106,7 @@ class CaptionTagger:
         for key in ((word, after), (word, _ANY)):
             if key in self._forms:
                 return self._forms[key]
-        best, count = f"{word}/OTHER", 0
+        best, count = f"{word}/{UNKNOWN_CLASS}", 0
         if word in self._lemmas:
             pos, count = self._lemmas[word].most_common(1)[0]
             best = f"{word}/{pos}"

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import tempfile
+import tokenize
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +13,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from utils.errors import InputError
+
+# What numpy raises for damaged files: their headers are Python literals, and a file may begin like a zip archive.
+_DAMAGED = (OSError, ValueError, EOFError, SyntaxError, MemoryError, tokenize.TokenError, zipfile.BadZipFile)
 
 
 def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
@@ -51,7 +56,7 @@ def read_npy(path: str | Path) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path}: not a readable .npy file ({error})") from None
     if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
         raise InputError(f"{path}: does not hold one array of numbers")

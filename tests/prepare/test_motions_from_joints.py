@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dataset.humanml_layout import read_mean_std, read_split, read_split_ids
+from dataset.humanml_layout import read_mean_std, read_motions, read_split, read_split_ids
 from prepare import compute_motion_stats, motions_from_joints, render_motion
 from utils.errors import InputError
 from utils.inverse_kinematics import bone_vectors
@@ -93,7 +93,7 @@ def test_bad_clips_are_named_and_the_good_ones_finished(folders, monkeypatch, ca
     joints, texts = folders / "joints", folders / "texts"
     bad = {
         "nan": "NaN", "shape": "(61, 21, 3)", "cut": "not a readable", "gone": "no such file", "one": "2 frames",
-        "untold": "no such file", "empty": "no caption", "latin": "UTF-8", "untagged": "line 1",
+        "untold": "no such file", "empty": "no caption", "latin": "UTF-8", "hashes": "txt:2: expected caption#",
     }  # fmt: skip
     for id in bad:
         np.save(joints / f"{id}.npy", body().astype(np.float32))
@@ -106,7 +106,7 @@ def test_bad_clips_are_named_and_the_good_ones_finished(folders, monkeypatch, ca
     (texts / "untold.txt").unlink()
     (texts / "empty.txt").write_text("\n", encoding="utf-8")
     (texts / "latin.txt").write_bytes(b"caf\xe9#x/NOUN#0.0#0.0")
-    (texts / "untagged.txt").write_text("a person walks.\n", encoding="utf-8")
+    (texts / "hashes.txt").write_text(f"{LINE}a person#walks.\n", encoding="utf-8")
     (folders / "splits/train.txt").write_text("\n".join([*bad, "a", "b"]), encoding="utf-8")
     with pytest.raises(InputError, match="9 of 13 clips"):
         convert(folders, monkeypatch)
@@ -118,7 +118,7 @@ def test_bad_clips_are_named_and_the_good_ones_finished(folders, monkeypatch, ca
     assert read_split_ids(out, "train") == ["a", "b"] and read_split_ids(out, "all") == ["a", "b", "c", "d"]
     assert {path.stem for path in (out / "new_joint_vecs").iterdir()} == set("abcd")
     assert {path.stem for path in (out / "texts").iterdir()} == set("abcd")
-    assert "nan" not in json.loads((out / "dataset.json").read_text())["target"]
+    assert "nan" not in json.loads((out / "dataset.json").read_text())["conversion"]["target"]
     convert(folders, monkeypatch, "--skip-bad")
 
 
@@ -141,10 +141,52 @@ def test_random_split_is_repeatable_covers_all_and_keeps_mirror_images_together(
         assert {id.removeprefix("M") for id in ids if id.startswith("M")} == {id for id in ids if id.startswith("0")}
 
 
-@pytest.mark.parametrize("case", ["folder", "leak", "centimetres", "nothing"])
+def test_a_clip_of_two_splits_is_bad_and_in_none(folders, monkeypatch, capsys):
+    (folders / "splits/test.txt").write_text("a\nd\n", encoding="utf-8")
+    with pytest.raises(InputError, match="1 of 4 clips"):
+        convert(folders, monkeypatch)
+    assert "bad clip a: listed in train.txt and in test.txt" in capsys.readouterr().out
+    splits = {name: read_split_ids(folders / "out", name) for name in ("train", "val", "test", "all")}
+    assert splits == {"train": ["b"], "val": ["c"], "test": ["d"], "all": ["b", "c", "d"]}
+
+
+def test_plain_captions_are_tagged_and_the_data_set_says_by_what(folders, monkeypatch, capsys):
+    monkeypatch.setattr("utils.caption_tagger._spacy_tagger", lambda: None)
+    (folders / "texts/a.txt").write_text("A person walks\n", encoding="utf-8")
+    convert(folders, monkeypatch)
+    assert "1 plain captions tagged by lexicon" in capsys.readouterr().out
+    assert (folders / "out/texts/a.txt").read_text() == "A person walks#a/DET person/NOUN walk/VERB#0.0#0.0\n"
+    assert "lexicon" in json.loads((folders / "out/dataset.json").read_text())["captions"]
+
+
+def test_without_captions_the_data_set_is_for_tokenizers(folders, monkeypatch, capsys):
+    run(motions_from_joints, monkeypatch, "--joints-dir", folders / "joints", "--out-dir", folders / "out")
+    assert "no captions" in capsys.readouterr().out and not (folders / "out/texts").exists()
+    train = read_motions(folders / "out", "train", T2M, min_frames=40)
+    assert [motion.shape for motion in train] == [(60, 263)] * len(read_split_ids(folders / "out", "train"))
+    with pytest.raises(InputError, match="text"):
+        read_split(folders / "out", "train", T2M)
+
+
+def test_mirror_images_join_the_split_of_their_clip(folders, monkeypatch):
+    walk_left = "a person walks left.#a/DET person/NOUN walk/VERB left/ADV#0.0#0.0\n"
+    (folders / "texts/a.txt").write_text(walk_left, encoding="utf-8")
+    (folders / "texts/Mc.txt").write_text(LINE, encoding="utf-8")  # a text of its own is taken before a mirrored one
+    convert(folders, monkeypatch, "--mirror", "--no-retarget")
+    out = folders / "out"
+    assert read_split_ids(out, "train") == ["b", "a", "Mb", "Ma"] and read_split_ids(out, "val") == ["c", "Mc"]
+    assert (out / "texts/Ma.txt").read_text() == walk_left.replace("left", "right")
+    assert len((out / "texts/Mc.txt").read_text().splitlines()) == 1
+    joints, image = (np.load(out / f"new_joints/{id}.npy") for id in ("a", "Ma"))
+    wrists = T2M.joint("left_wrist"), T2M.joint("right_wrist")
+    np.testing.assert_allclose(image[:, wrists[1]], joints[:, wrists[0]] * [-1, 1, 1], atol=1e-5)
+    features, mirrored = (np.load(out / f"new_joint_vecs/{id}.npy") for id in ("a", "Ma"))
+    np.testing.assert_allclose(mirrored[:, 0], -features[:, 0], atol=1e-6)
+    convert(folders, monkeypatch, "--mirror", "--no-retarget")  # nothing new
+
+
+@pytest.mark.parametrize("case", ["folder", "centimetres", "nothing"])
 def test_what_cannot_be_a_data_set(folders, monkeypatch, case):
-    if case == "leak":
-        (folders / "splits/test.txt").write_text("a\n", encoding="utf-8")
     if case == "centimetres":
         for id in "abcd":
             np.save(folders / f"joints/{id}.npy", body(100))
@@ -152,7 +194,7 @@ def test_what_cannot_be_a_data_set(folders, monkeypatch, case):
         for id in "abcd":
             (folders / f"joints/{id}.npy").unlink()
     arguments = ["--joints-dir", folders / "nowhere"] if case == "folder" else []
-    expected = {"folder": "nowhere", "leak": "a is in", "centimetres": "metres", "nothing": "target skeleton"}[case]
+    expected = {"folder": "nowhere", "centimetres": "metres", "nothing": "target skeleton"}[case]
     with pytest.raises(InputError, match=expected):
         convert(folders, monkeypatch, *arguments)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from utils.caption_tagger import CaptionTagger, caption_words
+from utils.caption_tagger import CaptionTagger, SpacyTagger, caption_words
 
 PAIRS = [
     ("a person walks forward.", "a/DET person/NOUN walk/VERB forward/ADV"),
@@ -49,3 +49,17 @@ def test_the_next_word_decides():
 
 def test_nothing_in_nothing_out(from_tokens):
     assert from_tokens.tag(" 12 ...") == ()
+
+
+def test_spacy_keeps_letters_lemmatises_and_keeps_left():
+    spacy = pytest.importorskip("spacy", reason="spaCy is optional")
+    pipeline = spacy.blank("en")
+    ruler = pipeline.add_pipe("attribute_ruler")  # stands for the statistical model, which needs a download
+    for text, pos, lemma in (
+        ("a", "DET", "a"), ("man", "NOUN", "man"), ("turns", "VERB", "turn"), ("left", "VERB", "leave"),
+        ("quickly", "ADV", "quick"), ("counterclockwise", "ADV", "counterclockwise"), ("arms", "NOUN", "arm"),
+    ):  # fmt: skip
+        ruler.add(patterns=[[{"LOWER": text}]], attrs={"POS": pos, "LEMMA": lemma})
+    tagger = SpacyTagger(pipeline, "spacy")
+    expected = "a/DET man/NOUN turn/VERB left/VERB counterclockwise/ADV quickly/ADV arm/NOUN"
+    assert " ".join(tagger.tag("A man turns left, 90 counter-clockwise quickly: arms!")) == expected

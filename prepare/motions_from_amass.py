@@ -1,0 +1,154 @@
+"""Turn AMASS motions into a data set in the HumanML3D layout; with --index, into HumanML3D itself.
+
+AMASS: *.npz as downloaded (SMPL-H or SMPL-X), in sub-folders; CMU/80/80_63_poses.npz becomes the clip
+CMU_80_80_63_poses, whose captions are <that>.txt. AMASS stores poses: the joints come from the body models (SMPL-H of
+the MANO site, SMPL-X), which you download under their own licence. Motions are resampled to 20 frames a second
+(slerp), their z axis becomes y. With --index, HumanML3D's index.csv says which part of which recording is which clip,
+frames are picked as published, HumanAct12's joints are taken from below the same folder, every clip gets its mirror
+image, and the skeleton is that of clip 000021. Captions and splits of HumanML3D are given as --texts-dir and
+--splits-dir. A second run converts only what is new or changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from dataset.amass_clips import GENDERS, is_motion_file, joints_of_clip, read_amass
+from dataset.body_model import NUM_BETAS, BodyModel, find_body_model
+from dataset.humanml_index import IndexEntry, cut, find_source, read_humanact12, read_index
+from dataset.joint_conversion import SourceClip, source_id
+from options.conversion_flags import DatasetFlags
+from options.parsing import flag, parse_flags, required_flag
+from prepare.conversion import convert_dataset
+from utils.command import run_command
+from utils.devices import resolve_device
+from utils.errors import InputError
+from utils.skeleton import T2M
+
+# The clip whose skeleton all of HumanML3D has (published processing).
+_HUMANML3D_TARGET = "000021"
+AS_STORED = "as-stored"
+
+
+@dataclass
+class AmassFlags:
+    """Where AMASS and the body models are."""
+
+    _argument_group_name = "AMASS"
+
+    amass_dir: str = required_flag("folder of AMASS .npz files, searched with its sub-folders")
+    body_models: str = required_flag("folder of body models: smplh/male/model.npz or smplh/SMPLH_MALE.npz, ...")
+    index: str | None = flag(None, "HumanML3D's index.csv: cut and name the clips as it says, and mirror them")
+    gender: str = flag(AS_STORED, f"body model to use: {AS_STORED}, {', '.join(GENDERS)}")
+    num_betas: int = flag(NUM_BETAS, "shape coefficients to use (published: 10)")
+    device: str = flag("auto", "auto, cpu, cuda or cuda:N")
+
+    def __post_init__(self) -> None:
+        if self.gender not in (AS_STORED, *GENDERS):
+            raise ValueError(f"--gender must be {AS_STORED} or one of {', '.join(GENDERS)}, got {self.gender}")
+        if self.num_betas < 0:
+            raise ValueError(f"--num-betas must not be negative, got {self.num_betas}")
+
+
+class AmassReader:
+    """Joints of AMASS files; a body model is loaded when the first clip needs it."""
+
+    def __init__(self, flags: AmassFlags) -> None:
+        self._flags, self._device = flags, resolve_device(flags.device)
+        self._model = cache(self._load_model)
+
+    def resampled(self, path: Path) -> np.ndarray:
+        """(T, 22, 3) of a whole recording at 20 frames a second."""
+        return self._joints(path, "resample")
+
+    def indexed(self, path: Path, entry: IndexEntry) -> np.ndarray:
+        """(T, 22, 3) of the part of a recording that HumanML3D calls by one name."""
+        return cut(read_humanact12(path) if entry.is_humanact12 else self._joints(path, "stride"), entry)
+
+    def check_body_models(self, path: Path) -> None:
+        """Fail now, and not once a clip, when the body models for recordings like this one are not there."""
+        family = read_amass(path).family
+        for gender in ("male", "female") if self._flags.gender == AS_STORED else (self._flags.gender,):
+            self._model(family, gender)
+
+    def _joints(self, path: Path, rule: str) -> np.ndarray:
+        clip = read_amass(path)
+        gender = clip.gender if self._flags.gender == AS_STORED else self._flags.gender
+        try:
+            return joints_of_clip(clip, self._model(clip.family, gender), rule=rule)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    def _load_model(self, family: str, gender: str) -> BodyModel:
+        path = find_body_model(self._flags.body_models, family, gender)
+        return BodyModel.load(path, self._device, self._flags.num_betas)
+
+
+def main() -> None:
+    amass, flags = parse_flags(AmassFlags, DatasetFlags, description=__doc__)
+    if flags.dataname != T2M.name:
+        raise InputError(f"--dataname {flags.dataname}: AMASS gives the 22 joints of {T2M.name}")
+    folder = Path(amass.amass_dir)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    reader = AmassReader(amass)
+    if amass.index is None:
+        clips, bad = recordings(folder, reader), {}
+    else:
+        clips, bad = indexed_clips(folder, read_index(amass.index), Path(amass.index), reader)
+        flags = replace(flags, mirror=True)
+    _check_body_models(reader, clips)
+    targets = [] if amass.index is None else [_HUMANML3D_TARGET]
+    convert_dataset(clips, flags, T2M, describe(amass), targets, bad)
+
+
+def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
+    """Every motion below `folder`, whole."""
+    paths = sorted(folder.rglob("*.npz"))
+    motions = [path for path in paths if is_motion_file(path)]
+    if not motions:
+        raise InputError(f"{folder}: no AMASS motion in it or below it ({len(paths)} .npz files without poses)")
+    if len(motions) < len(paths):
+        print(f"{len(paths) - len(motions)} .npz files hold a body shape and no motion: left out")
+    return [SourceClip(source_id(folder, path), (path,), partial(reader.resampled, path)) for path in motions]
+
+
+def indexed_clips(
+    folder: Path, entries: Sequence[IndexEntry], index: Path, reader: AmassReader
+) -> tuple[list[SourceClip], dict[str, str]]:
+    """The clips of the index whose recording is there, and why the others are not (mirror images too)."""
+    clips, bad = [], {}
+    for entry in entries:
+        try:
+            path = find_source(folder, entry)
+        except InputError as error:
+            bad[entry.id] = str(error)
+            continue
+        clips.append(SourceClip(entry.id, (path, index), partial(reader.indexed, path, entry)))
+    return clips, bad
+
+
+def _check_body_models(reader: AmassReader, clips: Sequence[SourceClip]) -> None:
+    for clip in clips:
+        path = clip.paths[0]
+        if path.suffix != ".npz":
+            continue
+        try:
+            read_amass(path)
+        except InputError:
+            continue  # it will be reported as a bad clip
+        reader.check_body_models(path)
+        return
+
+
+def describe(amass: AmassFlags) -> str:
+    """What decides the joints, in words; a data set is made with one such setting."""
+    rule = "resampled" if amass.index is None else f"cut by {Path(amass.index).name}"
+    return f"AMASS, {rule}, body {amass.gender}, {amass.num_betas} betas"
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,77 @@
+"""Turn a folder of BVH files and a folder of captions into a data set in the HumanML3D layout.
+
+BVH: *.bvh, also in sub-folders: walks/a.bvh becomes the clip walks_a, whose captions are walks_a.txt, one a line, plain
+or as `caption#word/POS word/POS ...#start#end`. Which joints of the file are which of ours is a small table
+(--mapping): it is found by itself for common skeletons, for others copy a file of dataset/joint_mappings/ and give
+its path. Local rotations are resampled (slerp) before the joints are placed. Then, as for every source, each clip is
+retargeted to one skeleton, put on the floor, moved to the origin and turned to face +Z. A second run converts only
+what is new or changed.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from dataset.joint_conversion import SourceClip, source_id
+from dataset.joint_mapping import load_mapping, read_bvh_joints, shipped_mappings
+from dataset.joint_units import UNITS, parse_unit
+from options.conversion_flags import DatasetFlags
+from options.parsing import flag, parse_flags, required_flag
+from prepare.conversion import convert_dataset
+from utils.command import run_command
+from utils.errors import InputError
+from utils.skeleton import get_skeleton
+
+
+@dataclass
+class BvhFlags:
+    """Where the BVH files are and how they are to be read."""
+
+    _argument_group_name = "BVH"
+
+    bvh_dir: str = required_flag("folder of .bvh files, searched with its sub-folders")
+    mapping: str = flag(
+        "auto", f"joint table: auto, {', '.join(shipped_mappings())}, or the path of a .yaml file of your own"
+    )
+    unit: str | None = flag(None, f"unit of lengths: {', '.join(UNITS)}, or metres as a number; default: the table's")
+    up: str | None = flag(None, "axis that points up: x, y, z, -x, -y, -z; default: the table's")
+    fps: float | None = flag(None, "frame rate of the files; default: their Frame Time")
+    skip_frames: int = flag(0, "frames to leave out at the start of every file (1 where it is a T-pose, as in CMU's)")
+
+    def __post_init__(self) -> None:
+        if self.skip_frames < 0:
+            raise ValueError(f"--skip-frames must not be negative, got {self.skip_frames}")
+        if self.fps is not None and self.fps <= 0:
+            raise ValueError(f"--fps must be positive, got {self.fps}")
+
+
+def main() -> None:
+    bvh, flags = parse_flags(BvhFlags, DatasetFlags, description=__doc__)
+    skeleton = get_skeleton(flags.dataname)
+    folder = Path(bvh.bvh_dir)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() == ".bvh" and path.is_file()]
+    if not paths:
+        raise InputError(f"{folder}: no .bvh file in it or below it")
+    read = partial(
+        read_bvh_joints,
+        mapping=None if bvh.mapping == "auto" else load_mapping(bvh.mapping),
+        skeleton=skeleton,
+        metres_per_unit=None if bvh.unit is None else parse_unit(bvh.unit),
+        up=bvh.up,
+        fps=bvh.fps,
+        skip_frames=bvh.skip_frames,
+    )
+    clips = [SourceClip(source_id(folder, path), (path,), partial(read, path)) for path in paths]
+    convert_dataset(clips, flags, skeleton, describe(bvh))
+
+
+def describe(bvh: BvhFlags) -> str:
+    """What decides the joints, in words; a data set is made with one such setting."""
+    given = {"mapping": bvh.mapping, "unit": bvh.unit, "up": bvh.up, "fps": bvh.fps, "skip": bvh.skip_frames or None}
+    return "BVH, " + ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+
+
+if __name__ == "__main__":
+    run_command(main)
