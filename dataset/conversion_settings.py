@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dataset.joint_units import LEG_METRES
 from utils.errors import InputError
 from utils.files import write_json
-from utils.skeleton import T2M, Skeleton
+from utils.skeleton import Skeleton
 
 METADATA_FILE = "dataset.json"
-# Legs of a person in metres, generous; T2M thresholds (foot contact, physics) need metres.
-_LEG_METRES = (0.2, 2.0)
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,12 @@ def write_settings(root: str | Path, settings: ConversionSettings, captions: str
 
 
 def check_offsets(offsets: np.ndarray, skeleton: Skeleton) -> None:
-    """Refuse a target skeleton (J, 3) that is malformed or, for T2M, not in metres."""
+    """Refuse a target skeleton (J, 3) that is malformed or not of a person in the skeleton's unit."""
     if offsets.shape != (skeleton.num_joints, 3) or not np.isfinite(offsets).all():
         raise InputError(f"target offsets must be finite ({skeleton.num_joints}, 3), got {offsets.shape}")
     legs = float(np.linalg.norm(offsets[list(skeleton.leg_joints)], axis=-1).sum())
-    low, high = _LEG_METRES
-    if legs <= 0 or (skeleton is T2M and not low < legs < high):
-        raise InputError(f"the legs are {legs:.3g} long: a person in metres was expected")
+    # In another unit foot contacts and physics would go wrong.
+    low, high = (length / skeleton.metres_per_unit for length in LEG_METRES)
+    if not low < legs < high:
+        unit = "metres" if skeleton.metres_per_unit == 1 else f"units of {skeleton.metres_per_unit:g} m"
+        raise InputError(f"the legs are {legs:.3g} long: a person in {unit} was expected, {low:g} to {high:g}")

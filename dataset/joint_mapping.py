@@ -22,7 +22,7 @@ from dataset.bvh_file import read_bvh
 from dataset.bvh_motion import positions, resample, without_first
 from dataset.joint_units import check_legs, check_unit, check_up, to_metres_y_up
 from utils.errors import InputError
-from utils.skeleton import T2M, Skeleton, get_skeleton
+from utils.skeleton import Skeleton, get_skeleton
 
 _FOLDER = Path(__file__).parent / "joint_mappings"
 _KEYS = ("name", "skeleton", "metres_per_unit", "up", "joints")
@@ -61,7 +61,7 @@ class JointMapping:
         """(T, Jb, 3) in the file's unit and axes -> (T, J, 3) metres, Y up, right-handed.
 
         `metres_per_unit` and `up` override the table's. Raises InputError for joints that are missing or ambiguous, and
-        for T2M where the legs are not those of a person in metres.
+        where the legs are not those of a person.
         """
         if missing := self.missing(joint_names):
             raise InputError(
@@ -74,8 +74,7 @@ class JointMapping:
             [motion_positions[:, [index[name] for name in names]].mean(axis=1) for names in self.sources], axis=1
         )
         joints = to_metres_y_up(joints, unit, self.up if up is None else up)
-        if self.skeleton is T2M:
-            check_legs(joints, unit)
+        check_legs(joints, unit, self.skeleton)
         return joints
 
 
@@ -83,7 +82,7 @@ def read_bvh_joints(
     path: str | Path, mapping: JointMapping | None, skeleton: Skeleton, metres_per_unit: float | None = None,
     up: str | None = None, fps: float | None = None, skip_frames: int = 0,
 ) -> np.ndarray:  # fmt: skip
-    """One BVH file -> (T, J, 3) float64 metres, Y up, at the skeleton's frame rate.
+    """One BVH file -> (T, J, 3) float64 in the skeleton's unit, Y up, at the skeleton's frame rate.
 
     Local rotations are resampled by slerp before forward kinematics. `mapping` None: the shipped one that fits;
     `metres_per_unit` and `up` override the mapping's, `fps` the file's frame time. `skip_frames` frames of the file are
@@ -96,7 +95,7 @@ def read_bvh_joints(
         if mapping.skeleton is not skeleton:
             raise InputError(f"joint mapping {mapping.name!r} makes {mapping.skeleton.name}, not {skeleton.name}")
         places = positions(resample(without_first(motion, skip_frames), skeleton.fps))
-        return mapping.apply(places, motion.joint_names, metres_per_unit, up)
+        return mapping.apply(places, motion.joint_names, metres_per_unit, up) / skeleton.metres_per_unit
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

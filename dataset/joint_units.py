@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from utils.errors import InputError
-from utils.skeleton import T2M
+from utils.inverse_kinematics import bone_vectors
+from utils.skeleton import Skeleton
 
 # Metres a unit; cmu is that of CMU's mocap, 1/0.45 inch.
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.056444}
@@ -58,10 +59,9 @@ def check_up(up: Any) -> str:
     return up
 
 
-def check_legs(joints: np.ndarray, metres_per_unit: float) -> None:
-    """Refuse T2M joints whose legs are not those of a person in metres, and say which unit would make them so."""
-    ends = list(T2M.leg_joints)
-    bones = joints[:, ends] - joints[:, [T2M.parents[end] for end in ends]]
+def check_legs(joints: np.ndarray, metres_per_unit: float, skeleton: Skeleton) -> None:
+    """Refuse (T, J, 3) whose legs are not those of a person in metres, and say which unit would make them so."""
+    bones = bone_vectors(joints, skeleton)[:, list(skeleton.leg_joints)]
     leg = float(np.linalg.norm(bones, axis=-1).sum(axis=-1).mean())
     low, high = LEG_METRES
     if low <= leg <= high:

@@ -18,7 +18,7 @@ from models.text_motion_evaluator import TextMotionEvaluator, fit_length
 from utils.caption_metrics import caption_scores
 from utils.caption_tagger import Tagger
 from utils.metric_report import MetricValue, collect_repeats
-from utils.motion_features import joints_from_features
+from utils.motion_features import joints_in_metres
 from utils.motion_metrics import r_precision
 from utils.physics_metrics import bone_length_drift, float_mm, mean_jerk, penetration_mm, skating_ratio
 from utils.skeleton import Skeleton
@@ -88,7 +88,7 @@ def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metric
 
 def physical_metrics(motions: Sequence[np.ndarray], skeleton: Skeleton) -> Metrics:
     """Means over motions (T, D) of the metrics of `utils.physics_metrics`."""
-    joints = [joints_from_features(motion, skeleton) for motion in motions]
+    joints = [joints_in_metres(motion, skeleton) for motion in motions]
     functions = {
         "Skating": lambda clip: skating_ratio(clip, skeleton.fps),
         "Penetration-mm": penetration_mm,

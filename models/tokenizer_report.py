@@ -8,7 +8,7 @@ import torch
 
 from models.motion_tokenizer import MotionTokenizer
 from models.quantizers import perplexity
-from utils.motion_features import joints_from_features
+from utils.motion_features import joints_in_metres
 from utils.physics_metrics import skating_ratio
 
 MM_PER_METRE = 1000.0
@@ -60,8 +60,8 @@ def reconstruction_report(tokenizer: MotionTokenizer, clips: Sequence[np.ndarray
     codes = tokenizer.encode_batch(clips)
     aligned, free, skating = [], [], []
     for clip, rebuilt in zip(clips, tokenizer.decode_batch(codes), strict=True):
-        true = joints_from_features(clip[: len(rebuilt)], skeleton)
-        found = joints_from_features(rebuilt, skeleton)
+        true = joints_in_metres(clip[: len(rebuilt)], skeleton)
+        found = joints_in_metres(rebuilt, skeleton)
         free.append(_mean_distance(true, found))
         aligned.append(_mean_distance(true - true[:, :1], found - found[:, :1]))
         skating.append([skating_ratio(joints, skeleton.fps) for joints in (true, found)])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dataset.joint_conversion import SourceClip, source_id
 from dataset.joint_mapping import load_mapping, read_bvh_joints, shipped_mappings
-from dataset.joint_units import UNITS, parse_unit
+from dataset.joint_units import UNITS, check_up, parse_unit
 from options.conversion_flags import DatasetFlags
 from options.parsing import flag, parse_flags, required_flag
 from prepare.conversion import convert_dataset
@@ -59,7 +59,7 @@ def main() -> None:
         mapping=None if bvh.mapping == "auto" else load_mapping(bvh.mapping),
         skeleton=skeleton,
         metres_per_unit=None if bvh.unit is None else parse_unit(bvh.unit),
-        up=bvh.up,
+        up=None if bvh.up is None else check_up(bvh.up),
         fps=bvh.fps,
         skip_frames=bvh.skip_frames,
     )

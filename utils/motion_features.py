@@ -67,6 +67,11 @@ def joints_from_features(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOr
     return _recover(torch.from_numpy(features.astype(np.float64)), skeleton).numpy().astype(np.float32)
 
 
+def joints_in_metres(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOrTensor:
+    """As `joints_from_features`, in metres whatever the skeleton's unit: what lengths and speeds are measured on."""
+    return joints_from_features(features, skeleton) * skeleton.metres_per_unit
+
+
 def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
     """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> (T, J, 3) joints and the skeleton they are of.
 

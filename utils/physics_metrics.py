@@ -4,7 +4,7 @@ Positions are in METRES, Y up, and the floor is y = 0: `utils.motion_features` p
 (`canonical_joints`), and joints recovered from features are relative to that floor, so generated motion is judged as
 it comes and must not be shifted to its own lowest point first (that would hide floating). Joints are inside the body:
 a heel or toe joint at rest can be 1-2 cm up, so compare with the same numbers for real motion.
-KIT-ML's published joints are in another unit; scale them to metres first.
+KIT-ML's joints are in another unit: `utils.motion_features.joints_in_metres` gives metres for both data sets.
 """
 
 import numpy as np

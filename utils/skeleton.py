@@ -28,6 +28,8 @@ class Skeleton:
         leg_joints: the two bones (named by their end joint) whose lengths set the retargeting scale.
         contact_threshold: a foot joint is in contact when its squared displacement per frame is below this
             (published values; metres for T2M, KIT-ML's own unit for KIT).
+        metres_per_unit: length of the unit that joints and features are in. KIT-ML's joints count as millimetres where
+            the field measures errors on them (TEMOS, Petrovich et al., ECCV 2022).
     """
 
     name: str
@@ -42,6 +44,7 @@ class Skeleton:
     left_foot: tuple[int, int]
     leg_joints: tuple[int, int]
     contact_threshold: float
+    metres_per_unit: float
 
     @property
     def num_joints(self) -> int:
@@ -121,6 +124,7 @@ T2M = Skeleton(
     left_foot=(7, 10),
     leg_joints=(5, 8),
     contact_threshold=0.002,
+    metres_per_unit=1.0,
 )  # fmt: skip
 
 # Sides as the published KIT processing uses them (joints 11-15 right, 16-20 left, 5-7 right arm, 8-10 left).
@@ -147,6 +151,7 @@ KIT = Skeleton(
     left_foot=(19, 20),
     leg_joints=(17, 18),
     contact_threshold=0.05,
+    metres_per_unit=0.001,
 )  # fmt: skip
 
 _SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
