@@ -48,7 +48,7 @@ def convert_dataset(
         by_id = {image.id: image for image in [mirrored(clip, skeleton) for clip in originals]} | by_id
     splits = plan_splits(by_id, flags, bad)
     captions, text_paths = plan_captions(by_id, flags, bad)
-    settings = settle(flags, skeleton, source, by_id, [*preferred_targets, *splits["train"]])
+    settings = settle(flags, skeleton, source, by_id, [*preferred_targets, *splits["train"], *by_id])
     write_settings(out_dir, settings, "none" if flags.texts_dir is None else str(captions))
 
     lengths, converted = [], 0

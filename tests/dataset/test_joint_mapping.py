@@ -6,71 +6,11 @@ import yaml
 
 from dataset.joint_mapping import JointMapping, detect_mapping, load_mapping, read_bvh_joints, shipped_mappings
 from dataset.joint_units import parse_unit, to_metres_y_up
+from tests.dataset.synthetic_bvh import BODY, SHIPPED_METRES, body, bvh_text
 from utils.errors import InputError
 from utils.inverse_kinematics import bone_vectors
 from utils.motion_features import features_from_joints
 from utils.skeleton import KIT, T2M
-
-# Left side of a T-pose in metres, facing +Z; the right side is its mirror image.
-BODY = {
-    "Ground": (0, 0, 0), "Hips": (0, 0.95, 0), "Spine": (0, 1.07, 0), "Spine1": (0, 1.2, 0), "Spine2": (0, 1.3, 0),
-    "Neck": (0, 1.47, 0), "Neck1": (0, 1.53, 0), "Head": (0, 1.6, 0.02), "UpLeg": (0.09, 0.88, 0),
-    "Leg": (0.1, 0.48, 0.01), "Foot": (0.1, 0.08, 0), "Toe": (0.12, 0.02, 0.14), "Shoulder": (0.05, 1.42, 0),
-    "Arm": (0.17, 1.42, 0), "ForeArm": (0.44, 1.42, 0), "Hand": (0.69, 1.42, 0),
-}  # fmt: skip
-SIDE_CHAINS = ("UpLeg Leg Foot Toe", "Shoulder Arm ForeArm Hand")
-SHIPPED_METRES = {"bandai_namco": 0.01, "cmu": 0.056444, "lafan1": 0.01, "mixamo": 0.01}
-LIMBS = ("{side}UpLeg {side}Leg {side}Foot {side}ToeBase", "{side}Shoulder {side}Arm {side}ForeArm {side}Hand")
-# For each table: centre joints upwards as name = name in BODY, the joint that carries the arms, legs, arms.
-SKELETONS = {
-    "bandai_namco": (
-        "joint_Root=Ground Hips=Hips Spine=Spine Chest=Spine2 Neck=Neck Head=Head", "Chest",
-        ("UpperLeg_{s} LowerLeg_{s} Foot_{s} Toes_{s}", "Shoulder_{s} UpperArm_{s} LowerArm_{s} Hand_{s}"),
-    ),
-    # As in the real files LowerBack lies in Hips, and Neck and the shoulders lie in Spine1.
-    "cmu": ("Hips=Hips LowerBack=Hips Spine=Spine Spine1=Spine1 Neck=Spine1 Neck1=Neck1 Head=Head", "Spine1", LIMBS),
-    "lafan1": (
-        "Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head", "Spine2",
-        (LIMBS[0].replace("ToeBase", "Toe"), LIMBS[1]),
-    ),
-    "mixamo": ("Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head", "Spine2", LIMBS),
-}  # fmt: skip
-
-
-def body(name):
-    """Joint names of a shipped table's skeleton -> (parent, place in metres), parents first."""
-    centre, chest, limbs = SKELETONS[name]
-    pairs = [pair.split("=") for pair in centre.split()]
-    above = [None, *(joint for joint, _ in pairs)]
-    joints = {joint: (parent, np.array(BODY[bone])) for parent, (joint, bone) in zip(above, pairs, strict=False)}
-    for side, sign in (("Left", 1), ("Right", -1)):
-        for parent, spelling, bones in zip(("Hips", chest), limbs, SIDE_CHAINS, strict=True):
-            for joint, bone in zip(spelling.format(side=side, s=side[0]).split(), bones.split(), strict=True):
-                bone = "Spine1" if name == "cmu" and bone == "Shoulder" else bone
-                joints[joint] = (parent, np.array(BODY[bone]) * (sign, 1, 1))
-                parent = joint
-    return joints
-
-
-def bvh_text(joints, metres_per_unit, prefix="", turn=None):
-    """A T-pose of two frames that moves by 1 unit along the file's x; `turn` (3, 3) gives the file's axes."""
-    turn = np.eye(3) if turn is None else turn
-
-    def lines(name):
-        parent, place = joints[name]
-        offset = turn @ (place - (joints[parent][1] if parent else 0)) / metres_per_unit
-        channels = "6 Xposition Yposition Zposition " if parent is None else "3 "
-        yield f"{'JOINT' if parent else 'ROOT'} {prefix}{name}\n{{\nOFFSET {' '.join(f'{x:.9f}' for x in offset)}\n"
-        yield f"CHANNELS {channels}Zrotation Yrotation Xrotation\n"
-        for child in (child for child, (above, _) in joints.items() if above == name):
-            yield from lines(child)
-        yield "}\n"
-
-    root = next(iter(joints))
-    start = turn @ joints[root][1] / metres_per_unit
-    frames = [[start[0] + step, *start[1:], *[0] * 3 * len(joints)] for step in (0, 1)]
-    rows = "\n".join(" ".join(f"{value:.9f}" for value in frame) for frame in frames)
-    return f"HIERARCHY\n{''.join(lines(root))}MOTION\nFrames: 2\nFrame Time: 0.05\n{rows}\n"
 
 
 def write_body(tmp_path, name, metres_per_unit=None, **options):

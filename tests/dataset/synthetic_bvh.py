@@ -1,0 +1,73 @@
+"""BVH files of a person in a T-pose on the skeletons that the shipped joint mappings are for."""
+
+import numpy as np
+
+# Left side of a T-pose in metres, facing +Z; the right side is its mirror image.
+BODY = {
+    "Ground": (0, 0, 0), "Hips": (0, 0.95, 0), "Spine": (0, 1.07, 0), "Spine1": (0, 1.2, 0), "Spine2": (0, 1.3, 0),
+    "Neck": (0, 1.47, 0), "Neck1": (0, 1.53, 0), "Head": (0, 1.6, 0.02), "UpLeg": (0.09, 0.88, 0),
+    "Leg": (0.1, 0.48, 0.01), "Foot": (0.1, 0.08, 0), "Toe": (0.12, 0.02, 0.14), "Shoulder": (0.05, 1.42, 0),
+    "Arm": (0.17, 1.42, 0), "ForeArm": (0.44, 1.42, 0), "Hand": (0.69, 1.42, 0),
+}  # fmt: skip
+SIDE_CHAINS = ("UpLeg Leg Foot Toe", "Shoulder Arm ForeArm Hand")
+SHIPPED_METRES = {"bandai_namco": 0.01, "cmu": 0.056444, "lafan1": 0.01, "mixamo": 0.01}
+LIMBS = ("{side}UpLeg {side}Leg {side}Foot {side}ToeBase", "{side}Shoulder {side}Arm {side}ForeArm {side}Hand")
+# For each table: centre joints upwards as name = name in BODY, the joint that carries the arms, legs, arms.
+SKELETONS = {
+    "bandai_namco": (
+        "joint_Root=Ground Hips=Hips Spine=Spine Chest=Spine2 Neck=Neck Head=Head", "Chest",
+        ("UpperLeg_{s} LowerLeg_{s} Foot_{s} Toes_{s}", "Shoulder_{s} UpperArm_{s} LowerArm_{s} Hand_{s}"),
+    ),
+    # As in the real files LowerBack lies in Hips, and Neck and the shoulders lie in Spine1.
+    "cmu": ("Hips=Hips LowerBack=Hips Spine=Spine Spine1=Spine1 Neck=Spine1 Neck1=Neck1 Head=Head", "Spine1", LIMBS),
+    "lafan1": (
+        "Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head", "Spine2",
+        (LIMBS[0].replace("ToeBase", "Toe"), LIMBS[1]),
+    ),
+    "mixamo": ("Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head", "Spine2", LIMBS),
+}  # fmt: skip
+
+
+def body(name):
+    """Joint names of a shipped table's skeleton -> (parent, place in metres), parents first."""
+    centre, chest, limbs = SKELETONS[name]
+    pairs = [pair.split("=") for pair in centre.split()]
+    above = [None, *(joint for joint, _ in pairs)]
+    joints = {joint: (parent, np.array(BODY[bone])) for parent, (joint, bone) in zip(above, pairs, strict=False)}
+    for side, sign in (("Left", 1), ("Right", -1)):
+        for parent, spelling, bones in zip(("Hips", chest), limbs, SIDE_CHAINS, strict=True):
+            for joint, bone in zip(spelling.format(side=side, s=side[0]).split(), bones.split(), strict=True):
+                bone = "Spine1" if name == "cmu" and bone == "Shoulder" else bone
+                joints[joint] = (parent, np.array(BODY[bone]) * (sign, 1, 1))
+                parent = joint
+    return joints
+
+
+def bvh_text(joints, metres_per_unit, prefix="", turn=None, frames=2, frame_time=0.05, swing=0.0):
+    """A T-pose that moves by 1 unit a frame along the file's x; `turn` (3, 3) gives the file's axes.
+
+    Every joint but the root swings about its z by up to `swing` degrees, each in its own time.
+    """
+    turn = np.eye(3) if turn is None else turn
+
+    def lines(name):
+        parent, place = joints[name]
+        offset = turn @ (place - (joints[parent][1] if parent else 0)) / metres_per_unit
+        channels = "6 Xposition Yposition Zposition " if parent is None else "3 "
+        yield f"{'JOINT' if parent else 'ROOT'} {prefix}{name}\n{{\nOFFSET {' '.join(f'{x:.9f}' for x in offset)}\n"
+        yield f"CHANNELS {channels}Zrotation Yrotation Xrotation\n"
+        for child in (child for child, (above, _) in joints.items() if above == name):
+            yield from lines(child)
+        yield "}\n"
+
+    root = next(iter(joints))
+    start = turn @ joints[root][1] / metres_per_unit
+    count = len(joints) - 1
+    angles = swing * np.sin(np.arange(frames)[:, None] / 7 + np.arange(count))
+    values = np.zeros((frames, 6 + 3 * count))
+    values[:, :3] = start
+    values[:, 0] += np.arange(frames)
+    values[:, 6::3] = angles
+    rows = "\n".join(" ".join(f"{value:.9f}" for value in frame) for frame in values)
+    head = f"MOTION\nFrames: {frames}\nFrame Time: {frame_time}"
+    return f"HIERARCHY\n{''.join(lines(root))}{head}\n{rows}\n"

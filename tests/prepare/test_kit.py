@@ -1,0 +1,112 @@
+"""KIT-ML's 21 joints, 12.5 fps and millimetres from end to end: joints -> features -> tokenizer -> codes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dataset.cot_samples import read_cot_jsonl
+from dataset.humanml_layout import read_mean_std, read_split, read_split_ids
+from dataset.toy_motions import toy_clips
+from models.motion_tokenizer import MotionTokenizer
+from prepare import compute_motion_stats, encode_motions, motions_from_joints, train_motion_tokenizer, write_cot_jsonl
+from utils.errors import InputError
+from utils.inverse_kinematics import bone_vectors
+from utils.motion_features import joints_from_features, joints_in_metres
+from utils.skeleton import KIT, T2M
+
+# KIT's joints out of those of T2M: one, or a point between two.
+SAME = {
+    "root": "pelvis", "spine1": "spine1", "spine2": "spine2", "spine3": "spine3", "head": "head",
+    **{f"{side}_{kit}": f"{side}_{t2m}" for side in ("left", "right") for kit, t2m in
+       (("shoulder", "shoulder"), ("elbow", "elbow"), ("wrist", "wrist"), ("hip", "hip"), ("knee", "knee"),
+        ("ankle", "ankle"), ("foot", "foot"))},
+}  # fmt: skip
+FLAGS = "--dataname kit --width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --warm-up-iter 2"
+
+
+def kit_joints(joints):
+    """(T, 22, 3) metres of T2M -> (T, 21, 3) millimetres of KIT."""
+    result = np.empty((len(joints), KIT.num_joints, 3))
+    for index, name in enumerate(KIT.joint_names):
+        if name in SAME:
+            result[:, index] = joints[:, T2M.joint(SAME[name])]
+        else:  # the heel, between ankle and toes
+            side = name.split("_")[0]
+            result[:, index] = (joints[:, T2M.joint(f"{side}_ankle")] + joints[:, T2M.joint(f"{side}_foot")]) / 2
+    return result * 1000
+
+
+def run(module, monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", [module.__name__, *map(str, arguments)])
+    module.main()
+
+
+@pytest.fixture(scope="module")
+def joints(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kit")
+    for name in ("joints", "texts", "splits"):
+        (folder / name).mkdir()
+    ids = {}
+    for clip in toy_clips(24, seed=3):
+        np.save(folder / f"joints/{clip.id}.npy", kit_joints(clip.joints).astype(np.float32))
+        lines = [f"{caption.text}#{' '.join(caption.tokens)}#0.0#0.0\n" for caption in clip.captions]
+        lines.append(f"{clip.captions[0].text}#{' '.join(clip.captions[0].tokens)}#0.0#1.3\n")
+        (folder / f"texts/{clip.id}.txt").write_text("".join(lines), encoding="utf-8")
+        ids.setdefault(clip.split, []).append(clip.id)
+    for split, members in ids.items():
+        (folder / f"splits/{split}.txt").write_text("\n".join(members))
+    return folder
+
+
+def test_kit_from_joints_to_codes(joints, tmp_path, monkeypatch, capsys):
+    data, runs = tmp_path / "data", tmp_path / "runs"
+    given = ["--joints-dir", joints / "joints", "--texts-dir", joints / "texts", "--splits-dir", joints / "splits"]
+    run(motions_from_joints, monkeypatch, *given, "--out-dir", data, "--dataname", "kit", "--fps", "20", "--mirror")
+    assert "48 clips converted" in capsys.readouterr().out
+
+    id = read_split_ids(data, "train")[0]
+    features, source = np.load(data / f"new_joint_vecs/{id}.npy"), np.load(joints / f"joints/{id}.npy")
+    assert features.shape == (int((len(source) - 1) * 12.5 / 20 + 1e-6), 251)  # frames at 12.5 fps, less one
+    made = joints_from_features(features, KIT)
+    np.testing.assert_allclose(made, np.load(data / f"new_joints/{id}.npy"), atol=0.1)
+    heights = joints_in_metres(features, KIT)[:, KIT.joint("head"), 1]
+    assert 1.3 < heights[0] < 1.8
+    # Retargeted to the first training clip: every clip has its bones.
+    lengths = [np.linalg.norm(bone_vectors(np.load(path)[0], KIT), axis=-1) for path in (data / "new_joints").iterdir()]
+    np.testing.assert_allclose(lengths, np.tile(lengths[0], (48, 1)), atol=0.1)
+    assert np.load(data / f"new_joint_vecs/M{id}.npy")[:, 0] == pytest.approx(-features[:, 0], abs=1e-4)
+
+    # 20 frames a second also for KIT's segments, as published: 1.3 s are 26 rows.
+    records = read_split(data, "train", KIT)
+    assert {record.num_frames for record in records if "_" in record.id} == {26}
+    before = read_mean_std(data)
+    run(compute_motion_stats, monkeypatch, "--data-root", data, "--dataname", "kit")
+    np.testing.assert_allclose(read_mean_std(data), before)
+
+    train = ["--data-root", data, "--out-dir", runs, "--exp-name", "kit", "--device", "cpu", *FLAGS.split()]
+    run(train_motion_tokenizer, monkeypatch, *train, "--total-iter", "6", "--eval-iter", "3")
+    tokenizer = MotionTokenizer.load(runs / "kit/motion_tokenizer.pth")
+    assert tokenizer.skeleton is KIT
+    error = json.loads((runs / "kit/results.json").read_text())["rows"]["reconstructed"]["MPJPE mm"]["mean"]
+    assert 1 < error < 1000  # millimetres of a body that is 1.6 m tall, not metres or micrometres
+    codes = ["--data-root", data, "--dataname", "kit", "--motion-tokenizer", runs / "kit/motion_tokenizer.pth"]
+    run(encode_motions, monkeypatch, *codes, "--out", tmp_path / "codes.jsonl", "--device", "cpu")
+    assert len((tmp_path / "codes.jsonl").read_text().splitlines()) >= 48
+    run(
+        write_cot_jsonl, monkeypatch, "--codes", tmp_path / "codes.jsonl", "--data-root", data, "--dataname", "kit",
+        "--out-dir", tmp_path / "cot",
+    )  # fmt: skip
+    samples = read_cot_jsonl(tmp_path / "cot/cot_train.jsonl", tokenizer.nb_code)
+    assert len(samples) > 0
+
+
+def test_metres_are_refused_for_kit(joints, tmp_path, monkeypatch):
+    (tmp_path / "joints").mkdir()
+    for path in (joints / "joints").iterdir():
+        np.save(tmp_path / "joints" / path.name, np.load(path) / 1000)
+    with pytest.raises(InputError, match=r"units of 0\.001 m"):
+        run(
+            motions_from_joints, monkeypatch, "--joints-dir", tmp_path / "joints", "--out-dir", tmp_path / "out",
+            "--dataname", "kit",
+        )  # fmt: skip

@@ -1,0 +1,107 @@
+"""Folders of BVH files become data sets: made-up people always, the real files of the pack where they are."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataset.humanml_layout import read_split, read_split_ids
+from dataset.joint_mapping import read_bvh_joints
+from prepare import motions_from_bvh
+from tests.dataset.synthetic_bvh import SHIPPED_METRES, body, bvh_text
+from utils.errors import InputError
+from utils.motion_features import canonical_joints
+from utils.skeleton import T2M
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared/data/bnr/bvh"
+TAGGED = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Three people on other skeletons, one in a sub-folder; 90 frames at 30 fps are 60 at 20 fps."""
+    for id, name in (("walks/a", "lafan1"), ("b", "mixamo"), ("c", "cmu")):
+        path = tmp_path / f"bvh/{id}.bvh"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prefix = "mixamorig:" if name == "mixamo" else ""
+        path.write_text(bvh_text(body(name), SHIPPED_METRES[name], prefix, frames=91, frame_time=1 / 30, swing=20))
+    (tmp_path / "texts").mkdir()
+    for id in ("walks_a", "b", "c"):
+        (tmp_path / f"texts/{id}.txt").write_text(TAGGED)
+    return tmp_path
+
+
+def convert(folders, monkeypatch, *more):
+    given = [
+        "--bvh-dir",
+        folders / "bvh",
+        "--texts-dir",
+        folders / "texts",
+        "--out-dir",
+        folders / "out",
+        "--seed",
+        "1",
+    ]
+    monkeypatch.setattr("sys.argv", ["motions_from_bvh", *map(str, [*given, *more])])
+    motions_from_bvh.main()
+
+
+def test_every_shipped_skeleton_is_recognised_and_resampled(folders, monkeypatch, capsys):
+    convert(folders, monkeypatch, "--no-retarget")
+    assert "3 clips converted, 0 already there, 0 bad" in capsys.readouterr().out
+    out = folders / "out"
+    assert read_split_ids(out, "all") == ["b", "c", "walks_a"]
+    joints = read_bvh_joints(folders / "bvh/walks/a.bvh", None, T2M)
+    assert joints.shape == (61, 22, 3)
+    np.testing.assert_allclose(np.load(out / "new_joints/walks_a.npy"), canonical_joints(joints, T2M)[:-1], atol=1e-5)
+    records = [record for split in ("train", "val", "test") if read_split_ids(out, split)
+               for record in read_split(out, split, T2M)]  # fmt: skip
+    assert {record.id: record.num_frames for record in records} == dict.fromkeys(["walks_a", "b", "c"], 60)
+    settings = json.loads((out / "dataset.json").read_text())["conversion"]
+    assert settings["source"] == "BVH, mapping auto" and settings["target"] == "none"
+
+
+def test_bad_files_are_named_and_the_good_ones_finished(folders, monkeypatch, capsys):
+    good = (folders / "bvh/b.bvh").read_text()
+    (folders / "bvh/cut.bvh").write_text(good[: len(good) - 400])
+    (folders / "bvh/nan.bvh").write_text(good.replace("0.000000000", "nan", 1))
+    (folders / "bvh/rig.bvh").write_text(good.replace("Hips", "Bassin"))
+    (folders / "bvh/big.bvh").write_text(bvh_text(body("lafan1"), 0.0001, frames=91))
+    (folders / "bvh/walks_a.bvh").write_text(good)  # the id of walks/a.bvh too
+    for id in ("cut", "nan", "rig", "big"):
+        (folders / f"texts/{id}.txt").write_text(TAGGED)
+    with pytest.raises(InputError, match="5 of 7 clips"):
+        convert(folders, monkeypatch)
+    printed = capsys.readouterr().out
+    expected = {"cut": "frames", "nan": "nan", "rig": "bandai_namco, cmu, lafan1, mixamo", "big": "legs are",
+                "walks_a": "2 files have this id"}  # fmt: skip
+    for id, reason in expected.items():
+        line = next(line for line in printed.splitlines() if line.startswith(f"bad clip {id}:"))
+        assert reason in line and ("cut" not in id or "cut.bvh" in line)
+    assert {path.stem for path in (folders / "out/new_joint_vecs").iterdir()} == {"b", "c"}
+    convert(folders, monkeypatch, "--skip-bad")
+
+
+def test_a_unit_and_a_mapping_can_be_given_and_must_make_sense(folders, monkeypatch):
+    with pytest.raises(InputError, match="unknown joint mapping 'maya'"):
+        convert(folders, monkeypatch, "--mapping", "maya")
+    with pytest.raises(InputError, match="up: expected one of"):
+        convert(folders, monkeypatch, "--up", "up")
+    with pytest.raises(InputError, match="furlong"):
+        convert(folders, monkeypatch, "--unit", "furlong")
+    with pytest.raises(InputError, match="2 of 3"):  # only LaFAN1's own joints fit its table
+        convert(folders, monkeypatch, "--mapping", "lafan1")
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the shared data beside the repository is absent")
+def test_the_real_files_become_a_data_set_without_captions(tmp_path, monkeypatch, capsys):
+    arguments = ["--bvh-dir", REAL, "--out-dir", tmp_path / "out"]
+    monkeypatch.setattr("sys.argv", ["motions_from_bvh", *map(str, arguments)])
+    motions_from_bvh.main()
+    assert "40 clips converted, 0 already there, 0 bad" in capsys.readouterr().out
+    features = [np.load(path) for path in (tmp_path / "out/new_joint_vecs").iterdir()]
+    assert len(features) == 40 and all(np.isfinite(motion).all() for motion in features)
+    # Turns are seen: at least one of these files walks a turn of more than 40 degrees to either side.
+    turns = [-2 * motion[:, 0].sum() for motion in features]
+    assert max(turns) > 0.7 and min(turns) < -0.7
