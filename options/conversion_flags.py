@@ -18,7 +18,7 @@ class DatasetFlags:
     splits_dir: str | None = flag(None, "folder of train.txt, val.txt, test.txt; default: a random 80/5/15 split")
     dataname: str = flag("t2m", "skeleton: t2m (22 joints, 20 fps) or kit (21 joints, 12.5 fps)")
     target_offsets: str | None = flag(None, "skeleton to retarget to: a .npy of bone vectors (J, 3)")
-    target_clip: str | None = flag(None, "clip whose first frame is the skeleton; default: the first good training clip")
+    target_clip: str | None = flag(None, "clip whose first frame is the skeleton; default: the first training clip")
     no_retarget: bool = flag(False, "keep the proportions of every clip")
     mirror: bool = flag(False, "add the mirror image of every clip as M<id>, captions too, as HumanML3D does")
     lexicon_texts: str | None = flag(
