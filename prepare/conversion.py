@@ -11,14 +11,14 @@ from tqdm import tqdm
 
 from dataset.caption_files import CaptionSet
 from dataset.conversion_settings import ConversionSettings, write_settings
-from dataset.humanml_layout import FEATURES_FOLDER, write_mean_std, write_splits
+from dataset.humanml_layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER, write_mean_std, write_splits
 from dataset.joint_conversion import SourceClip, convert_clip, is_converted, mirrored
 from dataset.motion_statistics import compute_mean_std
 from options.conversion_flags import DatasetFlags
 from prepare.conversion_plan import clips_by_id, plan_captions, plan_splits
 from prepare.conversion_target import settle
 from utils.errors import InputError
-from utils.files import read_npy
+from utils.files import read_npy, remove_unfinished
 from utils.skeleton import Skeleton
 
 
@@ -51,6 +51,8 @@ def convert_dataset(
     settings = settle(flags, skeleton, source, by_id, [*preferred_targets, *splits["train"], *by_id])
     write_settings(out_dir, settings, "none" if flags.texts_dir is None else str(captions))
 
+    for folder in (FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
+        remove_unfinished(out_dir / folder)
     lengths, converted = [], 0
     for id, clip in tqdm(by_id.items(), desc="converting", unit="clip"):
         if id in bad or is_converted(out_dir, id, [*clip.paths, *text_paths.get(id, [])]):

@@ -34,6 +34,12 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
         Path(temporary).unlink(missing_ok=True)  # gone already when the rename was reached
 
 
+def remove_unfinished(folder: str | Path) -> None:
+    """Delete what `write_atomic` left in `folder` when its process was killed. Nobody may be writing there."""
+    for path in Path(folder).glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: str | Path, text: str) -> None:
     write_atomic(path, lambda stream: stream.write(text.encode("utf-8")))
 

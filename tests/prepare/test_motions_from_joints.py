@@ -1,6 +1,10 @@
 """Folders of joints and captions become a data set: the real command, good clips and bad ones."""
 
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from utils.inverse_kinematics import bone_vectors
 from utils.motion_features import canonical_joints
 from utils.skeleton import T2M
 
+ROOT = Path(__file__).resolve().parents[2]
 LINE = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
 
 
@@ -215,3 +220,34 @@ def test_render_command_draws_data_set_clips_and_files(folders, monkeypatch):
     assert (folders / "x.gif").stat().st_size > 1000 and (folders / "x.png").stat().st_size > 1000
     with pytest.raises(InputError, match=r"nobody\.npy"):
         run(render_motion, monkeypatch, "--motion", folders / "nobody.npy", "--out", folders / "y.gif")
+
+
+def test_a_killed_run_is_continued_and_leaves_nothing_half_written(folders, monkeypatch, capsys):
+    """kill -9 between two clips, and in the middle of one."""
+    script = (
+        "import os, signal\n"
+        "from prepare import motions_from_joints as command\n"
+        "from dataset import humanml_layout\n"
+        "write = humanml_layout.write_npy\n"
+        "def die(path, array):\n"
+        "    if path.name == 'c.npy' and 'vecs' in str(path):\n"
+        "        os.write(os.open(path.parent / '.c.npy.x.tmp', os.O_CREAT | os.O_WRONLY), b'half')\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    write(path, array)\n"
+        "humanml_layout.write_npy = die\n"
+        "command.main()\n"
+    )
+    given = ["--joints-dir", folders / "joints", "--texts-dir", folders / "texts", "--out-dir", folders / "out"]
+    given += ["--splits-dir", folders / "splits"]
+    killed = subprocess.run(
+        [sys.executable, "-c", script, *map(str, given)], cwd=ROOT, capture_output=True, timeout=120
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not (folders / "out/train.txt").exists()
+    convert(folders, monkeypatch)
+    assert "2 clips converted, 2 already there, 0 bad" in capsys.readouterr().out
+    assert not list((folders / "out").rglob("*.tmp"))
+    convert_again = {path: path.read_bytes() for path in (folders / "out/new_joint_vecs").iterdir()}
+    run(motions_from_joints, monkeypatch, *given[:4], "--out-dir", folders / "straight", *given[6:])
+    for path, content in convert_again.items():
+        assert (folders / "straight/new_joint_vecs" / path.name).read_bytes() == content
