@@ -1,6 +1,7 @@
 """Motion features to codes and back: the network with everything that its numbers depend on, in one object and file."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +18,8 @@ from utils.skeleton import Skeleton, get_skeleton
 
 FORMAT = "motion-tokenizer"
 VERSION = 1
-# Padded frames that go through the network at once: bounds memory (512 wide, float32: about 1 GB).
-_FRAMES_PER_BATCH = 16384
+# Padded frames that go through the network at once: bounds memory (512 wide, float32: 0.5 GB); more is no faster.
+_FRAMES_PER_BATCH = 8192
 
 
 class MotionTokenizer:
@@ -88,34 +89,39 @@ class MotionTokenizer:
     def encode_batch(self, clips: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Encode clips of any lengths and order. Raises InputError for a wrong width, NaN, or less than one unit."""
         unit = self.config.unit_length
-        prepared = [self._normalised(index, clip, unit) for index, clip in enumerate(clips)]
+        prepared = [self._whole_units(index, clip) for index, clip in enumerate(clips)]
+        mean, std = self._statistics()
 
-        def run(batch: Tensor, lengths: Tensor) -> Tensor:
-            return self.network.encode(batch, lengths)
+        def run(chosen: list[int], batch: Tensor, lengths: Tensor | None) -> Tensor:
+            if not torch.isfinite(batch.sum()):  # a sum takes a fifth of the time of a look at every value
+                bad = [index for index in chosen if not np.isfinite(prepared[index]).all()]
+                if bad:
+                    raise InputError(f"motion {bad[0]}: features hold values that are not finite (NaN)")
+            return self.network.encode(batch.sub_(mean).div_(std), lengths)
 
-        return self._in_batches(prepared, run, _FRAMES_PER_BATCH, lambda length: length // unit)
+        return self._in_batches(prepared, np.dtype(np.float32), run, _FRAMES_PER_BATCH, 1 / unit)
 
     def decode_batch(self, clips: Sequence[np.ndarray | Sequence[int]]) -> list[np.ndarray]:
         """Decode code sequences of any lengths and order. Raises InputError for codes outside [0, nb_code) or none."""
         unit = self.config.unit_length
         prepared = [self._checked_codes(index, codes) for index, codes in enumerate(clips)]
+        mean, std = self._statistics()
 
-        def run(batch: Tensor, lengths: Tensor) -> Tensor:
-            return self.network.decode(batch, lengths)
+        def run(chosen: list[int], batch: Tensor, lengths: Tensor | None) -> Tensor:
+            return self.network.decode(batch, lengths) * std + mean
 
-        decoded = self._in_batches(prepared, run, _FRAMES_PER_BATCH // unit, lambda length: length * unit)
-        return [clip * self.std + self.mean for clip in decoded]
+        return self._in_batches(prepared, np.dtype(np.int64), run, _FRAMES_PER_BATCH // unit, unit)
 
-    def _normalised(self, index: int, clip: np.ndarray, unit: int) -> np.ndarray:
-        clip = np.asarray(clip)
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(self.mean).to(self.device), torch.from_numpy(self.std).to(self.device)
+
+    def _whole_units(self, index: int, clip: np.ndarray) -> np.ndarray:
+        clip, unit = np.asarray(clip), self.config.unit_length
         if clip.ndim != 2 or clip.shape[1] != self.config.feature_dim or len(clip) < unit:
             raise InputError(
                 f"motion {index}: features must be (T, {self.config.feature_dim}) with T >= {unit}, got {clip.shape}"
             )
-        if not np.isfinite(clip).all():
-            raise InputError(f"motion {index}: features hold values that are not finite (NaN)")
-        whole = len(clip) // unit * unit
-        return ((clip[:whole] - self.mean) / self.std).astype(np.float32)
+        return clip[: len(clip) // unit * unit]
 
     def _checked_codes(self, index: int, codes: np.ndarray | Sequence[int]) -> np.ndarray:
         codes = np.asarray(codes)
@@ -125,30 +131,42 @@ class MotionTokenizer:
             raise InputError(
                 f"motion {index}: codes must lie in [0, {self.nb_code}), got {codes.min()} to {codes.max()}"
             )
-        return codes.astype(np.int64)
+        return codes
 
     @torch.no_grad()
     def _in_batches(
         self,
         clips: list[np.ndarray],
-        run: Callable[[Tensor, Tensor], Tensor],
+        dtype: np.dtype,
+        run: Callable[[list[int], Tensor, Tensor | None], Tensor],
         budget: int,
-        output_length: Callable[[int], int],
+        rate: float,
     ) -> list[np.ndarray]:
-        """Run clips of similar length together, at most `budget` padded rows at once; results in the given order."""
+        """Run clips of similar length together, at most `budget` padded rows at once; results in the given order.
+
+        Args:
+            run: gets the clips' indices, the padded batch of `dtype` and (B,) lengths (None: all equal).
+            rate: rows that come out for a row that goes in.
+        """
         results: list[np.ndarray | None] = [None] * len(clips)
         waiting = sorted(range(len(clips)), key=lambda index: len(clips[index]))
         while waiting:
             longest = len(clips[waiting[-1]])
             count = max(1, budget // longest)
+            alike = bisect_left(waiting, longest, key=lambda index: len(clips[index]))
+            if len(waiting) - alike >= count / 2:  # without shorter clips no padding is masked
+                count = min(count, len(waiting) - alike)
             chosen, waiting = waiting[-count:], waiting[:-count]
-            batch = np.zeros((len(chosen), longest, *clips[chosen[0]].shape[1:]), dtype=clips[chosen[0]].dtype)
-            for row, index in enumerate(chosen):
-                batch[row, : len(clips[index])] = clips[index]
-            lengths = torch.tensor([len(clips[index]) for index in chosen], device=self.device)
-            output = run(torch.from_numpy(batch).to(self.device), lengths).cpu().numpy()
-            for row, index in enumerate(chosen):
-                results[index] = output[row, : output_length(len(clips[index]))].copy()
+            batch = np.empty((len(chosen), longest, *clips[chosen[0]].shape[1:]), dtype=dtype)
+            for row, index in zip(batch, chosen, strict=True):
+                length = len(clips[index])
+                row[:length] = clips[index]
+                row[length:] = 0
+            lengths = [len(clips[index]) for index in chosen]
+            padded = None if lengths[0] == longest else torch.tensor(lengths, device=self.device)
+            output = run(chosen, torch.from_numpy(batch).to(self.device), padded).cpu().numpy()
+            for row, index, length in zip(output, chosen, lengths, strict=True):
+                results[index] = row[: round(length * rate)].copy()
         return results
 
     def state(self) -> dict:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.quantizers import QUANTIZERS, QuantizerOutput
-from models.vq_layers import ACTIVATIONS, NORM_GROUPS, NORMS, ResidualStack, Stack
+from models.vq_layers import ACTIVATIONS, NORM_GROUPS, NORMS, Conv1d, ResidualStack, Stack, Upsample
 from utils.errors import InputError
 
 
@@ -62,29 +62,40 @@ def _residual_stack(config: NetworkConfig) -> ResidualStack:
     return ResidualStack(config.width, config.depth, config.dilation_growth_rate, config.vq_act, config.vq_norm)
 
 
+def _channels_last(x: Tensor) -> Tensor:
+    """(B, T, C) -> (B, C, 1, T) over the same memory."""
+    return x.transpose(1, 2).unsqueeze(2)
+
+
+def _time_first(x: Tensor) -> Tensor:
+    """(B, C, 1, T) -> (B, T, C)."""
+    return x.squeeze(2).transpose(1, 2)
+
+
 class Encoder(nn.Module):
-    """(B, D, T) -> (B, code_dim, T / unit_length)."""
+    """(B, T, D) -> (B, T / unit_length, code_dim)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         width, stride = config.width, config.stride_t
         steps = (
-            Stack(nn.Conv1d(width, width, 2 * stride, stride, stride // 2), _residual_stack(config))
+            Stack(Conv1d(width, width, 2 * stride, stride, stride // 2), _residual_stack(config))
             for _ in range(config.down_t)
         )
         self.model = Stack(
-            nn.Conv1d(config.feature_dim, width, 3, padding=1),
+            Conv1d(config.feature_dim, width, 3, padding=1),
             nn.ReLU(),
             *steps,
-            nn.Conv1d(width, config.output_emb_width, 3, padding=1),
+            Conv1d(width, config.output_emb_width, 3, padding=1),
         )
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        return self.model(x, valid)
+        x, valid = self.model(_channels_last(x), None if valid is None else valid[:, None, None])
+        return _time_first(x), None if valid is None else valid[:, 0, 0]
 
 
 class Decoder(nn.Module):
-    """(B, code_dim, N) -> (B, D, N * unit_length)."""
+    """(B, N, code_dim) -> (B, N * unit_length, D)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -92,22 +103,22 @@ class Decoder(nn.Module):
         steps = (
             Stack(
                 _residual_stack(config),
-                nn.Upsample(scale_factor=config.stride_t, mode="nearest"),
-                nn.Conv1d(width, width, 3, padding=1),
+                Upsample(scale_factor=config.stride_t),
+                Conv1d(width, width, 3, padding=1),
             )
             for _ in range(config.down_t)
         )
         self.model = Stack(
-            nn.Conv1d(config.output_emb_width, width, 3, padding=1),
+            Conv1d(config.output_emb_width, width, 3, padding=1),
             nn.ReLU(),
             *steps,
-            nn.Conv1d(width, width, 3, padding=1),
+            Conv1d(width, width, 3, padding=1),
             nn.ReLU(),
-            nn.Conv1d(width, config.feature_dim, 3, padding=1),
+            Conv1d(width, config.feature_dim, 3, padding=1),
         )
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        return self.model(x, valid)[0]
+        return _time_first(self.model(_channels_last(x), None if valid is None else valid[:, None, None])[0])
 
 
 class MotionVQ(nn.Module):
@@ -125,26 +136,25 @@ class MotionVQ(nn.Module):
         )
 
     def _valid_mask(self, lengths: Tensor, frames: int) -> Tensor:
-        """(B,) lengths in frames -> (B, 1, frames) of 0/1."""
+        """(B,) lengths in frames -> (B, frames) of 0/1."""
         positions = torch.arange(frames, device=lengths.device)
-        return (positions[None] < lengths[:, None]).unsqueeze(1).to(torch.float32)
+        return (positions[None] < lengths[:, None]).to(torch.float32)
 
     def forward(self, normalized: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, QuantizerOutput]:
         """Reconstruct (B, T, D) normalised features; T and lengths are multiples of `unit_length`."""
         valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
-        latents, code_valid = self.vqvae["encoder"](normalized.transpose(1, 2), valid)
-        quantized = self.vqvae["quantizer"](latents.transpose(1, 2).float(), code_valid)
-        decoded = self.vqvae["decoder"](quantized.latents.transpose(1, 2), code_valid)
-        return decoded.transpose(1, 2).float(), quantized
+        latents, code_valid = self.vqvae["encoder"](normalized, valid)
+        quantized = self.vqvae["quantizer"](latents.float(), None if code_valid is None else code_valid[:, None])
+        decoded = self.vqvae["decoder"](quantized.latents, code_valid)
+        return decoded.float(), quantized
 
     def encode(self, normalized: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, T, D) -> (B, T / unit_length) int64 codes; those past the end of a clip mean nothing."""
         valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
-        latents, _ = self.vqvae["encoder"](normalized.transpose(1, 2), valid)
-        return self.vqvae["quantizer"].nearest(latents.transpose(1, 2).float())
+        latents, _ = self.vqvae["encoder"](normalized, valid)
+        return self.vqvae["quantizer"].nearest(latents.float())
 
     def decode(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, N) codes, (B,) valid counts -> (B, N * unit_length, D) normalised features."""
         valid = None if lengths is None else self._valid_mask(lengths, codes.shape[1])
-        latents = functional.embedding(codes, self.vqvae["quantizer"].table())
-        return self.vqvae["decoder"](latents.transpose(1, 2), valid).transpose(1, 2)
+        return self.vqvae["decoder"](functional.embedding(codes, self.vqvae["quantizer"].table()), valid)
