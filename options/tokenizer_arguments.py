@@ -104,6 +104,9 @@ class TrainTokenizerFlags:
     )
     eval_iter: int = flag(1000, "steps between validations; the state for --resume is saved then")
     print_iter: int = flag(200, "steps between two rows of metrics.jsonl")
+    eval_evaluator: str | None = flag(
+        None, "text-motion evaluator folder for FID and R-precision in the final report; default: they stay '-'"
+    )
     resume: bool = flag(
         False, "go on from the latest state although the schedule changed (the same command goes on without it)"
     )

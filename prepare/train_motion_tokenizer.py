@@ -17,22 +17,20 @@ from dataset.humanml_layout import read_mean_std, read_motions
 from dataset.motion_windows import MotionWindows
 from models.motion_tokenizer import MotionTokenizer
 from models.published_tokenizer import load_weights
-from models.tokenizer_report import ReconstructionReport, reconstruction_report
 from models.tokenizer_session import TokenizerSession
 from models.tokenizer_training import TokenizerTrainer, TrainingConfig
 from models.vq_network import MotionVQ, NetworkConfig
 from options.arguments import RunFlags
 from options.parsing import parse_flags
 from options.tokenizer_arguments import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
+from prepare.tokenizer_results import load_evaluator, report_tokenizer
 from utils.command import run_command
 from utils.devices import resolve_device
 from utils.files import fingerprint
 from utils.interrupt import InterruptFlag
-from utils.metric_report import MetricValue, Signature, format_table, write_results
 from utils.run_folder import RunFolder
 from utils.skeleton import Skeleton, get_skeleton
 
-NORMAL_95 = 1.96
 # Flags that change where or how loudly a run works, not what it computes; and, with --resume, its schedule.
 _MAY_DIFFER = ("device", "out_dir", "print_iter", "resume")
 _SCHEDULE = ("total_iter", "max_minutes", "lr", "lr_scheduler", "gamma", "eval_iter")
@@ -74,6 +72,9 @@ def main() -> None:
         if run.finished is not None:
             print(f"already finished: {run.path} ({_summary(run.finished)})")
             return
+    evaluator = None
+    if flags.eval_evaluator is not None:  # a wrong one must not come to light after the training
+        evaluator = load_evaluator(flags.eval_evaluator, "--eval-evaluator", skeleton, device)
     data = read_data(flags.data_root, skeleton)
     run = RunFolder(folder)
     run.record_arguments(arguments, may_differ)
@@ -105,36 +106,9 @@ def main() -> None:
         raise KeyboardInterrupt
 
     tokenizer = MotionTokenizer.load(session.best_path, device)
-    report = reconstruction_report(tokenizer, data.test)
-    write_report(run.path / "results.json", report, tokenizer, flags, run_flags.seed)
+    report = report_tokenizer(run.path / "results.json", tokenizer, data.test, flags.data_root, "test", evaluator)
     run.finish({**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)})
     print(f"{trainer.step} steps in {trainer.seconds:.0f} s -> {session.best_path} ({tokenizer.fingerprint})")
-
-
-def write_report(
-    path: Path, report: ReconstructionReport, tokenizer: MotionTokenizer, flags: TrainTokenizerFlags, seed: int
-) -> None:
-    """Print the table of the test split and write results.json."""
-    numbers = report.numbers()
-    clips = len(report.aligned_mm)
-
-    def over_clips(values: np.ndarray) -> MetricValue:
-        return MetricValue(float(values.mean()), NORMAL_95 * float(values.std()) / clips**0.5, clips, 1)
-
-    rows = {
-        "real": {"skating": over_clips(report.skating_real)},
-        "reconstructed": {
-            "MPJPE mm": over_clips(report.aligned_mm),
-            "global mean mm": over_clips(report.global_mm),
-            "global median mm": MetricValue(numbers["global_median_mm"], None, clips, 1),
-            "usage %": MetricValue(100 * report.usage, None, clips, 1),
-            "perplexity": MetricValue(report.perplexity, None, clips, 1),
-            "skating": over_clips(report.skating_rebuilt),
-        },
-    }
-    signature = Signature(data=flags.dataname, split="test", seed=seed, checkpoint=tokenizer.fingerprint)
-    write_results(path, rows, signature)
-    print(format_table(rows, columns=list(rows["reconstructed"]), digits=2))
 
 
 def _summary(numbers: dict) -> str:

@@ -1,0 +1,145 @@
+"""The report of a motion tokenizer as a table and results.json: after its training, and by a command of its own."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataset.humanml_layout import MotionRecord, read_mean_std, read_split
+from models.motion_tokenizer import FORMAT, MotionTokenizer
+from models.published_tokenizer import infer_config, read_torch_file
+from models.text_motion_evaluator import TextMotionEvaluator
+from models.tokenizer_report import RETRIEVAL_METRICS, ReconstructionReport, evaluator_metrics, reconstruction_report
+from utils.errors import InputError
+from utils.metric_report import NORMAL_95, MetricValue, Rows, Signature, format_table, write_results
+from utils.skeleton import KIT, T2M, Skeleton
+
+# Draws of captions and groups behind R-precision, as in the published protocol, and their seed. The seed is fixed, so
+# that a tokenizer gets the same numbers from its training and from prepare.evaluate_motion_tokenizer.
+REPEATS = 20
+SEED = 123
+
+
+def load_evaluator(folder: str, name: str, skeleton: Skeleton, device: torch.device) -> TextMotionEvaluator:
+    """The evaluator that the flag `name` names. Raises InputError, with the flag, for none or one of other features."""
+    try:
+        evaluator = TextMotionEvaluator.load(folder, device)
+    except InputError as error:
+        raise InputError(f"{name} {error}") from error
+    if evaluator.skeleton != skeleton:
+        raise InputError(f"{name} {folder} is for --dataname {evaluator.skeleton.name}, not {skeleton.name}")
+    return evaluator
+
+
+def load_any_tokenizer(path: str, data_root: str, stats_root: str | None, device: torch.device) -> MotionTokenizer:
+    """A tokenizer file of ours or a published vqvae.pth; which of them, and of which skeleton, its content says.
+
+    A published file holds no statistics: they are Mean.npy and Std.npy of `stats_root`, default `data_root`.
+    """
+    try:
+        content = read_torch_file(path)
+    except InputError as error:
+        raise InputError(f"--motion-tokenizer {error}") from error
+    ours = content.get("format") == FORMAT
+    if ours and stats_root is not None:
+        raise InputError(f"--stats-root is for a published vqvae.pth; {path} carries its own statistics")
+    try:
+        if ours:
+            return MotionTokenizer.from_state(content).to(device)
+        width = infer_config(content.get("net", content)).feature_dim
+    except InputError as error:
+        raise InputError(f"--motion-tokenizer {path}: {error}") from error
+    skeletons = {skeleton.feature_dim: skeleton for skeleton in (T2M, KIT)}
+    if width not in skeletons:
+        raise InputError(f"--motion-tokenizer {path} takes {width}-d features, expected one of {sorted(skeletons)}")
+    folder = stats_root or data_root
+    mean, std = read_mean_std(folder)
+    if len(mean) != width:
+        raise InputError(
+            f"--motion-tokenizer {path} takes {width}-d features, but the statistics of {folder} are {len(mean)}-d: "
+            f"give --data-root or --stats-root of {skeletons[width].name}"
+        )
+    return MotionTokenizer.from_published(content, mean, std, skeletons[width]).to(device)
+
+
+def report_tokenizer(
+    path: str | Path,
+    tokenizer: MotionTokenizer,
+    clips: list[np.ndarray],
+    data_root: str,
+    split: str,
+    evaluator: TextMotionEvaluator | None = None,
+) -> ReconstructionReport:
+    """Measure a tokenizer on a split, print the table and write results.json to `path`.
+
+    Args:
+        clips: the motions of the split (`read_motions`); joint errors, codes and physics are of all of them.
+        evaluator: measures the captioned motions of the split (`read_split`), as published; where the split has no
+            captions, FID is of `clips` and R-precision stays "-". Without one all of its metrics stay "-".
+    """
+    report = reconstruction_report(tokenizer, clips, progress="reconstruct")
+    rows = _joint_rows(report)
+    if evaluator is not None:
+        records = _captioned(data_root, split, tokenizer.skeleton)
+        motions = [record.features for record in records] or clips
+        captions = [[caption.tokens for caption in record.captions] for record in records] or None
+        if evaluator.words is None:  # it reads motions only
+            captions = None
+        judged = evaluator_metrics(tokenizer, evaluator, motions, captions, REPEATS, SEED, progress="evaluator")
+        for name, metrics in judged.items():
+            rows[name] |= metrics
+    not_computed = MetricValue(None, None, len(clips), 0)
+    for name, expected in (("real", RETRIEVAL_METRICS), ("reconstructed", ("FID", *RETRIEVAL_METRICS))):
+        rows[name] |= {metric: not_computed for metric in expected if metric not in rows[name]}
+    signature = Signature(
+        data=tokenizer.skeleton.name,
+        split=split,
+        seed=SEED,
+        evaluator=evaluator.fingerprint if evaluator is not None else None,
+        checkpoint=tokenizer.fingerprint,
+    )
+    write_results(path, rows, signature, {"data_root": str(data_root)})
+    print(_table(rows))
+    return report
+
+
+def _captioned(root: str, split: str, skeleton: Skeleton) -> list[MotionRecord]:
+    """The captioned motions of a split; none where nothing of it has a caption."""
+    try:
+        return read_split(root, split, skeleton)
+    except InputError as error:
+        logging.warning("no R-precision: %s", error)
+        return []
+
+
+def _joint_rows(report: ReconstructionReport) -> dict[str, dict[str, MetricValue]]:
+    clips = len(report.aligned_mm)
+
+    def over_clips(values: np.ndarray) -> MetricValue:
+        return MetricValue(float(values.mean()), NORMAL_95 * float(values.std()) / clips**0.5, clips, 1)
+
+    def one(value: float) -> MetricValue:
+        return MetricValue(value, None, clips, 1)
+
+    return {
+        "real": {"skating": over_clips(report.skating_real), "jerk m/s3": over_clips(report.jerk_real)},
+        "reconstructed": {
+            "MPJPE mm": over_clips(report.aligned_mm),
+            "global mean mm": over_clips(report.global_mm),
+            "global median mm": one(float(np.median(report.global_mm))),
+            "usage %": one(100 * report.usage),
+            "perplexity": one(report.perplexity),
+            "skating": over_clips(report.skating_rebuilt),
+            "jerk m/s3": over_clips(report.jerk_rebuilt),
+        },
+    }
+
+
+def _table(rows: Rows) -> str:
+    """Metrics downwards: too many for the width of a terminal."""
+    turned = {
+        metric: {name: metrics[metric] for name, metrics in rows.items() if metric in metrics}
+        for metric in rows["reconstructed"]
+    }
+    return format_table(turned, columns=list(rows))
