@@ -1,4 +1,4 @@
-"""What stands beside a CoT jsonl: which motion tokenizer its codes come from."""
+"""What stands beside codes or a CoT jsonl: which motion tokenizer its codes come from."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,12 +9,19 @@ from utils.files import write_json
 
 @dataclass(frozen=True)
 class CotSource:
-    """Path and fingerprint of the tokenizer, size of its codebook, and the data set that was encoded."""
+    """Where codes come from.
+
+    Attributes:
+        motion_tokenizer: path of the tokenizer. fingerprint: of its content. nb_code: size of its codebook.
+        data_root: the data set that was encoded.
+        data_fingerprint: of its motions; None where it is not known.
+    """
 
     motion_tokenizer: str
     fingerprint: str
     nb_code: int
     data_root: str
+    data_fingerprint: str | None = None
 
 
 def source_path(cot_jsonl: str | Path) -> Path:

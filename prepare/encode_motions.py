@@ -4,10 +4,13 @@
 
 Lines are {"id", "split", "codes"}, ids as the reader names them (segments of a clip are motions of their own).
 OUT with .source.json in place of .jsonl names the tokenizer by its fingerprint, so that codes of another are refused.
+The same command again continues an interrupted run (from OUT.part) and leaves a finished one alone; where the
+tokenizer or the motions have changed since, it starts anew.
 """
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,7 +24,7 @@ from options.parsing import flag, parse_flags, required_flag
 from utils.command import run_command
 from utils.devices import resolve_device
 from utils.errors import InputError
-from utils.files import write_jsonl
+from utils.files import fingerprint, write_text
 from utils.skeleton import get_skeleton
 
 _CLIPS_AT_ONCE = 512
@@ -47,29 +50,103 @@ class EncodeFlags:
             raise ValueError(f"--out {self.out} must end in .jsonl")
 
 
-def is_done(flags: EncodeFlags, source: CotSource) -> bool:
-    """The file exists, was made by the same tokenizer from the same folder, and holds the same splits."""
-    path = Path(flags.out)
-    if not path.is_file() or read_cot_source(path) != source:
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A motion of the data set and the split it is in."""
+
+    split: str
+    record: MotionRecord
+
+
+def fingerprint_motions(motions: Sequence[Motion]) -> str:
+    """Names ids, splits, lengths and, by their first and last frames, the contents of motions, and their order."""
+    parts = []
+    for motion in motions:
+        features = motion.record.features
+        parts += [f"{motion.split}\t{motion.record.id}\t{len(features)}\n", features[0], features[-1]]
+    return fingerprint(*parts)
+
+
+class PartFile:
+    """The rows of a run that is not finished: a first line that names tokenizer and motions, then whole chunks.
+
+    A chunk is encoded alone, so a continued run makes the very chunks, and codes, of an uninterrupted one.
+
+    Args:
+        path: of the file. source: what the rows must come from. motions: all that are to be encoded, in order.
+    """
+
+    def __init__(self, path: Path, source: CotSource, motions: Sequence[Motion]) -> None:
+        self.path = path
+        self._header = _line({"fingerprint": source.fingerprint, "data_fingerprint": source.data_fingerprint})
+        self._motions = motions
+
+    def open(self) -> int:
+        """Make the file ready to append to; the number of motions that are in it."""
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        lines = content.decode("utf-8", errors="replace").splitlines(keepends=True)  # a kill may tear a character
+        if lines and lines[0] != self._header:
+            logging.info("%s is of another tokenizer or other motions: starting anew", self.path)
+            lines = []
+        good = 0
+        for line, motion in zip(lines[1:], self._motions, strict=False):
+            if not _is_row_of(motion, line):  # what a kill left of the last line
+                break
+            good += 1
+        if good < len(self._motions):
+            good -= good % _CLIPS_AT_ONCE
+        kept = [self._header, *lines[1 : 1 + good]]
+        if kept != lines:
+            write_text(self.path, "".join(kept))
+        return good
+
+    def append(self, rows: Sequence[dict]) -> None:
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write("".join(map(_line, rows)))
+
+    def rows(self) -> str:
+        """All rows as they go into the final file."""
+        return self.path.read_text(encoding="utf-8").removeprefix(self._header)
+
+
+def _line(row: dict) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _is_row_of(motion: Motion, line: str) -> bool:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
         return False
-    with path.open(encoding="utf-8") as lines:
-        return {json.loads(line)["split"] for line in lines} == set(flags.splits)
+    return line.endswith("\n") and (row["split"], row["id"]) == (motion.split, motion.record.id)
 
 
-def encode_records(tokenizer: MotionTokenizer, records: dict[str, list[MotionRecord]]) -> list[dict]:
-    """Rows of all splits, in the order of the data set."""
-    flat = [(split, record) for split, members in records.items() for record in members]
-    rows = []
-    with tqdm(total=len(flat), desc="encode", unit="motion", dynamic_ncols=True) as bar:
-        for start in range(0, len(flat), _CLIPS_AT_ONCE):
-            part = flat[start : start + _CLIPS_AT_ONCE]
-            codes = tokenizer.encode_batch([record.features for _, record in part])
-            rows += [
-                {"id": record.id, "split": split, "codes": row.tolist()}
-                for (split, record), row in zip(part, codes, strict=True)
-            ]
-            bar.update(len(part))
-    return rows
+def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile) -> None:
+    """Encode chunk by chunk what `part` does not hold yet."""
+    done = part.open()
+    if done:
+        logging.info("continuing after %d of %d motions", done, len(motions))
+    with tqdm(total=len(motions), initial=done, desc="encode", unit="motion", dynamic_ncols=True) as bar:
+        for start in range(done, len(motions), _CLIPS_AT_ONCE):
+            chunk = motions[start : start + _CLIPS_AT_ONCE]
+            codes = tokenizer.encode_batch([motion.record.features for motion in chunk])
+            part.append([
+                {"id": motion.record.id, "split": motion.split, "codes": row.tolist()}
+                for motion, row in zip(chunk, codes, strict=True)
+            ])  # fmt: skip
+            bar.update(len(chunk))
+
+
+def is_done(out: Path, source: CotSource, count: int) -> bool:
+    """`out` holds `count` rows, made by the same tokenizer of the same motions."""
+    before = read_cot_source(out) if out.is_file() else None
+    if before is None:
+        return False
+    if (before.fingerprint, before.data_fingerprint) != (source.fingerprint, source.data_fingerprint):
+        logging.info("%s is of another tokenizer or other motions: encoding anew", out)
+        return False
+    with out.open(encoding="utf-8") as lines:
+        return sum(1 for _ in lines) == count
 
 
 def main() -> None:
@@ -79,20 +156,30 @@ def main() -> None:
     skeleton = get_skeleton(flags.dataname)
     if tokenizer.skeleton != skeleton:
         raise InputError(f"{flags.motion_tokenizer} is for --dataname {tokenizer.skeleton.name}, not {skeleton.name}")
-    source = CotSource(flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root)
-    if is_done(flags, source):
-        print(f"already encoded: {flags.out} (tokenizer {source.fingerprint})")
+    motions = [
+        Motion(split, record) for split in flags.splits for record in read_split(flags.data_root, split, skeleton)
+    ]
+    source = CotSource(
+        flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, fingerprint_motions(motions)
+    )
+    out = Path(flags.out)
+    part = PartFile(out.with_name(out.name + ".part"), source, motions)
+    if is_done(out, source, len(motions)):
+        write_cot_source(out, source)  # the tokenizer may have moved
+        part.path.unlink(missing_ok=True)
+        print(f"already encoded: {out} (tokenizer {source.fingerprint})")
         return
-    records = {split: read_split(flags.data_root, split, skeleton) for split in flags.splits}
-    rows = encode_records(tokenizer, records)
-    source_path(flags.out).unlink(missing_ok=True)  # an old one must never stand beside new codes
-    write_jsonl(flags.out, rows)
-    write_cot_source(flags.out, source)
-    total = sum(len(row["codes"]) for row in rows)
-    used = len({code for row in rows for code in row["codes"]})
+    encode(tokenizer, motions, part)
+    rows = part.rows()
+    source_path(out).unlink(missing_ok=True)  # an old one must never stand beside new codes
+    write_text(out, rows)
+    write_cot_source(out, source)
+    part.path.unlink()  # last: whatever is interrupted before is finished from it
+    codes = [json.loads(line)["codes"] for line in rows.splitlines()]
+    used = {code for row in codes for code in row}
     print(
-        f"{len(rows)} motions, {total} codes, {used} of {tokenizer.nb_code} in use, "
-        f"tokenizer {source.fingerprint} -> {flags.out}"
+        f"{len(codes)} motions, {sum(map(len, codes))} codes, {len(used)} of {tokenizer.nb_code} in use, "
+        f"tokenizer {source.fingerprint} -> {out}"
     )
 
 
