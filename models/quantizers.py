@@ -11,6 +11,9 @@ reset       gradient                                                     replace
 
 State-dict keys are the published ones (``codebook`` or ``embedding.weight``) and nothing else, so that published files
 load strictly. What training needs besides (averages, random state) travels in `training_state`.
+
+With several processes (`join`) each quantizes its share of the latents; counts, sums and replacements are those of all
+latents together, so that every process holds the same codebook as one process alone would.
 """
 
 from dataclasses import dataclass
@@ -18,6 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from utils.processes import ALONE, Processes
 
 # An average of less than this many latents a step makes a code dead (published).
 DEAD_BELOW = 1.0
@@ -30,8 +35,9 @@ class QuantizerOutput:
     Attributes:
         latents: (B, N, C) chosen codes; the gradient passes straight through to the input.
         codes: (B, N) int64.
-        commit: scalar loss that ties latents and codes to each other.
-        counts: (nb_code,) how often each code was chosen, padding not counted.
+        commit: scalar loss that ties latents and codes to each other. With several processes in training this one's
+            share of it: their sum is the mean over all latents.
+        counts: (nb_code,) how often each code was chosen, padding not counted; in training by all processes together.
     """
 
     latents: Tensor
@@ -66,6 +72,7 @@ class _Quantizer(nn.Module):
         self.mu = mu
         self.beta = beta
         self._generator = torch.Generator().manual_seed(0)
+        self._processes = ALONE
 
     def table(self) -> Tensor:
         """(nb_code, code_dim) codes as vectors."""
@@ -75,7 +82,7 @@ class _Quantizer(nn.Module):
         """Called with (M, C) latents before a training step."""
 
     def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
-        """Called after a training step with (M, C) latents, (M,) codes and (nb_code,) how often each was chosen."""
+        """Called after a training step with (M, C) latents, (M,) codes and (nb_code,) how often all chose each."""
 
     def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
         return functional.mse_loss(latents, chosen.detach())
@@ -103,7 +110,9 @@ class _Quantizer(nn.Module):
                 else (codes[valid[:, 0] > 0], chosen[valid[:, 0] > 0])
             )
             counts = torch.bincount(real_codes, minlength=self.nb_code).to(latents.dtype)
-            commit = self._commit_loss(real, real_chosen)
+            if self.training:
+                self._processes.add_up(counts)
+            commit = self._commit_loss(real, real_chosen) * (len(real) / counts.sum())
             if self.training:
                 with torch.no_grad():
                     self._learn(real.detach(), real_codes, counts)
@@ -121,14 +130,18 @@ class _Quantizer(nn.Module):
         """Make the choice of replacements for dead codes repeatable."""
         self._generator.manual_seed(seed)
 
+    def join(self, processes: Processes) -> None:
+        """From now on train together with the quantizers of these processes, which have the same seed."""
+        self._processes = processes
+
     def _random_latents(self, latents: Tensor) -> Tensor:
-        """(nb_code, C) random rows of (M, C); repeated with a little noise where there are fewer than codes."""
-        repeats = -(-self.nb_code // len(latents))
-        if repeats > 1:
-            noise = torch.randn((len(latents) * repeats, self.code_dim), generator=self._generator)
-            latents = latents.repeat(repeats, 1) + noise.to(latents) * 0.01 / self.code_dim**0.5
-        order = torch.randperm(len(latents), generator=self._generator)[: self.nb_code]
-        return latents[order.to(latents.device)]
+        """(nb_code, C) random rows of all processes' (M, C); repeated with a little noise where they are fewer."""
+        first, total = self._processes.row_numbers(len(latents))
+        repeats = -(-self.nb_code // total)
+        noise = torch.randn((total * repeats, self.code_dim), generator=self._generator) if repeats > 1 else None
+        order = torch.randperm(total * repeats, generator=self._generator)[: self.nb_code]
+        chosen = self._processes.take_rows(latents, first, order % total)
+        return chosen if noise is None else chosen + noise[order].to(chosen) * 0.01 / self.code_dim**0.5
 
 
 class EmaQuantizer(_Quantizer):
@@ -155,6 +168,7 @@ class EmaQuantizer(_Quantizer):
 
     def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
         sums = torch.zeros_like(self.code_sum).index_add_(0, codes, latents)
+        self._processes.add_up(sums)
         self.code_sum.lerp_(sums, 1 - self.mu)
         self.code_count.lerp_(counts, 1 - self.mu)
         dead = self.code_count < DEAD_BELOW

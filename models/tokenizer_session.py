@@ -15,9 +15,11 @@ from models.published_tokenizer import read_torch_file
 from models.tokenizer_report import reconstruction_report
 from models.tokenizer_training import TokenizerTrainer
 from utils.errors import InputError
-from utils.files import write_atomic, write_jsonl
+from utils.files import remove_unfinished, write_atomic, write_jsonl
 from utils.interrupt import InterruptFlag
+from utils.processes import ALONE, Processes
 from utils.run_folder import RunFolder
+from utils.scalar_log import ScalarLog
 
 BEST_FILE = "motion_tokenizer.pth"
 # A tokenizer file too (`MotionTokenizer.load` reads it), with the trainer's state beside the weights.
@@ -28,10 +30,13 @@ _SHOW_EVERY = 10
 class TokenizerSession:
     """Trains until the trainer is finished or interrupted; continues from the run folder's latest state.
 
+    With several processes each has a session; all take the steps, only the main one shows, logs, validates and saves.
+
     Args:
         tokenizer: wraps the network that `trainer` trains.
         validation: (T, D) denormalised clips; the network that reconstructs them best is kept.
         data_fingerprint: of the training data; a state of other data is refused.
+        processes: those that train together.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class TokenizerSession:
         eval_iter: int,
         print_iter: int,
         data_fingerprint: str,
+        processes: Processes = ALONE,
     ) -> None:
         self._trainer = trainer
         self._tokenizer = tokenizer
@@ -51,6 +57,9 @@ class TokenizerSession:
         self._eval_iter = eval_iter
         self._print_iter = print_iter
         self._data = data_fingerprint
+        self._processes = processes
+        self._log = ScalarLog(run)
+        self._validated_step = -1
         self.best_mm = float("inf")
 
     @property
@@ -62,39 +71,69 @@ class TokenizerSession:
         return self._run.path / LATEST_FILE
 
     def resume(self) -> bool:
-        """Continue from the latest state if there is one. Raises InputError when it is of other data or sizes."""
-        if not self.latest_path.is_file():
-            return False
-        state = read_torch_file(self.latest_path)
-        if state["config"] != asdict(self._tokenizer.config) or state["data"] != self._data:
-            raise InputError(f"{self.latest_path} is of a network or data set of other size: use another --exp-name")
-        self._trainer.load_state(state["network"], state["trainer"])
-        self.best_mm = state["best_mm"]
-        self._forget_rows_after(self._trainer.step)
-        return True
+        """Continue from the latest state if there is one, and clear away what a killed run left behind after it.
+
+        Raises InputError when the state is of other data or sizes, or is not the same for all processes.
+        """
+        found = self.latest_path.is_file()
+        if found:
+            state = read_torch_file(self.latest_path)
+            if state["config"] != asdict(self._tokenizer.config) or state["data"] != self._data:
+                raise InputError(
+                    f"{self.latest_path} is of a network or data set of other size: use another --exp-name"
+                )
+            self._trainer.load_state(state["network"], state["trainer"])
+            self.best_mm = state["best_mm"]
+            self._validated_step = state.get("validated_step", -1)
+        step = self._trainer.step
+        if self._processes.largest(step, -step) != [step, -step]:
+            raise InputError(f"{self._run.path}: the processes find different states there; it must be shared by all")
+        if self._processes.is_main:
+            remove_unfinished(self._run.path)
+            self._forget_rows_after(step)
+        return found
 
     def train(self, interrupt: InterruptFlag) -> None:
-        """Run to the end; on an interrupt save the state and return early."""
+        """Run to the end; on an interrupt (of any process) save the state and return early."""
         trainer = self._trainer
         budget = trainer.config.max_minutes
         total = None if budget is not None else trainer.config.total_iter
-        with tqdm(total=total, initial=trainer.step, desc="tokenizer", unit="step", dynamic_ncols=True) as bar:
-            while not trainer.finished and not interrupt.raised:
+        bar = tqdm(
+            total=total,
+            initial=trainer.step,
+            desc="tokenizer",
+            unit="step",
+            dynamic_ncols=True,
+            disable=not self._processes.is_main,
+        )
+        with bar:
+            while not self._agree_to_stop(interrupt):
                 began = time.perf_counter()
                 trainer.train_step()
                 bar.update()
                 if trainer.step % _SHOW_EVERY == 0:
                     self._show(bar)
                 if trainer.step % self._print_iter == 0:
-                    self._run.log({"step": trainer.step, **asdict(trainer.recent())})
+                    self._log_training()
                     trainer.clear_recent()
                 if trainer.step % self._eval_iter == 0:
                     self._validate()
                     self._save()
                 trainer.seconds += time.perf_counter() - began
-        if trainer.finished and trainer.step % self._eval_iter:
+        if trainer.finished and trainer.step != self._validated_step:
             self._validate()
         self._save()
+        self._processes.largest()  # a process that ends may end the others, so wait until all is saved
+
+    def _agree_to_stop(self, interrupt: InterruptFlag) -> bool:
+        """The same answer in all processes: clocks, on which the learning rate may depend, and signals differ."""
+        self._trainer.seconds, interrupted = self._processes.largest(self._trainer.seconds, interrupt.raised)
+        return self._trainer.finished or interrupted > 0
+
+    def _log_training(self) -> None:
+        recent = self._trainer.recent()
+        if self._processes.is_main:
+            self._log.log({"step": self._trainer.step, **asdict(recent)})
 
     def _show(self, bar: tqdm) -> None:
         recent = self._trainer.recent()
@@ -109,18 +148,25 @@ class TokenizerSession:
         bar.set_postfix(shown)
 
     def _validate(self) -> None:
+        self._validated_step = self._trainer.step
+        if not self._processes.is_main:
+            return
         report = reconstruction_report(self._tokenizer, self._validation)
         row = {f"val_{name}": value for name, value in report.numbers().items()}
-        self._run.log({"step": self._trainer.step, "seconds": round(self._trainer.seconds, 1), **row})
+        self._log.log({"step": self._trainer.step, "seconds": round(self._trainer.seconds, 1), **row})
         if report.mpjpe_mm < self.best_mm:
             self.best_mm = report.mpjpe_mm
             self._tokenizer.save(self.best_path)
 
     def _save(self) -> None:
+        """The best file is written before this one: a kill in between only makes the resumed run write it again."""
+        if not self._processes.is_main:
+            return
         state = {
             **self._tokenizer.state(),
             "trainer": self._trainer.state(),
             "best_mm": self.best_mm,
+            "validated_step": self._validated_step,
             "data": self._data,
         }
         write_atomic(self.latest_path, lambda stream: torch.save(state, stream))

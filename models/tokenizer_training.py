@@ -10,6 +10,7 @@ from torch.nn import functional
 from dataset.motion_windows import MotionWindows
 from models.vq_network import MotionVQ
 from utils.errors import InputError
+from utils.processes import ALONE, Processes
 from utils.skeleton import Skeleton
 
 RECONSTRUCTION_LOSSES = {
@@ -74,23 +75,32 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type != "cpu":
+        return "fp32"
     return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16", False) else "fp32"
 
 
 def reconstruction_loss(
-    predicted: Tensor, target: Tensor, lengths: Tensor | None, skeleton: Skeleton, config: TrainingConfig
+    predicted: Tensor,
+    target: Tensor,
+    lengths: Tensor | None,
+    skeleton: Skeleton,
+    config: TrainingConfig,
+    frames: int | None = None,
 ) -> Tensor:
     """Mean over real frames and channels, root channels weighted, plus weighted losses of local positions and path.
 
     Args:
         predicted, target: (B, T, D) normalised features; target is zero past a clip's end.
         lengths: (B,) real frames; None when every window is full.
+        frames: where these windows are a share of a step's, the real frames of all: the result is then their share
+            of the step's loss.
     """
     loss = RECONSTRUCTION_LOSSES[config.recons_loss]
     valid: Tensor | None = None
-    frames = target.shape[0] * target.shape[1]
+    if frames is None:
+        frames = target.shape[0] * target.shape[1] if lengths is None else int(lengths.sum())
     if lengths is not None:
-        frames = lengths.sum()
         positions = torch.arange(target.shape[1], device=target.device)
         valid = (positions[None] < lengths[:, None]).unsqueeze(2)
         predicted = predicted * valid
@@ -121,11 +131,15 @@ def reconstruction_loss(
 class TokenizerTrainer:
     """Owns network, optimiser, step counter and the `seconds` spent so far (whoever runs the loop adds them).
 
+    Several processes, each with a trainer of its own made of the same network, windows and seed, take the same steps
+    as one alone: each computes the losses and gradients of its share of a step's windows, and these are added up.
+
     Args:
         network: is moved to `device` and trained in place.
         windows: source of the training windows.
         skeleton: of the features.
         seed: of the replacements for dead codes (weights and windows are seeded where they are made).
+        processes: those that train together.
     """
 
     def __init__(
@@ -136,7 +150,18 @@ class TokenizerTrainer:
         config: TrainingConfig,
         device: torch.device,
         seed: int,
+        processes: Processes = ALONE,
     ) -> None:
+        if processes.count > config.batch_size:
+            raise InputError(
+                f"--batch-size {config.batch_size} cannot be shared by {processes.count} processes: "
+                "it is the number of windows of a step of all of them together"
+            )
+        if processes.count > 1 and network.config.vq_norm == "BN":
+            raise InputError(
+                f"--vq-norm BN takes its statistics from the windows of one process and cannot be trained by "
+                f"{processes.count}: use GN or LN"
+            )
         self.network = network.to(device)
         self.config = config
         self.step = 0
@@ -147,8 +172,11 @@ class TokenizerTrainer:
         self._bf16 = resolve_precision(config.precision, device) == "bf16"
         self._quantizer = network.vqvae["quantizer"]
         self._quantizer.seed(seed)
+        self._quantizer.join(processes)
+        self._processes = processes
+        self._trained = list(network.parameters())
         self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
+            self._trained, lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
         )
         self.clear_recent()
 
@@ -180,20 +208,23 @@ class TokenizerTrainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()
         batch = self._windows.batch(self.step, self.config.batch_size)
-        target = torch.from_numpy(batch.normalized).to(self._device)
-        lengths = torch.from_numpy(batch.lengths).to(self._device)
-        all_full = bool((batch.lengths == target.shape[1]).all())
+        own = self._processes.share(self.config.batch_size)
+        target = torch.from_numpy(batch.normalized[own]).to(self._device)
+        lengths = torch.from_numpy(batch.lengths[own]).to(self._device)
+        all_full = bool((batch.lengths[own] == target.shape[1]).all())
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             predicted, quantized = self.network(target, None if all_full else lengths)
         reconstruction = reconstruction_loss(
-            predicted, target, None if all_full else lengths, self._skeleton, self.config
+            predicted, target, None if all_full else lengths, self._skeleton, self.config, int(batch.lengths.sum())
         )
         loss = reconstruction + self.config.commit * quantized.commit
         self._optimizer.zero_grad()
         loss.backward()
+        losses = torch.stack([loss, reconstruction, quantized.commit]).detach()
+        self._processes.add_up(losses, *(parameter.grad for parameter in self._trained if parameter.grad is not None))
         self._optimizer.step()
         self.step += 1
-        self._sums += torch.stack([loss, reconstruction, quantized.commit, quantized.perplexity]).detach()
+        self._sums += torch.cat([losses, quantized.perplexity.reshape(1)])
         self._counts += quantized.counts
         self._recent_steps += 1
 

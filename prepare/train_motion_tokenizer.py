@@ -1,12 +1,15 @@
 """Train the motion tokenizer (VQ-VAE) on a data set folder in HumanML3D layout.
 
     python -m prepare.train_motion_tokenizer --data-root data/HumanML3D --exp-name tokenizer_t2m
+    torchrun --nproc_per_node 8 -m prepare.train_motion_tokenizer --data-root ...   the same run on 8 GPUs or processes
 
 Writes OUT_DIR/EXP_NAME/motion_tokenizer.pth (best on the validation split), results.json (test split),
-metrics.jsonl and latest_state.pth. The same command again continues an interrupted run and leaves a finished one alone.
+metrics.jsonl (and the same for TensorBoard where that is installed) and latest_state.pth. The same command again, on
+any number of processes, continues an interrupted or killed run and leaves a finished one alone.
 """
 
 import logging
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -24,10 +27,10 @@ from options.arguments import RunFlags
 from options.parsing import parse_flags
 from options.tokenizer_arguments import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
 from prepare.tokenizer_results import load_evaluator, report_tokenizer
-from utils.command import run_command
-from utils.devices import resolve_device
+from utils.command import EXIT_INTERRUPTED, run_command
 from utils.files import fingerprint
 from utils.interrupt import InterruptFlag
+from utils.processes import Processes, joined_processes
 from utils.run_folder import RunFolder
 from utils.skeleton import Skeleton, get_skeleton
 
@@ -59,26 +62,45 @@ def read_data(root: str, skeleton: Skeleton) -> _Data:
 
 def main() -> None:
     groups = parse_flags(TrainTokenizerFlags, RunFlags, TokenizerNetworkFlags, TokenizerLossFlags, description=__doc__)
-    flags, run_flags, shape, loss = groups
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    device = resolve_device(run_flags.device)
+    with joined_processes(groups[1].device) as processes:
+        completed = train(processes, *groups)
+    if not completed:
+        if processes.is_main:
+            raise KeyboardInterrupt
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def train(
+    processes: Processes,
+    flags: TrainTokenizerFlags,
+    run_flags: RunFlags,
+    shape: TokenizerNetworkFlags,
+    loss: TokenizerLossFlags,
+) -> bool:
+    """Train and report; False when a signal stopped the training before its end."""
+    logging.basicConfig(level=logging.INFO if processes.is_main else logging.ERROR, format="%(message)s")
+    device = processes.device
     skeleton = get_skeleton(flags.dataname)
     folder = Path(run_flags.out_dir) / (run_flags.exp_name or f"tokenizer_{flags.dataname}")
-    arguments = {name: value for group in groups for name, value in asdict(group).items()}
+    arguments = {name: value for group in (flags, run_flags, shape, loss) for name, value in asdict(group).items()}
     may_differ = _MAY_DIFFER + (_SCHEDULE if flags.resume else ())
-    if folder.is_dir():  # before the data are read, which can take a while
-        run = RunFolder(folder)
-        run.record_arguments(arguments, may_differ)
-        if run.finished is not None:
-            print(f"already finished: {run.path} ({_summary(run.finished)})")
-            return
+    run = RunFolder(folder)
+    with processes.main_first():  # before the data are read, which can take a while
+        if processes.is_main and folder.is_dir():
+            run.record_arguments(arguments, may_differ)
+        finished = run.finished
+    if finished is not None:
+        if processes.is_main:
+            print(f"already finished: {run.path} ({_summary(finished)})")
+        return True
     evaluator = None
     if flags.eval_evaluator is not None:  # a wrong one must not come to light after the training
         evaluator = load_evaluator(flags.eval_evaluator, "--eval-evaluator", skeleton, device)
-    data = read_data(flags.data_root, skeleton)
-    run = RunFolder(folder)
-    run.record_arguments(arguments, may_differ)
-    run.record_environment(run_flags.seed, data.fingerprint, str(device))
+    with processes.main_first():
+        data = read_data(flags.data_root, skeleton)
+        if processes.is_main:
+            run.record_arguments(arguments, may_differ)
+            run.record_environment(run_flags.seed, data.fingerprint, str(device))
 
     torch.manual_seed(run_flags.seed)
     config = NetworkConfig(feature_dim=skeleton.feature_dim, **asdict(shape))
@@ -88,7 +110,7 @@ def main() -> None:
     windows = MotionWindows(data.train, data.mean, data.std, loss.window_size, config.unit_length, seed=run_flags.seed)
     settings = asdict(flags) | asdict(loss) | {"lr_scheduler": tuple(loss.lr_scheduler)}
     training = TrainingConfig(**{field.name: settings[field.name] for field in fields(TrainingConfig)})
-    trainer = TokenizerTrainer(network, windows, skeleton, training, device, run_flags.seed)
+    trainer = TokenizerTrainer(network, windows, skeleton, training, device, run_flags.seed, processes)
     session = TokenizerSession(
         trainer,
         MotionTokenizer(network, data.mean, data.std, skeleton),
@@ -97,18 +119,22 @@ def main() -> None:
         flags.eval_iter,
         flags.print_iter,
         data.fingerprint,
+        processes,
     )
     if session.resume():
         logging.info("continuing %s at step %d", run.path, trainer.step)
     with InterruptFlag() as interrupt:
         session.train(interrupt)
     if not trainer.finished:
-        raise KeyboardInterrupt
+        return False
+    if not processes.is_main:
+        return True
 
     tokenizer = MotionTokenizer.load(session.best_path, device)
     report = report_tokenizer(run.path / "results.json", tokenizer, data.test, flags.data_root, "test", evaluator)
     run.finish({**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)})
     print(f"{trainer.step} steps in {trainer.seconds:.0f} s -> {session.best_path} ({tokenizer.fingerprint})")
+    return True
 
 
 def _summary(numbers: dict) -> str:
