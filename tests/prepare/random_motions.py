@@ -1,0 +1,54 @@
+"""A small data set folder of smooth random motions, and random tokenizers and evaluators for it."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataset.caption_lines import Caption
+from dataset.humanml_layout import write_mean_std, write_record, write_splits
+from models.co_embedding import EvaluatorSizes, build_networks
+from models.motion_tokenizer import MotionTokenizer
+from models.text_motion_evaluator import TextMotionEvaluator
+from models.vq_network import MotionVQ, NetworkConfig
+from utils.skeleton import T2M, Skeleton
+from utils.word_vectorizer import make_word_vectors
+
+WORDS = ("walk", "jump", "turn", "wave")
+
+
+def smooth_motion(rng: np.random.Generator) -> np.ndarray:
+    frames = rng.integers(41, 60)
+    phase = np.arange(frames)[:, None] / 20 * rng.uniform(1, 5, 263) + rng.uniform(0, 6, 263)
+    return np.sin(phase).astype(np.float32) * 0.1
+
+
+def write_motions(root: Path, counts: dict[str, int], captioned: bool = True) -> None:
+    """Clips ``<split><number>``; the statistics are those of nothing in particular."""
+    rng = np.random.default_rng(0)
+    ids = {split: [f"{split}{index}" for index in range(count)] for split, count in counts.items()}
+    for number, id in enumerate(id for members in ids.values() for id in members):
+        motion, word = smooth_motion(rng), WORDS[number % len(WORDS)]
+        captions = [Caption(f"a person {word}s.", ("a/DET", "person/NOUN", f"{word}/VERB"))] if captioned else []
+        write_record(root, id, motion, np.zeros((len(motion), 22, 3)), captions)
+    write_splits(root, ids)
+    write_mean_std(root, np.full(263, 0.01), np.full(263, 0.1))
+
+
+def random_tokenizer(seed: int = 0, down_t: int = 2) -> MotionTokenizer:
+    """16 codes, with the statistics of `write_motions`."""
+    torch.manual_seed(seed)
+    config = NetworkConfig(nb_code=16, code_dim=16, output_emb_width=16, width=16, depth=1, down_t=down_t)
+    network = MotionVQ(config)
+    with torch.no_grad():  # a new codebook is all zeros: give it latents, so that motions differ in their codes
+        latents, _ = network.vqvae["encoder"](torch.randn(1, 16 * config.unit_length, 263))
+    network.load_state_dict({**network.state_dict(), "vqvae.quantizer.codebook": latents[0]})
+    return MotionTokenizer(network, np.full(263, 0.01), np.full(263, 0.1), T2M)
+
+
+def random_evaluator(skeleton: Skeleton = T2M) -> TextMotionEvaluator:
+    torch.manual_seed(0)
+    words = make_word_vectors(["a/DET", "person/NOUN", *(f"{word}/VERB" for word in WORDS)], dim=8)
+    networks = build_networks(skeleton.feature_dim, EvaluatorSizes(16, 16, 16, 16, 12, word_size=8))
+    mean, std = np.zeros(skeleton.feature_dim), np.full(skeleton.feature_dim, 0.02)
+    return TextMotionEvaluator(networks, mean, std, skeleton, words)
