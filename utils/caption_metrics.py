@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 
 from utils.ptb_tokenizer import ptb_tokens
@@ -28,6 +29,23 @@ def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str
     Returns:
         ``BLEU@1`` .. ``BLEU@4``, ``ROUGE-L`` as fractions and ``CIDEr`` on pycocoevalcap's scale (0 to 10).
     """
+    candidates, gold = _tokenized(predictions, references)
+    scores = {f"BLEU@{order}": value for order, value in enumerate(_bleu(candidates, gold), start=1)}
+    return scores | {name: float(values.mean()) for name, values in _means_of_samples(candidates, gold).items()}
+
+
+def caption_scores_per_sample(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+    """``ROUGE-L`` and ``CIDEr`` of each of N captions, (N,) float64; their means are the values of `caption_scores`.
+
+    For paired comparisons of two systems on the same references (CIDEr still weighs words by all N of them). BLEU is
+    left out: it is made of counts over the corpus, and a sentence's own BLEU@4 is 0 without a common 4-gram.
+    """
+    return _means_of_samples(*_tokenized(predictions, references))
+
+
+def _tokenized(
+    predictions: Sequence[str], references: Sequence[Sequence[str]]
+) -> tuple[list[Tokens], list[list[Tokens]]]:
     if len(predictions) != len(references):
         raise ValueError(f"{len(predictions)} predictions but {len(references)} sets of references")
     if not predictions:
@@ -35,12 +53,12 @@ def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str
     for index, texts in enumerate(references):
         if not texts or isinstance(texts, str):
             raise ValueError(f"prediction {index} needs a non-empty list of references, not {texts!r}")
-    candidates = [ptb_tokens(text) for text in predictions]
-    gold = [[ptb_tokens(text) for text in texts] for texts in references]
-    scores = {f"BLEU@{order}": value for order, value in enumerate(_bleu(candidates, gold), start=1)}
-    scores["ROUGE-L"] = sum(map(_rouge_l, candidates, gold)) / len(candidates)
-    scores["CIDEr"] = _cider(candidates, gold)
-    return scores
+    return [ptb_tokens(text) for text in predictions], [[ptb_tokens(text) for text in texts] for texts in references]
+
+
+def _means_of_samples(candidates: Sequence[Tokens], gold: Sequence[Sequence[Tokens]]) -> dict[str, np.ndarray]:
+    """The scores that are means of one value per sample, (N,) each."""
+    return {"ROUGE-L": np.array(list(map(_rouge_l, candidates, gold))), "CIDEr": np.array(_cider(candidates, gold))}
 
 
 def _bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[float]:
@@ -85,8 +103,8 @@ def _ngrams(tokens: Tokens) -> list[Counter]:
     ]
 
 
-def _cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> float:
-    """Mean CIDEr (the clipped variant with a length penalty, CIDEr-D; Vedantam et al., CVPR 2015)."""
+def _cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[float]:
+    """CIDEr of each candidate (the clipped variant with a length penalty, CIDEr-D; Vedantam et al., CVPR 2015)."""
     gold = [[_ngrams(tokens) for tokens in texts] for texts in references]
     documents: Counter = Counter()
     for texts in gold:
@@ -97,9 +115,9 @@ def _cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]])
         vector = {gram: n * (log_total - math.log(max(1, documents[gram]))) for gram, n in counts.items()}
         return vector, math.sqrt(sum(value * value for value in vector.values()))
 
-    total = 0.0
+    scores = []
     for tokens, texts in zip(candidates, gold, strict=True):
-        ours = _ngrams(tokens)
+        ours, total = _ngrams(tokens), 0.0
         for theirs in texts:
             # As in the field's scorer, length is the number of bigrams.
             difference = ours[1].total() - theirs[1].total()
@@ -109,5 +127,6 @@ def _cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]])
                     product = sum(
                         min(value, other[0].get(gram, 0.0)) * other[0].get(gram, 0.0) for gram, value in mine[0].items()
                     )
-                    total += penalty * product / (mine[1] * other[1]) / (MAX_ORDER * len(texts))
-    return CIDER_SCALE * total / len(candidates)
+                    total += penalty * product / (mine[1] * other[1])
+        scores.append(CIDER_SCALE * total / (MAX_ORDER * len(texts)))
+    return scores
