@@ -1,17 +1,20 @@
 """A language model that speaks text and motion: queries in, rollouts out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
 
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
 from models.prompts import Query, parse_reply, render_query
 from models.rollout import Rollout
+from models.seeded_sampling import SeededSampling
+
+OnBatch = Callable[[Sequence[int], list[Rollout]], None]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Sampling:
         top_p: nucleus; 1 = the whole distribution.
         max_new_tokens: longer replies are cut and count as unfinished.
         batch_size: replies generated together.
-        seed: same seed, queries and batch size = same replies.
+        seed: same seed and queries = same replies, whatever the batch size; up to draws so close that the rounding
+            of the logits, which does depend on the batch, decides them (rare in float32, less so in bfloat16).
     """
 
     temperature: float = 0.7
@@ -47,13 +51,14 @@ class MotionLLM:
         self.vocabulary = vocabulary
         self.motion_tokenizer = motion_tokenizer
 
-    @torch.inference_mode()
     def answer(
         self,
         queries: Sequence[Query],
         sampling: Sampling,
         references: Sequence[tuple[str, ...]] | None = None,
         progress: str | None = None,
+        on_batch: OnBatch | None = None,
+        keys: Sequence[int] | None = None,
     ) -> list[Rollout]:
         """One reply per query, in the order of the queries.
 
@@ -61,38 +66,71 @@ class MotionLLM:
             queries: repeat one to draw several replies.
             sampling: how to draw.
             references: true captions that go with each query into its rollout (never into the prompt).
-            progress: label of a progress bar; None for none.
-        """
-        prompts = [self.vocabulary.encode(render_query(query)) for query in queries]
-        order = sorted(range(len(queries)), key=lambda index: len(prompts[index]))
-        replies: list[list[int]] = [[] for _ in queries]
-        starts = range(0, len(order), sampling.batch_size)
-        with tqdm(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
-            for number, start in enumerate(starts):
-                chosen = order[start : start + sampling.batch_size]
-                torch.manual_seed(sampling.seed * 1_000_003 + number)
-                for index, ids in zip(chosen, self._generate([prompts[i] for i in chosen], sampling), strict=True):
-                    replies[index] = ids
-                bar.update(len(chosen))
-        return rollouts_of(queries, replies, self.vocabulary, self.motion_tokenizer, references)
+            progress: label of a progress bar with the share of well-formed replies so far; None for none.
+            on_batch: called after every batch with the indices of its queries and their rollouts, in the order in
+                which they are generated: what it has written is safe from an interruption.
+            keys: what the randomness of each reply hangs on, by default the query's index. Who answers only some of
+                the queries gives their keys, and gets the replies that all would have got. Equal keys share their
+                randomness, so equal queries with equal keys get equal replies.
 
-    def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[list[int]]:
+        Raises:
+            ValueError: not one key per query.
+        """
+        keys = range(len(queries)) if keys is None else keys
+        if len(keys) != len(queries):
+            raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
+        prompts = [self.vocabulary.encode(render_query(query)) for query in queries]
+        # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
+        order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
+        found: dict[int, Rollout] = {}
+        well_formed = 0
+        with tqdm(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
+            for start in range(0, len(order), sampling.batch_size):
+                chosen = order[start : start + sampling.batch_size]
+                rollouts = rollouts_of(
+                    [queries[index] for index in chosen],
+                    self._generate([prompts[index] for index in chosen], [keys[index] for index in chosen], sampling),
+                    self.vocabulary,
+                    self.motion_tokenizer,
+                    [references[index] for index in chosen] if references is not None else None,
+                )
+                found.update(zip(chosen, rollouts, strict=True))
+                if on_batch is not None:
+                    on_batch(chosen, rollouts)
+                well_formed += sum(
+                    rollout.finished and parse_reply(rollout.text, rollout.task).problem is None for rollout in rollouts
+                )
+                bar.set_postfix(well_formed=f"{well_formed / len(found):.0%}", refresh=False)
+                bar.update(len(chosen))
+        return [found[index] for index in range(len(queries))]
+
+    @torch.inference_mode()
+    def _generate(self, prompts: list[list[int]], keys: Sequence[int], sampling: Sampling) -> list[list[int]]:
         length = max(map(len, prompts))
         pad, eos = self.vocabulary.tokenizer.pad_token_id, self.vocabulary.eos_id
         device = self.model.device
         input_ids = torch.tensor([[pad] * (length - len(ids)) + ids for ids in prompts], device=device)
         mask = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
-        greedy = sampling.temperature == 0
+        # transformers fills in what stays None from the backbone's own generation_config.json: Qwen2.5's repetition
+        # penalty counts the padding as said, so it depends on the batch, and motion repeats codes by nature. The
+        # settings of its own sampling are transformers' defaults here, so that it does not warn of Qwen3's.
         config = GenerationConfig(
             max_new_tokens=sampling.max_new_tokens,
-            do_sample=not greedy,
-            temperature=None if greedy else sampling.temperature,
-            top_p=None if greedy else sampling.top_p,
-            top_k=None if greedy else 0,
+            do_sample=False,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=50,
+            repetition_penalty=1.0,
+            no_repeat_ngram_size=0,
             eos_token_id=eos,
             pad_token_id=pad,
         )
-        output = self.model.generate(input_ids=input_ids, attention_mask=mask, generation_config=config)
+        draw = LogitsProcessorList()
+        if sampling.temperature > 0:
+            draw.append(SeededSampling(sampling.temperature, sampling.top_p, sampling.seed, keys, length, device))
+        output = self.model.generate(
+            input_ids=input_ids, attention_mask=mask, generation_config=config, logits_processor=draw
+        )
         return [_until(ids, eos) for ids in output[:, length:].tolist()]
 
 
