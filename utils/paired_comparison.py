@@ -6,7 +6,7 @@ with intervals of their own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -50,6 +50,17 @@ class PairedDifference:
         return f"{number} ({counts}{f'; {self.left_out} left out' if self.left_out else ''})"
 
 
+class PairedScores(NamedTuple):
+    """Scores of the N clips of either system, those of the first system first.
+
+    Attributes:
+        a, b: (N,) float64, NaN where a system has no score for a clip: `paired_difference` counts those as left out.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+
+
 def paired_difference(
     a: np.ndarray | Sequence[float | None], b: np.ndarray | Sequence[float | None]
 ) -> PairedDifference:
@@ -79,24 +90,18 @@ def paired_difference(
     )
 
 
-def match_by_id(
-    rows_a: Sequence[Mapping[str, Any]], rows_b: Sequence[Mapping[str, Any]], name: str
-) -> tuple[np.ndarray, np.ndarray]:
+def match_by_id(rows_a: Sequence[Mapping[str, Any]], rows_b: Sequence[Mapping[str, Any]], name: str) -> PairedScores:
     """The score `name` of two predictions.jsonl as pairs, one a clip.
 
     A row has ``id``, a ``draw`` (absent = 0) and its score under `name`, at the top or within ``scores``. Several
     draws of a clip are averaged (over those with a score) and not paired one by one: draws of one clip are alike, so
     that counting each as a sample would make intervals too narrow; and the systems may have drawn different numbers.
 
-    Returns:
-        (N,) and (N,) float64 for the N clips of either system, those of the first one first; NaN where a system has
-        no score for a clip (`paired_difference` leaves those pairs out and counts them).
-
     Raises InputError where a system has no row with that score, or the same draw of a clip twice.
     """
     first, second = (_mean_over_draws(rows, name, which) for rows, which in ((rows_a, "first"), (rows_b, "second")))
     ids = list(dict.fromkeys([*first, *second]))
-    return tuple(np.array([scores.get(id, np.nan) for id in ids]) for scores in (first, second))
+    return PairedScores(*(np.array([scores.get(id, np.nan) for id in ids]) for scores in (first, second)))
 
 
 def _mean_over_draws(rows: Sequence[Mapping[str, Any]], name: str, which: str) -> dict[str, float]:

@@ -66,7 +66,8 @@ def test_match_averages_draws_and_marks_what_one_side_lacks():
     a, b = match_by_id(first, second, "CIDEr")
     np.testing.assert_array_equal(a, [2.0, 5.0, np.nan, 9.0, np.nan])  # a, b, c, only a, only b
     np.testing.assert_array_equal(b, [0.0, 6.0, 7.0, np.nan, np.nan])
-    difference = paired_difference(a, b)
+    pairs = match_by_id(first, second, "CIDEr")
+    difference = paired_difference(pairs.a, pairs.b)
     assert (difference.mean, difference.n, difference.left_out) == (0.5, 2, 3)
 
 
