@@ -47,6 +47,37 @@ def test_frechet_is_faster_than_scipy_and_equal_at_512_dimensions():
     assert ours < theirs  # 10 times in practice; a loaded machine must not fail the test
 
 
+@pytest.mark.parametrize(("real", "generated", "dims"), [(40, 50, 64), (20, 500, 64), (500, 20, 64), (100, 80, 128)])
+def test_frechet_with_fewer_samples_than_dimensions(real, generated, dims):
+    """Against scipy, whose root is complex here, and against the singular values of the data themselves."""
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(real, dims)), rng.normal(0.1, 1.1, size=(generated, dims))
+    found = frechet_distance(a, b)
+    assert type(found) is float
+    assert found == pytest.approx(scipy_frechet(a, b), rel=1e-6)
+    first, second = ((x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (a, b))
+    shift = a.mean(0) - b.mean(0)
+    overlap = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    exact = shift @ shift + (first**2).sum() + (second**2).sum() - 2 * overlap
+    assert found == pytest.approx(exact, rel=1e-12)
+    assert frechet_distance(b, a) == pytest.approx(found, rel=1e-12)
+
+
+@pytest.mark.parametrize("decades", [1, 4, 8])
+def test_frechet_of_badly_scaled_embeddings(decades):
+    """Trained embeddings vary far more in some directions than in others."""
+    rng = np.random.default_rng(4)
+    turn = np.linalg.qr(rng.normal(size=(32, 32)))[0]
+    scale = np.logspace(0, -decades, 32)
+    # Orthonormal columns without mean: the covariance of `white` is exactly the identity.
+    draws = [rng.normal(size=(200, 32)) for _ in range(2)]
+    white = [np.linalg.qr(draw - draw.mean(0))[0] * np.sqrt(199) for draw in draws]
+    first, second = white[0] * scale @ turn, 1.5 * white[1] * scale @ turn
+    # Where covariances commute, the distance is the sum of squared differences of the standard deviations.
+    assert frechet_distance(first, second) == pytest.approx(0.25 * (scale**2).sum(), rel=1e-9)
+    assert frechet_distance(first, first) == pytest.approx(0.0, abs=1e-12)
+
+
 def test_frechet_of_few_samples_is_finite_and_zero_for_the_same_set():
     rng = np.random.default_rng(1)
     few = rng.normal(size=(5, 64))
@@ -84,6 +115,29 @@ def test_r_precision_groups_in_order_and_drops_the_last():
     assert np.isnan(r_precision(text, motion, group=32)).all()
 
 
+def test_an_unusable_pair_is_a_miss_and_still_a_rival():
+    motion = np.array([[0.0], [10.0], [20.0]])
+    text = np.array([[1.0], [12.0], [19.0]])
+    np.testing.assert_allclose(r_precision(text, motion, top_k=2, group=3), [1.0, 1.0])
+    usable = np.array([True, False, True])
+    np.testing.assert_allclose(r_precision(text, motion, top_k=2, group=3, usable=usable), [2 / 3, 2 / 3])
+    # Where it takes the place of the right one, it does so as before.
+    text = np.array([[9.0], [12.0], [19.0]])
+    np.testing.assert_allclose(r_precision(text, motion, top_k=2, group=3, usable=usable), [1 / 3, 2 / 3])
+
+
+def test_a_tie_goes_to_the_earlier_row():
+    motion, text = np.zeros((3, 1)), np.zeros((3, 1))
+    np.testing.assert_allclose(r_precision(text, motion, top_k=3, group=3), [1 / 3, 2 / 3, 1.0])
+
+
+def test_more_ranks_than_the_group_has():
+    """Two validation clips, three ranks."""
+    text = motion = np.array([[0.0], [1.0]])
+    np.testing.assert_allclose(r_precision(text, motion[::-1], top_k=3, group=2), [0.0, 1.0, 1.0])
+    np.testing.assert_allclose(r_precision(text, motion, 3, 2, usable=np.array([True, False])), [0.5, 0.5, 0.5])
+
+
 def test_collapsed_embeddings_score_chance():
     text, motion = np.random.default_rng(0).normal(size=(64, 8)), np.ones((64, 8))
     np.testing.assert_allclose(r_precision(text, motion), [1 / 32, 2 / 32, 3 / 32])
@@ -113,6 +167,13 @@ def test_multimodality_looks_only_within_a_text():
     assert multimodality(far_apart, 3, np.random.default_rng(0)) == 0.0
     with pytest.raises(ValueError, match="samples per text"):
         multimodality(far_apart, 7, np.random.default_rng(0))
+
+
+def test_multimodality_by_hand():
+    # Two samples a text: both draws are permutations, so every pair is at 0 or at the texts' own distances 5 and 1.
+    samples = np.array([[[0.0, 0.0], [3.0, 4.0]], [[1.0, 1.0], [1.0, 2.0]]])
+    assert {multimodality(samples, 2, np.random.default_rng(seed)) for seed in range(20)} == {0.0, 3.0}
+    assert np.isnan(multimodality(samples[:, :1], 1, np.random.default_rng(0)))
 
 
 def test_frechet_of_many_samples_in_a_subspace():
