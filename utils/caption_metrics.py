@@ -31,7 +31,7 @@ def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str
     """
     candidates, gold = _tokenized(predictions, references)
     scores = {f"BLEU@{order}": value for order, value in enumerate(_bleu(candidates, gold), start=1)}
-    return scores | {name: float(values.mean()) for name, values in _means_of_samples(candidates, gold).items()}
+    return scores | {name: float(values.mean()) for name, values in _per_sample(candidates, gold).items()}
 
 
 def caption_scores_per_sample(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
@@ -40,7 +40,7 @@ def caption_scores_per_sample(predictions: Sequence[str], references: Sequence[S
     For paired comparisons of two systems on the same references (CIDEr still weighs words by all N of them). BLEU is
     left out: it is made of counts over the corpus, and a sentence's own BLEU@4 is 0 without a common 4-gram.
     """
-    return _means_of_samples(*_tokenized(predictions, references))
+    return _per_sample(*_tokenized(predictions, references))
 
 
 def _tokenized(
@@ -56,7 +56,7 @@ def _tokenized(
     return [ptb_tokens(text) for text in predictions], [[ptb_tokens(text) for text in texts] for texts in references]
 
 
-def _means_of_samples(candidates: Sequence[Tokens], gold: Sequence[Sequence[Tokens]]) -> dict[str, np.ndarray]:
+def _per_sample(candidates: Sequence[Tokens], gold: Sequence[Sequence[Tokens]]) -> dict[str, np.ndarray]:
     """The scores that are means of one value per sample, (N,) each."""
     return {"ROUGE-L": np.array(list(map(_rouge_l, candidates, gold))), "CIDEr": np.array(_cider(candidates, gold))}
 

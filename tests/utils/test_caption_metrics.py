@@ -1,8 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 
-from utils.caption_metrics import caption_scores
+from utils.caption_metrics import caption_scores, caption_scores_per_sample
 
 SENTENCES = ["a person walks forward slowly", "someone kicks a ball twice", "the man sits down on a chair"]
 
@@ -50,6 +51,50 @@ def test_an_empty_prediction_scores_nothing_but_counts():
     assert holed["ROUGE-L"] == pytest.approx(full["ROUGE-L"] * 2 / 3)
     assert holed["BLEU@1"] < full["BLEU@1"]
     assert caption_scores(["", ""], [["a b"], ["c d"]]) == dict.fromkeys(full, 0.0)
+
+
+def test_references_of_different_counts_do_not_mix():
+    counts = [[SENTENCES[0]], ["unlike it", SENTENCES[1], "nor this"], [SENTENCES[2], "or that"]]
+    found = caption_scores(SENTENCES, counts)
+    assert [found[f"BLEU@{n}"] for n in (1, 2, 3, 4)] == pytest.approx([1.0] * 4)
+    assert found["ROUGE-L"] == pytest.approx(1.0)
+    shifted = caption_scores([*SENTENCES[1:], SENTENCES[0]], counts)
+    assert shifted["BLEU@1"] < 0.5 and shifted["BLEU@4"] == 0 and shifted["ROUGE-L"] < 0.5
+    # A repeated reference is the same evidence: only CIDEr averages over references, here over two equal ones.
+    twice = caption_scores(SENTENCES, [[texts[0], texts[0]] for texts in counts])
+    assert twice == pytest.approx(caption_scores(SENTENCES, [texts[:1] for texts in counts]))
+
+
+def test_a_single_sample():
+    found = caption_scores(SENTENCES[:1], [[SENTENCES[0], "someone strolls"]])
+    assert found == pytest.approx({**{f"BLEU@{n}": 1.0 for n in (1, 2, 3, 4)}, "ROUGE-L": 1.0, "CIDEr": 0.0})
+    short = caption_scores(["a person walks"], [["a person walks"]])
+    assert (short["BLEU@3"], short["BLEU@4"]) == (pytest.approx(1.0), 0.0)  # there is no 4-gram to match
+
+
+@pytest.mark.parametrize("empty", ["", "   ", ".", "!?"])
+def test_nothing_but_punctuation_is_empty(empty):
+    found = caption_scores([empty, SENTENCES[1]], [[SENTENCES[0]], [SENTENCES[1]]])
+    assert found["ROUGE-L"] == pytest.approx(0.5) and 0 < found["BLEU@1"] < 1
+    assert caption_scores([SENTENCES[0]], [[empty]]) == dict.fromkeys(found, 0.0)
+
+
+def test_per_sample_by_hand():
+    found = caption_scores_per_sample(
+        ["one two three four", "x y z w", ""], [["one two three four"], ["x five six seven"], ["eight"]]
+    )
+    assert set(found) == {"ROUGE-L", "CIDEr"} and all(values.shape == (3,) for values in found.values())
+    assert found["ROUGE-L"] == pytest.approx([1.0, 0.25, 0.0])
+    # The second shares one of four words of equal weight: cosine 1/4 for words, 0 for longer n-grams.
+    assert found["CIDEr"] == pytest.approx([10.0, 10.0 * (1 / 4) / 4, 0.0])
+
+
+def test_means_of_samples_are_the_corpus_values():
+    predictions = ["a person walks", "", "someone kicks the ball", "the man sits"]
+    references = [[SENTENCES[0], "a man walks on"], ["x"], [SENTENCES[1]], [SENTENCES[2], "he sits", "the man sits"]]
+    corpus, samples = caption_scores(predictions, references), caption_scores_per_sample(predictions, references)
+    for name, values in samples.items():
+        assert np.mean(values) == pytest.approx(corpus[name]) and values[1] == 0 and values[3] > values[2] > 0
 
 
 @pytest.mark.parametrize(
