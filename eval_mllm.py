@@ -1,34 +1,36 @@
-"""Evaluate a checkpoint: text to motion (t2m) or motion to text (m2t), with or without Chain-of-Motion.
+"""Evaluate a checkpoint, or anybody's predictions: text to motion (t2m) or motion to text (m2t).
 
     python eval_mllm.py --eval-task t2m --eval-ckpt experiments/morl_rlvr_t2m/motionllm_rlvr_epoch_2.pth
     python eval_mllm.py --eval-task t2m --eval-ckpt ... --use-com --com-candidates 8 --com-refine-steps 2
+    python eval_mllm.py --eval-task m2t --from-predictions predictions.jsonl --exp-name somebody
+    python eval_mllm.py --compare a/results.json b/results.json
 
-Writes results.json (every number with the signature of what made it), predictions.jsonl and, with Chain-of-Motion,
-trace.jsonl. The same command again shows the finished results.
+Writes results.json (every number with the signature of what made it), predictions.jsonl with the scores of every
+reply and, with Chain-of-Motion, trace.jsonl. The same command again continues an interrupted evaluation, or shows the
+results of a finished one.
 """
 
 import logging
 import random
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from com.chain_of_motion import Chain, Request, Score, chain_of_motion_batch
-from dataset.caption_lines import Caption
-from dataset.humanml_layout import MotionRecord, read_split
+from com.answering import ComSettings, ReplyFile, answer_all, write_trace
+from com.chain_of_motion import Score
+from dataset.humanml_layout import read_split
+from models.caption_evaluation import judge_captions, real_caption_metrics
 from models.checkpoints import Checkpoint, build_policy, load_checkpoint, motion_tokenizer_of
-from models.motion_evaluation import (
-    Judge,
-    Metrics,
-    is_well_formed,
-    motion_to_text_metrics,
-    real_motion_metrics,
-    text_to_motion_metrics,
-)
+from models.evaluation_results import Replies, write_evaluation
+from models.motion_evaluation import Judge, Metrics, judge_motions, real_motion_metrics
 from models.motion_llm import MotionLLM, Sampling
-from models.prompts import Query, Reflection
+from models.motion_tokenizer import MotionTokenizer
+from models.multimodality import SAMPLES, multimodality_metric
+from models.predictions import arrange
+from models.predictions_file import read_predictions
+from models.questions import Questions, predictions_of
 from models.rollout import Rollout
 from models.text_motion_evaluator import TextMotionEvaluator
 from options.arguments import ComFlags, DataFlags, EvalFlags, ModelFlags, RewardFlags, RunFlags
@@ -36,13 +38,20 @@ from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedEvalFlags
 from rewards.base import RewardContext
 from rewards.build import WeightedRewards, parse_reward_weights, usable_for
+from utils.bert_score import BertScorer, BertScoreUnavailable
 from utils.caption_tagger import CaptionTagger, Tagger
 from utils.command import quiet_libraries, run_command
 from utils.devices import resolve_device
 from utils.errors import InputError
-from utils.files import write_jsonl
-from utils.metric_report import Signature, format_table, read_results, write_results
+from utils.files import fingerprint_file
+from utils.metric_report import MetricValue, Signature, format_table, read_results
+from utils.result_comparison import comparison
 from utils.run_folder import RunFolder
+from utils.skeleton import Skeleton, get_skeleton
+from utils.stage_timer import StageTimer
+
+# Replies of an evaluation that is not finished.
+REPLIES_FILE, MULTIMODALITY_FILE = "replies.part.jsonl", "multimodality.part.jsonl"
 
 
 @dataclass(frozen=True)
@@ -61,28 +70,148 @@ class Settings:
         return {name: value for group in asdict(self).values() for name, value in group.items()}
 
 
-@dataclass(frozen=True)
-class Questions:
-    """What is asked: for each, the query, the real motion, the caption drawn for it and all its captions."""
-
-    queries: tuple[Query, ...]
-    records: tuple[MotionRecord, ...]
-    captions: tuple[Caption, ...]
-
-    @property
-    def references(self) -> list[tuple[str, ...]]:
-        return [tuple(caption.text for caption in record.captions) for record in self.records]
-
-
 def main() -> None:
     *groups, unused = parse_flags(*Settings.__annotations__.values(), UnusedEvalFlags, description=__doc__)
     settings = Settings(*groups)
+    flags = settings.evaluation
+    if flags.compare:
+        print(comparison(flags.compare))
+        return
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     quiet_libraries()
     unused.warn()
+    if flags.eval_ckpt is None and flags.from_predictions is None:
+        raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
+    checkpoint = None if flags.from_predictions is not None else _checkpoint(settings)
+    run = RunFolder(_run_path(settings))
+    run.record_arguments(settings.as_dict(), may_differ=("device", "reward_device", "profile", "eval_batch_size"))
+    if run.finished is None:
+        timer = StageTimer()
+        evaluate(settings, checkpoint, run, timer)
+        if flags.profile:
+            print(timer.table())
+    print(format_table(read_results(run.path / "results.json")))
+    print(f"finished {run.path / 'results.json'}")
+
+
+def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, timer: StageTimer) -> None:
+    flags, seed = settings.evaluation, settings.run.seed
+    device = resolve_device(settings.run.device)
+    with timer.stage("reading data and evaluator"):
+        tokenizer = _motion_tokenizer(settings, checkpoint, device)
+        skeleton = get_skeleton(settings.data.dataname)
+        root = settings.data.data_root_or_default
+        records = read_split(root, flags.eval_split, skeleton)[: flags.limit]
+        judge = Judge(_load_evaluator("--eval-evaluator", flags.eval_evaluator, settings, device), flags.repeats, seed)
+        pairs = ((c.text, c.tokens) for record in read_split(root, "train", skeleton) for c in record.captions)
+        questions = Questions.draw(flags.eval_task, records, CaptionTagger.default(pairs), seed)
+        bert_score = _bert_score(flags, device)
+    run.record_environment(seed, device=str(device))
+    if checkpoint is None:
+        with timer.stage("reading predictions"):
+            replies = given(settings, questions, tokenizer, skeleton)
+        questions = questions.as_answered(replies.draws)
+    else:
+        replies = generate(settings, checkpoint, questions, tokenizer, judge, run, timer, device)
+
+    with timer.stage("judging"):
+        rows: dict[str, Metrics] = {}
+        if flags.eval_task == "t2m":
+            rows["real"] = real_motion_metrics(records, judge)
+            tokens = [caption.tokens for caption in questions.captions]
+            judged = judge_motions(replies.draws, tokens, [record.features for record in records], judge)
+            judged.metrics["MultiModality"] = replies.multimodality or MetricValue(None, None, 0, 0)
+        else:
+            rows["real"] = real_caption_metrics(records, judge)
+            score = None if bert_score is None else bert_score.score
+            judged = judge_captions(replies.draws, records, questions.tagger, judge, flags.m2t_protocol, score)
+        rows["generated"] = judged.metrics
+    signature = Signature(
+        data=settings.data.dataname,
+        split=flags.eval_split,
+        seed=seed,
+        evaluator=judge.evaluator.fingerprint,
+        checkpoint=replies.checkpoint,
+        com=replies.com,
+        protocol=flags.m2t_protocol if flags.eval_task == "m2t" else None,
+        notes=",".join(replies.notes) or None,
+    )
+    about = {
+        "task": flags.eval_task,
+        "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
+        "tagger": questions.tagger.name,
+        "bertscore": None if bert_score is None else bert_score.label,
+    }
+    run.finish(write_evaluation(run.path, replies, judged, rows, signature, about))
+    for name in (REPLIES_FILE, MULTIMODALITY_FILE):
+        (run.path / name).unlink(missing_ok=True)
+
+
+def generate(
+    settings: Settings, checkpoint: Checkpoint, questions: Questions, tokenizer: MotionTokenizer, judge: Judge,
+    run: RunFolder, timer: StageTimer, device: torch.device,
+) -> Replies:  # fmt: skip
+    """Replies of the checkpoint to every question; those on disk from an interrupted evaluation are not asked again."""
+    flags, com_flags, seed = settings.evaluation, settings.com, settings.run.seed
+    with timer.stage("loading the model"):
+        model, vocabulary = build_policy(checkpoint, settings.model.llm_backbone)
+        llm = MotionLLM(model.to(device), vocabulary, tokenizer)
+        rewards, ranker = _scorers(settings, tokenizer, questions.tagger, device)
+        queries = questions.queries(tokenizer)
+    com = None
+    if rewards is not None:
+        score = partial(_score, rewards=rewards)
+        com = ComSettings(com_flags.com_candidates, com_flags.com_refine_steps, score)
+    sampling = Sampling(flags.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=seed)
+    file = ReplyFile(run.path / REPLIES_FILE)
+    with timer.stage("generation"):
+        rows = answer_all(llm, queries, sampling, flags.samples, file, flags.eval_task, com)
+    with timer.stage("decoding motions"):
+        draws = [predictions_of(row, queries, tokenizer) for row in rows]
+    diversity = None
+    mm_repeats = flags.mm_repeats if flags.mm_repeats is not None else (0 if com else SAMPLES)
+    if flags.eval_task == "t2m" and mm_repeats:
+        with timer.stage("MultiModality"):
+            chosen = random.Random(seed).sample(range(len(queries)), min(flags.mm_texts, len(queries)))
+            part = ReplyFile(run.path / MULTIMODALITY_FILE)
+            again = replace(sampling, seed=sampling.seed + 500)  # not the replies that the other metrics see
+            asked = [queries[index] for index in chosen]
+            found = answer_all(llm, asked, again, mm_repeats, part, "MultiModality", com)
+            replies = [predictions_of(row, asked, tokenizer) for row in found]
+            by_text = list(zip(*replies, strict=True))
+            diversity = multimodality_metric(judge.evaluator, by_text, repeats=flags.repeats, seed=seed)
+    if com is not None:
+        write_trace(run.path / "trace.jsonl", rows)
+    notes = []
+    if ranker is not None and ranker.fingerprint == judge.evaluator.fingerprint:
+        notes.append("judge=ranker")
+    if judge.evaluator.fingerprint in checkpoint.config.rewarded_by:
+        notes.append("judge=reward")
+    label = None if com is None else f"{com.candidates}x{com.refine_steps}"
+    return Replies(draws, checkpoint.fingerprint(), label, tuple(notes), diversity)
+
+
+def given(settings: Settings, questions: Questions, tokenizer: MotionTokenizer | None, skeleton: Skeleton) -> Replies:
+    """The predictions of --from-predictions, in the order of the records."""
     flags = settings.evaluation
-    if flags.eval_ckpt is None:
-        raise InputError("--eval-ckpt is needed: the checkpoint to evaluate")
+    path = Path(flags.from_predictions)
+    found = read_predictions(path, flags.eval_task, skeleton, tokenizer)
+    ids = [record.id for record in questions.records]
+    if flags.limit is not None:
+        found = [prediction for prediction in found if prediction.id in set(ids)]
+    source = fingerprint_file(path) if path.is_file() else path.name
+    return Replies(arrange(found, ids, str(path), logging.warning), None, None, (f"predictions={source}",))
+
+
+def _score(candidates: list[Rollout], rewards: WeightedRewards) -> list[Score]:
+    """What ranks candidates. They never carry references, so no scorer can see one."""
+    table = rewards.table(candidates)
+    totals = rewards.combine(table)
+    return [Score(total, {name: column[i] for name, column in table.items()}) for i, total in enumerate(totals)]
+
+
+def _checkpoint(settings: Settings) -> Checkpoint:
+    flags = settings.evaluation
     checkpoint = load_checkpoint(flags.eval_ckpt)
     if flags.eval_task not in checkpoint.config.tasks:
         raise InputError(
@@ -92,160 +221,21 @@ def main() -> None:
         settings.shape.check_against(checkpoint.config.nb_code, flags.eval_ckpt)
     except FlagError as error:
         raise InputError(str(error)) from error
-    run = RunFolder(_run_path(settings))
-    run.record_arguments(settings.as_dict(), may_differ=("device", "reward_device"))
-    if run.finished is None:
-        evaluate(settings, checkpoint, run)
-    print(format_table(read_results(run.path / "results.json")))
-    print(f"finished {run.path / 'results.json'}")
+    return checkpoint
 
 
-def evaluate(settings: Settings, checkpoint: Checkpoint, run: RunFolder) -> None:
-    flags, seed = settings.evaluation, settings.run.seed
-    device = resolve_device(settings.run.device)
-    motion_tokenizer = motion_tokenizer_of(checkpoint, settings.data.motion_tokenizer, flags.eval_ckpt).to(device)
-    skeleton = motion_tokenizer.skeleton
-    root = settings.data.data_root_or_default
-    records = read_split(root, flags.eval_split, skeleton)[: flags.limit]
-    judge = Judge(_load_evaluator("--eval-evaluator", flags.eval_evaluator, settings, device), flags.repeats, seed)
-    tagger = CaptionTagger.default(
-        (caption.text, caption.tokens) for record in read_split(root, "train", skeleton) for caption in record.captions
-    )
-    rewards, ranker = _scorers(settings, motion_tokenizer.nb_code, skeleton, tagger, device)
-    model, vocabulary = build_policy(checkpoint, settings.model.llm_backbone)
-    llm = MotionLLM(model.to(device), vocabulary, motion_tokenizer)
-    questions = ask(records, flags.eval_task, llm, seed)
-    run.record_environment(seed, device=str(device))
-
-    draws: list[list[Rollout]] = []
-    chains: list[list[Chain[Rollout]]] = []
-    for draw in range(flags.samples):
-        sampling = Sampling(
-            flags.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=seed + 1000 * draw
-        )
-        label = f"{flags.eval_task} draw {draw + 1}/{flags.samples}"
-        if rewards is None:
-            draws.append(llm.answer(questions.queries, sampling, questions.references, progress=label))
-        else:
-            found = answer_by_com(llm, questions, rewards, sampling, settings.com, label)
-            chains.append(found)
-            draws.append([
-                replace(chain.best, reference=references)
-                for chain, references in zip(found, questions.references, strict=True)
-            ])  # fmt: skip
-
-    real = [record.features for record in questions.records]
-    rows: dict[str, Metrics] = {}
-    if flags.eval_task == "t2m":
-        tokens = [caption.tokens for caption in questions.captions]
-        rows["real"] = real_motion_metrics(questions.records, judge)
-        rows["generated"] = text_to_motion_metrics(draws, tokens, real, judge)
-    else:
-        rows["generated"] = motion_to_text_metrics(draws, real, tagger, judge)
-    same = ranker is not None and ranker.fingerprint == judge.evaluator.fingerprint
-    signature = Signature(
-        data=settings.data.dataname,
-        split=flags.eval_split,
-        seed=seed,
-        evaluator=judge.evaluator.fingerprint,
-        checkpoint=checkpoint.fingerprint(),
-        com=f"{settings.com.com_candidates}x{settings.com.com_refine_steps}" if rewards is not None else None,
-        protocol="raw" if flags.eval_task == "m2t" else None,
-        notes="judge=ranker" if same else None,
-    )
-    failed = sum(not is_well_formed(rollout) for rollouts in draws for rollout in rollouts)
-    extra = {
-        "task": flags.eval_task,
-        "replies": sum(map(len, draws)),
-        "malformed": failed,
-        "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": flags.samples},
-        "tagger": tagger.name,
-    }
-    write_predictions(run.path, draws, chains)
-    write_results(run.path / "results.json", rows, signature, extra)
-    run.finish(extra)
-
-
-def ask(records: Sequence[MotionRecord], task: str, llm: MotionLLM, seed: int) -> Questions:
-    """One question per record: a caption drawn by the seed (t2m), or the codes of the real motion (m2t)."""
-    rng = random.Random(seed)
-    captions = [rng.choice(record.captions) for record in records]
-    if task == "t2m":
-        queries = [Query("t2m", caption=c.text, id=record.id) for record, c in zip(records, captions, strict=True)]
-    else:
-        codes = llm.motion_tokenizer.encode_batch([record.features for record in records])
-        queries = [
-            Query("m2t", codes=tuple(item.tolist()), id=record.id) for record, item in zip(records, codes, strict=True)
-        ]
-    return Questions(tuple(queries), tuple(records), tuple(captions))
-
-
-def answer_by_com(
-    llm: MotionLLM, questions: Questions, rewards: WeightedRewards, sampling: Sampling, com: ComFlags, label: str
-) -> list[Chain[Rollout]]:
-    """Chain-of-Motion over all questions at once. Candidates never carry references, so no scorer can see one."""
-
-    def generate(requests: list[Request[Query, Rollout]]) -> list[list[Rollout]]:
-        number = requests[0].round
-        queries = [replace(r.query, reflection=_reflection(r)) for r in requests for _ in range(r.count)]
-        drawn = replace(sampling, seed=sampling.seed + number + 1)
-        answers = iter(llm.answer(queries, drawn, progress=f"{label}, round {number + 1}"))
-        return [[next(answers) for _ in range(request.count)] for request in requests]
-
-    def score(candidates: list[Rollout], _: list[Request[Query, Rollout]]) -> list[Score]:
-        table = rewards.table(candidates)
-        return [
-            Score(total, {name: column[index] for name, column in table.items()})
-            for index, total in enumerate(rewards.combine(table))
-        ]
-
-    return chain_of_motion_batch(
-        questions.queries, generate, score, com.com_candidates, com.com_refine_steps,
-        key=lambda rollout: rollout.token_ids,
-    )  # fmt: skip
-
-
-def _reflection(request: Request[Query, Rollout]) -> Reflection | None:
-    if request.best is None:
-        return None
-    best = request.best.candidate
-    return Reflection(best.reasoning or "", (best.answer or "") if best.task == "m2t" else "")
-
-
-def write_predictions(folder: Path, draws: Sequence[Sequence[Rollout]], chains: Sequence[Sequence[Chain]]) -> None:
-    """predictions.jsonl (one reply a line) and, for Chain-of-Motion, trace.jsonl (one candidate a line)."""
-    write_jsonl(
-        folder / "predictions.jsonl",
-        ({"draw": draw, **_row(rollout)} for draw, rollouts in enumerate(draws) for rollout in rollouts),
-    )
-    if chains:
-        write_jsonl(
-            folder / "trace.jsonl",
-            (
-                {
-                    "draw": draw, "round": attempt.round, "chosen": attempt.chosen, "total": attempt.score.total,
-                    "scores": dict(attempt.score.parts), **_row(attempt.candidate),
-                }
-                for draw, found in enumerate(chains)
-                for chain in found
-                for attempt in chain.trace
-            ),
-        )  # fmt: skip
-
-
-def _row(rollout: Rollout) -> dict:
-    return {
-        "id": rollout.id,
-        "task": rollout.task,
-        "caption": rollout.caption,
-        "text": rollout.text,
-        "codes": rollout.codes.tolist() if rollout.codes is not None else None,
-        "well_formed": is_well_formed(rollout),
-    }
+def _motion_tokenizer(
+    settings: Settings, checkpoint: Checkpoint | None, device: torch.device
+) -> MotionTokenizer | None:
+    """The checkpoint's tokenizer, or that of given predictions (None: they may not need one)."""
+    path = settings.data.motion_tokenizer
+    if checkpoint is not None:
+        return motion_tokenizer_of(checkpoint, path, settings.evaluation.eval_ckpt).to(device)
+    return None if path is None else MotionTokenizer.load(path, device)
 
 
 def _scorers(
-    settings: Settings, nb_code: int, skeleton: object, tagger: Tagger, device: torch.device
+    settings: Settings, tokenizer: MotionTokenizer, tagger: Tagger, device: torch.device
 ) -> tuple[WeightedRewards | None, TextMotionEvaluator | None]:
     """Reference-free rewards that rank candidates, and the evaluator among them; (None, None) without --use-com."""
     if not settings.com.use_com:
@@ -258,8 +248,8 @@ def _scorers(
     if "consistency" in weights:
         evaluator = _load_evaluator("--reward-evaluator", flags.reward_evaluator, settings, device)
     context = RewardContext(
-        skeleton=skeleton,
-        nb_code=nb_code,
+        skeleton=tokenizer.skeleton,
+        nb_code=tokenizer.nb_code,
         evaluator=evaluator,
         tagger=tagger,
         semantic_model_name=flags.semantic_model_name,
@@ -270,6 +260,17 @@ def _scorers(
     return WeightedRewards.build(weights, context).without_references(), evaluator
 
 
+def _bert_score(flags: EvalFlags, device: torch.device) -> BertScorer | None:
+    """None where BERTScore is not wanted or its model is not to be had: it is then reported as not computed."""
+    if flags.eval_task != "m2t" or flags.bertscore_model == "none":
+        return None
+    try:
+        return BertScorer.load(flags.bertscore_model, device=device)
+    except BertScoreUnavailable as error:
+        logging.warning("%s: it is reported as not computed", error)
+        return None
+
+
 def _load_evaluator(name: str, folder: str | None, settings: Settings, device: torch.device) -> TextMotionEvaluator:
     folder = folder or f"checkpoints/{settings.data.dataname}"
     if not Path(folder).is_dir():
@@ -278,10 +279,11 @@ def _load_evaluator(name: str, folder: str | None, settings: Settings, device: t
 
 
 def _run_path(settings: Settings) -> Path:
-    checkpoint = Path(settings.evaluation.eval_ckpt)
-    name = f"eval_{settings.evaluation.eval_task}_{checkpoint.stem}" + ("_com" if settings.com.use_com else "")
+    flags = settings.evaluation
+    judged = Path(flags.from_predictions or flags.eval_ckpt)
+    name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if settings.com.use_com else "")
     if settings.run.exp_name is None:
-        return checkpoint.parent / name
+        return judged.parent / name
     return Path(settings.run.out_dir) / settings.run.exp_name
 
 

@@ -180,6 +180,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
         max_batch_size=flags.reward_max_batch_size,
     )
     rewards = WeightedRewards.build(weights, context)
+    rewarded_by = None if evaluator is None else evaluator.fingerprint
     logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
     model, vocabulary = build_policy(checkpoint, settings.model.llm_backbone)
     metrics_file = settings.rl.rl_metrics_jsonl
@@ -195,7 +196,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
             run.path / "trainer_state", device,
         ),
         _lora_size(settings, LoraSize),
-        replace(checkpoint, config=replace(checkpoint.config, stage="rlvr", tasks=settings.tasks)),
+        replace(checkpoint, config=checkpoint.config.after_rlvr(settings.tasks, rewarded_by)),
         run,
         interrupt,
         (lambda row: append_jsonl(metrics_file, row)) if metrics_file else None,

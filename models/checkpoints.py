@@ -36,6 +36,7 @@ class PolicyConfig:
         text_vocabulary: tokens of the backbone's tokenizer before motion tokens were added.
         use_reasoning: it was trained to reason before it answers.
         seed: seed of the run, which also drew the first rows of the motion tokens.
+        rewarded_by: fingerprints of the text-motion evaluators whose reward it was trained on.
     """
 
     backbone: str
@@ -47,6 +48,12 @@ class PolicyConfig:
     use_reasoning: bool = True
     seed: int = 0
     prompt_version: str = PROMPT_VERSION
+    rewarded_by: tuple[str, ...] = ()
+
+    def after_rlvr(self, tasks: tuple[str, ...], evaluator: str | None) -> "PolicyConfig":
+        """The policy after GRPO under an evaluator of this fingerprint: who judges it later should know."""
+        rewarded_by = dict.fromkeys([*self.rewarded_by, *([] if evaluator is None else [evaluator])])
+        return replace(self, stage="rlvr", tasks=tasks, rewarded_by=tuple(rewarded_by))
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise InputError(f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark)")
     if value["format_version"] > FORMAT_VERSION:
         raise InputError(f"{path} has format version {value['format_version']}; this code reads up to {FORMAT_VERSION}")
-    config = PolicyConfig(**{**value["config"], "tasks": tuple(value["config"]["tasks"])})
+    lists = ("tasks", "rewarded_by")
+    config = PolicyConfig(**{
+        name: tuple(field) if name in lists else field for name, field in value["config"].items()
+    })  # fmt: skip
     if config.prompt_version != PROMPT_VERSION:
         raise InputError(f"{path} was trained with prompts {config.prompt_version}; this code speaks {PROMPT_VERSION}")
     adapters = tuple(Adapter(item["config"], item["weights"]) for item in value["adapters"])

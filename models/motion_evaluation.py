@@ -1,7 +1,7 @@
-"""From rollouts to the numbers of the field: text-to-motion and motion-to-text (design: evaluation protocol).
+"""From predictions to the numbers of the field, text to motion (design: evaluation protocol).
 
-A reply that cannot be used stays in: it is a miss in R-precision and an empty caption, it has no part in the
-metrics that need a motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.
+A prediction that cannot be used stays in: it is a miss in R-precision, it has no part in the metrics that need a
+motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
+from scipy.stats import hypergeom
 
 from dataset.humanml_layout import MotionRecord
-from models.prompts import parse_reply
+from models.predictions import Prediction
 from models.real_motion_metrics import EmbeddedRecords
-from models.rollout import Rollout
 from models.text_motion_evaluator import TextMotionEvaluator, fit_length
-from utils.caption_metrics import caption_scores
-from utils.caption_tagger import Tagger
 from utils.metric_report import MetricValue, collect_repeats
 from utils.motion_features import joints_in_metres
 from utils.motion_metrics import r_precision
@@ -25,7 +24,8 @@ from utils.skeleton import Skeleton
 from utils.text_motion_protocol import GROUP, evaluate_text_to_motion
 
 # So far from everything that a missing motion or caption is no neighbour of the others.
-_NOWHERE = 1e6
+NOWHERE = 1e6
+TOP = 3
 
 Metrics = dict[str, MetricValue]
 
@@ -39,111 +39,87 @@ class Judge:
     seed: int
 
 
-def is_well_formed(rollout: Rollout) -> bool:
-    """The reply ended by itself and follows the grammar, and its codes (t2m) exist."""
-    reply_ok = parse_reply(rollout.text, rollout.task).problem is None
-    return reply_ok and rollout.finished and (rollout.task == "m2t" or rollout.motion is not None)
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """An evaluation: metrics over all predictions, and scores of each by draw and clip (None: not applicable)."""
+
+    metrics: Metrics
+    samples: list[list[dict[str, float | None]]]
 
 
-def text_to_motion_metrics(
-    draws: Sequence[Sequence[Rollout]], captions: Sequence[Sequence[str]], real: Sequence[np.ndarray], judge: Judge
-) -> Metrics:
+def judge_motions(
+    draws: Sequence[Sequence[Prediction]], captions: Sequence[Sequence[str]], real: Sequence[np.ndarray], judge: Judge
+) -> Judged:
     """Metrics of generated motions, averaged over draws and repeats.
 
     Args:
-        draws: one list of rollouts per draw, each in the order of `captions`.
-        captions: ``word/POS`` tokens of the caption that each rollout was asked for.
+        draws: one list of predictions per draw, each in the order of `captions`.
+        captions: ``word/POS`` tokens of the caption that each prediction was asked for.
         real: real motions (T, D), the reference of FID.
     """
-    text = _numpy(judge.evaluator.embed_captions(captions))
-    real_embeddings = _numpy(judge.evaluator.embed_features(real))
-    usable = [[_is_embeddable(rollout.motion) for rollout in rollouts] for rollouts in draws]
+    text = to_numpy(judge.evaluator.embed_captions(captions))
+    real_embeddings = to_numpy(judge.evaluator.embed_features(real))
+    usable = [np.array([_is_embeddable(prediction.motion) for prediction in row]) for row in draws]
     motions = [
-        _embed_where(judge.evaluator, [rollout.motion for rollout in rollouts], mask)
-        for rollouts, mask in zip(draws, usable, strict=True)
+        _embed_where(judge.evaluator, [prediction.motion for prediction in row], mask)
+        for row, mask in zip(draws, usable, strict=True)
     ]
     rng = np.random.default_rng(judge.seed)
 
     def measure(draw: int) -> dict[str, float]:
-        mask, order = np.asarray(usable[draw]), rng.permutation(len(text))
+        mask, order = usable[draw], rng.permutation(len(text))
         row = evaluate_text_to_motion(text[mask], motions[draw][mask], real_embeddings, rng)
-        return {**row, **_ranks(text[order], motions[draw][order], mask[order])}
+        return {**row, **ranks(text[order], motions[draw][order], mask[order])}
 
-    metrics = _over_draws(measure, len(draws), judge.repeats, len(text))
-    shares = [np.mean([is_well_formed(rollout) for rollout in rollouts]) for rollouts in draws]
-    played = [rollout.motion for rollouts in draws for rollout in rollouts if rollout.motion is not None]
-    return {
-        **metrics,
-        **physical_metrics(played, judge.evaluator.skeleton),
+    physics = [[_physics(prediction.motion, judge.evaluator.skeleton) for prediction in row] for row in draws]
+    shares = [np.mean([prediction.well_formed for prediction in row]) for row in draws]
+    metrics = {
+        **over_draws(measure, len(draws), judge.repeats, len(text)),
+        **_mean_physics([scores for row in physics for scores in row if scores]),
         "Well-formed": MetricValue.over_repeats(shares, len(text)),
     }
+    samples = []
+    for draw, row in enumerate(physics):
+        matching = sample_matching(text, motions[draw], usable[draw])
+        samples.append([{**own, **body} for own, body in zip(matching, row, strict=True)])
+    return Judged(metrics, samples)
 
 
 def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
     """The same metrics of the real motions themselves, a random caption each: what a perfect generator would score."""
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
-    real = [record.features for record in records]
-    return {**collect_repeats(rows, len(records)), **physical_metrics(real, judge.evaluator.skeleton)}
+    physics = [_physics(record.features, judge.evaluator.skeleton) for record in records]
+    return {**collect_repeats(rows, len(records)), **_mean_physics(physics)}
 
 
-def physical_metrics(motions: Sequence[np.ndarray], skeleton: Skeleton) -> Metrics:
-    """Means over motions (T, D) of the metrics of `utils.physics_metrics`."""
-    joints = [joints_in_metres(motion, skeleton) for motion in motions]
-    functions = {
-        "Skating": lambda clip: skating_ratio(clip, skeleton.fps),
-        "Penetration-mm": penetration_mm,
-        "Float-mm": float_mm,
-        "Jerk": lambda clip: mean_jerk(clip, skeleton.fps),
-        "Bone-drift": bone_length_drift,
-    }
-    return {
-        name: MetricValue.over_repeats([float(np.mean([function(clip) for clip in joints]))], len(joints))
-        for name, function in functions.items()
-        if joints
-    }
+def ranks(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> dict[str, float]:
+    """R-precision of paired rows (N, E) in their order, in groups of 32; a row that is not `usable` is a miss."""
+    top = r_precision(text, motion, top_k=TOP, group=GROUP, usable=usable)
+    return {f"R@{rank}": float(value) for rank, value in enumerate(top, start=1)}
 
 
-def motion_to_text_metrics(
-    draws: Sequence[Sequence[Rollout]], real: Sequence[np.ndarray], tagger: Tagger, judge: Judge
-) -> Metrics:
-    """Caption scores against the references in the rollouts, and retrieval of the real motion by the caption.
+def sample_matching(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> list[dict[str, float | None]]:
+    """Per paired row (N, E): distance of caption and motion, and its chance to be among the top 1 to 3 of its group.
 
-    Args:
-        draws: one list of rollouts per draw, each in the order of `real`; a malformed reply is an empty caption.
-        real: the motions (T, D) that were described.
-        tagger: makes ``word/POS`` tokens of predicted captions.
+    That chance is exact over all groups of 32 that the row could be in (hypergeometric in the number of motions that
+    are nearer to the caption), so systems can be compared clip by clip without the noise of one grouping.
     """
-    motion = _numpy(judge.evaluator.embed_features(real))
-    scores, texts, masks = [], [], []
-    for rollouts in draws:
-        predictions = [rollout.answer if is_well_formed(rollout) else "" for rollout in rollouts]
-        scores.append(caption_scores(predictions, [list(rollout.reference) for rollout in rollouts]))
-        mask = np.array([bool(prediction.strip()) for prediction in predictions])
-        embeddings = np.full(motion.shape, _NOWHERE)
-        if mask.any():
-            tokens = [tagger.tag(prediction) for prediction, usable in zip(predictions, mask, strict=True) if usable]
-            embeddings[mask] = _numpy(judge.evaluator.embed_captions(tokens))
-        texts.append(embeddings)
-        masks.append(mask)
-    metrics = collect_repeats(scores, len(real))
-    rng = np.random.default_rng(judge.seed)
-
-    def measure(draw: int) -> dict[str, float]:
-        order = rng.permutation(len(real))
-        distance = np.linalg.norm(texts[draw] - motion, axis=1)[masks[draw]]
-        return {**_ranks(texts[draw][order], motion[order], masks[draw][order]), "MM-Dist": _mean(distance)}
-
-    shares = [np.mean([is_well_formed(rollout) for rollout in rollouts]) for rollouts in draws]
-    return {
-        **metrics,
-        # Its model cannot be assumed to be there: named, never counted as 0.
-        "BERTScore": MetricValue(None, None, len(real), 0),
-        **_over_draws(measure, len(draws), judge.repeats, len(real)),
-        "Well-formed": MetricValue.over_repeats(shares, len(real)),
-    }
+    others = len(text) - 1
+    distances = cdist(text, motion)
+    own = distances.diagonal()
+    nearer = (distances < own[:, None]).sum(axis=1)
+    rows: list[dict[str, float | None]] = []
+    for index in range(len(text)):
+        row: dict[str, float | None] = {"MM-Dist": float(own[index]) if usable[index] else None}
+        for rank in range(1, TOP + 1):
+            chance = hypergeom.cdf(rank - 1, others, nearer[index], GROUP - 1) if others >= GROUP - 1 else np.nan
+            chance = float(chance) if usable[index] else 0.0
+            row[f"R@{rank}"] = chance if np.isfinite(chance) else None
+        rows.append(row)
+    return rows
 
 
-def _over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: int) -> Metrics:
+def over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: int) -> Metrics:
     """Metrics over `repeats` shufflings, dealt out over the draws.
 
     What varies between evaluations is what was generated, not how it was shuffled: with several draws the interval
@@ -156,28 +132,39 @@ def _over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats:
     return collect_repeats([{name: float(np.mean([row[name] for row in own])) for name in own[0]} for own in rows], n)
 
 
-def _ranks(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> dict[str, float]:
-    top = r_precision(text, motion, top_k=3, group=GROUP, usable=usable)
-    return {f"R@{rank}": float(value) for rank, value in enumerate(top, start=1)}
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy().astype(np.float64)
 
 
-def _embed_where(
-    evaluator: TextMotionEvaluator, motions: Sequence[np.ndarray | None], mask: Sequence[bool]
-) -> np.ndarray:
-    embeddings = np.full((len(motions), evaluator.sizes.embedding_size), _NOWHERE)
-    chosen = [motion for motion, usable in zip(motions, mask, strict=True) if usable]
-    if chosen:
-        embeddings[np.asarray(mask)] = _numpy(evaluator.embed_features(chosen))
+def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
+    """The metrics of `utils.physics_metrics` of one motion (T, D); none without a motion."""
+    if motion is None or len(motion) == 0:
+        return {}
+    joints = joints_in_metres(motion, skeleton)
+    return {
+        "Skating": skating_ratio(joints, skeleton.fps),
+        "Penetration-mm": penetration_mm(joints),
+        "Float-mm": float_mm(joints),
+        "Jerk": mean_jerk(joints, skeleton.fps),
+        "Bone-drift": bone_length_drift(joints),
+    }
+
+
+def _mean_physics(rows: Sequence[dict[str, float]]) -> Metrics:
+    if not rows:
+        return {}
+    return {
+        name: MetricValue.over_repeats([float(np.mean([row[name] for row in rows]))], len(rows)) for name in rows[0]
+    }
+
+
+def _embed_where(evaluator: TextMotionEvaluator, motions: Sequence[np.ndarray | None], mask: np.ndarray) -> np.ndarray:
+    embeddings = np.full((len(motions), evaluator.sizes.embedding_size), NOWHERE)
+    if mask.any():
+        chosen = [motion for motion, usable in zip(motions, mask, strict=True) if usable]
+        embeddings[mask] = to_numpy(evaluator.embed_features(chosen))
     return embeddings
 
 
 def _is_embeddable(motion: np.ndarray | None) -> bool:
     return motion is not None and fit_length(len(motion)) > 0
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -4,7 +4,7 @@ Published flags keep their names. Groups are dataclasses; `options.parsing.parse
 line. Checks are in `__post_init__` and name the flag.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from options.parsing import flag
@@ -233,9 +233,30 @@ class EvalFlags:
     temperature: float = flag(0.7, "sampling temperature; 0 = greedy")
     top_p: float = flag(1.0, "nucleus")
     max_new_tokens: int = flag(512, "longest reply")
+    mm_repeats: int | None = flag(
+        None, "t2m: replies to one caption that MultiModality compares, 0 = leave it out; default 30, 0 with --use-com"
+    )
+    mm_texts: int = flag(100, "t2m: captions that MultiModality is averaged over")
+    m2t_protocol: Literal["raw", "lemmatized"] = flag(
+        "raw", "m2t: compare captions as written, or as the lemmatised words of earlier papers"
+    )
+    bertscore_model: str = flag(
+        "roberta-large", "m2t: hub id or folder of the model behind BERTScore; none leaves it out"
+    )
+    from_predictions: str | None = flag(
+        None,
+        "judge these instead of generating: a predictions.jsonl, ours or another system's (format: "
+        "models/predictions_file.py), or for t2m a folder of <id>.npy features or joints",
+    )
+    compare: list[str] = field(
+        default_factory=list,
+        metadata={"help": "print these results.json side by side, with differences clip by clip, and do nothing else"},
+    )
+    profile: bool = flag(False, "print where the time went")
 
     def __post_init__(self) -> None:
-        for name in ("eval_batch_size", "samples", "repeats", "max_new_tokens"):
+        _need(self.mm_repeats is None or (self.mm_repeats >= 0 and self.mm_repeats != 1), "--mm-repeats: 0, 2 or more")
+        for name in ("eval_batch_size", "samples", "repeats", "max_new_tokens", "mm_texts"):
             _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
         _need(self.limit is None or self.limit > 0, "--limit must be positive")
         _need(self.temperature >= 0, "--temperature must not be negative")

@@ -1,7 +1,9 @@
-"""eval_mllm.py on mistakes: one line each. The evaluation itself runs in test_quickstart.py."""
+"""eval_mllm.py as a user runs it, on the smallest real things: results, interruptions, given predictions, mistakes."""
 
+import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,16 +11,176 @@ import eval_mllm
 from models.checkpoints import Checkpoint, PolicyConfig, load_backbone, save_checkpoint
 from models.motion_tokenizer import MotionTokenizer
 from models.vq_network import MotionVQ, NetworkConfig
+from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.command import run_command
+
+CLIPS = 34
+NUMBERS = ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "Skating", "Well-formed")
+
+
+def save_policy(path, backbone, motion_tokenizer, tasks=("t2m",)):
+    model, _, text_vocabulary = load_backbone(backbone, 16, seed=0)
+    config = PolicyConfig(backbone, 16, tasks, "sft", "full", text_vocabulary)
+    save_checkpoint(path, Checkpoint(config, dict(model.state_dict()), (), motion_tokenizer.state()))
+    return path
 
 
 @pytest.fixture
 def checkpoint(tmp_path, backbone, motion_tokenizer):
-    model, _, text_vocabulary = load_backbone(backbone, 16, seed=0)
-    config = PolicyConfig(backbone, 16, ("t2m",), "sft", "full", text_vocabulary)
-    path = tmp_path / "motionllm_t2m_best.pth"
-    save_checkpoint(path, Checkpoint(config, dict(model.state_dict()), (), motion_tokenizer.state()))
-    return path
+    return save_policy(tmp_path / "motionllm_t2m_best.pth", backbone, motion_tokenizer)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory, backbone, motion_tokenizer):
+    """A data set, an evaluator and a random policy for both tasks."""
+    folder = tmp_path_factory.mktemp("world")
+    write_motions(folder / "data", {"train": 8, "test": CLIPS})
+    random_evaluator().save(folder / "judge")
+    save_policy(folder / "policy.pth", backbone, motion_tokenizer, ("t2m", "m2t"))
+    return folder
+
+
+def run(world, monkeypatch, name, *more, task="t2m"):
+    """One evaluation -> (results.json, predictions)."""
+    given = ["--eval-task", task, "--data-root", world / "data", "--eval-evaluator", world / "judge", "--repeats", "3"]
+    given += ["--out-dir", world / "runs", "--exp-name", name, "--device", "cpu", "--bertscore-model", "none"]
+    monkeypatch.setattr(sys, "argv", ["eval_mllm.py", *map(str, [*given, *more])])
+    eval_mllm.main()
+    folder = world / "runs" / name
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    return json.loads((folder / "results.json").read_text()), rows
+
+
+def generated(world):
+    return ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "24", "--temperature", "1"]
+
+
+def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, monkeypatch):
+    given = [*generated(world), "--samples", "2", "--mm-repeats", "2", "--mm-texts", "3"]
+    _, rows = run(world, monkeypatch, "straight", *given)
+    assert len(rows) == 2 * CLIPS and [row["draw"] for row in rows] == [0] * CLIPS + [1] * CLIPS
+    assert [row["text"] for row in rows[:CLIPS]] != [row["text"] for row in rows[CLIPS:]]
+    other, others = run(world, monkeypatch, "batches", *given, "--eval-batch-size", "5")
+    assert [row["text"] for row in others] == [row["text"] for row in rows]
+
+    class Killed(Exception):
+        pass
+
+    add, left = eval_mllm.ReplyFile.add, [3]
+
+    def add_some(file, replies):
+        add(file, replies)
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(eval_mllm.ReplyFile, "add", add_some)
+        with pytest.raises(Killed):
+            run(world, patch, "killed", *given, "--eval-batch-size", "5")
+    part = world / "runs/killed" / eval_mllm.REPLIES_FILE
+    assert len(part.read_text().splitlines()) == 15
+    part.write_text(part.read_text() + '{"draw": 0, "que')  # a line that the kill tore
+    asked = []
+    generate = eval_mllm.MotionLLM._generate
+
+    def count(llm, prompts, *more):
+        asked.extend(prompts)
+        return generate(llm, prompts, *more)
+
+    monkeypatch.setattr(eval_mllm.MotionLLM, "_generate", count)
+    again, rest = run(world, monkeypatch, "killed", *given, "--eval-batch-size", "5")
+    assert rest == others and again["rows"] == other["rows"] and not part.exists()
+    assert len(asked) == 2 * CLIPS - 15 + 2 * 3  # nothing twice; and MultiModality's
+
+
+def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
+    def speak(llm, prompts, *_):
+        """Well-formed replies of 10 to 14 codes, which the untrained model would never write."""
+        rng = np.random.default_rng(sum(map(sum, prompts)))
+        codes = [rng.integers(0, 16, size=rng.integers(10, 15)) for _ in prompts]
+        motions = ["".join(f"<Motion_{code}>" for code in row) for row in codes]
+        replies = [f"r</think><answer><Motion>{motion}</Motion></answer>" for motion in motions]
+        return [[*llm.vocabulary.encode(reply), llm.vocabulary.eos_id] for reply in replies]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(eval_mllm.MotionLLM, "_generate", speak)
+        results, _ = run(world, patch, "first", *generated(world), "--mm-repeats", "3")
+    assert results["failures"] == {} and results["rows"]["generated"]["MultiModality"]["mean"] > 0
+    MotionTokenizer.from_state(torch.load(world / "policy.pth")["motion_tokenizer"]).save(world / "tokenizer.pth")
+    path = world / "runs/first/predictions.jsonl"
+    again, _ = run(
+        world, monkeypatch, "again", "--from-predictions", path, "--motion-tokenizer", world / "tokenizer.pth"
+    )
+    for name in NUMBERS:
+        assert again["rows"]["generated"][name]["mean"] == results["rows"]["generated"][name]["mean"], name
+    assert "predictions=" in again["about"]["notes"] and again["about"]["checkpoint"] is None
+    assert again["rows"]["generated"]["MultiModality"]["mean"] is None  # not computed is not 0
+
+
+def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
+    """The real motions as somebody's predictions, but for one unparsable, one empty, one overlong and one missing."""
+    ids = [f"test{number}" for number in range(CLIPS)]
+    lines = [{"id": id, "motion": str(world / f"data/new_joint_vecs/{id}.npy")} for id in ids]
+    lines[3] = {"id": ids[3], "text": "walk walk walk"}
+    lines[4] = {"id": ids[4], "text": ""}
+    lines[5] = {"id": ids[5], "text": "r</think><answer><Motion><Motion_1></Motion></answer>", "finished": False}
+    del lines[6]
+    path = world / "theirs.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    results, rows = run(world, monkeypatch, "theirs", "--from-predictions", path)
+    assert results["failures"] == {
+        "no </think>": 1, "empty reply": 1, "longer than the limit": 1, "no prediction": 1,
+    }  # fmt: skip
+    assert results["malformed"] == 4
+    assert results["rows"]["generated"]["Well-formed"]["mean"] == pytest.approx(1 - 4 / CLIPS)
+    assert [row["scores"]["R@3"] for row in rows[3:7]] == [0.0] * 4
+    assert all(row["scores"]["MM-Dist"] is None for row in rows[3:7])
+    perfect, _ = run(world, monkeypatch, "folder", "--from-predictions", world / "data/new_joint_vecs", "--limit", "33")
+    assert perfect["failures"] == {} and perfect["rows"]["generated"]["Skating"]["n"] == 33
+
+
+def test_captions_and_chain_of_motion(world, monkeypatch):
+    results, rows = run(world, monkeypatch, "captions", *generated(world), "--limit", "6", task="m2t")
+    assert len(rows) == 6 and results["about"]["protocol"] == "raw"
+    assert {"ROUGE-L", "CIDEr", "MM-Dist", "R@1"} <= set(rows[0]["scores"])
+    com = ["--use-com", "--com-candidates", "2", "--com-refine-steps", "2", "--rewards", "format=1,physical=1"]
+    small = [*generated(world), "--limit", "4", *com]
+    results, rows = run(world, monkeypatch, "com", *small)
+    trace = [json.loads(line) for line in (world / "runs/com/trace.jsonl").read_text().splitlines()]
+    assert len(trace) == 4 * 4 and sum(attempt["chosen"] for attempt in trace) == 4
+    assert [a["text"] for a in trace if a["chosen"]] == [row["text"] for row in rows]
+    assert results["about"]["com"] == "2x2"
+    _, others = run(world, monkeypatch, "com3", *small, "--eval-batch-size", "3")
+    assert [row["text"] for row in others] == [row["text"] for row in rows]
+
+
+def test_the_signature_says_when_the_judge_rewarded(world, monkeypatch, backbone, motion_tokenizer):
+    path = save_policy(world / "rewarded.pth", backbone, motion_tokenizer)
+    saved = torch.load(path)
+    saved["config"]["rewarded_by"] = [random_evaluator().fingerprint]
+    torch.save(saved, path)
+    given = ["--eval-ckpt", path, "--max-new-tokens", "4", "--limit", "2", "--mm-repeats", "0"]
+    results, _ = run(world, monkeypatch, "rewarded", *given)
+    assert results["about"]["notes"] == "judge=reward"
+
+
+def test_compare_prints_and_does_nothing_else(world, monkeypatch, capsys):
+    given = [*generated(world), "--limit", "5", "--mm-repeats", "0"]
+    for seed in ("1", "2"):
+        run(world, monkeypatch, f"seed{seed}", *given, "--seed", seed)
+    capsys.readouterr()
+    files = [str(world / f"runs/seed{seed}/results.json") for seed in "12"]
+    monkeypatch.setattr(sys, "argv", ["eval_mllm.py", "--compare", *files])
+    eval_mllm.main()
+    printed = capsys.readouterr().out
+    assert "seed2 minus seed1, clip by clip" in printed and "text to motion" in printed
+
+
+def test_profile_names_the_stages(world, monkeypatch, capsys):
+    run(world, monkeypatch, "profile", *generated(world), "--limit", "2", "--mm-repeats", "0", "--profile")
+    printed = capsys.readouterr().out
+    assert all(stage in printed for stage in ("generation", "judging", "loading the model", "total"))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.motion_evaluation import Judge, is_well_formed, motion_to_text_metrics, text_to_motion_metrics
-from models.rollout import Rollout
+from dataset.caption_lines import Caption
+from dataset.humanml_layout import MotionRecord
+from models.caption_evaluation import judge_captions, real_caption_metrics
+from models.motion_evaluation import Judge, judge_motions, sample_matching
+from models.predictions import Prediction
 from utils.metric_report import MetricValue
+from utils.motion_metrics import r_precision
 
 
 class PairedEvaluator:
@@ -44,56 +48,89 @@ def motion(number):
 
 
 def t2m(number, ok=True):
-    text = "r</think><answer><Motion><Motion_1><Motion_2></Motion></answer>" if ok else "walk walk walk"
-    return Rollout("t2m", f"clip {number}", text, None, None, None, motion(number) if ok else None)
+    problem = None if ok else "no </think>"
+    return Prediction(f"c{number}", 0, f"clip {number}", motion=motion(number) if ok else None, problem=problem)
 
 
 def m2t(number, text):
-    return Rollout(
-        "m2t", text, f"r</think><answer>{text}</answer>" if text else "r", "r", text, np.array([1, 2]), motion(number),
-        reference=(f"someone walks along path {number}",),
-    )  # fmt: skip
+    return Prediction(f"c{number}", 0, answer=text, problem=None if text else "empty reply")
+
+
+def record(number):
+    caption = Caption(f"someone walks along path {number}", (f"{number}/NUM",))
+    return MotionRecord(f"c{number}", motion(number), (caption,))
 
 
 CAPTIONS = [(f"{number}/NUM",) for number in range(32)]
 REAL = [motion(number) for number in range(32)]
+RECORDS = [record(number) for number in range(32)]
 JUDGE = Judge(PairedEvaluator(), repeats=3, seed=0)
 
 
 def test_perfect_and_failed_generation():
-    perfect = text_to_motion_metrics([[t2m(number) for number in range(32)]], CAPTIONS, REAL, JUDGE)
-    assert perfect["R@1"] == MetricValue(1.0, 0.0, 32, 3)
-    assert perfect["FID"].mean == pytest.approx(0, abs=1e-8) and perfect["MM-Dist"].mean == 0
-    assert perfect["Well-formed"].mean == 1
-    half = text_to_motion_metrics([[t2m(number, ok=number % 2 == 0) for number in range(32)]], CAPTIONS, REAL, JUDGE)
-    assert half["R@1"].mean == half["R@3"].mean == 0.5
-    assert half["Well-formed"].mean == 0.5 and half["MM-Dist"].mean == 0
+    perfect = judge_motions([[t2m(number) for number in range(32)]], CAPTIONS, REAL, JUDGE)
+    assert perfect.metrics["R@1"] == MetricValue(1.0, 0.0, 32, 3)
+    assert perfect.metrics["FID"].mean == pytest.approx(0, abs=1e-8) and perfect.metrics["MM-Dist"].mean == 0
+    assert perfect.metrics["Well-formed"].mean == 1
+    assert all(scores["R@1"] == 1 and scores["MM-Dist"] == 0 for scores in perfect.samples[0])
+    half = judge_motions([[t2m(number, ok=number % 2 == 0) for number in range(32)]], CAPTIONS, REAL, JUDGE)
+    assert half.metrics["R@1"].mean == half.metrics["R@3"].mean == 0.5
+    assert half.metrics["Well-formed"].mean == 0.5 and half.metrics["MM-Dist"].mean == 0
+    failed = half.samples[0][1]
+    assert failed["R@3"] == 0 and failed["MM-Dist"] is None and "Skating" not in failed
 
 
 def test_all_failed_is_a_result_not_a_crash():
-    none = text_to_motion_metrics([[t2m(number, ok=False) for number in range(32)]], CAPTIONS, REAL, JUDGE)
+    none = judge_motions([[t2m(number, ok=False) for number in range(32)]], CAPTIONS, REAL, JUDGE).metrics
     assert none["R@3"].mean == 0 and none["Well-formed"].mean == 0
     assert none["FID"].mean is None and none["MM-Dist"].mean is None
 
 
 def test_draws_are_averaged():
     good, bad = [t2m(n) for n in range(32)], [t2m(n, ok=False) for n in range(32)]
-    metrics = text_to_motion_metrics([good, bad], CAPTIONS, REAL, Judge(PairedEvaluator(), repeats=4, seed=0))
+    metrics = judge_motions([good, bad], CAPTIONS, REAL, Judge(PairedEvaluator(), repeats=4, seed=0)).metrics
     # Two draws of 1 and 0, whatever the number of shufflings: sd 0.5, interval 1.96 x 0.5 / sqrt(2).
     assert metrics["R@1"] == MetricValue(0.5, pytest.approx(0.6930, abs=1e-4), 32, 2)
 
 
 def test_captions():
     right = [m2t(number, f"someone walks along path {number}") for number in range(32)]
-    perfect = motion_to_text_metrics([right], REAL, NumberTagger(), JUDGE)
+    perfect = judge_captions([right], RECORDS, NumberTagger(), JUDGE, "raw").metrics
     assert perfect["BLEU@4"].mean == pytest.approx(1) and perfect["R@1"].mean == 1
     assert perfect["BERTScore"].mean is None  # not computed is not 0
-    silent = motion_to_text_metrics([[m2t(number, None) for number in range(32)]], REAL, NumberTagger(), JUDGE)
-    assert silent["BLEU@1"].mean == 0 and silent["R@3"].mean == 0 and silent["Well-formed"].mean == 0
+    silent = judge_captions([[m2t(number, None) for number in range(32)]], RECORDS, NumberTagger(), JUDGE, "raw")
+    assert silent.metrics["BLEU@1"].mean == 0 and silent.metrics["R@3"].mean == 0
+    assert silent.metrics["Well-formed"].mean == 0 and silent.samples[0][0]["ROUGE-L"] == 0
+    assert real_caption_metrics(RECORDS, JUDGE)["R@1"].mean == 1
 
 
-def test_well_formed_needs_an_end_and_a_motion():
-    assert is_well_formed(t2m(1))
-    assert not is_well_formed(t2m(1, ok=False))
-    cut = Rollout("m2t", "x", "r</think><answer>x</answer>", "r", "x", None, None, finished=False)
-    assert not is_well_formed(cut)
+def test_captions_by_lemmas_and_by_a_given_sentence_score():
+    tagger = NumberTagger()
+    # The tagger makes one token of a caption, its number: by lemmas, only that is compared.
+    other = [m2t(number, f"nothing alike but {number}") for number in range(32)]
+    seen = []
+
+    def score(predictions, references):
+        seen.append((predictions[3], references[3]))
+        return [0.5] * len(predictions)
+
+    found = judge_captions([other], RECORDS, tagger, JUDGE, "lemmatized", score)
+    assert found.metrics["BLEU@1"].mean == pytest.approx(1) and seen == [("3", ["3"] * 3)]
+    assert found.metrics["BERTScore"] == MetricValue(0.5, None, 32, 1)
+    assert judge_captions([other], RECORDS, tagger, JUDGE, "raw").metrics["BLEU@1"].mean < 0.5
+
+
+def test_chance_of_a_rank_is_the_mean_of_r_precision_over_groupings():
+    rng = np.random.default_rng(0)
+    text = rng.normal(size=(96, 5))
+    motions = text + rng.normal(size=(96, 5)) * 1.5
+    usable = rng.random(96) > 0.1
+    chances = np.array([[row[f"R@{rank}"] for rank in (1, 2, 3)] for row in sample_matching(text, motions, usable)])
+    shuffled = []
+    for _ in range(400):
+        order = rng.permutation(96)
+        shuffled.append(r_precision(text[order], motions[order], top_k=3, group=32, usable=usable[order]))
+    np.testing.assert_allclose(chances.mean(0), np.mean(shuffled, axis=0), atol=0.01)
+    assert (chances[~usable] == 0).all()
+    few = sample_matching(text[:20], motions[:20], usable[:20])
+    assert few[0]["R@1"] is None and few[0]["MM-Dist"] > 0  # no group of 32 can be drawn

@@ -8,10 +8,8 @@ import pytest
 from dataset.caption_lines import Caption
 from dataset.cot_source import CotSource, read_cot_source, write_cot_source
 from dataset.humanml_layout import MotionRecord
-from prepare.compare_results import read_named, tables
 from prepare.write_cot_jsonl import main, read_jsonl, read_reasoning, samples_of
 from utils.errors import InputError
-from utils.metric_report import MetricValue, Signature, write_results
 
 
 def record(id, *captions):
@@ -50,17 +48,3 @@ def test_source_travels_beside_the_jsonl(tmp_path):
     assert read_cot_source(tmp_path / "cot.jsonl.gz") == source
     assert read_cot_source(tmp_path / "other.jsonl") is None
     assert json.loads((tmp_path / "cot.source.json").read_text())["nb_code"] == 16
-
-
-def test_comparison_has_one_table_a_task(tmp_path):
-    value = MetricValue(0.5, 0.1, 32, 20)
-    signature = Signature(data="t2m", split="test", seed=0)
-    write_results(tmp_path / "t2m.json", {"real": {"R@1": value}, "generated": {"R@1": value}}, signature)
-    write_results(tmp_path / "m2t.json", {"generated": {"CIDEr": value}}, signature)
-    named = read_named([f"A={tmp_path}/t2m.json", f"B={tmp_path}/t2m.json", f"A={tmp_path}/m2t.json"])
-    found = tables(named)
-    assert list(found["t2m"]) == ["real", "A", "B"] and list(found["m2t"]) == ["A"]
-    with pytest.raises(InputError, match="two files of one task are called 'A'"):
-        tables([*named, named[0]])
-    with pytest.raises(InputError, match="expected NAME="):
-        read_named(["t2m.json"])
