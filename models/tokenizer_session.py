@@ -123,7 +123,7 @@ class TokenizerSession:
         if trainer.finished and trainer.step != self._validated_step:
             self._validate()
         self._save()
-        self._processes.largest()  # a process that ends may end the others, so wait until all is saved
+        self._processes.wait()  # a process that ends may end the others, so wait until all is saved
 
     def _agree_to_stop(self, interrupt: InterruptFlag) -> bool:
         """The same answer in all processes: clocks, on which the learning rate may depend, and signals differ."""

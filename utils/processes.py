@@ -52,12 +52,16 @@ class Processes:
             tensor.copy_(part.view_as(tensor))
 
     def largest(self, *values: float) -> list[float]:
-        """For each value the largest of all processes. All wait for one another."""
+        """For each value the largest of all processes."""
         if self.count == 1:
             return list(values)
         message = torch.tensor(values, dtype=torch.float64, device=self.device)
         torch.distributed.all_reduce(message, torch.distributed.ReduceOp.MAX)
         return message.tolist()
+
+    def wait(self) -> None:
+        """Return when all processes have come here."""
+        self.largest(0.0)  # of nothing it would not wait
 
     def row_numbers(self, own: int) -> tuple[int, int]:
         """(number of this process's first row, rows of all), when this one has `own` rows and they are put in order."""
@@ -90,10 +94,10 @@ class Processes:
     def main_first(self) -> Iterator[None]:
         """The main process runs the block before the others do, so that they find what it wrote."""
         if not self.is_main:
-            self.largest()
+            self.wait()
         yield
         if self.is_main:
-            self.largest()
+            self.wait()
 
 
 ALONE = Processes()
@@ -107,7 +111,7 @@ def joined_processes(device: str) -> Iterator[Processes]:
         device: as in `resolve_device`; with several processes ``cuda`` and ``auto`` give each a GPU of its own.
 
     Raises:
-        InputError: more processes than GPUs, or all of them told to use the same one.
+        InputError: more processes than GPUs, all of them told to use the same one, or a device without messages.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))  # set by every launcher
     wanted = resolve_device(device)
@@ -126,7 +130,9 @@ def joined_processes(device: str) -> Iterator[Processes]:
                 f"{here} processes on a machine with {gpus} GPU(s): start as many as GPUs, or --device cpu"
             )
     state = PartialState(cpu=wanted.type == "cpu", timeout=_TIMEOUT)
+    if state.num_processes != started:
+        raise InputError(f"--device {device}: {started} processes cannot work together there, only on cpu and cuda")
     processes = Processes(state.process_index, state.num_processes, state.device)
     yield processes
-    processes.largest()  # nobody leaves while another still waits for a message
+    processes.wait()  # nobody leaves while another still waits for a message
     state.destroy_process_group()

@@ -109,6 +109,16 @@ def test_a_time_budget_ends_the_run_and_lowers_the_rate_before():
 def test_precision_is_resolved():
     assert resolve_precision("fp32", CPU) == "fp32"
     assert resolve_precision("auto", CPU) in ("fp32", "bf16")
+    assert resolve_precision("auto", torch.device("mps")) == "fp32"
+
+
+@pytest.mark.parametrize(("in_hardware", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_a_gpu_without_bfloat16_computes_in_float32(in_hardware, expected, monkeypatch):
+    # including_emulation: a GPU without it says yes to the plain question, and would be slow
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or in_hardware
+    )
+    assert resolve_precision("auto", torch.device("cuda")) == expected
 
 
 @pytest.mark.parametrize("quantizer", ["ema_reset", "ema", "orig", "reset"])
@@ -173,6 +183,24 @@ def test_a_killed_run_resumes_into_the_straight_one(tmp_path):
         for name in ("straight", "killed")
     ]
     assert logs[0] == logs[1] and len(logs[0]) == 6
+
+
+def test_a_run_killed_before_its_first_state_starts_over(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 2, "loss": 1.0}\n{"step": 4, "lo')
+    (tmp_path / ".latest_state.pth.x.tmp").write_bytes(b"half")
+    trainer, session = make_session(tmp_path)
+    assert not session.resume() and trainer.step == 0
+    assert (tmp_path / "metrics.jsonl").read_text() == "" and not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_run_killed_after_its_last_state_is_not_validated_again(tmp_path):
+    _, session = make_session(tmp_path, eval_iter=5)  # 12 steps: the last validation is not at a multiple of 5
+    session.train(InterruptFlag())
+    before = (tmp_path / "metrics.jsonl").read_text()
+    _, session = make_session(tmp_path, eval_iter=5)
+    session.resume()
+    session.train(InterruptFlag())
+    assert (tmp_path / "metrics.jsonl").read_text() == before and before.count("val_mpjpe_mm") == 3
 
 
 def test_an_interrupt_saves_and_the_latest_file_is_a_usable_tokenizer(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dataset.caption_lines import Caption
 from dataset.humanml_layout import write_mean_std, write_record, write_splits
@@ -22,6 +23,7 @@ from utils.command import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = "--width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --warm-up-iter 2 --lr 3e-3"
+TRAIN = ("-m", "prepare.train_motion_tokenizer")
 SPLITS = {"train": 6, "val": 2, "test": 3}
 
 
@@ -40,8 +42,16 @@ def data_root(tmp_path_factory):
     return root
 
 
-def command(module, *arguments):
-    return [sys.executable, "-m", f"prepare.{module}", *map(str, arguments)]
+def start(*arguments):
+    """Start Python with these arguments."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def run_here(capsys, monkeypatch, module, *arguments):
@@ -55,38 +65,32 @@ def run_here(capsys, monkeypatch, module, *arguments):
     return status, *capsys.readouterr()
 
 
-def run(module, *arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command(module, *arguments), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
-
-
-def train_arguments(data_root, out, name, steps=8, eval_iter=4):
-    flags = f"{TINY} --total-iter {steps} --eval-iter {eval_iter} --print-iter 2 --device cpu"
+def train_arguments(data_root, out, name, steps=130, eval_iter=60):
+    flags = f"{TINY} --total-iter {steps} --eval-iter {eval_iter} --print-iter 2 --device cpu --precision fp32"
     return ["--data-root", data_root, "--out-dir", out, "--exp-name", name, *flags.split()]
 
 
 @pytest.fixture(scope="module")
 def trained(data_root, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    result = run("train_motion_tokenizer", *train_arguments(data_root, out, "tiny"))
-    assert result.returncode == 0, result.stderr
-    return out / "tiny", result
+    process = start(*TRAIN, *train_arguments(data_root, out, "tiny"))
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return out / "tiny", output
 
 
 def test_training_leaves_a_tokenizer_and_signed_results(trained, data_root):
-    folder, result = trained
+    folder, output = trained
     tokenizer = MotionTokenizer.load(folder / "motion_tokenizer.pth")
-    assert tokenizer.nb_code == 16 and tokenizer.fingerprint in result.stdout
-    assert "MPJPE mm" in result.stdout
+    assert tokenizer.nb_code == 16 and tokenizer.fingerprint in output
+    assert "MPJPE mm" in output
     results = json.loads((folder / "results.json").read_text())
     metric = results["rows"]["reconstructed"]["MPJPE mm"]
     assert metric["n"] == SPLITS["test"] and metric["mean"] > 0
     assert f"ckpt:{tokenizer.fingerprint}" in metric["signature"]
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows if "loss" in row] == [2, 4, 6, 8]
-    assert [row["step"] for row in rows if "val_mpjpe_mm" in row] == [4, 8]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(2, 131, 2))
+    assert [row["step"] for row in rows if "val_mpjpe_mm" in row] == [60, 120, 130]
 
 
 def test_a_finished_run_is_left_alone(trained, data_root, capsys, monkeypatch):
@@ -106,25 +110,22 @@ def test_other_arguments_need_another_name(trained, data_root, capsys, monkeypat
     assert errors.count("\n") == 1 and "commit was 0.02, now 0.5" in errors
 
 
-def test_ctrl_c_and_the_same_command_again(data_root, tmp_path):
+def test_ctrl_c_and_the_same_command_again(data_root, tmp_path, capsys, monkeypatch):
     arguments = train_arguments(data_root, tmp_path, "long", steps=100_000, eval_iter=5)
-    process = subprocess.Popen(
-        command("train_motion_tokenizer", *arguments), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    process = start(*TRAIN, *arguments)
     deadline = time.monotonic() + 60
     while not (tmp_path / "long" / "latest_state.pth").is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and b"run the same command again" in errors and b"Traceback" not in errors
+    assert process.returncode == 130 and "run the same command again" in errors and "Traceback" not in errors
     rows = [json.loads(line) for line in (tmp_path / "long" / "metrics.jsonl").read_text().splitlines()]
     reached = rows[-1]["step"]
     assert MotionTokenizer.load(tmp_path / "long" / "motion_tokenizer.pth").nb_code == 16
     # --resume lets the schedule change: end the run soon after where it stopped
     arguments[arguments.index("--total-iter") + 1] = reached + 10
-    result = run("train_motion_tokenizer", *arguments, "--resume")
-    assert result.returncode == 0, result.stderr
-    assert "continuing" in result.stderr and f"{reached + 10} steps" in result.stdout
+    status, output, errors = run_here(capsys, monkeypatch, train_motion_tokenizer, *arguments, "--resume")
+    assert status == 0 and f"{reached + 10} steps" in output, errors
 
 
 def test_encoding_writes_every_split_and_names_the_tokenizer(trained, data_root, tmp_path, capsys, monkeypatch):
@@ -143,6 +144,105 @@ def test_encoding_writes_every_split_and_names_the_tokenizer(trained, data_root,
     assert (source["fingerprint"], source["nb_code"]) == (tokenizer.fingerprint, 16)
     status, output, _ = run_here(capsys, monkeypatch, encode_motions, *arguments)
     assert status == 0 and output.startswith("already encoded")
+
+
+def metric_rows(folder):
+    """Whole rows of metrics.jsonl as they are now, without the seconds, which differ from run to run."""
+    file = folder / "metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+    rows = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+# Dies where the best file of a step is written and the state of that step is not yet.
+DIE_BETWEEN_FILES = """
+import os, signal, sys
+from models.tokenizer_session import TokenizerSession
+from prepare import train_motion_tokenizer
+save = TokenizerSession._save
+def die_or_save(session):
+    if session._trainer.step == 120:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(session)
+TokenizerSession._save = die_or_save
+train_motion_tokenizer.main()
+"""
+
+
+def test_kill_9_loses_and_repeats_nothing(trained, data_root, tmp_path, capsys, monkeypatch):
+    """Killed in mid-training and between best file and state, the run ends as the straight one, exactly (CPU, fp32)."""
+    straight, _ = trained
+    folder = tmp_path / "tiny"
+    arguments = train_arguments(data_root, tmp_path, "tiny")
+
+    def step_of_state():
+        return torch.load(folder / "latest_state.pth")["trainer"]["step"]
+
+    process = start(*TRAIN, *arguments)
+    deadline = time.monotonic() + 60
+    while not any(row["step"] >= 64 for row in metric_rows(folder)) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    assert step_of_state() == 60 < metric_rows(folder)[-1]["step"]
+    (folder / ".latest_state.pth.x.tmp").write_bytes(b"half")  # what a kill leaves of a file it interrupts
+
+    process = start("-c", DIE_BETWEEN_FILES, *arguments)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    best, latest = (folder / name for name in ("motion_tokenizer.pth", "latest_state.pth"))
+    assert best.stat().st_mtime > latest.stat().st_mtime and step_of_state() == 60
+
+    process = start(*TRAIN, *arguments)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and "at step 60" in errors, errors
+    rows = metric_rows(folder)
+    assert rows == metric_rows(straight)
+    for name in ("motion_tokenizer.pth", "latest_state.pth"):
+        mine, expected = (torch.load(path / name)["network"] for path in (folder, straight))
+        torch.testing.assert_close(mine, expected, atol=0, rtol=0)
+    assert not list(folder.glob(".*.tmp"))
+
+    # Killed after the last validation and before the report: what is missing is the report only.
+    for name in ("finished.json", "results.json"):
+        (folder / name).unlink()
+    status, output, errors = run_here(capsys, monkeypatch, train_motion_tokenizer, *arguments)
+    assert status == 0 and "MPJPE" in output, errors
+    assert metric_rows(folder) == rows
+
+
+def test_two_processes_make_one_run(data_root, tmp_path, capsys, monkeypatch):
+    """torchrun: one log, stopped as a whole by a signal to the launcher, continued by a single process."""
+    arguments = train_arguments(data_root, tmp_path, "shared", steps=100_000, eval_iter=5)
+    arguments[arguments.index("--batch-size") + 1] = 5
+    launcher = "-m torch.distributed.run --standalone --nproc_per_node 2"
+    process = start(*launcher.split(), *TRAIN, *arguments)
+    folder, deadline = tmp_path / "shared", time.monotonic() + 60
+    while not (folder / "latest_state.pth").is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors.count("run the same command again") == 1, errors
+    rows = metric_rows(folder)
+    assert [row["step"] for row in rows if "loss" in row] == list(range(2, rows[-1]["step"] + 1, 2))
+    reached = torch.load(folder / "latest_state.pth")["trainer"]["step"]
+    assert reached - rows[-1]["step"] in (0, 1)  # saved where it stopped
+    arguments[arguments.index("--total-iter") + 1] = reached + 4
+    status, output, errors = run_here(capsys, monkeypatch, train_motion_tokenizer, *arguments, "--resume")
+    assert status == 0, errors
+    assert f"{reached + 4} steps" in output and metric_rows(folder)[: len(rows)] == rows
+
+
+def test_without_tensorboard_training_is_silent_about_it(data_root, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    status, output, errors = run_here(
+        capsys, monkeypatch, train_motion_tokenizer, *train_arguments(data_root, tmp_path, "plain", 2, 2)
+    )
+    shown = (output + errors).replace(str(tmp_path), "")
+    assert status == 0 and "tensorboard" not in shown.lower()
+    assert len(metric_rows(tmp_path / "plain")) == 2 and not (tmp_path / "plain" / "tensorboard").exists()
 
 
 ENCODE_NOTHING = ["--data-root", ".", "--motion-tokenizer", "none.pth"]
