@@ -52,6 +52,12 @@ def test_equals_the_mean_distance_of_all_pairs_on_average():
     assert found.interval < 0.05
 
 
+def test_more_pairs_give_a_narrower_interval():
+    texts = [replies(*np.random.default_rng(3).normal(size=30))]
+    few, many = (measure(texts, pairs=pairs, repeats=200).interval for pairs in (2, 20))
+    assert many < 0.5 * few
+
+
 def test_more_spread_gives_more():
     rng = np.random.default_rng(1)
     texts = rng.normal(size=(5, 1)) * 100 + rng.normal(size=(5, 30))
@@ -71,9 +77,9 @@ def test_unusable_replies_are_left_out_and_captions_without_pairs_too():
 
 
 def test_captions_count_the_same_whatever_their_samples():
-    many, few = np.zeros((30, 1)), np.array([[0.0], [6.0]])
-    found = multimodality_of_embeddings([many, few, many], pairs=10, repeats=3000, seed=0)
-    assert found.mean == pytest.approx((0 + 3.0 + 0) / 3, abs=0.05)
+    many, few = np.tile([[0.0], [2.0]], (15, 1)), np.array([[0.0], [6.0]])
+    found = multimodality_of_embeddings([many, few, many], pairs=10, repeats=2000, seed=0)
+    assert found.mean == pytest.approx((1.0 + 3.0 + 1.0) / 3, abs=0.07)
     assert found.n == 3
 
 
