@@ -70,6 +70,7 @@ tokenizer() {
         python -m prepare.train_motion_tokenizer --data-root "$DATA" --out-dir "$OUT" --exp-name tokenizer \
         --nb-code 256 --code-dim 128 --width 128 --batch-size 32 --lr 1e-3 --warm-up-iter 20 \
         --total-iter "$TOKENIZER_STEPS" --lr-scheduler $((TOKENIZER_STEPS * 3 / 4)) --gamma 0.2 --root-weight 5 \
+        --path-weight 0.005 --change-weight 0.5 --loss-vel 0.5 \
         --eval-iter $((TOKENIZER_STEPS / 2)) --print-iter 50 --seed 0
     step "2/8 motions to codes" \
         python -m prepare.encode_motions --data-root "$DATA" --out "$OUT/codes.jsonl" \
@@ -112,11 +113,13 @@ evaluate() { # task
     local task=$1 common sft rlvr
     sft="$OUT/sft_$task/motionllm_${task}_best.pth" rlvr="$OUT/rlvr_$task/motionllm_rlvr_best.pth"
     common=(--eval-task "$task" --data-root "$DATA" --eval-evaluator "$OUT/judge" --out-dir "$OUT"
-        --repeats "$REPEATS" --max-new-tokens 140 --seed 0 "${LIMIT[@]}")
+        --repeats "$REPEATS" --max-new-tokens 140 --seed 0 --bertscore-model none "${LIMIT[@]}")
     step "7/8 evaluate $task after SFT" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$sft" --samples "$SAMPLES" --exp-name "eval_${task}_sft"
+        python eval_mllm.py "${common[@]}" --eval-ckpt "$sft" --samples "$SAMPLES" --exp-name "eval_${task}_sft" \
+        --mm-texts 32 --mm-repeats 4
     step "7/8 evaluate $task after GRPO" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --samples "$SAMPLES" --exp-name "eval_${task}_rlvr"
+        python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --samples "$SAMPLES" --exp-name "eval_${task}_rlvr" \
+        --mm-texts 32 --mm-repeats 4
     step "8/8 evaluate $task after GRPO with Chain-of-Motion" \
         python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --exp-name "eval_${task}_com" "${REWARDS[@]}" \
         --use-com --com-candidates "$CANDIDATES" --com-refine-steps 2

@@ -95,9 +95,9 @@ def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, mo
 
 
 def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
-    def speak(llm, prompts, *_):
+    def speak(llm, prompts, keys, sampling):
         """Well-formed replies of 10 to 14 codes, which the untrained model would never write."""
-        rng = np.random.default_rng(sum(map(sum, prompts)))
+        rng = np.random.default_rng([sampling.seed, *keys])
         codes = [rng.integers(0, 16, size=rng.integers(10, 15)) for _ in prompts]
         motions = ["".join(f"<Motion_{code}>" for code in row) for row in codes]
         replies = [f"r</think><answer><Motion>{motion}</Motion></answer>" for motion in motions]
