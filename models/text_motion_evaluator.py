@@ -21,16 +21,18 @@ from models.co_embedding import (
     build_networks,
     sizes_of_state,
 )
+from models.published_evaluator import find_weights
 from models.published_tokenizer import read_torch_file
 from utils.errors import InputError
 from utils.files import fingerprint, read_npy, write_atomic, write_json, write_npy
 from utils.skeleton import Skeleton, get_skeleton
-from utils.word_vectorizer import WordVectorizer
+from utils.word_vectorizer import POS_CLASSES, WordVectorizer
 
 __all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks"]
 
 FORMAT_VERSION = 1
-_WEIGHTS_FILE, _ABOUT_FILE = "finest.tar", "evaluator.json"
+ABOUT_FILE = "evaluator.json"
+_WEIGHTS_FILE = "finest.tar"
 State = Mapping[str, Mapping[str, torch.Tensor]]
 
 
@@ -71,6 +73,10 @@ class TextMotionEvaluator:
             )
         if words is not None and words.dim != self.sizes.word_size:
             raise InputError(f"word vectors of size {words.dim}, but the evaluator reads {self.sizes.word_size}")
+        if words is not None and self.sizes.pos_size != len(POS_CLASSES):
+            raise InputError(
+                f"the evaluator reads {self.sizes.pos_size} word classes, captions have {len(POS_CLASSES)}"
+            )
 
     @classmethod
     def from_published(
@@ -91,7 +97,8 @@ class TextMotionEvaluator:
             for name, network in networks.items():
                 network.load_state_dict(state[name], strict=True)
         except (KeyError, TypeError, RuntimeError) as error:
-            raise InputError(f"{where}: not the weights of a text-motion evaluator: {error}") from None
+            reason = " ".join(str(error).split())  # torch lists missing keys over several lines
+            raise InputError(f"{where}: not the weights of a text-motion evaluator: {reason}") from None
         return cls(networks, mean, std, skeleton, words)
 
     def to(self, device: str | torch.device) -> "TextMotionEvaluator":
@@ -180,21 +187,19 @@ class TextMotionEvaluator:
             "word_vectors": self.words is not None,
             "fingerprint": self.fingerprint,
         }
-        write_json(folder / _ABOUT_FILE, about)
+        write_json(folder / ABOUT_FILE, about)
 
     @classmethod
     def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "TextMotionEvaluator":
         """Read a folder of `save`. Raises InputError where something is missing or was changed."""
         folder = Path(folder)
         try:
-            about = json.loads((folder / _ABOUT_FILE).read_text(encoding="utf-8"))
+            about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
             version, skeleton, named = about["format_version"], get_skeleton(about["skeleton"]), about["fingerprint"]
             words = WordVectorizer.load(folder) if about["word_vectors"] else None
             mean, std = (read_npy(folder / f"{name}.npy") for name in ("mean", "std"))
         except OSError as error:
-            raise InputError(
-                f"{folder}: not an evaluator folder (prepare.train_evaluator makes one): {error}"
-            ) from None
+            raise InputError(f"{folder}: {_why_no_folder(folder, error)}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder}: damaged evaluator folder: {error}") from None
         if version != FORMAT_VERSION:
@@ -205,3 +210,14 @@ class TextMotionEvaluator:
                 f"{folder}: its files do not belong together (fingerprint {evaluator.fingerprint}, not {named})"
             )
         return evaluator.to(device)
+
+
+def _why_no_folder(folder: Path, error: OSError) -> str:
+    published = find_weights(folder)
+    if published is None or (folder / ABOUT_FILE).exists():
+        return f"not an evaluator folder (prepare.train_evaluator makes one): {error}"
+    return (
+        f"no {ABOUT_FILE}. The weights there ({published}), if published ones, are to be imported first: "
+        f"python -m prepare.import_evaluator --published {folder} --word-vectors FOLDER_OF_our_vab_FILES "
+        "--exp-name NAME; then name checkpoints/NAME"
+    )

@@ -1,0 +1,144 @@
+"""Import the published text-motion evaluator, so that --eval-evaluator and --reward-evaluator can name it.
+
+    python -m prepare.import_evaluator --published downloads/t2m --word-vectors glove
+
+reads text_mot_match/model/finest.tar, Comp_v6_KLD005/opt.txt and Comp_v6_KLD005/meta/{mean,std}.npy of downloads/t2m,
+checks them against each other, and writes checkpoints/t2m, where evaluation looks by default; kit alike. --published
+may also name finest.tar or any folder that holds it; --word-vectors a folder of our_vab_{data.npy,words.pkl,idx.pkl}.
+
+Statistics are --mean and --std, else from Comp_v6_KLD005/meta, VQVAEV3_CB1024_CMT_H1024_NRES3/meta (T2M-GPT),
+meta/ beside finest.tar, or beside it, whichever is found first. They are the evaluator's own, not a data set's
+Mean.npy and Std.npy: --data-root of the data set that it was trained on warns when they look like those.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.humanml_layout import read_mean_std
+from models.co_embedding import EvaluatorSizes, sizes_of_state
+from models.published_evaluator import (
+    LARGEST_SCALE,
+    PUBLISHED_SCALE,
+    PublishedFiles,
+    check_opt,
+    find_files,
+    read_opt,
+    relative_scale,
+    skeleton_of,
+)
+from models.published_tokenizer import read_torch_file
+from models.text_motion_evaluator import ABOUT_FILE, TextMotionEvaluator
+from options.parsing import flag, parse_flags, required_flag
+from utils.command import run_command
+from utils.errors import InputError
+from utils.files import fingerprint, read_npy
+from utils.skeleton import Skeleton
+from utils.word_vectorizer import WordVectorizer
+
+
+@dataclass
+class ImportFlags:
+    """What is imported, and where to."""
+
+    _argument_group_name = "published evaluator"
+
+    published: str = required_flag("finest.tar, or a folder that holds it (t2m/ or kit/ of the published layout)")
+    word_vectors: str = required_flag("folder of our_vab_{data.npy,words.pkl,idx.pkl} (GloVe)")
+    opt: str | None = flag(None, "opt.txt to check the weights against; default: that of the published layout")
+    mean: str | None = flag(None, "mean.npy of the evaluator, together with --std; default: see above")
+    std: str | None = flag(None, "std.npy of the evaluator")
+    data_root: str | None = flag(None, "data set whose Std.npy the evaluator's is compared with, to warn of a mix-up")
+    out_dir: str = flag("checkpoints", "folder of evaluators")
+    exp_name: str | None = flag(None, "evaluator folder within OUT_DIR; default: t2m or kit, whichever it is")
+
+    def __post_init__(self) -> None:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("--mean and --std belong together: give both or neither")
+
+
+def main() -> None:
+    (flags,) = parse_flags(ImportFlags, description=__doc__)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    statistics = None if flags.mean is None or flags.std is None else (flags.mean, flags.std)
+    files = find_files(flags.published, flags.opt, statistics)
+    state = read_torch_file(files.weights)
+    try:
+        feature_dim, sizes = sizes_of_state(state)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(f"{files.weights}: not the weights of a text-motion evaluator ({error!r})") from None
+    skeleton = skeleton_of(feature_dim, str(files.weights))
+    opt_line = _checked_opt(files, feature_dim, sizes)
+    mean, std = _statistics(files, skeleton)
+    words = WordVectorizer.load(flags.word_vectors)
+    try:
+        evaluator = TextMotionEvaluator.from_published(state, mean, std, skeleton, words)
+    except InputError as error:
+        raise InputError(f"{files.weights} with {files.mean} and {flags.word_vectors}: {error}") from None
+    scale_line = None if flags.data_root is None else _compare_scale(std, flags.data_root, skeleton, files.std)
+
+    folder = Path(flags.out_dir) / (flags.exp_name or skeleton.name)
+    done = "already imported" if _save(evaluator, folder, files.weights) else "imported"
+    print(f"{done}: {folder}, evaluator {evaluator.fingerprint}")
+    print(f"  skeleton    {skeleton.name}: {skeleton.num_joints} joints, {feature_dim} features")
+    print(f"  weights     {files.weights}")
+    print(
+        f"  sizes       movement {sizes.movement_hidden} -> {sizes.movement_size}, text {sizes.text_hidden}, motion "
+        f"{sizes.motion_hidden}, embedding {sizes.embedding_size}, words {sizes.word_size} + {sizes.pos_size} classes"
+    )
+    print(f"  opt.txt     {opt_line}")
+    print(f"  statistics  {files.mean}, {files.std.name}: fingerprint {fingerprint(evaluator.mean, evaluator.std)}")
+    if scale_line is not None:
+        print(f"  std scale   {scale_line}")
+    print(f"  words       {flags.word_vectors}: {len(words.words)} of size {words.dim}")
+
+
+def _checked_opt(files: PublishedFiles, feature_dim: int, sizes: EvaluatorSizes) -> str:
+    if files.opt is None:
+        return f"none found: the skeleton follows from the {feature_dim} features that the weights read"
+    agreed = check_opt(files.opt, read_opt(files.opt), feature_dim, sizes)
+    shown = ", ".join(f"{key} {value}" for key, value in agreed.items())
+    return f"{files.opt}: agrees with the weights" + (f" ({shown})" if shown else ", which it says nothing about")
+
+
+def _statistics(files: PublishedFiles, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    mean, std = read_npy(files.mean), read_npy(files.std)
+    for path, array in ((files.mean, mean), (files.std, std)):
+        if array.shape != (skeleton.feature_dim,):
+            wanted = f"({skeleton.feature_dim},), as {files.weights} reads"
+            raise InputError(f"{path}: shape {array.shape}, expected {wanted}")
+    return mean, std
+
+
+def _compare_scale(std: np.ndarray, data_root: str, skeleton: Skeleton, path: Path) -> str:
+    _, data_std = read_mean_std(data_root)
+    if data_std.shape != std.shape:
+        raise InputError(f"--data-root {data_root}: {len(data_std)} features, but {path} has {len(std)}")
+    root, contacts = relative_scale(std, data_std, skeleton)
+    if max(root, contacts) > LARGEST_SCALE:
+        logging.warning(
+            "%s looks like a data set's own statistics: its root (0:4) and foot contact (last 4) columns are %.3f and "
+            "%.3f of those of %s, relative to the others; the published evaluator's are %.3f. With wrong statistics "
+            "every number is wrong: give --mean and --std of the evaluator",
+            path, root, contacts, data_root, PUBLISHED_SCALE,
+        )  # fmt: skip
+    return f"root {root:.3f}, foot contacts {contacts:.3f} of {data_root} (published: {PUBLISHED_SCALE:.3f})"
+
+
+def _save(evaluator: TextMotionEvaluator, folder: Path, weights: Path) -> bool:
+    """Write the evaluator; True where it was there already. Nothing of other content is replaced."""
+    if (folder / ABOUT_FILE).exists():
+        there = TextMotionEvaluator.load(folder).fingerprint
+        if there == evaluator.fingerprint:
+            return True
+        raise InputError(f"{folder} holds another evaluator ({there}): give another --exp-name (nothing was changed)")
+    if folder.absolute() == weights.parent.absolute():
+        raise InputError(f"{folder} holds {weights.name} itself: give another --exp-name (nothing was changed)")
+    evaluator.save(folder)
+    return False
+
+
+if __name__ == "__main__":
+    run_command(main)
