@@ -90,10 +90,25 @@ class _Quantizer(nn.Module):
     @torch.no_grad()
     def nearest(self, latents: Tensor) -> Tensor:
         """(..., C) latents -> (...) int64 codes by squared Euclidean distance."""
-        table = self.table()
-        flat = latents.reshape(-1, latents.shape[-1])
-        distances = flat.square().sum(1, keepdim=True) - 2 * flat @ table.T + table.square().sum(1)
-        return distances.argmin(1).reshape(latents.shape[:-1])
+        return self._distances(latents).argmin(1).reshape(latents.shape[:-1])
+
+    @torch.no_grad()
+    def nearest_with_margin(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """As `nearest`, and (...) how much farther the second nearest code is.
+
+        The margin is the difference of the squared distances over the squares that they are computed from, so that
+        rounding errors of the latents and of the distances are of a known size in it.
+        """
+        distances = self._distances(latents)
+        best, codes = distances.min(1)
+        second = distances.scatter_(1, codes.unsqueeze(1), float("inf")).amin(1)
+        squares = latents.square().sum(-1).flatten() + self.table().square().sum(1).mean()
+        return codes.reshape(latents.shape[:-1]), ((second - best) / squares).reshape(latents.shape[:-1])
+
+    def _distances(self, latents: Tensor) -> Tensor:
+        """(..., C) latents -> (M, nb_code) squared distances."""
+        table, flat = self.table(), latents.reshape(-1, latents.shape[-1])
+        return flat.square().sum(1, keepdim=True) - 2 * flat @ table.T + table.square().sum(1)
 
     def forward(self, latents: Tensor, valid: Tensor | None = None) -> QuantizerOutput:
         """Quantize (B, N, C) latents; `valid` (B, 1, N) of 0/1 keeps padding out of losses and averages."""
@@ -135,13 +150,24 @@ class _Quantizer(nn.Module):
         self._processes = processes
 
     def _random_latents(self, latents: Tensor) -> Tensor:
-        """(nb_code, C) random rows of all processes' (M, C); repeated with a little noise where they are fewer."""
+        """(nb_code, C) random rows of all processes' (M, C).
+
+        Every row comes once before any comes again, and then with a little noise: dead codes that are given the same
+        latent stay copies of each other for good (measured: a tenth of the codebook, where batches are small).
+        """
         first, total = self._processes.row_numbers(len(latents))
         repeats = -(-self.nb_code // total)
-        noise = torch.randn((total * repeats, self.code_dim), generator=self._generator) if repeats > 1 else None
-        order = torch.randperm(total * repeats, generator=self._generator)[: self.nb_code]
-        chosen = self._processes.take_rows(latents, first, order % total)
-        return chosen if noise is None else chosen + noise[order].to(chosen) * 0.01 / self.code_dim**0.5
+        order = torch.cat([torch.randperm(total, generator=self._generator) for _ in range(repeats)])[: self.nb_code]
+        chosen = self._processes.take_rows(latents, first, order)
+        if repeats > 1:
+            noise = torch.randn((self.nb_code, self.code_dim), generator=self._generator) * 0.01 / self.code_dim**0.5
+            noise[:total] = 0
+            chosen = chosen + noise.to(chosen)
+        return chosen
+
+    def _replacements(self, dead: Tensor, latents: Tensor) -> Tensor:
+        """(nb_code, C) whose rows at the (nb_code,) `dead` codes are different random latents."""
+        return self._random_latents(latents)[(torch.cumsum(dead, 0) - 1).clamp(min=0)]
 
 
 class EmaQuantizer(_Quantizer):
@@ -175,7 +201,7 @@ class EmaQuantizer(_Quantizer):
         if self.replaces_dead:
             # The averages start anew too. The published code keeps them, so that a code comes back to life as the mean
             # of all the places it was put to: measured on real motion, that halves the codes in use early in training.
-            self.code_sum.copy_(torch.where(dead.unsqueeze(1), self._random_latents(latents), self.code_sum))
+            self.code_sum.copy_(torch.where(dead.unsqueeze(1), self._replacements(dead, latents), self.code_sum))
             self.code_count.masked_fill_(dead, 1.0)
             dead = torch.zeros_like(dead)
         average = self.code_sum / self.code_count.clamp(min=1e-9).unsqueeze(1)
@@ -230,8 +256,9 @@ class ResetQuantizer(_Quantizer):
             self.codebook.copy_(self._random_latents(latents))
 
     def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
-        dead = (counts < DEAD_BELOW).unsqueeze(1)
-        self.codebook.copy_(torch.where(dead, self._random_latents(latents), self.codebook))
+        dead = counts < DEAD_BELOW
+        fresh = self._replacements(dead, latents)
+        self.codebook.copy_(torch.where(dead.unsqueeze(1), fresh, self.codebook))
 
     def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
         return _two_sided_loss(latents, chosen, self.beta)

@@ -154,6 +154,12 @@ class MotionVQ(nn.Module):
         latents, _ = self.vqvae["encoder"](normalized, valid)
         return self.vqvae["quantizer"].nearest(latents.float())
 
+    def encode_with_margin(self, normalized: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As `encode`, and (B, T / unit_length) how clear each choice was (see `nearest_with_margin`)."""
+        valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
+        latents, _ = self.vqvae["encoder"](normalized, valid)
+        return self.vqvae["quantizer"].nearest_with_margin(latents.float())
+
     def decode(self, codes: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(B, N) codes, (B,) valid counts -> (B, N * unit_length, D) normalised features."""
         valid = None if lengths is None else self._valid_mask(lengths, codes.shape[1])
