@@ -37,6 +37,36 @@ def test_rows_keep_their_order_whatever_the_batches(evaluator, motions):
     torch.testing.assert_close(evaluator.embed_captions(CAPTIONS, 2), expected, atol=1e-5, rtol=0)
 
 
+def test_a_permuted_batch_gives_permuted_rows(evaluator):
+    """Motions of every length beside each other, also those that fill the padding to the last frame."""
+    rng = np.random.default_rng(2)
+    clips = [rng.normal(size=(frames, 263)).astype(np.float32) for frames in (*range(4, 196, 13), 192, 195, 196, 240)]
+    expected = evaluator.embed_features(clips, batch_size=8)
+    assert float((expected[:, None] - expected[None]).abs().amax(-1).fill_diagonal_(1).min()) > 1e-3  # rows differ
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(clips))
+        found = evaluator.embed_features([clips[index] for index in order], batch_size=8)
+        torch.testing.assert_close(found, expected[torch.from_numpy(order)], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_frames_become_movement_units_exactly_once(evaluator, motions, batch_size):
+    """60, 196, 4, 43 and 90 frames are 15, 49, 1, 10 and 22 units where the GRU reads them."""
+    seen = []
+    evaluator.networks["motion_encoder"].register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[1].tolist()))
+    found = evaluator.embed_features(motions, batch_size)
+    assert sorted(seen) == [1, 10, 15, 22, 49]
+    # And by hand, from the networks alone.
+    for row, motion in zip(found, motions, strict=True):
+        frames = len(motion) // 4 * 4
+        normalized = np.zeros((1, 196, 259), np.float32)
+        normalized[0, :frames] = ((motion[:frames] - evaluator.mean) / evaluator.std)[:, :259]
+        with torch.no_grad():
+            movements = evaluator.networks["movement_encoder"](torch.from_numpy(normalized))
+            expected = evaluator.networks["motion_encoder"](movements, torch.tensor([frames // 4]))
+        torch.testing.assert_close(row, expected[0], atol=1e-5, rtol=0)
+
+
 def test_it_normalises_with_its_own_statistics(evaluator, motions):
     normalized = (motions[0] - evaluator.mean) / evaluator.std
     padded = np.pad(normalized, ((0, 136), (0, 0)))
@@ -101,6 +131,22 @@ def test_captions_need_word_vectors_of_the_right_size(evaluator):
         without.embed_captions(CAPTIONS)
     with pytest.raises(InputError, match="size 7"):
         TextMotionEvaluator(evaluator.networks, evaluator.mean, evaluator.std, T2M, make_word_vectors([], 7))
+
+
+def test_the_word_classes_are_those_of_captions(evaluator):
+    networks = build_networks(263, EvaluatorSizes(12, 10, 8, 14, 6, 5, pos_size=9))
+    with pytest.raises(InputError, match="reads 9 word classes, captions have 15"):
+        TextMotionEvaluator(networks, evaluator.mean, evaluator.std, T2M, evaluator.words)
+
+
+def test_published_weights_in_its_place_are_told_how_to_import(evaluator, tmp_path):
+    evaluator.save(tmp_path)
+    (tmp_path / "evaluator.json").unlink()
+    with pytest.raises(InputError, match=rf"no evaluator\.json\..*prepare\.import_evaluator --published {tmp_path} "):
+        TextMotionEvaluator.load(tmp_path)
+    (tmp_path / "finest.tar").unlink()
+    with pytest.raises(InputError, match="not an evaluator folder"):
+        TextMotionEvaluator.load(tmp_path)
 
 
 def test_fingerprints_tell_evaluators_apart(evaluator):

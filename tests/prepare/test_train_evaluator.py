@@ -1,6 +1,7 @@
 """The command as a user runs it: train, run again, interrupt and continue, make mistakes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ import pytest
 
 from dataset.caption_lines import Caption
 from dataset.humanml_layout import write_mean_std, write_record, write_splits
+from models.real_motion_metrics import EmbeddedRecords
 from models.text_motion_evaluator import TextMotionEvaluator
 from prepare import train_evaluator
 from utils.command import run_command
 from utils.metric_report import read_results
+from utils.word_vectorizer import make_word_vectors
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = "--hidden-size 8 --motion-hidden-size 8 --embedding-size 8 --word-size 8 --batch-size 4 --train-word-vectors"
@@ -44,6 +47,10 @@ def run_here(capsys, monkeypatch, *arguments):
     except SystemExit as exit:
         status = exit.code
     return status, *capsys.readouterr()
+
+
+def read_finished(folder):
+    return json.loads((folder / "finished.json").read_text())
 
 
 def arguments(data_root, out, *more):
@@ -80,6 +87,45 @@ def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path,
     other = TextMotionEvaluator.load(tmp_path / "other")
     assert other.words.words == evaluator.words.words
     assert other.fingerprint != evaluator.fingerprint
+
+
+def test_seeds_make_evaluators_and_the_same_seed_the_same_one(data_root, tmp_path, capsys, monkeypatch):
+    """From the same word vectors: what differs is the networks."""
+    make_word_vectors(("it0/PRON", "move/VERB"), dim=8).save(tmp_path / "words")
+    found = []
+    for number, seed in enumerate((7, 8, 7)):
+        more = ("--word-vectors", tmp_path / "words", "--seed", seed, "--exp-name", f"run{number}", "--repeats", 1)
+        status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *more))
+        assert status == 0, errors
+        found.append(TextMotionEvaluator.load(tmp_path / f"run{number}").fingerprint)
+    assert found[0] == found[2] != found[1]
+
+
+def test_the_test_split_is_seen_once_after_everything_is_chosen(data_root, tmp_path, capsys, monkeypatch):
+    seen = []
+    embed = EmbeddedRecords.of
+
+    def spy(evaluator, records):
+        seen.append(({record.id.rstrip("0123456789") for record in records}, evaluator.fingerprint))
+        return embed(evaluator, records)
+
+    monkeypatch.setattr(EmbeddedRecords, "of", spy)
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, "--epochs", 3))
+    assert status == 0, errors
+    assert [splits for splits, _ in seen] == [{"val"}, {"val"}, {"val"}, {"test"}]
+    # The evaluator that the test measured is the saved one: that of the epoch with the best validation rank.
+    rows = [json.loads(line) for line in (tmp_path / "tiny" / "metrics.jsonl").read_text().splitlines()]
+    best = max(range(3), key=lambda index: rows[index]["val_mrr"])
+    assert seen[-1][1] == seen[best][1] == TextMotionEvaluator.load(tmp_path / "tiny").fingerprint
+    assert read_finished(tmp_path / "tiny")["best_epoch"] == best + 1
+
+
+def test_two_validation_clips_are_enough(data_root, tmp_path, capsys, monkeypatch):
+    """Fewer than the three ranks of R-precision."""
+    shutil.copytree(data_root, tmp_path / "data")
+    (tmp_path / "data" / "val.txt").write_text("val0\nval1\n")
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(tmp_path / "data", tmp_path, "--epochs", 1))
+    assert status == 0, errors
 
 
 @pytest.mark.parametrize(
