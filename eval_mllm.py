@@ -38,13 +38,15 @@ from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedEvalFlags
 from rewards.base import RewardContext
 from rewards.build import WeightedRewards, parse_reward_weights, usable_for
-from utils.bert_score import BertScorer, BertScoreUnavailable
+from rewards.text_models import find_model
+from utils.bert_score import BertScorer
 from utils.caption_tagger import CaptionTagger, Tagger
 from utils.command import quiet_libraries, run_command
 from utils.devices import resolve_device
 from utils.errors import InputError
 from utils.files import fingerprint_file
-from utils.metric_report import MetricValue, Signature, format_table, read_results
+from utils.metric_report import MetricValue, Signature, format_table, read_results, transposed
+from utils.motion_metrics import diversity_pairs
 from utils.result_comparison import comparison
 from utils.run_folder import RunFolder
 from utils.skeleton import Skeleton, get_skeleton
@@ -90,7 +92,7 @@ def main() -> None:
         evaluate(settings, checkpoint, run, timer)
         if flags.profile:
             print(timer.table())
-    print(format_table(read_results(run.path / "results.json")))
+    print(format_table(transposed(read_results(run.path / "results.json"))))
     print(f"finished {run.path / 'results.json'}")
 
 
@@ -106,6 +108,9 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
         pairs = ((c.text, c.tokens) for record in read_split(root, "train", skeleton) for c in record.captions)
         questions = Questions.draw(flags.eval_task, records, CaptionTagger.default(pairs), seed)
         bert_score = _bert_score(flags, device)
+    for what, found in (("motion tokenizer", tokenizer), ("evaluator", judge.evaluator)):
+        if found is not None and found.skeleton != skeleton:
+            raise InputError(f"the {what} is for --dataname {found.skeleton.name}, not {skeleton.name}")
     run.record_environment(seed, device=str(device))
     if checkpoint is None:
         with timer.stage("reading predictions"):
@@ -114,6 +119,12 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
     else:
         replies = generate(settings, checkpoint, questions, tokenizer, judge, run, timer, device)
 
+    about: dict[str, object] = {
+        "task": flags.eval_task,
+        "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
+        "tagger": questions.tagger.name,
+        "bertscore": None if bert_score is None else bert_score.label,
+    }
     with timer.stage("judging"):
         rows: dict[str, Metrics] = {}
         if flags.eval_task == "t2m":
@@ -121,6 +132,7 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
             tokens = [caption.tokens for caption in questions.captions]
             judged = judge_motions(replies.draws, tokens, [record.features for record in records], judge)
             judged.metrics["MultiModality"] = replies.multimodality or MetricValue(None, None, 0, 0)
+            about["diversity_pairs"] = diversity_pairs(len(records))
         else:
             rows["real"] = real_caption_metrics(records, judge)
             score = None if bert_score is None else bert_score.score
@@ -136,12 +148,6 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
         protocol=flags.m2t_protocol if flags.eval_task == "m2t" else None,
         notes=",".join(replies.notes) or None,
     )
-    about = {
-        "task": flags.eval_task,
-        "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
-        "tagger": questions.tagger.name,
-        "bertscore": None if bert_score is None else bert_score.label,
-    }
     run.finish(write_evaluation(run.path, replies, judged, rows, signature, about))
     for name in (REPLIES_FILE, MULTIMODALITY_FILE):
         (run.path / name).unlink(missing_ok=True)
@@ -264,10 +270,11 @@ def _bert_score(flags: EvalFlags, device: torch.device) -> BertScorer | None:
     """None where BERTScore is not wanted or its model is not to be had: it is then reported as not computed."""
     if flags.eval_task != "m2t" or flags.bertscore_model == "none":
         return None
+    name = flags.bertscore_model
     try:
-        return BertScorer.load(flags.bertscore_model, device=device)
-    except BertScoreUnavailable as error:
-        logging.warning("%s: it is reported as not computed", error)
+        return BertScorer.load(find_model(name, "give --bertscore-model a folder"), name=name, device=device)
+    except InputError as error:
+        logging.warning("BERTScore is not computed: %s", error)
         return None
 
 

@@ -109,6 +109,8 @@ class EvaluatorSession:
             warm_up = min(1.0, (self.step + 1) / WARM_UP_STEPS)
             cosine = (1 + math.cos(math.pi * self.progress)) / 2
             losses.append(self._trainer.step(batch, warm_up * max(cosine, LAST_RATE)))
+            if not math.isfinite(losses[-1]):
+                raise InputError(f"the loss is {losses[-1]} in epoch {self.epoch + 1}: give a smaller --learning-rate")
             self.step += 1
             self.seconds += time.perf_counter() - began
             began = time.perf_counter()

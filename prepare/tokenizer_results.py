@@ -12,7 +12,7 @@ from models.published_tokenizer import infer_config, read_torch_file
 from models.text_motion_evaluator import TextMotionEvaluator
 from models.tokenizer_report import RETRIEVAL_METRICS, ReconstructionReport, evaluator_metrics, reconstruction_report
 from utils.errors import InputError
-from utils.metric_report import NORMAL_95, MetricValue, Rows, Signature, format_table, write_results
+from utils.metric_report import NORMAL_95, MetricValue, Signature, format_table, transposed, write_results
 from utils.skeleton import KIT, T2M, Skeleton
 
 # Draws of captions and groups behind R-precision, as in the published protocol, and their seed. The seed is fixed, so
@@ -100,7 +100,7 @@ def report_tokenizer(
         checkpoint=tokenizer.fingerprint,
     )
     write_results(path, rows, signature, {"data_root": str(data_root)})
-    print(_table(rows))
+    print(format_table(transposed(rows), columns=list(rows)))
     return report
 
 
@@ -134,12 +134,3 @@ def _joint_rows(report: ReconstructionReport) -> dict[str, dict[str, MetricValue
             "jerk m/s3": over_clips(report.jerk_rebuilt),
         },
     }
-
-
-def _table(rows: Rows) -> str:
-    """Metrics downwards: too many for the width of a terminal."""
-    turned = {
-        metric: {name: metrics[metric] for name, metrics in rows.items() if metric in metrics}
-        for metric in rows["reconstructed"]
-    }
-    return format_table(turned, columns=list(rows))

@@ -125,6 +125,13 @@ def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
         raise InputError(f"{path}: not a results.json: {error!r}") from None
 
 
+def transposed(rows: Rows) -> dict[str, dict[str, MetricValue]]:
+    """Metrics downwards instead of across: for more of them than a terminal is wide."""
+    fullest_first = sorted(rows.values(), key=len, reverse=True)
+    metrics = dict.fromkeys(name for values in fullest_first for name in values)
+    return {name: {row: values[name] for row, values in rows.items() if name in values} for name in metrics}
+
+
 def format_table(rows: Rows, columns: Sequence[str] | None = None, digits: int = 3) -> str:
     """Rows by columns as aligned text; `-` where a row lacks a metric. Columns default to all, in their order."""
     if columns is None:

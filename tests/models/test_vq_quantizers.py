@@ -119,3 +119,25 @@ def test_a_loaded_codebook_without_averages_trains_on_from_where_it_is():
     quantizer = make("ema_reset", codes.tolist(), mu=0.99).train()
     quantizer(codes[None] + 0.01)
     torch.testing.assert_close(quantizer.codebook, codes + 0.0001, atol=1e-3, rtol=0)
+
+
+def test_margin_is_the_lead_of_the_nearest_code():
+    quantizer = make("ema_reset", [[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])
+    codes, margins = quantizer.nearest_with_margin(torch.tensor([[[1.0, 0.0], [1.5, 0.0]]]))
+    # Squared distances 1, 4, 17 and 2.25, 2.25, 18.25; squares 1 or 2.25 + (0 + 9 + 16) / 3.
+    assert codes[0, 0] == 0 and torch.equal(codes, quantizer.nearest(torch.tensor([[[1.0, 0.0], [1.5, 0.0]]])))
+    torch.testing.assert_close(margins, torch.tensor([[3 / (1 + 25 / 3), 0.0]]))
+
+
+def test_dead_codes_get_different_latents_though_there_are_fewer_than_codes():
+    quantizer = make("ema_reset", [[0.0, 0.0]] * 8)
+    rows = torch.arange(10, dtype=torch.float32).reshape(5, 2)
+    dead = torch.tensor([False, True, True, False, True, False, True, True])
+    for seed in range(20):
+        quantizer.seed(seed)
+        fresh = quantizer._replacements(dead, rows)[dead]
+        assert sorted(fresh.tolist()) == rows.tolist()  # five dead codes, five latents: each exactly once
+    everything = quantizer._replacements(torch.ones(8, dtype=torch.bool), rows)
+    # Beyond that they come again, a little beside.
+    distances = torch.cdist(everything, everything) + 9 * torch.eye(8)
+    assert 0 < distances.min() < 0.1 and len({tuple(row.round().tolist()) for row in everything}) == 5

@@ -64,6 +64,24 @@ def test_a_clip_alone_is_what_the_bare_network_says(tokenizer, clips):
     np.testing.assert_allclose(features, tokenizer.decode(codes[0].numpy()), atol=1e-5)
 
 
+def test_choices_between_equally_near_codes_are_those_of_the_clip_alone(clips):
+    """Two codes at the same place: rounding decides, and it rounds differently in a batch."""
+    tokenizer = make_tokenizer()
+    codebook = tokenizer.network.state_dict()["vqvae.quantizer.codebook"]
+    half = len(codebook) // 2
+    with torch.no_grad():
+        codebook[half:] = codebook[:half] + 1e-7 * torch.randn_like(codebook[:half])
+    asked = []
+    encode = tokenizer.network.encode
+    tokenizer.network.encode = lambda batch, lengths=None: asked.append(len(batch)) or encode(batch, lengths)
+    alone = [tokenizer.encode(clip) for clip in clips]
+    assert asked == [1] * len(clips)
+    together = tokenizer.encode_batch(clips)
+    assert len(asked) > len(clips) and set(asked) == {1}  # the unclear ones were encoded alone again
+    for one, many in zip(alone, together, strict=True):
+        assert np.array_equal(one, many)
+
+
 def test_large_sets_are_split_into_several_batches(tokenizer, clips, monkeypatch):
     expected = tokenizer.encode_batch(clips)
     monkeypatch.setattr("models.motion_tokenizer._FRAMES_PER_BATCH", 64)
