@@ -280,7 +280,7 @@ def _bert_score(flags: EvalFlags, device: torch.device) -> BertScorer | None:
 
 def _load_evaluator(name: str, folder: str | None, settings: Settings, device: torch.device) -> TextMotionEvaluator:
     folder = folder or f"checkpoints/{settings.data.dataname}"
-    if not Path(folder).is_dir():
+    if not Path(folder).exists():
         raise InputError(f"no text-motion evaluator at {folder}: give {name} FOLDER (made by prepare.train_evaluator)")
     return TextMotionEvaluator.load(folder, device=str(device))
 
