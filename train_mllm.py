@@ -9,6 +9,7 @@ Run the same command again to continue an interrupted run; a finished one is lef
 """
 
 import logging
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from dataset.cot_source import read_cot_source
 from dataset.humanml_layout import read_split
 from dataset.sample import TASKS
 from models.motion_tokenizer import MotionTokenizer
+from models.motion_vocabulary import MotionVocabulary
+from models.sample_view import describe_sample
+from models.sft_batch import SupervisionCollator, SupervisionConfig
 from options.arguments import DataFlags, ModelFlags, RewardFlags, RlFlags, RunFlags, SftFlags, TrainingFlags
 from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
@@ -68,6 +72,9 @@ def main() -> None:
         raise InputError("--cot-train-jsonl is needed: a CoT jsonl made by prepare.write_cot_jsonl")
     if not Path(settings.data.cot_train_jsonl).is_file():
         raise InputError(f"--cot-train-jsonl: no such file: {settings.data.cot_train_jsonl}")
+    if settings.sft.show_samples:
+        show_samples(settings)
+        return
     device = resolve_device(settings.run.device)
     stage = {"sft": run_sft, "rlvr": run_rlvr}[settings.training.train_stage]
     run = RunFolder(Path(settings.run.out_dir) / (settings.run.exp_name or "test"))
@@ -93,7 +100,6 @@ def main() -> None:
 def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt: InterruptFlag) -> dict:
     # Late imports: `--help` and a mistyped path must not wait for trl.
     from models.checkpoints import Checkpoint, PolicyConfig, load_backbone
-    from models.sft_batch import SupervisionConfig
     from models.sft_training import LoraSize, Validation, supervise
     from options.trainer_configs import sft_config
 
@@ -113,17 +119,7 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
         validation,
         settings.tasks,
         sft_config(settings.run, settings.data, settings.training, sft, run.path / "trainer_state", device),
-        SupervisionConfig(
-            use_reasoning=sft.use_reasoning,
-            reasoning_weight=sft.reasoning_weight,
-            motion_weight=sft.motion_weight,
-            use_sample_weight=sft.use_sample_weight,
-            min_sample_weight=sft.min_sample_weight,
-            weight_clip=sft.reward_clip,
-            max_reasoning_tokens=settings.model.max_text_len,
-            reflection_share=sft.reflection_share,
-            weight_scale=1 / train.mean_weight() if sft.normalize_reward else 1.0,
-        ),
+        _supervision(settings, train),
         None if full else _lora_size(settings, LoraSize),
         Checkpoint(
             PolicyConfig(
@@ -143,6 +139,37 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
         run,
         interrupt,
     )
+
+
+def _supervision(settings: Settings, train: CotSamples) -> SupervisionConfig:
+    sft = settings.sft
+    return SupervisionConfig(
+        use_reasoning=sft.use_reasoning,
+        reasoning_weight=sft.reasoning_weight,
+        motion_weight=sft.motion_weight,
+        use_sample_weight=sft.use_sample_weight,
+        min_sample_weight=sft.min_sample_weight,
+        weight_clip=sft.reward_clip,
+        max_reasoning_tokens=settings.model.max_text_len,
+        reflection_share=sft.reflection_share,
+        weight_scale=1 / train.mean_weight() if sft.normalize_reward else 1.0,
+    )
+
+
+def show_samples(settings: Settings) -> None:
+    """Print the first samples as SFT with these flags would see them; only the text tokenizer is loaded."""
+    from models.checkpoints import load_text_tokenizer
+
+    if settings.training.train_stage != "sft":
+        raise InputError("--show-samples shows what supervised fine-tuning sees: give --train-stage sft")
+    _, nb_code = _codebook(settings)
+    train, _ = read_samples(settings, nb_code)
+    vocabulary = MotionVocabulary(load_text_tokenizer(settings.model.llm_backbone or DEFAULT_BACKBONE), nb_code)
+    collator = SupervisionCollator(train, vocabulary, _supervision(settings, train), settings.run.seed)
+    for row in range(min(settings.sft.show_samples, len(train))):
+        for task in settings.tasks:
+            print(f"--- line {row + 1}, {task}")
+            print(describe_sample(collator.encode(row, task), vocabulary, colour=sys.stdout.isatty()))
 
 
 def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt: InterruptFlag) -> dict:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
@@ -153,20 +153,32 @@ def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) 
     return outside
 
 
+def load_text_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The text tokenizer of a backbone (hub id or folder), without motion tokens."""
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise _no_backbone(name, error) from error
+
+
+def _no_backbone(name: str, error: Exception) -> InputError:
+    return InputError(
+        f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder made by "
+        f"prepare.make_tiny_llm or downloaded before, or a hub id with network access"
+    )
+
+
 def load_backbone(name: str, nb_code: int, seed: int) -> tuple[PreTrainedModel, MotionVocabulary, int]:
     """A language model with motion tokens.
 
     Returns:
         (model with one fresh row per new token, vocabulary, text tokens before extension)
     """
+    tokenizer = load_text_tokenizer(name)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder made by "
-            f"prepare.make_tiny_llm or downloaded before, or a hub id with network access"
-        ) from error
+        raise _no_backbone(name, error) from error
     text_vocabulary = len(tokenizer)
     vocabulary = MotionVocabulary(tokenizer, nb_code)
     vocabulary.add_rows(model, seed)

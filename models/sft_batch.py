@@ -12,7 +12,15 @@ import torch
 from dataset.cot_samples import CotSamples
 from dataset.sample import Sample
 from models.motion_vocabulary import MotionVocabulary
-from models.prompts import REGION_ANSWER, REGION_REASONING, Reflection, query_of, render_query, render_target
+from models.prompts import (
+    REGION_ANSWER,
+    REGION_QUERY,
+    REGION_REASONING,
+    Reflection,
+    query_of,
+    render_query,
+    render_target,
+)
 
 IGNORED_LABEL = -100
 
@@ -44,11 +52,12 @@ class SupervisionConfig:
 
 @dataclass(frozen=True)
 class EncodedSample:
-    """Aligned lists: ids, labels (`IGNORED_LABEL` in the query) and loss weights, all of one length."""
+    """Aligned lists of one length: ids, labels (`IGNORED_LABEL` in the query), loss weights, regions (`prompts`)."""
 
     input_ids: list[int]
     labels: list[int]
     weights: list[float]
+    regions: list[int]
 
 
 def encode_sample(
@@ -64,18 +73,22 @@ def encode_sample(
     region_weight = {REGION_REASONING: config.reasoning_weight, REGION_ANSWER: config.motion_weight}
     target_ids: list[int] = []
     weights: list[float] = []
+    regions = [REGION_QUERY] * len(query_ids)
     for segment in render_target(sample):
         ids = vocabulary.encode(segment.text)
         if segment.region == REGION_REASONING and len(ids) > config.max_reasoning_tokens:
             ids = [*ids[: config.max_reasoning_tokens - 1], ids[-1]]  # the last id is </think>
         target_ids += ids
         weights += [factor * region_weight[segment.region]] * len(ids)
+        regions += [segment.region] * len(ids)
     target_ids.append(vocabulary.eos_id)
     weights.append(factor * config.motion_weight)
+    regions.append(REGION_ANSWER)
     return EncodedSample(
         input_ids=query_ids + target_ids,
         labels=[IGNORED_LABEL] * len(query_ids) + target_ids,
         weights=[0.0] * len(query_ids) + weights,
+        regions=regions,
     )
 
 

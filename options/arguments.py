@@ -123,6 +123,7 @@ class SftFlags:
     min_sample_weight: float = flag(0.05, "smallest sample weight")
     normalize_reward: bool = flag(False, "divide sample weights by their mean over the file")
     reflection_share: float = flag(0.1, "share of samples that show an earlier attempt, as Chain-of-Motion does")
+    show_samples: int = flag(0, "print this many samples with what is learned of them, and do nothing else")
 
     def __post_init__(self) -> None:
         for name in ("epochs_t2m", "epochs_m2t", "epochs_val_interval"):
@@ -131,6 +132,7 @@ class SftFlags:
             _need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
         _need(self.reward_clip > 0, "--reward-clip must be positive")
         _need(0 <= self.reflection_share <= 1, "--reflection-share must be in [0, 1]")
+        _need(self.show_samples >= 0, "--show-samples must not be negative")
 
 
 @dataclass

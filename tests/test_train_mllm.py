@@ -78,6 +78,14 @@ def logged_steps(folder):
     return [row["step"] for row in rows if "loss" in row]
 
 
+def test_samples_are_shown_and_nothing_is_trained(flags):
+    sft = ("train_mllm.py", "--train-stage", "sft", "--training-task", "both", *flags["common"], *flags["sft"])
+    shown = run(*sft, "--exp-name", "shown", "--show-samples", 2).stdout
+    assert shown.count("[query:") == 4 and "loss weight 1" in shown and not (flags["folder"] / "shown").exists()
+    refused = run("train_mllm.py", "--train-stage", "rlvr", *flags["common"], "--show-samples", 1, status=2)
+    assert "--train-stage sft" in refused.stderr
+
+
 def test_interrupted_sft_goes_on(flags):
     sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "stopped", "--epochs-t2m", 40)
     folder = flags["folder"] / "stopped"

@@ -6,7 +6,8 @@ from transformers import AutoTokenizer
 from dataset.cot_samples import read_cot_jsonl
 from dataset.sample import Sample
 from models.motion_vocabulary import MotionVocabulary
-from models.prompts import query_of, render_query
+from models.prompts import REGION_ANSWER, REGION_QUERY, REGION_REASONING, query_of, render_query
+from models.sample_view import describe_sample
 from models.sft_batch import IGNORED_LABEL, SupervisionCollator, SupervisionConfig, encode_sample
 
 SAMPLE = Sample("t2m", "someone jumps twice.", (4, 9, 2), "The text says: jumps.", weight=20.0)
@@ -30,7 +31,10 @@ def test_regions(vocabulary, task):
     assert set(encoded.weights[len(query) : think_end + 1]) == {0.5}
     assert set(encoded.weights[think_end + 1 :]) == {2.0}
     assert encoded.input_ids[-1] == vocabulary.eos_id  # a real token, not the text "<eos>"
-    assert len(encoded.input_ids) == len(encoded.labels) == len(encoded.weights)
+    assert len(encoded.input_ids) == len(encoded.labels) == len(encoded.weights) == len(encoded.regions)
+    sizes = [encoded.regions.count(region) for region in (REGION_QUERY, REGION_REASONING, REGION_ANSWER)]
+    assert sizes == [len(query), think_end + 1 - len(query), len(encoded.input_ids) - think_end - 1]
+    assert encoded.regions == sorted(encoded.regions)
 
 
 def test_reasoning_is_shortened_and_the_answer_never(vocabulary):
@@ -80,3 +84,15 @@ def test_reflections_are_drawn_by_the_seed(vocabulary, cot_jsonl):
     longer = sum(a > b for a, b in zip(half, plain, strict=True))
     assert 12 <= longer <= 33
     assert all(a > b for a, b in zip(lengths(1.0, 1), plain, strict=True))
+
+
+def test_a_sample_is_shown_with_its_regions_and_ids(vocabulary):
+    config = SupervisionConfig(reasoning_weight=0.5, motion_weight=2.0)
+    encoded = encode_sample(SAMPLE, vocabulary, config)
+    shown = describe_sample(encoded, vocabulary, colour=False)
+    heads = [line for line in shown.splitlines() if line.startswith("[")]
+    assert [head.split(":")[0] for head in heads] == ["[query", "[reasoning", "[answer"]
+    assert "no loss" in heads[0] and "loss weight 0.5" in heads[1] and "loss weight 2" in heads[2]
+    ids = [int(word) for line in shown.splitlines() if line.startswith("  ids ") for word in line.split()[1:]]
+    assert ids == encoded.input_ids and "<Motion_4><Motion_9><Motion_2>" in shown and "\033" not in shown
+    assert "\033[34m" in describe_sample(encoded, vocabulary, colour=True)

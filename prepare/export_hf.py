@@ -1,0 +1,124 @@
+"""Write a checkpoint as a standard transformers folder: merged model and tokenizer, nothing of ours needed to load it.
+
+    python -m prepare.export_hf --ckpt experiments/morl_rlvr_t2m/motionllm_rlvr_best.pth --out-dir export
+
+`AutoModelForCausalLM.from_pretrained(folder)` and vLLM load it; a motion is text (`<Motion><Motion_17>...</Motion>`).
+The motion tokenizer that turns codes into motion is written beside it, and a model card with the prompt to use. What
+was written is loaded again and must give the same logits.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
+
+from models.checkpoints import Checkpoint, build_policy, load_checkpoint, motion_tokenizer_of
+from models.prompts import Query, render_query
+from options.parsing import flag, parse_flags, required_flag
+from utils.command import quiet_libraries, run_command
+from utils.errors import InputError
+from utils.files import write_text
+
+TOKENIZER_FILE, CARD_FILE = "motion_tokenizer.pth", "README.md"
+# Largest difference of a logit between the checkpoint's policy and the folder.
+TOLERANCE = 1e-4
+
+
+@dataclass
+class ExportFlags:
+    """What is exported where."""
+
+    _argument_group_name = "export"
+
+    ckpt: str = required_flag("checkpoint of train_mllm.py")
+    out_dir: str = required_flag("folder to write; must not exist or be empty")
+    llm_backbone: str | None = flag(None, "where the backbone lies now, if it has moved since training")
+    dtype: str = flag("float32", "number type of the weights: float32 or bfloat16")
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float32", "bfloat16"):
+            raise ValueError(f"--dtype must be float32 or bfloat16, got {self.dtype}")
+
+
+def main() -> None:
+    (flags,) = parse_flags(ExportFlags, description=__doc__)
+    quiet_libraries()
+    folder = Path(flags.out_dir)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: give another --out-dir")
+    checkpoint = load_checkpoint(flags.ckpt)
+    model, vocabulary = build_policy(checkpoint, flags.llm_backbone)
+    example = render_query(_example(checkpoint))
+    before = _logits(model.eval(), vocabulary.encode(example))
+    model = model.to(getattr(torch, flags.dtype))
+    # Settings of the backbone's own chats (a repetition penalty, say) have no place in a motion.
+    model.generation_config = GenerationConfig(
+        eos_token_id=vocabulary.eos_id, pad_token_id=vocabulary.tokenizer.pad_token_id
+    )
+    model.save_pretrained(folder)
+    vocabulary.tokenizer.save_pretrained(folder)
+    if checkpoint.motion_tokenizer is not None:
+        motion_tokenizer_of(checkpoint, None, flags.ckpt).save(folder / TOKENIZER_FILE)
+    write_text(folder / CARD_FILE, model_card(checkpoint, example))
+
+    difference = check(folder, example, before)
+    if flags.dtype == "float32" and difference > TOLERANCE:
+        raise InputError(f"{folder}: what was written gives other logits (by {difference:.1e}): do not use it")
+    size = f"{model.num_parameters() / 1e6:.1f} M weights, {len(vocabulary.tokenizer)} tokens"
+    print(f"{folder}: {size}; logits as those of the checkpoint to {difference:.1e}")
+
+
+def check(folder: Path, example: str, before: torch.Tensor) -> float:
+    """Load the folder with transformers alone -> largest difference of its logits to `before` (V,)."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer(example, add_special_tokens=False)["input_ids"]
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return float((_logits(model, ids) - before).abs().max())
+
+
+@torch.no_grad()
+def _logits(model: PreTrainedModel, ids: list[int]) -> torch.Tensor:
+    """(V,) logits of the token after `ids`."""
+    return model(torch.tensor([ids], device=model.device)).logits[0, -1].float().cpu()
+
+
+def _example(checkpoint: Checkpoint) -> Query:
+    if "t2m" in checkpoint.config.tasks:
+        return Query("t2m", caption="a person walks forward and waves.")
+    return Query("m2t", codes=tuple(range(min(8, checkpoint.config.nb_code))))
+
+
+def model_card(checkpoint: Checkpoint, example: str) -> str:
+    """README.md of the folder."""
+    config = checkpoint.config
+    tasks = {"t2m": "text to motion", "m2t": "motion to text"}
+    metrics = ", ".join(f"{name} {value:.4g}" for name, value in (checkpoint.metrics or {}).items())
+    stage = f"stage `{config.stage}` ({config.finetune} fine-tuning) on `{config.backbone}`"
+    reasoning = "with" if config.use_reasoning else "without"
+    return f"""---
+library_name: transformers
+pipeline_tag: text-generation
+---
+# MoRL policy: {" and ".join(tasks[task] for task in config.tasks)}
+
+Merged from a checkpoint of {stage}.
+
+- fingerprint `{checkpoint.fingerprint()}`{f"; {metrics}" if metrics else ""}
+- {config.nb_code} motion codes, written `<Motion_0>` to `<Motion_{config.nb_code - 1}>`
+- prompts of version {config.prompt_version}, {reasoning} reasoning
+
+The prompt, to be continued by the model up to the end of sequence:
+
+```
+{example}
+```
+
+The reply is `reasoning</think><answer>...</answer>`; for text to motion the answer is
+`<Motion><Motion_17>...</Motion>`. `{TOKENIZER_FILE}` turns codes into motion features:
+`MotionTokenizer.load("{TOKENIZER_FILE}").decode(codes)` of the MoRL project.
+"""
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,53 @@
+"""Export: plain transformers loads the folder and computes what the checkpoint's policy computes."""
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from models.checkpoints import Checkpoint, PolicyConfig, build_policy, load_backbone, load_checkpoint, save_checkpoint
+from models.motion_tokenizer import MotionTokenizer
+from models.motion_vocabulary import MotionVocabulary
+from prepare import export_hf
+from utils.errors import InputError
+
+
+@pytest.fixture
+def checkpoint(tmp_path, backbone, motion_tokenizer):
+    model, _, text_vocabulary = load_backbone(backbone, 16, seed=3)
+    config = PolicyConfig(backbone, 16, ("t2m", "m2t"), "sft", "full", text_vocabulary)
+    path = tmp_path / "c.pth"
+    save_checkpoint(path, Checkpoint(config, dict(model.state_dict()), (), motion_tokenizer.state(), {"val_loss": 1.5}))
+    return path
+
+
+def export(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["export_hf", *map(str, arguments)])
+    export_hf.main()
+
+
+def test_plain_transformers_gives_the_same_logits(checkpoint, tmp_path, monkeypatch, capsys, motion_tokenizer):
+    folder = tmp_path / "export"
+    export(monkeypatch, "--ckpt", checkpoint, "--out-dir", folder)
+    assert "logits as those of the checkpoint" in capsys.readouterr().out
+    model, vocabulary = build_policy(load_checkpoint(checkpoint))
+    text = "Text: someone walks\n<think>r</think><answer><Motion><Motion_3><Motion_15></Motion></answer>"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert ids == vocabulary.encode(text) and vocabulary.code_ids[3] in ids
+    plain = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        difference = (plain(torch.tensor([ids])).logits - model(torch.tensor([ids])).logits).abs().max()
+    assert difference < 1e-4
+    assert MotionVocabulary(tokenizer, 16).new_ids == []  # it can be trained further as a backbone
+    assert MotionTokenizer.load(folder / "motion_tokenizer.pth").fingerprint == motion_tokenizer.fingerprint
+    card = (folder / "README.md").read_text()
+    assert load_checkpoint(checkpoint).fingerprint() in card and "val_loss 1.5" in card and "<think>" in card
+
+
+def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch):
+    export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half", "--dtype", "bfloat16")
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype="auto").dtype == torch.bfloat16
+    with pytest.raises(InputError, match="is not empty"):
+        export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half")
+    with pytest.raises(InputError, match="no such checkpoint"):
+        export(monkeypatch, "--ckpt", tmp_path / "none.pth", "--out-dir", tmp_path / "new")
