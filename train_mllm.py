@@ -135,7 +135,7 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
             base_weights=None,
             motion_tokenizer=motion_tokenizer.state() if motion_tokenizer else None,
         ),
-        Validation(sft.epochs_start_val, sft.epochs_val_interval),
+        Validation(sft.epochs_start_val, sft.epochs_val_interval, sft.patience),
         run,
         interrupt,
     )

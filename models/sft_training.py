@@ -16,7 +16,15 @@ from models.motion_vocabulary import MotionVocabulary
 from models.peft_patch import let_wrapped_heads_answer_bias
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
-from models.training_callbacks import AfterEpoch, KeepBest, RunLog, StopOnInterrupt, TrainingBar, ValidateEvery
+from models.training_callbacks import (
+    AfterEpoch,
+    KeepBest,
+    RunLog,
+    StopOnInterrupt,
+    StopWithoutGain,
+    TrainingBar,
+    ValidateEvery,
+)
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
 
@@ -33,10 +41,11 @@ class LoraSize:
 
 @dataclass(frozen=True)
 class Validation:
-    """First validated epoch and the epochs between two validations."""
+    """First validated epoch, epochs between two validations, and how many without a gain end the run (None: none)."""
 
     start: int
     interval: int
+    patience: int | None = None
 
 
 def add_sft_adapter(model: PreTrainedModel, vocabulary: MotionVocabulary, size: LoraSize) -> PeftModel:
@@ -108,6 +117,7 @@ def supervise(
             ValidateEvery(schedule.start, schedule.interval),
             KeepBest(lambda metrics: save(best, metrics), _best_so_far(best)),
             AfterEpoch(lambda epoch: save(latest, {"epoch": float(epoch)})),
+            *([] if schedule.patience is None else [StopWithoutGain(schedule.patience)]),
         ],
     )
     shown = {"loss": "loss", "mean_token_accuracy": "accuracy", "eval_loss": "val_loss"}

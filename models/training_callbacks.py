@@ -136,6 +136,23 @@ class KeepBest(TrainerCallback):
             self.save({"val_loss": loss, "val_token_accuracy": metrics.get("eval_mean_token_accuracy", math.nan)})
 
 
+class StopWithoutGain(TrainerCallback):
+    """End the run after `patience` validations in a row that did not lower the validation loss.
+
+    It reads the trainer's own history, which a resumed run has too, so that it ends where a straight one would.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
+        if losses and len(losses) - 1 - losses.index(min(losses)) >= self.patience:
+            control.should_training_stop = True
+
+
 class AfterEpoch(TrainerCallback):
     """Call `act(epoch)` after each epoch, counted from 0."""
 

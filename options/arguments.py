@@ -115,6 +115,7 @@ class SftFlags:
     epochs_m2t: int = flag(10, "epochs for m2t")
     epochs_start_val: int = flag(0, "first epoch that is validated")
     epochs_val_interval: int = flag(1, "epochs between validations")
+    patience: int | None = flag(None, "validations in a row without a lower loss after which to stop; default: never")
     use_reasoning: bool = flag(False, "train on the chain of thought; without it the reasoning is empty")
     reasoning_weight: float = flag(1.0, "loss weight of reasoning tokens")
     motion_weight: float = flag(1.0, "loss weight of answer tokens")
@@ -133,6 +134,7 @@ class SftFlags:
         _need(self.reward_clip > 0, "--reward-clip must be positive")
         _need(0 <= self.reflection_share <= 1, "--reflection-share must be in [0, 1]")
         _need(self.show_samples >= 0, "--show-samples must not be negative")
+        _need(self.patience is None or self.patience > 0, "--patience must be positive")
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Supervised fine-tuning: weighted loss, what moves, checkpoints, resume."""
 
 import copy
+import json
 
 import pytest
 import torch
@@ -99,7 +100,7 @@ def test_lora_moves_adapters_and_new_rows_only(cot_jsonl, backbone, tmp_path):
     assert torch.equal(merged[: vocabulary.new_ids[0]], old_rows) and trained
 
 
-def run_supervise(cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, **fields):
+def run_supervise(cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, patience=None, **fields):
     model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
     train_rows, validation = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
     policy = PolicyConfig(backbone, 16, ("t2m",), "sft", "lora" if lora else "full", text_vocabulary)
@@ -109,7 +110,7 @@ def run_supervise(cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, *
     )
     supervise(
         model, vocabulary, train_rows, validation, ("t2m",), trainer_config, SUPERVISION, lora,
-        Checkpoint(policy, None), Validation(0, 1), run, interrupt or InterruptFlag(),
+        Checkpoint(policy, None), Validation(0, 1, patience), run, interrupt or InterruptFlag(),
     )  # fmt: skip
     return model
 
@@ -151,3 +152,14 @@ def test_interrupted_and_resumed_equals_straight(cot_jsonl, backbone, tmp_path):
         load_checkpoint(tmp_path / name / "motionllm_t2m_latest.pth").base_weights for name in ("straight", "resumed")
     )
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+
+def test_training_stops_when_validation_no_longer_gains(cot_jsonl, backbone, tmp_path):
+    # At so large a rate the loss soon goes up for once.
+    run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=40, patience=1, learning_rate=5e-2)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    losses = [row["eval_loss"] for row in rows if "eval_loss" in row]
+    assert len(losses) < 40
+    assert losses.index(min(losses)) == len(losses) - 2  # one validation without a gain follows the best
+    best = load_checkpoint(tmp_path / "motionllm_t2m_best.pth")
+    assert best.metrics["val_loss"] == pytest.approx(min(losses))
