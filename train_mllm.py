@@ -32,6 +32,7 @@ from utils.devices import resolve_device
 from utils.errors import InputError
 from utils.files import append_jsonl, fingerprint_file
 from utils.interrupt import InterruptFlag
+from utils.processes import launched_as_main
 from utils.run_folder import RunFolder
 
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
@@ -65,7 +66,7 @@ class Settings:
 def main() -> None:
     *groups, unused = parse_flags(*Settings.__annotations__.values(), UnusedTrainFlags, description=__doc__)
     settings = Settings(*groups)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if launched_as_main() else logging.WARNING, format="%(message)s")
     quiet_libraries()
     unused.warn()
     if settings.data.cot_train_jsonl is None:
@@ -90,6 +91,8 @@ def main() -> None:
             raise InputError(str(error)) from error
         if interrupt.raised:
             raise KeyboardInterrupt
+        if not launched_as_main():
+            return
         run.finish(summary)
     shown = [
         f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in run.finished.items()
@@ -207,7 +210,6 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
         max_batch_size=flags.reward_max_batch_size,
     )
     rewards = WeightedRewards.build(weights, context)
-    rewarded_by = None if evaluator is None else evaluator.fingerprint
     logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
     model, vocabulary = build_policy(checkpoint, settings.model.llm_backbone)
     metrics_file = settings.rl.rl_metrics_jsonl
@@ -223,7 +225,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
             run.path / "trainer_state", device,
         ),
         _lora_size(settings, LoraSize),
-        replace(checkpoint, config=checkpoint.config.after_rlvr(settings.tasks, rewarded_by)),
+        replace(checkpoint, config=checkpoint.config.after_rlvr(settings.tasks, evaluator and evaluator.fingerprint)),
         run,
         interrupt,
         (lambda row: append_jsonl(metrics_file, row)) if metrics_file else None,

@@ -86,6 +86,18 @@ def test_samples_are_shown_and_nothing_is_trained(flags):
     assert "--train-stage sft" in refused.stderr
 
 
+def test_sft_on_two_processes_is_one_run(flags):
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2)
+    sft = ("train_mllm.py", "--train-stage", "sft", "--training-task", "t2m", *flags["common"], *flags["sft"])
+    answer = run(*torchrun, *sft, "--exp-name", "two", "--epochs-t2m", 1)
+    folder = flags["folder"] / "two"
+    assert answer.stdout.count("finished") == 1 and len((folder / "run.log").read_text().splitlines()) == 1
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    steps = [row["step"] for row in rows if "loss" in row]
+    assert steps == sorted(set(steps)) and len([row for row in rows if "eval_loss" in row]) == 1
+    assert (folder / "motionllm_t2m_best.pth").is_file() and (folder / "finished.json").is_file()
+
+
 def test_interrupted_sft_goes_on(flags):
     sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "stopped", "--epochs-t2m", 40)
     folder = flags["folder"] / "stopped"

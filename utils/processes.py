@@ -103,6 +103,11 @@ class Processes:
 ALONE = Processes()
 
 
+def launched_as_main() -> bool:
+    """This process is the only one, or the first of those that a launcher started: it prints and finishes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def joined_processes(device: str) -> Iterator[Processes]:
     """Join the processes that a launcher started, for the length of the block; without one, be alone.

@@ -16,6 +16,7 @@ from typing import Any
 
 from utils.errors import InputError
 from utils.files import append_jsonl, write_json
+from utils.processes import launched_as_main
 
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 
@@ -69,7 +70,9 @@ class RunFolder:
         append_jsonl(self.path / "metrics.jsonl", row)
 
     def log_to_file(self) -> None:
-        """Copy all log records of this process to run.log."""
+        """Copy all log records of this process to run.log; of several processes only the first has one."""
+        if not launched_as_main():
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
