@@ -46,11 +46,11 @@ from utils.devices import resolve_device
 from utils.errors import InputError
 from utils.files import fingerprint_file
 from utils.metric_report import MetricValue, Signature, format_table, read_results, transposed
-from utils.motion_metrics import diversity_pairs
 from utils.result_comparison import comparison
 from utils.run_folder import RunFolder
 from utils.skeleton import Skeleton, get_skeleton
 from utils.stage_timer import StageTimer
+from utils.text_motion_protocol import pairs_of_diversity
 
 # Replies of an evaluation that is not finished.
 REPLIES_FILE, MULTIMODALITY_FILE = "replies.part.jsonl", "multimodality.part.jsonl"
@@ -132,7 +132,8 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
             tokens = [caption.tokens for caption in questions.captions]
             judged = judge_motions(replies.draws, tokens, [record.features for record in records], judge)
             judged.metrics["MultiModality"] = replies.multimodality or MetricValue(None, None, 0, 0)
-            about["diversity_pairs"] = diversity_pairs(len(records))
+            usable = [sum(scores["MM-Dist"] is not None for scores in own) for own in judged.samples]
+            about["diversity_pairs"] = [pairs_of_diversity(count) for count in usable]
         else:
             rows["real"] = real_caption_metrics(records, judge)
             score = None if bert_score is None else bert_score.score
@@ -204,7 +205,8 @@ def given(settings: Settings, questions: Questions, tokenizer: MotionTokenizer |
     found = read_predictions(path, flags.eval_task, skeleton, tokenizer)
     ids = [record.id for record in questions.records]
     if flags.limit is not None:
-        found = [prediction for prediction in found if prediction.id in set(ids)]
+        wanted = set(ids)
+        found = [prediction for prediction in found if prediction.id in wanted]
     source = fingerprint_file(path) if path.is_file() else path.name
     return Replies(arrange(found, ids, str(path), logging.warning), None, None, (f"predictions={source}",))
 

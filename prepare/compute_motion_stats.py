@@ -9,6 +9,7 @@ from tqdm import tqdm
 from dataset.humanml_layout import clip_files, read_split_ids, write_mean_std
 from dataset.motion_statistics import compute_mean_std
 from options.parsing import flag, parse_flags, required_flag
+from prepare.conversion import report_bad
 from utils.command import run_command
 from utils.errors import InputError
 from utils.skeleton import get_skeleton
@@ -62,8 +63,7 @@ def main() -> None:
     except InputError as error:
         raise InputError(f"{flags.data_root} {flags.split}: {error}") from None
     finally:
-        for id, reason in motions.bad.items():
-            print(f"bad clip {id}: {reason}")
+        report_bad(motions.bad)
     write_mean_std(flags.data_root, mean, std)
     clips, bad = len(ids) - len(motions.bad), len(motions.bad)
     print(f"{flags.data_root}: Mean.npy and Std.npy from {clips} clips, {motions.frames} frames; {bad} bad")

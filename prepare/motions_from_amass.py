@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.amass_clips import GENDERS, is_motion_file, joints_of_clip, read_amass
+from dataset.amass_clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass
 from dataset.body_model import NUM_BETAS, BodyModel, find_body_model
 from dataset.humanml_index import IndexEntry, cut, find_source, read_humanact12, read_index
 from dataset.joint_conversion import SourceClip, source_id
@@ -68,19 +68,19 @@ class AmassReader:
         """(T, 22, 3) of the part of a recording that HumanML3D calls by one name."""
         return cut(read_humanact12(path) if entry.is_humanact12 else self._joints(path, "stride"), entry)
 
-    def check_body_models(self, path: Path) -> None:
-        """Fail now, and not once a clip, when the body models for recordings like this one are not there."""
-        family = read_amass(path).family
-        for gender in ("male", "female") if self._flags.gender == AS_STORED else (self._flags.gender,):
-            self._model(family, gender)
+    def check_body_model(self, clip: AmassClip) -> None:
+        """Fail now, and not once a clip, when there is no body model for a recording like this one."""
+        self._model(clip.family, self._gender(clip))
 
     def _joints(self, path: Path, rule: str) -> np.ndarray:
         clip = read_amass(path)
-        gender = clip.gender if self._flags.gender == AS_STORED else self._flags.gender
         try:
-            return joints_of_clip(clip, self._model(clip.family, gender), rule=rule)
+            return joints_of_clip(clip, self._model(clip.family, self._gender(clip)), rule=rule)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+    def _gender(self, clip: AmassClip) -> str:
+        return clip.gender if self._flags.gender == AS_STORED else self._flags.gender
 
     def _load_model(self, family: str, gender: str) -> BodyModel:
         path = find_body_model(self._flags.body_models, family, gender)
@@ -100,7 +100,7 @@ def main() -> None:
     else:
         clips, bad = indexed_clips(folder, read_index(amass.index), Path(amass.index), reader)
         flags = replace(flags, mirror=True)
-    _check_body_models(reader, clips)
+    _check_body_model(reader, clips)
     targets = [] if amass.index is None else [_HUMANML3D_TARGET]
     convert_dataset(clips, flags, T2M, describe(amass), targets, bad)
 
@@ -131,16 +131,15 @@ def indexed_clips(
     return clips, bad
 
 
-def _check_body_models(reader: AmassReader, clips: Sequence[SourceClip]) -> None:
+def _check_body_model(reader: AmassReader, clips: Sequence[SourceClip]) -> None:
     for clip in clips:
-        path = clip.paths[0]
-        if path.suffix != ".npz":
+        if clip.paths[0].suffix != ".npz":
             continue
         try:
-            read_amass(path)
+            recording = read_amass(clip.paths[0])
         except InputError:
             continue  # it will be reported as a bad clip
-        reader.check_body_models(path)
+        reader.check_body_model(recording)
         return
 
 

@@ -132,12 +132,13 @@ def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
     assert results["failures"] == {
         "no </think>": 1, "empty reply": 1, "longer than the limit": 1, "no prediction": 1,
     }  # fmt: skip
-    assert results["malformed"] == 4
+    assert results["malformed"] == 4 and results["diversity_pairs"] == [CLIPS - 4]
     assert results["rows"]["generated"]["Well-formed"]["mean"] == pytest.approx(1 - 4 / CLIPS)
     assert [row["scores"]["R@3"] for row in rows[3:7]] == [0.0] * 4
     assert all(row["scores"]["MM-Dist"] is None for row in rows[3:7])
     perfect, _ = run(world, monkeypatch, "folder", "--from-predictions", world / "data/new_joint_vecs", "--limit", "33")
     assert perfect["failures"] == {} and perfect["rows"]["generated"]["Skating"]["n"] == 33
+    assert perfect["diversity_pairs"] == [32]  # the incomplete last batch is dropped
 
 
 def test_captions_and_chain_of_motion(world, monkeypatch):

@@ -38,8 +38,13 @@ def evaluate_text_to_motion(
     values = {f"R@{rank}": float(value) for rank, value in enumerate(top, start=1)}
     values["MM-Dist"] = matching_score(text, motion)
     values["FID"] = frechet_distance(real, motion)
-    values["Diversity"] = diversity(motion, diversity_pairs(len(motion)), rng)
+    values["Diversity"] = diversity(motion, pairs_of_diversity(len(motion_emb), group), rng)
     return values
+
+
+def pairs_of_diversity(samples: int, group: int = GROUP) -> int:
+    """Pairs that Diversity is taken over with so many motions, of which whole batches are used."""
+    return diversity_pairs(len(_whole_batches(np.arange(samples), group)))
 
 
 def _whole_batches(order: np.ndarray, group: int) -> np.ndarray:

@@ -130,3 +130,12 @@ def test_what_is_missing_is_said_before_the_work(archive, tmp_path, monkeypatch)
     with pytest.raises(InputError, match="22 joints of t2m"):
         convert(archive, tmp_path / "out", monkeypatch, "--dataname", "kit")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_neutral_body_is_enough_for_neutral_recordings(tmp_path, monkeypatch, capsys):
+    write_body_model(tmp_path / "models/SMPLH_NEUTRAL.npz", "smplh")
+    poses, trans = walking(241, 120.0)
+    for name in "ab":
+        write_amass(tmp_path / f"data/{name}_poses.npz", poses, trans, gender=np.array("neutral"))
+    convert(tmp_path, tmp_path / "out", monkeypatch)
+    assert "2 clips converted" in capsys.readouterr().out
