@@ -20,14 +20,16 @@ import torch
 
 from com.answering import ComSettings, ReplyFile, answer_all, write_trace
 from com.chain_of_motion import Score
+from dataset.data_tagger import tagger_of
 from dataset.humanml_layout import read_split
 from models.caption_evaluation import judge_captions, real_caption_metrics
-from models.checkpoints import Checkpoint, build_policy, load_checkpoint, motion_tokenizer_of
+from models.checkpoints import Checkpoint, load_checkpoint, motion_tokenizer_of
 from models.evaluation_results import Replies, write_evaluation
 from models.motion_evaluation import Judge, Metrics, judge_motions, real_motion_metrics
 from models.motion_llm import MotionLLM, Sampling
 from models.motion_tokenizer import MotionTokenizer
 from models.multimodality import SAMPLES, multimodality_metric
+from models.policy import build_policy
 from models.predictions import arrange
 from models.predictions_file import read_predictions
 from models.questions import Questions, predictions_of
@@ -40,9 +42,9 @@ from rewards.base import RewardContext
 from rewards.build import WeightedRewards, parse_reward_weights, usable_for
 from rewards.text_models import find_model
 from utils.bert_score import BertScorer
-from utils.caption_tagger import CaptionTagger, Tagger
+from utils.caption_tagger import Tagger
 from utils.command import quiet_libraries, run_command
-from utils.devices import resolve_device
+from utils.devices import model_dtype, resolve_device
 from utils.errors import InputError
 from utils.files import fingerprint_file
 from utils.metric_report import MetricValue, Signature, format_table, read_results, transposed
@@ -105,8 +107,7 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
         root = settings.data.data_root_or_default
         records = read_split(root, flags.eval_split, skeleton)[: flags.limit]
         judge = Judge(_load_evaluator("--eval-evaluator", flags.eval_evaluator, settings, device), flags.repeats, seed)
-        pairs = ((c.text, c.tokens) for record in read_split(root, "train", skeleton) for c in record.captions)
-        questions = Questions.draw(flags.eval_task, records, CaptionTagger.default(pairs), seed)
+        questions = Questions.draw(flags.eval_task, records, tagger_of(root, skeleton), seed)
         bert_score = _bert_score(flags, device)
     for what, found in (("motion tokenizer", tokenizer), ("evaluator", judge.evaluator)):
         if found is not None and found.skeleton != skeleton:
@@ -161,8 +162,9 @@ def generate(
     """Replies of the checkpoint to every question; those on disk from an interrupted evaluation are not asked again."""
     flags, com_flags, seed = settings.evaluation, settings.com, settings.run.seed
     with timer.stage("loading the model"):
-        model, vocabulary = build_policy(checkpoint, settings.model.llm_backbone)
-        llm = MotionLLM(model.to(device), vocabulary, tokenizer)
+        model, vocabulary = build_policy(checkpoint, flags.eval_task, settings.model.llm_backbone)
+        model = model.to(device, model_dtype(settings.model.precision, device))
+        llm = MotionLLM(model, vocabulary, tokenizer, checkpoint.config.style)
         rewards, ranker = _scorers(settings, tokenizer, questions.tagger, device)
         queries = questions.queries(tokenizer)
     com = None
@@ -192,10 +194,10 @@ def generate(
     notes = []
     if ranker is not None and ranker.fingerprint == judge.evaluator.fingerprint:
         notes.append("judge=ranker")
-    if judge.evaluator.fingerprint in checkpoint.config.rewarded_by:
+    if judge.evaluator.fingerprint in checkpoint.rewarded_by(flags.eval_task):
         notes.append("judge=reward")
     label = None if com is None else f"{com.candidates}x{com.refine_steps}"
-    return Replies(draws, checkpoint.fingerprint(), label, tuple(notes), diversity)
+    return Replies(draws, checkpoint.fingerprint(flags.eval_task), label, tuple(notes), diversity)
 
 
 def given(settings: Settings, questions: Questions, tokenizer: MotionTokenizer | None, skeleton: Skeleton) -> Replies:
@@ -221,10 +223,7 @@ def _score(candidates: list[Rollout], rewards: WeightedRewards) -> list[Score]:
 def _checkpoint(settings: Settings) -> Checkpoint:
     flags = settings.evaluation
     checkpoint = load_checkpoint(flags.eval_ckpt)
-    if flags.eval_task not in checkpoint.config.tasks:
-        raise InputError(
-            f"{flags.eval_ckpt} was trained for {', '.join(checkpoint.config.tasks)}, not {flags.eval_task}"
-        )
+    checkpoint.check_tasks([flags.eval_task], flags.eval_ckpt)
     try:
         settings.shape.check_against(checkpoint.config.nb_code, flags.eval_ckpt)
     except FlagError as error:

@@ -12,34 +12,41 @@ import logging
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from dataset.cot_samples import CotSamples, read_cot_jsonl
-from dataset.cot_source import read_cot_source
-from dataset.humanml_layout import read_split
+from dataset.cot_samples import CotSamples
+from dataset.data_tagger import tagger_of
 from dataset.sample import TASKS
+from dataset.training_data import read_training_data
+from models.cot_codebook import tokenizer_of
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
-from models.sample_view import describe_sample
+from models.prompts import PromptStyle, prompt_style
+from models.sample_view import describe_samples
 from models.sft_batch import SupervisionCollator, SupervisionConfig
-from options.arguments import DataFlags, ModelFlags, RewardFlags, RlFlags, RunFlags, SftFlags, TrainingFlags
+from options.arguments import DataFlags, ModelFlags, RewardFlags, RunFlags
 from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
+from options.training_arguments import RlFlags, SftFlags, TrainingFlags
 from utils.caption_tagger import CaptionTagger
 from utils.command import quiet_libraries, run_command
-from utils.devices import resolve_device
+from utils.devices import model_dtype, resolve_device
 from utils.errors import InputError
 from utils.files import append_jsonl, fingerprint_file
 from utils.interrupt import InterruptFlag
 from utils.processes import launched_as_main
 from utils.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    from models.policy import Start
+    from models.reply_metrics import ReplyValidation
+    from models.text_motion_evaluator import TextMotionEvaluator
+
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
-# A random model this small learns nothing through adapters; a pretrained one this small does not exist.
-FULL_FINETUNE_BELOW = 20_000_000
 # Flags that change where or how loudly a run works, not what it computes.
-_MAY_DIFFER = ("device", "cot_num_workers", "print_iter", "reward_device", "out_dir")
+_MAY_DIFFER = ("device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "resume", "report_to")
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,10 @@ class Settings:
     @property
     def tasks(self) -> tuple[str, ...]:
         return TASKS if self.training.training_task == "both" else (self.training.training_task,)
+
+    @property
+    def backbone(self) -> str:
+        return self.model.llm_backbone or DEFAULT_BACKBONE
 
     def as_dict(self) -> dict:
         return {name: value for group in asdict(self).values() for name, value in group.items()}
@@ -79,6 +90,8 @@ def main() -> None:
     device = resolve_device(settings.run.device)
     stage = {"sft": run_sft, "rlvr": run_rlvr}[settings.training.train_stage]
     run = RunFolder(Path(settings.run.out_dir) / (settings.run.exp_name or "test"))
+    if not settings.training.resume:
+        run.set_aside()
     run.record_arguments(settings.as_dict(), may_differ=_MAY_DIFFER)
     run.record_environment(settings.run.seed, fingerprint_file(settings.data.cot_train_jsonl), str(device))
     if run.finished is None:
@@ -94,57 +107,76 @@ def main() -> None:
         if not launched_as_main():
             return
         run.finish(summary)
-    shown = [
-        f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in run.finished.items()
-    ]
-    print(" | ".join([f"finished {run.path}", *shown]))
+    print(run.summary())
 
 
 def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt: InterruptFlag) -> dict:
     # Late imports: `--help` and a mistyped path must not wait for trl.
-    from models.checkpoints import Checkpoint, PolicyConfig, load_backbone
-    from models.sft_training import LoraSize, Validation, supervise
+    from models.policy import LoraSize
+    from models.sft_training import TrainingData, Validation, supervise
     from options.trainer_configs import sft_config
 
     motion_tokenizer, nb_code = _codebook(settings)
     train, validation = read_samples(settings, nb_code)
-    backbone = settings.model.llm_backbone or DEFAULT_BACKBONE
-    model, vocabulary, text_vocabulary = load_backbone(backbone, nb_code, settings.run.seed)
-    full = settings.model.finetune == "full" or (
-        settings.model.finetune == "auto" and model.num_parameters() < FULL_FINETUNE_BELOW
-    )
-    sft = settings.sft
-    logging.info("SFT of %s: %d training and %d validation lines", backbone, len(train), len(validation))
+    dtype = model_dtype(settings.model.precision, device)
+    start, full = _start_of_sft(settings, motion_tokenizer, nb_code, dtype)
+    start.model.to(device)
+    sft, style = settings.sft, start.checkpoint.config.style
+    replies = _reply_validation(settings, start, motion_tokenizer, device)
+    logging.info(
+        "SFT of %s (%s, %s prompts): %d training and %d validation lines",
+        settings.backbone, "all weights" if full else "LoRA", style.name, len(train), len(validation),
+    )  # fmt: skip
     return supervise(
-        model.to(device),
-        vocabulary,
-        train,
-        validation,
-        settings.tasks,
-        sft_config(settings.run, settings.data, settings.training, sft, run.path / "trainer_state", device),
-        _supervision(settings, train),
-        None if full else _lora_size(settings, LoraSize),
-        Checkpoint(
-            PolicyConfig(
-                backbone=backbone,
-                nb_code=nb_code,
-                tasks=settings.tasks,
-                stage="sft",
-                finetune="full" if full else "lora",
-                text_vocabulary=text_vocabulary,
-                use_reasoning=sft.use_reasoning,
-                seed=settings.run.seed,
-            ),
-            base_weights=None,
-            motion_tokenizer=motion_tokenizer.state() if motion_tokenizer else None,
+        start,
+        TrainingData(train, validation, settings.tasks, sft.t2m_share),
+        sft_config(
+            settings.run, settings.data, settings.training, sft, run.path / "trainer_state", device,
+            dtype is torch.bfloat16,
         ),
-        Validation(sft.epochs_start_val, sft.epochs_val_interval, sft.patience),
+        _supervision(settings, train, style),
+        None if full else LoraSize(*settings.model.lora_size(settings.tasks)),
+        Validation(sft.epochs_start_val, sft.epochs_val_interval, sft.patience, sft.best_by, replies),
         run,
         interrupt,
+    )  # fmt: skip
+
+
+def _start_of_sft(
+    settings: Settings, motion_tokenizer: MotionTokenizer | None, nb_code: int, dtype: torch.dtype
+) -> tuple["Start", bool]:
+    from models.sft_start import BackboneChoice, start_fresh, start_from
+
+    model, path = settings.model, settings.sft.init_ckpt
+    name = model.llm_backbone or (DEFAULT_BACKBONE if path is None else None)
+    choice = BackboneChoice(
+        name, model.finetune, dtype, model.prompt_style, model.token_rows, model.load_in_4bit, settings.run.seed
     )
+    if path is None:
+        return start_fresh(choice, nb_code, motion_tokenizer)
+    return start_from(path, choice, settings.tasks, nb_code, settings.data.motion_tokenizer)
 
 
-def _supervision(settings: Settings, train: CotSamples) -> SupervisionConfig:
+def _reply_validation(
+    settings: Settings, start: "Start", motion_tokenizer: MotionTokenizer | None, device: torch.device
+) -> "ReplyValidation | None":
+    """Replies to clips of the data set's val split, where they choose the best checkpoint (--best-by FID or CIDEr)."""
+    from models.best_by import CRITERIA
+    from models.motion_llm import Sampling
+    from models.reply_metrics import ReplyValidation
+    from options.trainer_configs import max_reply_tokens
+
+    sft, data = settings.sft, settings.data
+    if sft.best_by == "loss":
+        return None
+    return ReplyValidation.of_folder(
+        CRITERIA[sft.best_by], data.data_root_or_default, settings.tasks, sft.val_clips,
+        sft.val_evaluator or f"checkpoints/{data.dataname}", start, motion_tokenizer,
+        Sampling(max_new_tokens=max_reply_tokens(settings.model), seed=settings.run.seed), device,
+    )  # fmt: skip
+
+
+def _supervision(settings: Settings, train: CotSamples, style: PromptStyle) -> SupervisionConfig:
     sft = settings.sft
     return SupervisionConfig(
         use_reasoning=sft.use_reasoning,
@@ -156,42 +188,39 @@ def _supervision(settings: Settings, train: CotSamples) -> SupervisionConfig:
         max_reasoning_tokens=settings.model.max_text_len,
         reflection_share=sft.reflection_share,
         weight_scale=1 / train.mean_weight() if sft.normalize_reward else 1.0,
+        style=style,
     )
 
 
 def show_samples(settings: Settings) -> None:
     """Print the first samples as SFT with these flags would see them; only the text tokenizer is loaded."""
-    from models.checkpoints import load_text_tokenizer
+    from models.policy import load_text_tokenizer
 
     if settings.training.train_stage != "sft":
         raise InputError("--show-samples shows what supervised fine-tuning sees: give --train-stage sft")
     _, nb_code = _codebook(settings)
     train, _ = read_samples(settings, nb_code)
-    vocabulary = MotionVocabulary(load_text_tokenizer(settings.model.llm_backbone or DEFAULT_BACKBONE), nb_code)
-    collator = SupervisionCollator(train, vocabulary, _supervision(settings, train), settings.run.seed)
-    for row in range(min(settings.sft.show_samples, len(train))):
-        for task in settings.tasks:
-            print(f"--- line {row + 1}, {task}")
-            print(describe_sample(collator.encode(row, task), vocabulary, colour=sys.stdout.isatty()))
+    vocabulary = MotionVocabulary(load_text_tokenizer(settings.backbone), nb_code)
+    style = prompt_style(settings.model.prompt_style, vocabulary.tokenizer)
+    collator = SupervisionCollator(train, vocabulary, _supervision(settings, train, style), settings.run.seed)
+    for text in describe_samples(collator, settings.sft.show_samples, settings.tasks, colour=sys.stdout.isatty()):
+        print(text)
 
 
 def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt: InterruptFlag) -> dict:
-    from dataclasses import replace
-
-    from models.checkpoints import build_policy, load_checkpoint, motion_tokenizer_of
-    from models.sft_training import LoraSize
+    from models.checkpoints import load_checkpoint, motion_tokenizer_of
+    from models.policy import LoraSize, Start, build_policy
     from options.trainer_configs import grpo_config
     from rewards.base import RewardContext
     from rewards.build import WeightedRewards, parse_reward_weights, usable_for
     from rewards.grpo_training import draw_prompts, reinforce
 
-    path = settings.rl.rl_reference_ckpt
-    if path is None:
+    if (path := settings.rl.rl_reference_ckpt) is None:
         raise InputError("--rl-reference-ckpt is needed: the SFT checkpoint that GRPO starts from")
     checkpoint = load_checkpoint(path)
-    missing = set(settings.tasks) - set(checkpoint.config.tasks)
-    if missing:
-        raise InputError(f"{path} was trained for {', '.join(checkpoint.config.tasks)}, not for {', '.join(missing)}")
+    checkpoint.check_tasks(settings.tasks, path)
+    if not checkpoint.shared_by(settings.tasks):
+        raise InputError(f"{path} has a policy of its own for each task: give --training-task t2m or m2t")
     settings.shape.check_against(checkpoint.config.nb_code, path)
     motion_tokenizer = motion_tokenizer_of(checkpoint, settings.data.motion_tokenizer, path).to(device)
     train, validation = read_samples(settings, checkpoint.config.nb_code)
@@ -211,21 +240,22 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     )
     rewards = WeightedRewards.build(weights, context)
     logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
-    model, vocabulary = build_policy(checkpoint, settings.model.llm_backbone)
+    dtype = model_dtype(settings.model.precision, device)
+    model, vocabulary = build_policy(checkpoint, settings.tasks[0], settings.model.llm_backbone)
     metrics_file = settings.rl.rl_metrics_jsonl
     return reinforce(
-        model.to(device),
-        vocabulary,
+        Start(model.to(device, dtype), vocabulary, checkpoint),
+        settings.tasks,
         motion_tokenizer,
         rewards,
+        evaluator and evaluator.fingerprint,
         draw_prompts(train, settings.tasks, settings.rl.rl_prompts, settings.run.seed),
         draw_prompts(validation, settings.tasks, settings.rl.rl_eval_prompts, settings.run.seed),
         grpo_config(
             settings.run, settings.training, settings.rl, settings.model, list(rewards.weights),
-            run.path / "trainer_state", device,
+            run.path / "trainer_state", device, dtype is torch.bfloat16,
         ),
-        _lora_size(settings, LoraSize),
-        replace(checkpoint, config=checkpoint.config.after_rlvr(settings.tasks, evaluator and evaluator.fingerprint)),
+        LoraSize(*settings.model.lora_size(settings.tasks)),
         run,
         interrupt,
         (lambda row: append_jsonl(metrics_file, row)) if metrics_file else None,
@@ -235,65 +265,35 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
 def read_samples(settings: Settings, nb_code: int) -> tuple[CotSamples, CotSamples]:
     """(training, validation) rows, none longer than --max-motion-len."""
     data = settings.data
-
-    def read(path: str) -> CotSamples:
-        task = data.cot_task_filter or (settings.tasks[0] if len(settings.tasks) == 1 else None)
-        samples = read_cot_jsonl(path, nb_code, task, data.skip_bad_lines)
-        fitting = samples.at_most(settings.model.max_motion_len)
-        if len(fitting) == 0:
-            raise InputError(f"{path}: every motion is longer than --max-motion-len {settings.model.max_motion_len}")
-        if samples.dropped or len(fitting) < len(samples):
-            logging.warning(
-                "%s: %d malformed line(s) skipped, %d sample(s) above --max-motion-len %d dropped",
-                path, samples.dropped, len(samples) - len(fitting), settings.model.max_motion_len,
-            )  # fmt: skip
-        return fitting
-
-    train = read(data.cot_train_jsonl)
-    if data.cot_val_jsonl is not None:
-        return train, read(data.cot_val_jsonl)
-    return train.split(data.val_fraction, settings.run.seed)
+    task = data.cot_task_filter or (settings.tasks[0] if len(settings.tasks) == 1 else None)
+    return read_training_data(
+        data.cot_train_jsonl, data.cot_val_jsonl, nb_code, task, settings.model.max_motion_len, data.skip_bad_lines,
+        data.val_fraction, settings.run.seed,
+    )  # fmt: skip
 
 
 def _codebook(settings: Settings) -> tuple[MotionTokenizer | None, int]:
     """The motion tokenizer that goes into the checkpoint, if one is known, and the size of the codebook."""
-    source = read_cot_source(settings.data.cot_train_jsonl)
-    path = settings.data.motion_tokenizer or (source.motion_tokenizer if source else None)
-    if path is None:
-        if settings.shape.nb_code is None:
-            raise InputError("give --motion-tokenizer FILE (it goes into the checkpoint) or --nb-code")
-        return None, settings.shape.nb_code
-    tokenizer = MotionTokenizer.load(path)
-    settings.shape.check_against(tokenizer.nb_code, path)
-    if source is not None and source.fingerprint != tokenizer.fingerprint:
-        raise InputError(
-            f"{settings.data.cot_train_jsonl} was encoded by tokenizer {source.fingerprint}, "
-            f"but {path} is {tokenizer.fingerprint}"
-        )
-    return tokenizer, tokenizer.nb_code
+    tokenizer = tokenizer_of(settings.data.cot_train_jsonl, settings.data.motion_tokenizer)
+    if tokenizer is not None:
+        settings.shape.check_against(tokenizer.nb_code, "the motion tokenizer")
+        return tokenizer, tokenizer.nb_code
+    if settings.shape.nb_code is None:
+        raise InputError("give --motion-tokenizer FILE (it goes into the checkpoint) or --nb-code")
+    return None, settings.shape.nb_code
 
 
-def _lora_size(settings: Settings, size: type) -> object:
-    model = settings.model
-    if settings.tasks == ("m2t",):
-        return size(model.lora_r_m2t, model.lora_alpha_m2t, model.lora_dropout)
-    return size(model.lora_r_t2m, model.lora_alpha_t2m, model.lora_dropout)
-
-
-def _reward_evaluator(settings: Settings, device: torch.device) -> tuple:
+def _reward_evaluator(settings: Settings, device: torch.device) -> tuple["TextMotionEvaluator", CaptionTagger]:
     """The evaluator behind the consistency reward and its caption tagger."""
     from models.text_motion_evaluator import TextMotionEvaluator
 
-    folder = settings.rewards.reward_evaluator
-    if folder is None:
+    if (folder := settings.rewards.reward_evaluator) is None:
         raise InputError(
             "the consistency reward needs --reward-evaluator FOLDER (made by prepare.train_evaluator); "
             "--reward-align-weight 0 leaves it out"
         )
     evaluator = TextMotionEvaluator.load(folder, device=settings.rewards.reward_device or str(device))
-    records = read_split(settings.data.data_root_or_default, "train", evaluator.skeleton)
-    pairs = ((caption.text, caption.tokens) for record in records for caption in record.captions)
-    return evaluator, CaptionTagger.default(pairs)
+    return evaluator, tagger_of(settings.data.data_root_or_default, evaluator.skeleton)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,26 @@
-"""The project's checkpoint: one file that says what it is and rebuilds the policy.
+"""The project's checkpoint: one file that says what it is and rebuilds the policy of each task (`models.policy`).
 
-A policy is a backbone, optionally a full set of weights in its place (`base_weights`), and adapters applied and
-merged in order: SFT adds the first, RLVR another. A LoRA adapter carries the rows of the motion tokens it trained.
-The motion tokenizer rides along, so that evaluation needs no shape flag.
+A policy is a backbone and the parts of its task, applied in order: full weights that take the place of all before, or
+a LoRA adapter that is merged. SFT adds a part, GRPO another. Two tasks may share parts (one model for both) or have
+their own (adapters `t2m` and `m2t` on one backbone). The motion tokenizer rides along, so that evaluation needs no
+shape flag.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from dataset.sample import TASKS
 from models.motion_tokenizer import MotionTokenizer
-from models.motion_vocabulary import MotionVocabulary
-from models.prompts import PROMPT_VERSION
+from models.prompts import PLAIN, PROMPT_VERSION, PromptStyle
 from utils.errors import InputError
 from utils.files import fingerprint, write_atomic
 
 FORMAT = "morl-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -30,59 +30,94 @@ class PolicyConfig:
     Attributes:
         backbone: hub id or folder of the language model.
         nb_code: size of the codebook its motion tokens speak of.
-        tasks: tasks it was trained on.
-        stage: ``sft`` or ``rlvr``.
-        finetune: ``lora`` or ``full``.
         text_vocabulary: tokens of the backbone's tokenizer before motion tokens were added.
-        use_reasoning: it was trained to reason before it answers.
-        seed: seed of the run, which also drew the first rows of the motion tokens.
-        rewarded_by: fingerprints of the text-motion evaluators whose reward it was trained on.
+        seed: drew the first rows of the motion tokens.
+        style: what stands around a question.
     """
 
     backbone: str
     nb_code: int
-    tasks: tuple[str, ...]
-    stage: str
-    finetune: str
     text_vocabulary: int
-    use_reasoning: bool = True
     seed: int = 0
+    style: PromptStyle = PLAIN
     prompt_version: str = PROMPT_VERSION
-    rewarded_by: tuple[str, ...] = ()
-
-    def after_rlvr(self, tasks: tuple[str, ...], evaluator: str | None) -> "PolicyConfig":
-        """The policy after GRPO under an evaluator of this fingerprint: who judges it later should know."""
-        rewarded_by = dict.fromkeys([*self.rewarded_by, *([] if evaluator is None else [evaluator])])
-        return replace(self, stage="rlvr", tasks=tasks, rewarded_by=tuple(rewarded_by))
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """A trained LoRA: its configuration (keyword arguments of `LoraConfig`) and its tensors."""
+class Part:
+    """What one stage of training made.
 
-    config: dict[str, Any]
-    weights: dict[str, torch.Tensor]
+    Attributes:
+        tasks: whose policy it is a part of.
+        stage: ``sft``, ``rlvr`` or ``imported``.
+        weights: those of the adapter or, without `lora`, every weight of the model.
+        lora: keyword arguments of `LoraConfig`; None: `weights` take the place of all parts before.
+        use_reasoning: it was trained to reason before it answers.
+        rewarded_by: fingerprint of the text-motion evaluator whose reward it was trained on, None without one.
+    """
+
+    tasks: tuple[str, ...]
+    stage: str
+    weights: dict[str, torch.Tensor] = field(repr=False)
+    lora: dict[str, Any] | None = None
+    use_reasoning: bool = True
+    rewarded_by: str | None = None
+
+    @property
+    def finetune(self) -> str:
+        return "full" if self.lora is None else "lora"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything in the file. `base_weights` is None where the backbone's own weights are used."""
+    """Everything in the file; without parts it is the plain backbone."""
 
     config: PolicyConfig
-    base_weights: dict[str, torch.Tensor] | None
-    adapters: tuple[Adapter, ...] = ()
+    parts: tuple[Part, ...] = ()
     motion_tokenizer: dict[str, Any] | None = None
     metrics: dict[str, float] = field(default_factory=dict)
 
-    def fingerprint(self) -> str:
-        """Names the policy's weights."""
-        tensors = dict(self.base_weights or {})
-        for number, adapter in enumerate(self.adapters):
-            tensors |= {f"{number}.{name}": tensor for name, tensor in adapter.weights.items()}
-        parts: list[bytes | str] = [str(asdict(self.config))]
-        for name in sorted(tensors):
-            parts += [name, tensors[name].detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()]
-        return fingerprint(*parts)
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that it was trained for."""
+        return tuple(task for task in TASKS if any(task in part.tasks for part in self.parts))
+
+    def parts_of(self, task: str) -> tuple[Part, ...]:
+        """Parts of the policy of `task`, in order."""
+        return tuple(part for part in self.parts if task in part.tasks)
+
+    def shared_by(self, tasks: Sequence[str]) -> bool:
+        """Whether one policy answers all `tasks`."""
+        owned = [[id(part) for part in self.parts_of(task)] for task in tasks]
+        return all(own == owned[0] for own in owned)
+
+    def with_part(self, part: Part) -> "Checkpoint":
+        """Plus what a further stage made; what full weights replace is left out, unless the other task needs it."""
+        parts = self.parts
+        if part.lora is None:
+            kept = (replace(old, tasks=tuple(t for t in old.tasks if t not in part.tasks)) for old in parts)
+            parts = tuple(old for old in kept if old.tasks)
+        return replace(self, parts=(*parts, part))
+
+    def rewarded_by(self, task: str) -> tuple[str, ...]:
+        """Fingerprints of all evaluators whose reward the policy of `task` was trained on."""
+        return tuple(dict.fromkeys(p.rewarded_by for p in self.parts_of(task) if p.rewarded_by is not None))
+
+    def fingerprint(self, task: str) -> str:
+        """Names the weights of the policy of `task`, whatever else the file holds."""
+        names: list[bytes | str] = [str(asdict(self.config))]
+        for part in self.parts_of(task):
+            names += [part.stage, str(part.lora)]
+            for name in sorted(part.weights):
+                tensor = part.weights[name].detach().cpu().contiguous()
+                names += [name, tensor.view(torch.uint8).numpy().tobytes()]
+        return fingerprint(*names)
+
+    def check_tasks(self, tasks: Sequence[str], source: str) -> None:
+        """Raise InputError where it was not trained for one of `tasks`; `source` names the file."""
+        missing = [task for task in tasks if task not in self.tasks]
+        if missing:
+            raise InputError(f"{source} was trained for {', '.join(self.tasks)}, not for {', '.join(missing)}")
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -90,9 +125,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     value = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "config": {**asdict(checkpoint.config), "tasks": list(checkpoint.config.tasks)},
-        "base_weights": _to_cpu(checkpoint.base_weights) if checkpoint.base_weights is not None else None,
-        "adapters": [{"config": item.config, "weights": _to_cpu(item.weights)} for item in checkpoint.adapters],
+        "config": asdict(checkpoint.config),
+        "parts": [_part_as_dict(part) for part in checkpoint.parts],
         "motion_tokenizer": checkpoint.motion_tokenizer,
         "metrics": checkpoint.metrics,
     }
@@ -113,17 +147,19 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise InputError(f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark)")
+        hint = ""
+        if isinstance(value, dict) and "embeddings" in value and "lm_head" in value:
+            hint = "; a published checkpoint is made usable by python -m prepare.import_checkpoint"
+        raise InputError(f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark){hint}")
     if value["format_version"] > FORMAT_VERSION:
         raise InputError(f"{path} has format version {value['format_version']}; this code reads up to {FORMAT_VERSION}")
-    lists = ("tasks", "rewarded_by")
-    config = PolicyConfig(**{
-        name: tuple(field) if name in lists else field for name, field in value["config"].items()
-    })  # fmt: skip
+    if value["format_version"] == 1:
+        value = _from_version_1(value)
+    config = PolicyConfig(**{**value["config"], "style": PromptStyle(**value["config"]["style"])})
     if config.prompt_version != PROMPT_VERSION:
         raise InputError(f"{path} was trained with prompts {config.prompt_version}; this code speaks {PROMPT_VERSION}")
-    adapters = tuple(Adapter(item["config"], item["weights"]) for item in value["adapters"])
-    return Checkpoint(config, value["base_weights"], adapters, value["motion_tokenizer"], value["metrics"])
+    parts = tuple(Part(**{**item, "tasks": tuple(item["tasks"])}) for item in value["parts"])
+    return Checkpoint(config, parts, value["motion_tokenizer"], value["metrics"])
 
 
 def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) -> MotionTokenizer:
@@ -153,76 +189,22 @@ def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) 
     return outside
 
 
-def load_text_tokenizer(name: str) -> PreTrainedTokenizerBase:
-    """The text tokenizer of a backbone (hub id or folder), without motion tokens."""
-    try:
-        return AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise _no_backbone(name, error) from error
+def _part_as_dict(part: Part) -> dict[str, Any]:
+    weights = {name: tensor.detach().cpu() for name, tensor in part.weights.items()}
+    return {**vars(part), "tasks": list(part.tasks), "weights": weights}
 
 
-def _no_backbone(name: str, error: Exception) -> InputError:
-    return InputError(
-        f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder made by "
-        f"prepare.make_tiny_llm or downloaded before, or a hub id with network access"
-    )
-
-
-def load_backbone(name: str, nb_code: int, seed: int) -> tuple[PreTrainedModel, MotionVocabulary, int]:
-    """A language model with motion tokens.
-
-    Returns:
-        (model with one fresh row per new token, vocabulary, text tokens before extension)
-    """
-    tokenizer = load_text_tokenizer(name)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(name)
-    except (OSError, ValueError) as error:
-        raise _no_backbone(name, error) from error
-    text_vocabulary = len(tokenizer)
-    vocabulary = MotionVocabulary(tokenizer, nb_code)
-    vocabulary.add_rows(model, seed)
-    return model, vocabulary, text_vocabulary
-
-
-def build_policy(checkpoint: Checkpoint, backbone: str | None = None) -> tuple[PreTrainedModel, MotionVocabulary]:
-    """The merged model of a checkpoint, ready to generate or to be trained further.
-
-    Args:
-        checkpoint: what to rebuild.
-        backbone: where the backbone lies now, when it has moved.
-    """
-    config = checkpoint.config if backbone is None else replace(checkpoint.config, backbone=backbone)
-    model, vocabulary, text_vocabulary = load_backbone(config.backbone, config.nb_code, config.seed)
-    if text_vocabulary != config.text_vocabulary:
-        raise InputError(
-            f"backbone {config.backbone} has {text_vocabulary} text tokens, but the checkpoint was trained on one "
-            f"with {config.text_vocabulary}"
-        )
-    if checkpoint.base_weights is not None:
-        try:
-            model.load_state_dict(checkpoint.base_weights)
-        except RuntimeError as error:
-            raise InputError(
-                f"the checkpoint's weights do not fit backbone {config.backbone}: {str(error).splitlines()[1].strip()}"
-            ) from error
-        model.tie_weights()
-    for adapter in checkpoint.adapters:
-        peft_model = get_peft_model(model, LoraConfig(**adapter.config))
-        set_peft_model_state_dict(peft_model, adapter.weights)
-        model = peft_model.merge_and_unload()
-    return model, vocabulary
-
-
-def adapter_of(model: PeftModel) -> Adapter:
-    """The trained adapter of a peft model as it goes into a checkpoint."""
-    config = model.peft_config["default"]
-    kept = ("r", "lora_alpha", "lora_dropout", "target_modules", "trainable_token_indices", "task_type")
-    values = {name: value for name, value in config.to_dict().items() if name in kept and value is not None}
-    values["target_modules"] = sorted(values["target_modules"])
-    values["task_type"] = str(getattr(values["task_type"], "value", values["task_type"]))
-    return Adapter(values, dict(get_peft_model_state_dict(model, save_embedding_layers=False)))
-
-
-def _to_cpu(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu() for name, tensor in weights.items()}
+def _from_version_1(value: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had one chain of parts for all tasks and one style of prompts."""
+    old = value["config"]
+    rewarded = old.get("rewarded_by", ())
+    common = {"tasks": old["tasks"], "use_reasoning": old["use_reasoning"]}
+    parts = [
+        {**common, "stage": "sft", "weights": item["weights"], "lora": item["config"]} for item in value["adapters"]
+    ]
+    if value["base_weights"] is not None:
+        parts.insert(0, {**common, "stage": "sft", "weights": value["base_weights"]})
+    if old["stage"] == "rlvr":
+        parts[-1] |= {"stage": "rlvr", "rewarded_by": rewarded[-1] if rewarded else None}
+    config = {name: old[name] for name in ("backbone", "nb_code", "text_vocabulary", "seed", "prompt_version")}
+    return {**value, "config": {**config, "style": asdict(PLAIN)}, "parts": parts}

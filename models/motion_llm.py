@@ -10,7 +10,7 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
 
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
-from models.prompts import Query, parse_reply, render_query
+from models.prompts import PromptStyle, Query, parse_reply, render_query
 from models.rollout import Rollout
 from models.seeded_sampling import SeededSampling
 
@@ -44,12 +44,20 @@ class MotionLLM:
         model: causal language model whose vocabulary includes the motion tokens.
         vocabulary: text tokenizer with motion tokens.
         motion_tokenizer: turns codes into motion.
+        style: what stood around the queries in its training.
     """
 
-    def __init__(self, model: PreTrainedModel, vocabulary: MotionVocabulary, motion_tokenizer: MotionTokenizer) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        vocabulary: MotionVocabulary,
+        motion_tokenizer: MotionTokenizer,
+        style: PromptStyle,
+    ) -> None:
         self.model = model.eval()
         self.vocabulary = vocabulary
         self.motion_tokenizer = motion_tokenizer
+        self.style = style
 
     def answer(
         self,
@@ -79,7 +87,7 @@ class MotionLLM:
         keys = range(len(queries)) if keys is None else keys
         if len(keys) != len(queries):
             raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
-        prompts = [self.vocabulary.encode(render_query(query)) for query in queries]
+        prompts = [self.vocabulary.encode(render_query(query, self.style)) for query in queries]
         # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
         found: dict[int, Rollout] = {}
@@ -92,6 +100,7 @@ class MotionLLM:
                     self._generate([prompts[index] for index in chosen], [keys[index] for index in chosen], sampling),
                     self.vocabulary,
                     self.motion_tokenizer,
+                    self.style,
                     [references[index] for index in chosen] if references is not None else None,
                 )
                 found.update(zip(chosen, rollouts, strict=True))
@@ -139,6 +148,7 @@ def rollouts_of(
     replies: Sequence[Sequence[int]],
     vocabulary: MotionVocabulary,
     motion_tokenizer: MotionTokenizer,
+    style: PromptStyle,
     references: Sequence[tuple[str, ...]] | None = None,
 ) -> list[Rollout]:
     """Parse replies (token ids, end of sequence included when reached) and decode their motions in one batch."""
@@ -164,7 +174,7 @@ def rollouts_of(
             motion=motions.get(index),
             reference=references[index] if references is not None else None,
             finished=vocabulary.eos_id in replies[index],
-            query=render_query(query),
+            query=render_query(query, style),
             token_ids=tuple(replies[index]),
             id=query.id,
         )

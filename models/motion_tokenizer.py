@@ -63,6 +63,11 @@ class MotionTokenizer:
         return self.config.nb_code
 
     @property
+    def codebook(self) -> torch.Tensor:
+        """(nb_code, code_dim) codes as vectors."""
+        return self.network.vqvae["quantizer"].table().detach()
+
+    @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 

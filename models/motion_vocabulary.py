@@ -7,9 +7,8 @@ own. The tokens are added, not special: libraries that strip special tokens must
 import re
 from collections.abc import Sequence
 
-import torch
 from tokenizers import AddedToken
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from utils.errors import InputError
 
@@ -82,23 +81,3 @@ class MotionVocabulary:
         if self.eos_id in ids:
             ids = ids[: ids.index(self.eos_id)]
         return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-
-    def add_rows(self, model: PreTrainedModel, seed: int) -> None:
-        """Give `model` one embedding row per new token: the mean of the old rows plus a tenth of their spread.
-
-        Qwen pads its embedding beyond the tokenizer; rows are added only where they are missing, but every new
-        token is initialised, so that none starts from an untrained padding row.
-        """
-        if not self.new_ids:
-            return
-        if model.get_input_embeddings().weight.shape[0] < len(self.tokenizer):
-            model.resize_token_embeddings(len(self.tokenizer), mean_resizing=False)
-        generator = torch.Generator().manual_seed(seed)
-        first = self.new_ids[0]
-        layers = {id(layer.weight): layer for layer in (model.get_input_embeddings(), model.get_output_embeddings())}
-        with torch.no_grad():
-            for layer in layers.values():
-                old = layer.weight[:first].float()
-                noise = torch.randn(len(self.new_ids), old.shape[1], generator=generator).to(old.device)
-                rows = old.mean(dim=0) + 0.1 * old.std(dim=0) * noise
-                layer.weight[self.new_ids] = rows.to(layer.weight.dtype)

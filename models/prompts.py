@@ -3,12 +3,14 @@
 Training, reinforcement learning, evaluation and Chain-of-Motion all render through this file, so that the model
 is asked at test time exactly what it was trained on.
 
-    query   <instruction and input> ... <think>
+    query   {before}<instruction and input>{after}<think>      `PromptStyle` says what stands around the question
     reply   {reasoning}</think><answer>{answer}</answer>        then the end-of-sequence token
     answer  t2m: <Motion><Motion_17>...</Motion>                m2t: a caption
 """
 
 from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
 
 from dataset.sample import Sample
 from models.motion_vocabulary import (
@@ -21,6 +23,7 @@ from models.motion_vocabulary import (
     read_codes,
     write_codes,
 )
+from utils.errors import InputError
 
 PROMPT_VERSION = "1"
 
@@ -61,6 +64,28 @@ class Query:
 
 
 @dataclass(frozen=True)
+class PromptStyle:
+    """What stands around a question: nothing but a line break (base models), or one turn of a chat (instruct models).
+
+    The checkpoint keeps the texts themselves, so a backbone whose chat template changes later is still asked as it
+    was trained.
+
+    Attributes:
+        name: ``plain`` or ``chat``.
+        before: text before the question.
+        after: text between the question and ``<think>``.
+    """
+
+    name: str
+    before: str
+    after: str
+
+
+PLAIN = PromptStyle("plain", "", "\n")
+STYLE_NAMES = ("auto", "plain", "chat")
+
+
+@dataclass(frozen=True)
 class Segment:
     text: str
     region: int
@@ -76,7 +101,28 @@ class Reply:
     problem: str | None
 
 
-def render_query(query: Query) -> str:
+def prompt_style(name: str, tokenizer: PreTrainedTokenizerBase) -> PromptStyle:
+    """The style called `name` for a backbone's tokenizer; ``auto`` is ``chat`` where it has a chat template.
+
+    Raises:
+        InputError: ``chat`` for a tokenizer without a chat template, or with one that drops or repeats the question.
+    """
+    if name == "plain" or (name == "auto" and not tokenizer.chat_template):
+        return PLAIN
+    if not tokenizer.chat_template:
+        raise InputError(f"--prompt-style chat: the tokenizer of {tokenizer.name_or_path!r} has no chat template")
+    question = "QUESTION"
+    turn = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
+    )
+    if turn.count(question) != 1:
+        raise InputError(f"--prompt-style chat: the chat template of {tokenizer.name_or_path!r} does not fit")
+    before, _, after = turn.partition(question)
+    # Templates of reasoning models open the chain of thought themselves; `render_query` does it for all.
+    return PromptStyle("chat", before, after.rstrip().removesuffix(THINK_OPEN) if THINK_OPEN in after else after)
+
+
+def render_query(query: Query, style: PromptStyle) -> str:
     """The prompt, ending in ``<think>``."""
     given = query.caption.strip() if query.task == "t2m" else write_codes(query.codes)
     lines = [_INSTRUCTION[query.task], f"{_INPUT_NAME[query.task]}: {given}"]
@@ -88,7 +134,7 @@ def render_query(query: Query) -> str:
         if attempt.lacking:
             lines.append(f"Lacking: {attempt.lacking.strip()}")
         lines.append("Do better.")
-    return "\n".join(lines) + "\n" + THINK_OPEN
+    return style.before + "\n".join(lines) + style.after + THINK_OPEN
 
 
 def render_target(sample: Sample) -> list[Segment]:

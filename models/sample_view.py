@@ -1,10 +1,11 @@
 """A training sample as a person can read it: what is asked, what is learned and how strongly, and the exact ids."""
 
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from models.motion_vocabulary import MotionVocabulary
 from models.prompts import REGION_ANSWER, REGION_QUERY, REGION_REASONING
-from models.sft_batch import EncodedSample
+from models.sft_batch import EncodedSample, SupervisionCollator
 
 _NAMES = {REGION_QUERY: "query", REGION_REASONING: "reasoning", REGION_ANSWER: "answer"}
 # Terminal colours: grey for what carries no loss, then blue and green.
@@ -29,3 +30,12 @@ def describe_sample(encoded: EncodedSample, vocabulary: MotionVocabulary, colour
             body = f"\033[{_COLOURS[region]}m{body}\033[0m"
         parts.append(f"[{_NAMES[region]}: {len(ids)} tokens, {learned}]\n{body}")
     return "\n".join(parts)
+
+
+def describe_samples(collator: SupervisionCollator, count: int, tasks: Sequence[str], colour: bool) -> Iterator[str]:
+    """The first `count` rows that `collator` encodes, once for each task that they are usable for."""
+    for row in range(min(count, len(collator.samples))):
+        for task in tasks:
+            if collator.samples.task_of(row) in ("", task):
+                shown = describe_sample(collator.encode(row, task), collator.vocabulary, colour)
+                yield f"--- line {row + 1}, {task}\n{shown}"

@@ -13,9 +13,11 @@ from dataset.cot_samples import CotSamples
 from dataset.sample import Sample
 from models.motion_vocabulary import MotionVocabulary
 from models.prompts import (
+    PLAIN,
     REGION_ANSWER,
     REGION_QUERY,
     REGION_REASONING,
+    PromptStyle,
     Reflection,
     query_of,
     render_query,
@@ -37,6 +39,7 @@ class SupervisionConfig:
         reflection_share: share of the samples whose query shows another clip's reasoning as an earlier attempt,
             so that Chain-of-Motion's refinement queries are in distribution.
         weight_scale: sample weights are multiplied by this before they are clipped.
+        style: what stands around the query.
     """
 
     use_reasoning: bool = True
@@ -48,6 +51,7 @@ class SupervisionConfig:
     max_reasoning_tokens: int = 256
     reflection_share: float = 0.0
     weight_scale: float = 1.0
+    style: PromptStyle = PLAIN
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def encode_sample(
     """Render and tokenise one sample. Segments are tokenised apart, so region borders are exact."""
     if not config.use_reasoning:
         sample = Sample(sample.task, sample.caption, sample.codes, "", sample.weight, sample.id)
-    query_ids = vocabulary.encode(render_query(query_of(sample, reflection)))
+    query_ids = vocabulary.encode(render_query(query_of(sample, reflection), config.style))
     factor = 1.0
     if config.use_sample_weight:
         factor = min(max(sample.weight * config.weight_scale, config.min_sample_weight), config.weight_clip)

@@ -1,19 +1,22 @@
 """Supervised fine-tuning from rows to checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
 from dataset.cot_samples import CotSamples
-from models.checkpoints import Checkpoint, adapter_of, load_checkpoint, save_checkpoint
+from dataset.task_rows import task_rows
+from models.best_by import CRITERIA, Criterion
+from models.checkpoints import load_checkpoint, save_checkpoint
 from models.motion_vocabulary import MotionVocabulary
 from models.peft_patch import let_wrapped_heads_answer_bias
+from models.policy import LORA_TARGETS, LoraSize, Start, full_part, lora_part
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
 from models.training_callbacks import (
@@ -26,26 +29,47 @@ from models.training_callbacks import (
     ValidateEvery,
 )
 from utils.interrupt import InterruptFlag
+from utils.learning_curves import plot_learning_curves
 from utils.run_folder import RunFolder
 
-# Attention and MLP projections of Qwen (and of most decoder-only models).
-LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
-
-@dataclass(frozen=True)
-class LoraSize:
-    r: int
-    alpha: int
-    dropout: float
+# Metrics of the replies of a model in training, for example FID; None: validation by loss only.
+ReplyMetrics = Callable[[PreTrainedModel], dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Validation:
-    """First validated epoch, epochs between two validations, and how many without a gain end the run (None: none)."""
+    """When and how checkpoints are compared.
 
-    start: int
-    interval: int
+    Attributes:
+        start, interval: first validated epoch, and epochs between two validations.
+        patience: validations in a row without a gain that end the run; None: none do.
+        best_by: what decides, a name of `models.best_by.CRITERIA`.
+        replies: measures replies at every validation; needed for every criterion but the loss.
+    """
+
+    start: int = 0
+    interval: int = 1
     patience: int | None = None
+    best_by: str = "loss"
+    replies: ReplyMetrics | None = None
+
+    @property
+    def criterion(self) -> Criterion:
+        return CRITERIA[self.best_by]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows that are trained on and validated; each serves every task of `tasks` that it is usable for.
+
+    Attributes:
+        t2m_share: share of t2m among the rows of an epoch of both tasks; None: as many as there are.
+    """
+
+    train: CotSamples
+    validation: CotSamples
+    tasks: tuple[str, ...]
+    t2m_share: float | None = None
 
 
 def add_sft_adapter(model: PreTrainedModel, vocabulary: MotionVocabulary, size: LoraSize) -> PeftModel:
@@ -66,79 +90,79 @@ def add_sft_adapter(model: PreTrainedModel, vocabulary: MotionVocabulary, size: 
 
 
 def supervise(
-    model: PreTrainedModel,
-    vocabulary: MotionVocabulary,
-    train: CotSamples,
-    validation: CotSamples,
-    tasks: Sequence[str],
+    start: Start,
+    data: TrainingData,
     trainer_config: SFTConfig,
     supervision: SupervisionConfig,
     lora: LoraSize | None,
-    checkpoint: Checkpoint,
-    schedule: Validation,
+    validation: Validation,
     run: RunFolder,
     interrupt: InterruptFlag,
 ) -> dict[str, float | str]:
-    """Train and write ``motionllm_{name}_latest.pth`` and ``_best.pth`` (by validation loss).
+    """Train and write ``motionllm_{name}_latest.pth``, ``_best.pth`` and learning_curves.png.
 
     Args:
-        model: backbone with motion tokens.
-        train, validation: rows; each serves every task of `tasks` that it is usable for.
+        start: backbone with motion tokens, and the checkpoint that what is trained is added to.
         lora: size of the adapter; None trains every weight.
-        checkpoint: what the file says besides its weights.
         run: where checkpoints, logs and the trainer's state for resuming go.
 
     Returns:
-        the last validation's numbers and the best checkpoint's path
+        the best validation's numbers and the best checkpoint's path
     """
+    vocabulary, tasks = start.vocabulary, data.tasks
     name = tasks[0] if len(tasks) == 1 else "both"
     latest, best = (run.path / f"motionllm_{name}_{kind}.pth" for kind in ("latest", "best"))
-    trained = model if lora is None else add_sft_adapter(model, vocabulary, lora)
+    trained = start.model if lora is None else add_sft_adapter(start.model, vocabulary, lora)
 
     def save(path: Path, metrics: dict[str, float]) -> None:
-        # Clones: training goes on while the file is written, and tied weights are stored once.
-        if lora is None:
-            weights = {key: value.detach().cpu() for key, value in model.state_dict().items()}
-            content = replace(checkpoint, base_weights=weights, metrics=metrics)
-        else:
-            content = replace(checkpoint, adapters=(*checkpoint.adapters, adapter_of(trained)), metrics=metrics)
-        save_checkpoint(path, content)
+        state = trainer.gathered_state()  # every process takes part, the first one writes
+        if trainer.is_world_process_zero():
+            about: dict[str, Any] = {"use_reasoning": supervision.use_reasoning}
+            if lora is None:
+                part = full_part(state, tasks, "sft", **about)
+            else:
+                part = lora_part(trained, tasks, "sft", state, **about)
+            save_checkpoint(path, replace(start.checkpoint.with_part(part), metrics=metrics))
 
+    criterion = validation.criterion
+    seed = trainer_config.seed
     trainer = WeightedSFTTrainer(
         model=trained,
         args=trainer_config,
-        train_dataset=task_rows(train, tasks),
-        eval_dataset=task_rows(validation, tasks),
-        data_collator=SupervisionCollator(train, vocabulary, supervision, trainer_config.seed),
+        train_dataset=task_rows(data.train, tasks, data.t2m_share, seed),
+        eval_dataset=task_rows(data.validation, tasks),
+        data_collator=SupervisionCollator(data.train, vocabulary, supervision, seed),
         processing_class=vocabulary.tokenizer,
         callbacks=[
             RunLog(run),
             StopOnInterrupt(interrupt),
-            ValidateEvery(schedule.start, schedule.interval),
-            KeepBest(lambda metrics: save(best, metrics), _best_so_far(best)),
+            ValidateEvery(validation.start, validation.interval),
+            KeepBest(criterion, lambda metrics: save(best, _kept(metrics)), _best_so_far(best, criterion)),
             AfterEpoch(lambda epoch: save(latest, {"epoch": float(epoch)})),
-            *([] if schedule.patience is None else [StopWithoutGain(schedule.patience)]),
+            *([] if validation.patience is None else [StopWithoutGain(criterion, validation.patience)]),
         ],
     )
-    shown = {"loss": "loss", "mean_token_accuracy": "accuracy", "eval_loss": "val_loss"}
-    TrainingBar(f"SFT {name}", shown).attach(trainer)
-    trainer.eval_collator = SupervisionCollator(validation, vocabulary, replace(supervision, reflection_share=0.0), 0)
+    trainer.eval_collator = SupervisionCollator(
+        data.validation, vocabulary, replace(supervision, reflection_share=0.0), 0
+    )
+    trainer.reply_metrics = validation.replies
+    shown = {"loss": "loss", "mean_token_accuracy": "accuracy", "tokens_per_second": "token/s", "eval_loss": "val_loss"}
+    TrainingBar(f"SFT {name}", {**shown, criterion.logged: f"val_{criterion.name}"}).attach(trainer)
     trainer.train(resume_from_checkpoint=_last_state(trainer_config.output_dir))
     if interrupt.raised:
         save(latest, {"step": float(trainer.state.global_step)})
         return {}
+    if not trainer.is_world_process_zero():
+        return {}
+    plot_learning_curves(run.path / "metrics.jsonl", run.path / "learning_curves.png", f"SFT {name}")
     return {**load_checkpoint(best).metrics, "best": str(best)}
 
 
-def task_rows(samples: CotSamples, tasks: Sequence[str]) -> Dataset:
-    """One row {"row", "task"} per sample and task it is usable for; the collator reads the sample itself."""
-    rows = [
-        {"row": index, "task": task}
-        for index, own in enumerate(samples.rows["task"])
-        for task in tasks
-        if own in ("", task)
-    ]
-    return Dataset.from_list(rows)
+def _kept(metrics: dict[str, float]) -> dict[str, float]:
+    """Of a validation's numbers those that describe the checkpoint, as ``val_loss``, ``val_token_accuracy``, ..."""
+    left_out = ("runtime", "samples_per_second", "steps_per_second", "num_tokens", "entropy")
+    names = {name: name.removeprefix("eval_").replace("mean_token", "token") for name in metrics}
+    return {f"val_{name}": metrics[key] for key, name in names.items() if key != name and name not in left_out}
 
 
 def _last_state(folder: str) -> str | None:
@@ -146,5 +170,8 @@ def _last_state(folder: str) -> str | None:
     return get_last_checkpoint(folder) if Path(folder).is_dir() else None
 
 
-def _best_so_far(path: Path) -> float | None:
-    return load_checkpoint(path).metrics["val_loss"] if path.is_file() else None
+def _best_so_far(path: Path, criterion: Criterion) -> float | None:
+    if not path.is_file():
+        return None
+    kept = load_checkpoint(path).metrics
+    return criterion.badness({criterion.logged: kept.get(f"val_{criterion.name}", float("nan"))})

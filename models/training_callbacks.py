@@ -14,15 +14,19 @@ from transformers import (
     TrainingArguments,
 )
 
+from models.best_by import Criterion
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
+from utils.scalar_log import ScalarLog
 
 
 class RunLog(TrainerCallback):
-    """Every row of metrics that the trainer logs goes to metrics.jsonl (and to `extra` when given)."""
+    """Every row of metrics that the trainer logs goes to metrics.jsonl, to TensorBoard where its package is installed,
+    and to `extra` when given.
+    """
 
     def __init__(self, run: RunFolder, extra: Callable[[dict], None] | None = None) -> None:
-        self.run = run
+        self.scalars = ScalarLog(run)
         self.extra = extra
 
     def on_log(
@@ -32,7 +36,7 @@ class RunLog(TrainerCallback):
         if not state.is_world_process_zero or not logs:
             return
         row = {"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}}
-        self.run.log(row)
+        self.scalars.log(row)
         if self.extra is not None:
             self.extra(row)
 
@@ -115,14 +119,16 @@ class ValidateEvery(TrainerCallback):
 
 
 class KeepBest(TrainerCallback):
-    """Write a checkpoint whenever the validation loss is the lowest so far.
+    """Write a checkpoint whenever a validation is the best so far.
 
     Args:
-        save: writes the best checkpoint; gets the metrics of this validation.
-        best: lowest loss of an earlier, resumed part of the run.
+        criterion: what decides.
+        save: writes the best checkpoint; gets the metrics of this validation. Every process calls it.
+        best: `Criterion.badness` of the best of an earlier, resumed part of the run.
     """
 
-    def __init__(self, save: Callable[[dict[str, float]], None], best: float | None = None) -> None:
+    def __init__(self, criterion: Criterion, save: Callable[[dict[str, float]], None], best: float | None) -> None:
+        self.criterion = criterion
         self.save = save
         self.best = math.inf if best is None else best
 
@@ -130,31 +136,32 @@ class KeepBest(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
         metrics: dict[str, float] | None = None, **kwargs: object,
     ) -> None:  # fmt: skip
-        loss = (metrics or {}).get("eval_loss", math.inf)
-        if state.is_world_process_zero and loss < self.best:
-            self.best = loss
-            self.save({"val_loss": loss, "val_token_accuracy": metrics.get("eval_mean_token_accuracy", math.nan)})
+        badness = self.criterion.badness(metrics or {})
+        if badness < self.best:
+            self.best = badness
+            self.save(metrics)
 
 
 class StopWithoutGain(TrainerCallback):
-    """End the run after `patience` validations in a row that did not lower the validation loss.
+    """End the run after `patience` validations in a row that were no better than an earlier one.
 
     It reads the trainer's own history, which a resumed run has too, so that it ends where a straight one would.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, criterion: Criterion, patience: int) -> None:
+        self.criterion = criterion
         self.patience = patience
 
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
-        if losses and len(losses) - 1 - losses.index(min(losses)) >= self.patience:
+        values = [self.criterion.badness(row) for row in state.log_history if "eval_loss" in row]
+        if values and len(values) - 1 - values.index(min(values)) >= self.patience:
             control.should_training_stop = True
 
 
 class AfterEpoch(TrainerCallback):
-    """Call `act(epoch)` after each epoch, counted from 0."""
+    """Call `act(epoch)` after each epoch, counted from 0, in every process."""
 
     def __init__(self, act: Callable[[int], None]) -> None:
         self.act = act
@@ -163,7 +170,7 @@ class AfterEpoch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
         epoch = _finished_epoch(state)
-        if state.is_world_process_zero and epoch is not None:
+        if epoch is not None:
             self.act(epoch)
 
 

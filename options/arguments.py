@@ -1,18 +1,14 @@
-"""Every flag of train_mllm.py and eval_mllm.py, once: name, default, meaning, bounds.
+"""Every flag of eval_mllm.py, and those that train_mllm.py shares with it: name, default, meaning, bounds.
 
-Published flags keep their names. Groups are dataclasses; `options.parsing.parse_flags` turns them into a command
-line. Checks are in `__post_init__` and name the flag.
+Each flag is declared once, here or in `options.training_arguments`; published flags keep their names. Groups are
+dataclasses; `options.parsing.parse_flags` turns them into a command line. Checks are in `__post_init__` and name
+the flag.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from options.parsing import flag
-
-
-def _need(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+from options.parsing import flag, need
 
 
 @dataclass
@@ -50,8 +46,8 @@ class DataFlags:
     )
 
     def __post_init__(self) -> None:
-        _need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
-        _need(self.cot_num_workers >= 0, "--cot-num-workers must not be negative")
+        need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
+        need(self.cot_num_workers >= 0, "--cot-num-workers must not be negative")
 
     @property
     def data_root_or_default(self) -> str:
@@ -71,6 +67,20 @@ class ModelFlags:
         "auto", "lora: adapters and the new token rows; full: every weight (right for a tiny random backbone); "
         "auto: full below 20 million parameters"
     )  # fmt: skip
+    precision: Literal["auto", "fp32", "bf16"] = flag(
+        "auto", "numbers that the language model computes with; auto: bf16 on a GPU that has it, else fp32"
+    )
+    prompt_style: Literal["auto", "plain", "chat"] = flag(
+        "auto", "what stands around a question: nothing (base models) or the backbone's chat template (instruct "
+        "models); auto: chat where there is a template. A checkpoint keeps its own"
+    )  # fmt: skip
+    token_rows: Literal["noise", "codebook"] = flag(
+        "noise", "first embeddings of the motion tokens: mean of all tokens plus noise, or plus a projection of the "
+        "codebook's vectors"
+    )  # fmt: skip
+    load_in_4bit: bool = flag(
+        False, "hold the frozen backbone in 4-bit NF4 numbers (QLoRA; needs the package bitsandbytes and lora)"
+    )
     lora_r_t2m: int = flag(64, "rank of the t2m adapter")
     lora_alpha_t2m: int = flag(64, "scale of the t2m adapter")
     lora_r_m2t: int = flag(32, "rank of the m2t adapter")
@@ -81,89 +91,16 @@ class ModelFlags:
 
     def __post_init__(self) -> None:
         for name in ("lora_r_t2m", "lora_alpha_t2m", "lora_r_m2t", "lora_alpha_m2t", "max_text_len", "max_motion_len"):
-            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
-        _need(0 <= self.lora_dropout < 1, f"--lora-dropout must be in [0, 1), not {self.lora_dropout}")
+            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        need(0 <= self.lora_dropout < 1, f"--lora-dropout must be in [0, 1), not {self.lora_dropout}")
+        need(not (self.load_in_4bit and self.finetune == "full"), "--load-in-4bit goes with --finetune lora")
 
-
-@dataclass
-class TrainingFlags:
-    """What both training stages share."""
-
-    _argument_group_name = "training"
-
-    train_stage: Literal["sft", "rlvr"] = flag("sft", "supervised fine-tuning, or GRPO under verifiable rewards")
-    training_task: Literal["t2m", "m2t", "both"] = flag("t2m", "text to motion, motion to text, or one model for both")
-    learning_rate: float = flag(1e-5, "peak learning rate (1e-5 suits LoRA on a 4B model; 2e-3 a tiny one)")
-    batch_size: int = flag(6, "samples (rlvr: prompts) a step")
-    gradient_accumulation: int = flag(1, "micro-batches an optimiser step")
-    print_iter: int = flag(200, "steps between two lines of metrics")
-    trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")
-
-    def __post_init__(self) -> None:
-        _need(self.learning_rate > 0, "--learning-rate must be positive")
-        for name in ("batch_size", "gradient_accumulation", "print_iter"):
-            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
-
-
-@dataclass
-class SftFlags:
-    """Supervised fine-tuning."""
-
-    _argument_group_name = "supervised fine-tuning (--train-stage sft)"
-
-    epochs_t2m: int = flag(10, "epochs for t2m (and for both)")
-    epochs_m2t: int = flag(10, "epochs for m2t")
-    epochs_start_val: int = flag(0, "first epoch that is validated")
-    epochs_val_interval: int = flag(1, "epochs between validations")
-    patience: int | None = flag(None, "validations in a row without a lower loss after which to stop; default: never")
-    use_reasoning: bool = flag(False, "train on the chain of thought; without it the reasoning is empty")
-    reasoning_weight: float = flag(1.0, "loss weight of reasoning tokens")
-    motion_weight: float = flag(1.0, "loss weight of answer tokens")
-    use_sample_weight: bool = flag(False, "multiply losses by the line's sample_weight, reward or advantage")
-    reward_clip: float = flag(5.0, "sample weights are clipped to this")
-    min_sample_weight: float = flag(0.05, "smallest sample weight")
-    normalize_reward: bool = flag(False, "divide sample weights by their mean over the file")
-    reflection_share: float = flag(0.1, "share of samples that show an earlier attempt, as Chain-of-Motion does")
-    show_samples: int = flag(0, "print this many samples with what is learned of them, and do nothing else")
-
-    def __post_init__(self) -> None:
-        for name in ("epochs_t2m", "epochs_m2t", "epochs_val_interval"):
-            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
-        for name in ("reasoning_weight", "motion_weight", "min_sample_weight"):
-            _need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
-        _need(self.reward_clip > 0, "--reward-clip must be positive")
-        _need(0 <= self.reflection_share <= 1, "--reflection-share must be in [0, 1]")
-        _need(self.show_samples >= 0, "--show-samples must not be negative")
-        _need(self.patience is None or self.patience > 0, "--patience must be positive")
-
-
-@dataclass
-class RlFlags:
-    """GRPO."""
-
-    _argument_group_name = "reinforcement learning (--train-stage rlvr)"
-
-    rl_epochs: int = flag(3, "passes over the prompts; files motionllm_rlvr_epoch_0.pth .. are written")
-    rl_prompts: int | None = flag(None, "prompts an epoch, drawn by the seed; default all")
-    rl_group_size: int = flag(8, "replies a prompt")
-    rl_kl_coef: float = flag(0.02, "weight of the KL divergence to the reference policy")
-    rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
-    disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
-    rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
-    rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
-    rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
-    rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on")
-    rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
-
-    def __post_init__(self) -> None:
-        _need(self.rl_epochs > 0, "--rl-epochs must be positive")
-        _need(self.rl_prompts is None or self.rl_prompts > 0, "--rl-prompts must be positive")
-        _need(self.rl_group_size >= 2, "--rl-group-size must be at least 2: advantages compare replies of one prompt")
-        _need(self.rl_kl_coef >= 0, "--rl-kl-coef must not be negative")
-        _need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
-        _need(self.rl_temperature > 0, "--rl-temperature must be positive")
-        _need(0 < self.rl_top_p <= 1, "--rl-top-p must be in (0, 1]")
-        _need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
+    def lora_size(self, tasks: tuple[str, ...]) -> tuple[int, int, float]:
+        """(rank, scale, dropout) of an adapter for `tasks`; one for both tasks has t2m's size."""
+        r, alpha = self.lora_r_t2m, self.lora_alpha_t2m
+        if tasks == ("m2t",):
+            r, alpha = self.lora_r_m2t, self.lora_alpha_m2t
+        return r, alpha, self.lora_dropout
 
 
 @dataclass
@@ -189,7 +126,7 @@ class RewardFlags:
     reward_max_batch_size: int = flag(64, "largest batch of a reward model")
 
     def __post_init__(self) -> None:
-        _need(self.reward_max_batch_size > 0, "--reward-max-batch-size must be positive")
+        need(self.reward_max_batch_size > 0, "--reward-max-batch-size must be positive")
 
     def weights(self) -> dict[str, float]:
         """Weight by reward name, those of weight 0 left out."""
@@ -214,8 +151,8 @@ class ComFlags:
     com_refine_steps: int = flag(2, "rounds; every round after the first reflects on the best reply so far")
 
     def __post_init__(self) -> None:
-        _need(self.com_candidates > 0, "--com-candidates must be positive")
-        _need(self.com_refine_steps > 0, "--com-refine-steps must be positive")
+        need(self.com_candidates > 0, "--com-candidates must be positive")
+        need(self.com_refine_steps > 0, "--com-refine-steps must be positive")
 
 
 @dataclass
@@ -259,9 +196,9 @@ class EvalFlags:
     profile: bool = flag(False, "print where the time went")
 
     def __post_init__(self) -> None:
-        _need(self.mm_repeats is None or (self.mm_repeats >= 0 and self.mm_repeats != 1), "--mm-repeats: 0, 2 or more")
+        need(self.mm_repeats is None or (self.mm_repeats >= 0 and self.mm_repeats != 1), "--mm-repeats: 0, 2 or more")
         for name in ("eval_batch_size", "samples", "repeats", "max_new_tokens", "mm_texts"):
-            _need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
-        _need(self.limit is None or self.limit > 0, "--limit must be positive")
-        _need(self.temperature >= 0, "--temperature must not be negative")
-        _need(0 < self.top_p <= 1, "--top-p must be in (0, 1]")
+            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        need(self.limit is None or self.limit > 0, "--limit must be positive")
+        need(self.temperature >= 0, "--temperature must not be negative")
+        need(0 < self.top_p <= 1, "--top-p must be in (0, 1]")

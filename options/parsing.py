@@ -46,6 +46,12 @@ def required_flag(help: str) -> Any:
     return dataclasses.field(metadata={"help": help})
 
 
+def need(condition: bool, message: str) -> None:
+    """For `__post_init__` of flags: raise ValueError with `message`, which names the flag, where `condition` fails."""
+    if not condition:
+        raise ValueError(message)
+
+
 def parse_flags(*groups: type, description: str, argv: list[str] | None = None) -> tuple:
     """Parse `argv` (default: the process's own) into one instance of each dataclass in `groups`.
 

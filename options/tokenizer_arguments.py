@@ -6,18 +6,13 @@ Published flags keep their names and defaults. Commands that read a finished tok
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from options.parsing import flag, required_flag
-
-
-def _need(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+from options.parsing import flag, need, required_flag
 
 
 def _need_positive(flags: Any, *names: str) -> None:
     for name in names:
         value = vars(flags)[name]
-        _need(value is None or value > 0, f"--{name.replace('_', '-')} must be positive, not {value}")
+        need(value is None or value > 0, f"--{name.replace('_', '-')} must be positive, not {value}")
 
 
 @dataclass
@@ -44,13 +39,13 @@ class TokenizerNetworkFlags:
         if self.output_emb_width is None:
             self.output_emb_width = self.code_dim
         _need_positive(self, "nb_code", "code_dim", "width", "depth", "down_t", "stride_t", "dilation_growth_rate")
-        _need(
+        need(
             self.output_emb_width == self.code_dim,
             f"--output-emb-width {self.output_emb_width} must equal --code-dim {self.code_dim}",
         )
-        _need(self.stride_t % 2 == 0, f"--stride-t {self.stride_t} must be even")
-        _need(0 <= self.mu < 1, f"--mu must be in [0, 1), not {self.mu}")
-        _need(self.beta >= 0, f"--beta must not be negative, not {self.beta}")
+        need(self.stride_t % 2 == 0, f"--stride-t {self.stride_t} must be even")
+        need(0 <= self.mu < 1, f"--mu must be in [0, 1), not {self.mu}")
+        need(self.beta >= 0, f"--beta must not be negative, not {self.beta}")
 
 
 @dataclass
@@ -77,7 +72,7 @@ class TokenizerLossFlags:
     def __post_init__(self) -> None:
         _need_positive(self, "window_size", "total_iter", "lr", "gamma")
         for name in ("warm_up_iter", "weight_decay", "commit", "loss_vel"):
-            _need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
+            need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
 
 
 @dataclass
@@ -114,4 +109,4 @@ class TrainTokenizerFlags:
     def __post_init__(self) -> None:
         _need_positive(self, "batch_size", "root_weight", "max_minutes", "eval_iter", "print_iter")
         for name in ("path_weight", "change_weight"):
-            _need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
+            need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")

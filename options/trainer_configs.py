@@ -5,10 +5,13 @@ from typing import Any
 
 import torch
 import yaml
+from transformers.integrations import get_available_reporting_integrations
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from trl import GRPOConfig, SFTConfig
 
-from options.arguments import DataFlags, ModelFlags, RlFlags, RunFlags, SftFlags, TrainingFlags
+from options.arguments import DataFlags, ModelFlags, RunFlags
 from options.parsing import FlagError
+from options.training_arguments import RlFlags, SftFlags, TrainingFlags
 
 _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 
@@ -19,18 +22,17 @@ def max_reply_tokens(model: ModelFlags) -> int:
 
 
 def sft_config(
-    run: RunFlags, data: DataFlags, training: TrainingFlags, sft: SftFlags, output_dir: Path, device: torch.device
-) -> SFTConfig:
+    run: RunFlags, data: DataFlags, training: TrainingFlags, sft: SftFlags, output_dir: Path, device: torch.device,
+    bf16: bool,
+) -> SFTConfig:  # fmt: skip
     """Supervised fine-tuning: our collator and weights, trl's loop."""
     epochs = sft.epochs_m2t if training.training_task == "m2t" else sft.epochs_t2m
     fields: dict[str, Any] = {
-        **_shared(run, training, output_dir, device),
+        **_shared(run, training, output_dir, device, bf16),
         "num_train_epochs": epochs,
         "per_device_train_batch_size": training.batch_size,
         "per_device_eval_batch_size": max(training.batch_size, 16),
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": 0.05,
-        "max_grad_norm": 1.0,
+        "lr_scheduler_type": training.lr_schedule or "cosine",
         "dataloader_num_workers": data.cot_num_workers,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "max_length": None,
@@ -49,6 +51,7 @@ def grpo_config(
     reward_weights: list[float],
     output_dir: Path,
     device: torch.device,
+    bf16: bool,
 ) -> GRPOConfig:
     """GRPO: group size, KL, clipping and reward aggregation by the published flags."""
     completions = training.batch_size * rl.rl_group_size
@@ -59,7 +62,7 @@ def grpo_config(
         )
     aggregation = "sum_then_normalize" if rl.disable_rl_component_norm else "normalize_then_sum"
     fields: dict[str, Any] = {
-        **_shared(run, training, output_dir, device),
+        **_shared(run, training, output_dir, device, bf16),
         "num_train_epochs": rl.rl_epochs,
         "per_device_train_batch_size": completions // training.gradient_accumulation,
         "num_generations": rl.rl_group_size,
@@ -72,14 +75,15 @@ def grpo_config(
         "top_p": rl.rl_top_p,
         "top_k": 0,
         "loss_type": "dapo",
-        "lr_scheduler_type": "constant_with_warmup",
-        "warmup_steps": 0.05,
+        "lr_scheduler_type": training.lr_schedule or "constant_with_warmup",
         "log_completions": False,
     }
     return GRPOConfig(**_with_extra(fields, training, GRPOConfig))
 
 
-def _shared(run: RunFlags, training: TrainingFlags, output_dir: Path, device: torch.device) -> dict[str, Any]:
+def _shared(
+    run: RunFlags, training: TrainingFlags, output_dir: Path, device: torch.device, bf16: bool
+) -> dict[str, Any]:
     on_gpu = device.type == "cuda"
     return {
         "output_dir": str(output_dir),
@@ -87,7 +91,10 @@ def _shared(run: RunFlags, training: TrainingFlags, output_dir: Path, device: to
         "gradient_accumulation_steps": training.gradient_accumulation,
         "seed": run.seed,
         "data_seed": run.seed,
-        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
+        "bf16": bf16,
+        "warmup_steps": training.warm_up,
+        "max_grad_norm": training.max_grad_norm,
+        "weight_decay": training.weight_decay,
         "activation_checkpointing": on_gpu,
         "gradient_checkpointing": None,  # trl's default for the deprecated name would win over the new one
         "use_cpu": device.type == "cpu",
@@ -96,9 +103,22 @@ def _shared(run: RunFlags, training: TrainingFlags, output_dir: Path, device: to
         "save_strategy": "epoch",
         "save_total_limit": 1,
         "remove_unused_columns": False,
-        "report_to": "none",
+        "report_to": _trackers(training.report_to),
+        "run_name": run.exp_name,
         "disable_tqdm": True,  # models.training_callbacks.TrainingBar shows one bar instead of many
     }
+
+
+def _trackers(names: str) -> list[str]:
+    """Names of --report-to whose packages are there, so that a run does not find out at its first log."""
+    wanted = [name for name in (part.strip() for part in names.split(",")) if name not in ("", "none")]
+    known, installed = list(INTEGRATION_TO_CALLBACK), get_available_reporting_integrations()
+    for name in wanted:
+        if name not in known:
+            raise FlagError(f"--report-to {name}: not known, expected some of {', '.join(sorted(known))}")
+        if name not in installed:
+            raise FlagError(f"--report-to {name}: its package is not installed (pip install {name.replace('_', '-')})")
+    return wanted
 
 
 def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -> dict[str, Any]:

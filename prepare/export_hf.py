@@ -7,13 +7,16 @@ The motion tokenizer that turns codes into motion is written beside it, and a mo
 was written is loaded again and must give the same logits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
-from models.checkpoints import Checkpoint, build_policy, load_checkpoint, motion_tokenizer_of
+from models.checkpoints import Checkpoint, load_checkpoint, motion_tokenizer_of
+from models.policy import build_policy
 from models.prompts import Query, render_query
 from options.parsing import flag, parse_flags, required_flag
 from utils.command import quiet_libraries, run_command
@@ -33,6 +36,9 @@ class ExportFlags:
 
     ckpt: str = required_flag("checkpoint of train_mllm.py")
     out_dir: str = required_flag("folder to write; must not exist or be empty")
+    task: Literal["t2m", "m2t"] | None = flag(
+        None, "whose policy, where the checkpoint has one of its own for each task; default: the only one"
+    )
     llm_backbone: str | None = flag(None, "where the backbone lies now, if it has moved since training")
     dtype: str = flag("float32", "number type of the weights: float32 or bfloat16")
 
@@ -48,8 +54,12 @@ def main() -> None:
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: give another --out-dir")
     checkpoint = load_checkpoint(flags.ckpt)
-    model, vocabulary = build_policy(checkpoint, flags.llm_backbone)
-    example = render_query(_example(checkpoint))
+    tasks = (flags.task,) if flags.task else checkpoint.tasks
+    checkpoint.check_tasks(tasks, flags.ckpt)
+    if not checkpoint.shared_by(tasks):
+        raise InputError(f"{flags.ckpt} has a policy of its own for each of {' and '.join(tasks)}: give --task")
+    model, vocabulary = build_policy(checkpoint, tasks[0], flags.llm_backbone)
+    example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
     before = _logits(model.eval(), vocabulary.encode(example))
     model = model.to(getattr(torch, flags.dtype))
     # Settings of the backbone's own chats (a repetition penalty, say) have no place in a motion.
@@ -60,7 +70,7 @@ def main() -> None:
     vocabulary.tokenizer.save_pretrained(folder)
     if checkpoint.motion_tokenizer is not None:
         motion_tokenizer_of(checkpoint, None, flags.ckpt).save(folder / TOKENIZER_FILE)
-    write_text(folder / CARD_FILE, model_card(checkpoint, example))
+    write_text(folder / CARD_FILE, model_card(checkpoint, tasks, example))
 
     difference = check(folder, example, before)
     if flags.dtype == "float32" and difference > TOLERANCE:
@@ -83,30 +93,31 @@ def _logits(model: PreTrainedModel, ids: list[int]) -> torch.Tensor:
     return model(torch.tensor([ids], device=model.device)).logits[0, -1].float().cpu()
 
 
-def _example(checkpoint: Checkpoint) -> Query:
-    if "t2m" in checkpoint.config.tasks:
+def _example(task: str, nb_code: int) -> Query:
+    if task == "t2m":
         return Query("t2m", caption="a person walks forward and waves.")
-    return Query("m2t", codes=tuple(range(min(8, checkpoint.config.nb_code))))
+    return Query("m2t", codes=tuple(range(min(8, nb_code))))
 
 
-def model_card(checkpoint: Checkpoint, example: str) -> str:
+def model_card(checkpoint: Checkpoint, tasks: Sequence[str], example: str) -> str:
     """README.md of the folder."""
     config = checkpoint.config
-    tasks = {"t2m": "text to motion", "m2t": "motion to text"}
+    parts = checkpoint.parts_of(tasks[0])
+    names = {"t2m": "text to motion", "m2t": "motion to text"}
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in (checkpoint.metrics or {}).items())
-    stage = f"stage `{config.stage}` ({config.finetune} fine-tuning) on `{config.backbone}`"
-    reasoning = "with" if config.use_reasoning else "without"
+    stages = ", then ".join(f"`{part.stage}` ({part.finetune} fine-tuning)" for part in parts)
+    reasoning = "with" if all(part.use_reasoning for part in parts) else "without"
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
 ---
-# MoRL policy: {" and ".join(tasks[task] for task in config.tasks)}
+# MoRL policy: {" and ".join(names[task] for task in tasks)}
 
-Merged from a checkpoint of {stage}.
+Merged from a checkpoint: {stages} of `{config.backbone}`.
 
-- fingerprint `{checkpoint.fingerprint()}`{f"; {metrics}" if metrics else ""}
+- fingerprint `{checkpoint.fingerprint(tasks[0])}`{f"; {metrics}" if metrics else ""}
 - {config.nb_code} motion codes, written `<Motion_0>` to `<Motion_{config.nb_code - 1}>`
-- prompts of version {config.prompt_version}, {reasoning} reasoning
+- {config.style.name} prompts of version {config.prompt_version}, {reasoning} reasoning
 
 The prompt, to be continued by the model up to the end of sequence:
 

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from dataset.cot_samples import CotSamples, read_cot_jsonl
 from dataset.sample import TASKS
 from models.motion_vocabulary import THINK_CLOSE, THINK_OPEN
-from models.prompts import query_of, render_query
+from models.prompts import PLAIN, query_of, render_query
 from options.parsing import flag, parse_flags, required_flag
 from utils.command import run_command
 from utils.files import fingerprint
@@ -48,7 +48,7 @@ def training_text(samples: CotSamples) -> Iterator[str]:
     for index in range(len(samples)):
         for task in TASKS:
             sample = samples.sample(index, task)
-            yield render_query(query_of(sample)).split("<")[0]
+            yield render_query(query_of(sample), PLAIN).split("<")[0]
         yield sample.reasoning
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from models.motion_llm import rollouts_of
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
-from models.prompts import Query
+from models.prompts import PromptStyle, Query
 from rewards.build import WeightedRewards
 
 
@@ -19,14 +19,20 @@ class GrpoRewards:
         rewards: the weighted rewards.
         vocabulary: reads replies.
         motion_tokenizer: decodes their codes.
+        style: what stands around the queries.
     """
 
     def __init__(
-        self, rewards: WeightedRewards, vocabulary: MotionVocabulary, motion_tokenizer: MotionTokenizer
+        self,
+        rewards: WeightedRewards,
+        vocabulary: MotionVocabulary,
+        motion_tokenizer: MotionTokenizer,
+        style: PromptStyle,
     ) -> None:
         self.rewards = rewards
         self.vocabulary = vocabulary
         self.motion_tokenizer = motion_tokenizer
+        self.style = style
         self._batch: object = None
         self._table: dict[str, list[float | None]] = {}
 
@@ -50,7 +56,7 @@ class GrpoRewards:
         queries = [Query(task, caption, tuple(codes), id=clip) for task, caption, codes, clip in fields]
         references = [tuple(items) for items in columns["references"]]
         return self.rewards.table(
-            rollouts_of(queries, completion_ids, self.vocabulary, self.motion_tokenizer, references)
+            rollouts_of(queries, completion_ids, self.vocabulary, self.motion_tokenizer, self.style, references)
         )
 
 

@@ -9,17 +9,15 @@ from statistics import fmean
 
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOConfig, GRPOTrainer
 
 from dataset.cot_samples import CotSamples
-from models.checkpoints import Checkpoint, adapter_of, load_checkpoint, save_checkpoint
+from models.checkpoints import load_checkpoint, save_checkpoint
 from models.motion_llm import MotionLLM, Sampling
 from models.motion_tokenizer import MotionTokenizer
-from models.motion_vocabulary import MotionVocabulary
+from models.policy import LORA_TARGETS, LoraSize, Start, lora_part
 from models.prompts import Query, query_of, render_query
-from models.sft_training import LORA_TARGETS, LoraSize
 from models.training_callbacks import AfterEpoch, RunLog, StopOnInterrupt, TrainingBar
 from rewards.build import WeightedRewards
 from rewards.grpo_adapter import GrpoRewards, prompt_row
@@ -50,31 +48,40 @@ def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, s
 
 
 def reinforce(
-    model: PreTrainedModel,
-    vocabulary: MotionVocabulary,
+    start: Start,
+    tasks: Sequence[str],
     motion_tokenizer: MotionTokenizer,
     rewards: WeightedRewards,
+    rewarded_by: str | None,
     train: Prompts,
     held_out: Prompts,
     trainer_config: GRPOConfig,
     lora: LoraSize,
-    checkpoint: Checkpoint,
     run: RunFolder,
     interrupt: InterruptFlag,
     extra_log: Callable[[dict], None] | None = None,
 ) -> dict[str, float | str]:
     """Train and write ``motionllm_rlvr_epoch_{n}.pth``, ``_latest`` and ``_best`` (by held-out reward).
 
-    The policy is the merged model of `checkpoint` under a fresh LoRA, so with the adapter off it is the reference:
+    The policy is the merged model of `start` under a fresh LoRA, so with the adapter off it is the reference:
     the KL divergence is exactly 0 at the first step, and no second copy of the model is held.
+
+    Args:
+        start: the policy that is trained; its checkpoint gets one more part.
+        tasks: what is trained; one policy answers them all.
+        rewarded_by: fingerprint of the evaluator among `rewards`, None without one.
+        train, held_out: prompts; the held-out ones choose the best checkpoint.
+        extra_log: gets every row of metrics.
     """
-    adapter = GrpoRewards(rewards, vocabulary, motion_tokenizer)
+    vocabulary, style = start.vocabulary, start.checkpoint.config.style
+    use_reasoning = all(part.use_reasoning for part in start.checkpoint.parts_of(tasks[0]))
+    adapter = GrpoRewards(rewards, vocabulary, motion_tokenizer, style)
     rows = [
-        prompt_row(query, render_query(query), references)
+        prompt_row(query, render_query(query, style), references)
         for query, references in zip(train.queries, train.references, strict=True)
     ]
     trainer = GRPOTrainer(
-        model=model,
+        model=start.model,
         reward_funcs=adapter.functions(),
         args=trainer_config,
         train_dataset=Dataset.from_list(rows),
@@ -96,7 +103,7 @@ def reinforce(
 
     def held_out_reward() -> dict[str, float]:
         """Mean reward on prompts that are never trained on, total and by component."""
-        llm = MotionLLM(trainer.accelerator.unwrap_model(trainer.model), vocabulary, motion_tokenizer)
+        llm = MotionLLM(trainer.accelerator.unwrap_model(trainer.model), vocabulary, motion_tokenizer, style)
         rollouts = llm.answer(held_out.queries, sampling, held_out.references)
         llm.model.train()
         table = rewards.table(rollouts)
@@ -109,12 +116,14 @@ def reinforce(
         return means
 
     def save(path: Path, metrics: dict[str, float]) -> None:
-        content = replace(checkpoint, adapters=(*checkpoint.adapters, adapter_of(trainer.model)), metrics=metrics)
-        save_checkpoint(path, content)
+        part = lora_part(trainer.model, tasks, "rlvr", use_reasoning=use_reasoning, rewarded_by=rewarded_by)
+        save_checkpoint(path, replace(start.checkpoint.with_part(part), metrics=metrics))
 
     best_file = run.path / "motionllm_rlvr_best.pth"
 
     def after_epoch(epoch: int) -> None:
+        if not trainer.is_world_process_zero():
+            return
         metrics = held_out_reward()
         run.log({"epoch": epoch, **metrics})
         save(run.path / f"motionllm_rlvr_epoch_{epoch}.pth", metrics)

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import eval_mllm
-from models.checkpoints import Checkpoint, PolicyConfig, load_backbone, save_checkpoint
+from models.checkpoints import Checkpoint, PolicyConfig, save_checkpoint
 from models.motion_tokenizer import MotionTokenizer
+from models.policy import full_part, load_backbone
 from models.vq_network import MotionVQ, NetworkConfig
 from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.command import run_command
@@ -20,8 +21,8 @@ NUMBERS = ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "Skating", "Well-formed"
 
 def save_policy(path, backbone, motion_tokenizer, tasks=("t2m",)):
     model, _, text_vocabulary = load_backbone(backbone, 16, seed=0)
-    config = PolicyConfig(backbone, 16, tasks, "sft", "full", text_vocabulary)
-    save_checkpoint(path, Checkpoint(config, dict(model.state_dict()), (), motion_tokenizer.state()))
+    parts = (full_part(dict(model.state_dict()), tasks, "sft"),)
+    save_checkpoint(path, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), parts, motion_tokenizer.state()))
     return path
 
 
@@ -159,7 +160,7 @@ def test_captions_and_chain_of_motion(world, monkeypatch):
 def test_the_signature_says_when_the_judge_rewarded(world, monkeypatch, backbone, motion_tokenizer):
     path = save_policy(world / "rewarded.pth", backbone, motion_tokenizer)
     saved = torch.load(path)
-    saved["config"]["rewarded_by"] = [random_evaluator().fingerprint]
+    saved["parts"][0]["rewarded_by"] = random_evaluator().fingerprint
     torch.save(saved, path)
     given = ["--eval-ckpt", path, "--max-new-tokens", "4", "--limit", "2", "--mm-repeats", "0"]
     results, _ = run(world, monkeypatch, "rewarded", *given)
@@ -190,7 +191,7 @@ def test_profile_names_the_stages(world, monkeypatch, capsys):
         ((), "--eval-ckpt is needed"),
         (("--eval-ckpt", "nowhere.pth"), "no such checkpoint: nowhere.pth"),
         (("--eval-ckpt", "TEXT"), "cannot be read"),
-        (("--eval-ckpt", "GOOD", "--eval-task", "m2t"), "was trained for t2m, not m2t"),
+        (("--eval-ckpt", "GOOD", "--eval-task", "m2t"), "was trained for t2m, not for m2t"),
         (("--eval-ckpt", "GOOD", "--nb-code", "512"), "--nb-code 512 contradicts"),
         (("--eval-ckpt", "GOOD", "--motion-tokenizer", "OTHER"), "has 8 codes"),
         (("--eval-ckpt", "GOOD", "--data-root", "nowhere"), "nowhere: no such data set folder"),

@@ -1,4 +1,4 @@
-"""Which device a run uses."""
+"""Which device a run uses, and at which precision a language model works there."""
 
 import torch
 
@@ -20,3 +20,10 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} GPU(s)")
     return device
+
+
+def model_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Precision of a language model: ``fp32``, ``bf16``, or ``auto``: bf16 on a GPU that has it, else float32."""
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]

@@ -8,6 +8,7 @@ finished.json     written last: its presence means that the run is complete
 import importlib.metadata
 import json
 import logging
+import os
 import platform
 import subprocess
 import sys
@@ -49,6 +50,18 @@ class RunFolder:
                 raise InputError(f"{self.path} holds a run with other arguments ({shown}): use another --exp-name")
         write_json(file, arguments)
 
+    def set_aside(self) -> None:
+        """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin."""
+        if not self.path.exists():
+            return
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            raise InputError(f"--no-resume with several processes: rename {self.path} before you start them")
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+            number += 1
+        self.path.rename(aside)
+        logging.info("%s: the earlier run is now %s", self.path, aside)
+
     def record_environment(self, seed: int, data_fingerprint: str = "", device: str = "cpu") -> None:
         """Write environment.json."""
         write_json(
@@ -87,6 +100,11 @@ class RunFolder:
         """The summary of a complete run, None while it is not."""
         file = self.path / "finished.json"
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def summary(self) -> str:
+        """One line about a complete run."""
+        numbers = ((name, f"{v:.4f}" if isinstance(v, float) else v) for name, v in (self.finished or {}).items())
+        return " | ".join([f"finished {self.path}", *(f"{name} {value}" for name, value in numbers)])
 
 
 def _version(package: str) -> str | None:

@@ -3,23 +3,16 @@
 import pytest
 import torch
 
-from models.checkpoints import (
-    Checkpoint,
-    PolicyConfig,
-    build_policy,
-    load_backbone,
-    load_checkpoint,
-    motion_tokenizer_of,
-    save_checkpoint,
-)
+from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint, motion_tokenizer_of, save_checkpoint
+from models.policy import build_policy, full_part, load_backbone
 from utils.errors import InputError
 
 
 @pytest.fixture
 def checkpoint(backbone, motion_tokenizer):
     model, _, text_vocabulary = load_backbone(backbone, 16, seed=0)
-    config = PolicyConfig(backbone, 16, ("t2m",), "sft", "full", text_vocabulary)
-    return Checkpoint(config, dict(model.state_dict()), (), motion_tokenizer.state(), {"val_loss": 1.5})
+    part = full_part(dict(model.state_dict()), ("t2m",), "sft")
+    return Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), (part,), motion_tokenizer.state(), {"val_loss": 1.5})
 
 
 def test_round_trip(tmp_path, checkpoint, motion_tokenizer):
@@ -27,9 +20,9 @@ def test_round_trip(tmp_path, checkpoint, motion_tokenizer):
     torch.load(tmp_path / "c.pth", weights_only=True)
     read = load_checkpoint(tmp_path / "c.pth")
     assert read.config == checkpoint.config and read.metrics == {"val_loss": 1.5}
-    assert read.fingerprint() == checkpoint.fingerprint()
+    assert read.fingerprint("t2m") == checkpoint.fingerprint("t2m")
     assert motion_tokenizer_of(read, None, "c.pth").fingerprint == motion_tokenizer.fingerprint
-    build_policy(read)
+    build_policy(read, "t2m")
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):
@@ -64,6 +57,6 @@ def test_backbone_of_another_vocabulary_is_refused(checkpoint):
 
     wrong = replace(checkpoint, config=replace(checkpoint.config, text_vocabulary=7))
     with pytest.raises(InputError, match="7"):
-        build_policy(wrong)
+        build_policy(wrong, "t2m")
     with pytest.raises(InputError, match="cannot be loaded"):
         load_backbone("no/such-model", 16, seed=0)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from models.checkpoints import load_backbone
 from models.motion_llm import MotionLLM, Sampling, rollouts_of
-from models.prompts import Query
+from models.policy import load_backbone
+from models.prompts import PLAIN, Query
 
 SAMPLING = Sampling(temperature=1.0, top_p=0.95, max_new_tokens=16, batch_size=5, seed=3)
 QUERIES = [
@@ -25,7 +25,7 @@ REFERENCES = [(f"caption {number}",) for number in range(len(QUERIES))]
 def llm(backbone, motion_tokenizer):
     """Random weights in float64: rounding cannot decide a draw, so replies must be equal to the last token."""
     model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
-    return MotionLLM(model.double(), vocabulary, motion_tokenizer)
+    return MotionLLM(model.double(), vocabulary, motion_tokenizer, PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +142,10 @@ def test_the_bar_shows_the_share_of_well_formed_replies(llm, monkeypatch, capfd)
 def test_decoding_by_batches_equals_decoding_at_once(llm, straight):
     """Motions too: those of m2t are of three lengths, padded differently in every batch."""
     replies = ids(straight)
-    at_once = rollouts_of(QUERIES, replies, llm.vocabulary, llm.motion_tokenizer)
+    at_once = rollouts_of(QUERIES, replies, llm.vocabulary, llm.motion_tokenizer, PLAIN)
     compared = 0
     for one, query, reply in zip(at_once, QUERIES, replies, strict=True):
-        (alone,) = rollouts_of([query], [reply], llm.vocabulary, llm.motion_tokenizer)
+        (alone,) = rollouts_of([query], [reply], llm.vocabulary, llm.motion_tokenizer, PLAIN)
         if one.motion is not None:
             np.testing.assert_allclose(alone.motion, one.motion, atol=1e-5)
             compared += 1

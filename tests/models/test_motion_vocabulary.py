@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.motion_vocabulary import MARKERS, MotionVocabulary, is_motion_text, read_codes, write_codes
+from models.token_rows import add_token_rows
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_extending_twice_adds_nothing(vocabulary):
 def test_new_rows_differ_and_old_rows_stay(vocabulary, backbone):
     model = AutoModelForCausalLM.from_pretrained(backbone)
     before = model.get_input_embeddings().weight.detach().clone()
-    vocabulary.add_rows(model, seed=1)
+    add_token_rows(model, vocabulary, seed=1)
     after = model.get_input_embeddings().weight.detach()
     assert torch.equal(after[: len(before)], before)
     new = after[vocabulary.new_ids]

@@ -4,7 +4,7 @@ import pytest
 
 from dataset.sample import Sample
 from models.motion_vocabulary import write_codes
-from models.prompts import Query, Reflection, parse_reply, query_of, render_query, render_target
+from models.prompts import PLAIN, Query, Reflection, parse_reply, query_of, render_query, render_target
 
 
 @pytest.mark.parametrize("task", ["t2m", "m2t"])
@@ -18,17 +18,19 @@ def test_target_parses_back(task):
 
 
 def test_query_shows_only_what_is_given():
-    sample = Sample("t2m", "a person bows.", (4, 9), "secret reasoning")
-    t2m, m2t = render_query(query_of(sample)), render_query(query_of(Sample("m2t", "a person bows.", (4, 9), "secret")))
+    t2m, m2t = (
+        render_query(query_of(Sample(task, "a person bows.", (4, 9), "secret reasoning")), PLAIN)
+        for task in ("t2m", "m2t")
+    )
     assert t2m.endswith("<think>") and m2t.endswith("<think>")
     assert "a person bows." in t2m and "<Motion_" not in t2m and "secret" not in t2m
     assert write_codes([4, 9]) in m2t and "bows" not in m2t and "secret" not in m2t
 
 
 def test_reflection_is_part_of_the_query():
-    plain = render_query(Query("m2t", codes=(1,)))
+    plain = render_query(Query("m2t", codes=(1,)), PLAIN)
     reflecting = render_query(
-        Query("m2t", codes=(1,), reflection=Reflection("I saw a jump.", "a person jumps.", "side"))
+        Query("m2t", codes=(1,), reflection=Reflection("I saw a jump.", "a person jumps.", "side")), PLAIN
     )
     for words in ("I saw a jump.", "a person jumps.", "side"):
         assert words in reflecting and words not in plain

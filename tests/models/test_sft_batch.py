@@ -6,7 +6,7 @@ from transformers import AutoTokenizer
 from dataset.cot_samples import read_cot_jsonl
 from dataset.sample import Sample
 from models.motion_vocabulary import MotionVocabulary
-from models.prompts import REGION_ANSWER, REGION_QUERY, REGION_REASONING, query_of, render_query
+from models.prompts import PLAIN, REGION_ANSWER, REGION_QUERY, REGION_REASONING, query_of, render_query
 from models.sample_view import describe_sample
 from models.sft_batch import IGNORED_LABEL, SupervisionCollator, SupervisionConfig, encode_sample
 
@@ -22,7 +22,7 @@ def vocabulary(backbone):
 def test_regions(vocabulary, task):
     sample = Sample(task, SAMPLE.caption, SAMPLE.codes, SAMPLE.reasoning)
     encoded = encode_sample(sample, vocabulary, SupervisionConfig(reasoning_weight=0.5, motion_weight=2.0))
-    query = vocabulary.encode(render_query(query_of(sample)))  # the very ids that inference asks with
+    query = vocabulary.encode(render_query(query_of(sample), PLAIN))  # the very ids that inference asks with
     assert encoded.input_ids[: len(query)] == query
     assert encoded.labels[: len(query)] == [IGNORED_LABEL] * len(query)
     assert set(encoded.weights[: len(query)]) == {0.0}

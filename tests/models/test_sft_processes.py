@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoints import load_backbone
+from models.policy import load_backbone
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -16,10 +16,10 @@ import sys
 import torch
 from trl import SFTConfig
 from dataset.cot_samples import read_cot_jsonl
-from models.checkpoints import load_backbone
+from dataset.task_rows import task_rows
+from models.policy import load_backbone
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
-from models.sft_training import task_rows
 
 cot, backbone, out, size = sys.argv[1:]
 model, vocabulary, _ = load_backbone(backbone, 16, seed=0)

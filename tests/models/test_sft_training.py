@@ -9,10 +9,12 @@ from datasets import disable_progress_bars
 from trl import SFTConfig
 
 from dataset.cot_samples import read_cot_jsonl
-from models.checkpoints import Checkpoint, PolicyConfig, build_policy, load_backbone, load_checkpoint
+from dataset.task_rows import task_rows
+from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint
+from models.policy import LoraSize, Start, build_policy, load_backbone
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
-from models.sft_training import LoraSize, Validation, add_sft_adapter, supervise, task_rows
+from models.sft_training import TrainingData, Validation, add_sft_adapter, supervise
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
 
@@ -100,25 +102,28 @@ def test_lora_moves_adapters_and_new_rows_only(cot_jsonl, backbone, tmp_path):
     assert torch.equal(merged[: vocabulary.new_ids[0]], old_rows) and trained
 
 
-def run_supervise(cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, patience=None, **fields):
-    model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
-    train_rows, validation = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
-    policy = PolicyConfig(backbone, 16, ("t2m",), "sft", "lora" if lora else "full", text_vocabulary)
-    run = RunFolder(folder)
+def run_supervise(
+    cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, validation=None, start=None, tasks=("t2m",), **fields
+):
+    """Train from `start` (default: the plain backbone) and return the model."""
+    if start is None:
+        model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
+        start = Start(model, vocabulary, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
+    train_rows, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
     trainer_config = config(
         folder / "trainer_state", max_steps=-1, num_train_epochs=epochs, save_strategy="epoch", **fields
     )
     supervise(
-        model, vocabulary, train_rows, validation, ("t2m",), trainer_config, SUPERVISION, lora,
-        Checkpoint(policy, None), Validation(0, 1, patience), run, interrupt or InterruptFlag(),
+        start, TrainingData(train_rows, held_out, tasks), trainer_config, SUPERVISION, lora,
+        validation or Validation(), RunFolder(folder), interrupt or InterruptFlag(),
     )  # fmt: skip
-    return model
+    return start.model
 
 
 @pytest.mark.parametrize("lora", [None, LoraSize(4, 8, 0.0)])
 def test_checkpoint_rebuilds_the_policy(cot_jsonl, backbone, tmp_path, lora):
     model = run_supervise(cot_jsonl, backbone, tmp_path, lora, learning_rate=1e-2)
-    rebuilt, vocabulary = build_policy(load_checkpoint(tmp_path / "motionllm_t2m_latest.pth"))
+    rebuilt, vocabulary = build_policy(load_checkpoint(tmp_path / "motionllm_t2m_latest.pth"), "t2m")
     ids = torch.tensor([vocabulary.encode("a person walks<Motion_3><Motion_9></answer>")])
     with torch.no_grad():
         expected, found = model.eval()(ids).logits, rebuilt.eval()(ids).logits
@@ -149,14 +154,15 @@ def test_interrupted_and_resumed_equals_straight(cot_jsonl, backbone, tmp_path):
     assert load_checkpoint(tmp_path / "resumed" / "motionllm_t2m_latest.pth").metrics["step"] == 7
     run_supervise(cot_jsonl, backbone, tmp_path / "resumed", None)
     straight, resumed = (
-        load_checkpoint(tmp_path / name / "motionllm_t2m_latest.pth").base_weights for name in ("straight", "resumed")
+        load_checkpoint(tmp_path / name / "motionllm_t2m_latest.pth").parts[0].weights
+        for name in ("straight", "resumed")
     )
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
 
 
 def test_training_stops_when_validation_no_longer_gains(cot_jsonl, backbone, tmp_path):
     # At so large a rate the loss soon goes up for once.
-    run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=40, patience=1, learning_rate=5e-2)
+    run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=40, validation=Validation(patience=1), learning_rate=5e-2)
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [row["eval_loss"] for row in rows if "eval_loss" in row]
     assert len(losses) < 40

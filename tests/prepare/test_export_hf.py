@@ -4,9 +4,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from models.checkpoints import Checkpoint, PolicyConfig, build_policy, load_backbone, load_checkpoint, save_checkpoint
+from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
+from models.policy import build_policy, full_part, load_backbone
 from prepare import export_hf
 from utils.errors import InputError
 
@@ -14,9 +15,10 @@ from utils.errors import InputError
 @pytest.fixture
 def checkpoint(tmp_path, backbone, motion_tokenizer):
     model, _, text_vocabulary = load_backbone(backbone, 16, seed=3)
-    config = PolicyConfig(backbone, 16, ("t2m", "m2t"), "sft", "full", text_vocabulary)
+    config = PolicyConfig(backbone, 16, text_vocabulary)
     path = tmp_path / "c.pth"
-    save_checkpoint(path, Checkpoint(config, dict(model.state_dict()), (), motion_tokenizer.state(), {"val_loss": 1.5}))
+    parts = (full_part(dict(model.state_dict()), ("t2m", "m2t"), "sft"),)
+    save_checkpoint(path, Checkpoint(config, parts, motion_tokenizer.state(), {"val_loss": 1.5}))
     return path
 
 
@@ -29,7 +31,7 @@ def test_plain_transformers_gives_the_same_logits(checkpoint, tmp_path, monkeypa
     folder = tmp_path / "export"
     export(monkeypatch, "--ckpt", checkpoint, "--out-dir", folder)
     assert "logits as those of the checkpoint" in capsys.readouterr().out
-    model, vocabulary = build_policy(load_checkpoint(checkpoint))
+    model, vocabulary = build_policy(load_checkpoint(checkpoint), "t2m")
     text = "Text: someone walks\n<think>r</think><answer><Motion><Motion_3><Motion_15></Motion></answer>"
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -41,7 +43,7 @@ def test_plain_transformers_gives_the_same_logits(checkpoint, tmp_path, monkeypa
     assert MotionVocabulary(tokenizer, 16).new_ids == []  # it can be trained further as a backbone
     assert MotionTokenizer.load(folder / "motion_tokenizer.pth").fingerprint == motion_tokenizer.fingerprint
     card = (folder / "README.md").read_text()
-    assert load_checkpoint(checkpoint).fingerprint() in card and "val_loss 1.5" in card and "<think>" in card
+    assert load_checkpoint(checkpoint).fingerprint("t2m") in card and "val_loss 1.5" in card and "<think>" in card
 
 
 def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ from datasets import disable_progress_bars
 from trl import GRPOConfig
 
 from dataset.cot_samples import read_cot_jsonl
-from models.checkpoints import Checkpoint, PolicyConfig, load_backbone, load_checkpoint
-from models.sft_training import LoraSize
+from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint
+from models.policy import LoraSize, Start, full_part, load_backbone
 from rewards.base import Reward, RewardContext
 from rewards.build import WeightedReward, WeightedRewards
 from rewards.grpo_training import draw_prompts, reinforce
@@ -33,9 +33,9 @@ def run_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path):
 
     def run(name="run", **fields):
         model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
-        policy = PolicyConfig(backbone, 16, ("t2m", "m2t"), "sft", "full", text_vocabulary)
         weights = {key: value.clone() for key, value in model.state_dict().items()}
-        checkpoint = Checkpoint(policy, weights, (), motion_tokenizer.state())
+        part = full_part(weights, ("t2m", "m2t"), "sft")
+        checkpoint = Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), (part,), motion_tokenizer.state())
         train, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
         rewards = WeightedRewards([WeightedReward("short", ShortReply(RewardContext(T2M, 16)), 1.0)])
         defaults = {
@@ -47,9 +47,10 @@ def run_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path):
         }  # fmt: skip
         folder = RunFolder(tmp_path / name)
         summary = reinforce(
-            model, vocabulary, motion_tokenizer, rewards, draw_prompts(train, ("t2m", "m2t"), 8, 0),
+            Start(model, vocabulary, checkpoint), ("t2m", "m2t"), motion_tokenizer, rewards, "judge",
+            draw_prompts(train, ("t2m", "m2t"), 8, 0),
             draw_prompts(held_out, ("t2m", "m2t"), 4, 0), GRPOConfig(**{**defaults, **fields}),
-            LoraSize(8, 8, 0.0), checkpoint, folder, InterruptFlag(),
+            LoraSize(8, 8, 0.0), folder, InterruptFlag(),
         )  # fmt: skip
         rows = [json.loads(line) for line in (folder.path / "metrics.jsonl").read_text().splitlines()]
         return folder.path, summary, [row for row in rows if "kl" in row]
@@ -62,7 +63,9 @@ def test_reference_is_the_start_and_the_policy_leaves_it(run_grpo):
     assert rows[0]["kl"] == 0.0
     assert rows[-1]["kl"] > 0.0
     for name in ("epoch_0", "epoch_1", "latest", "best"):
-        assert load_checkpoint(folder / f"motionllm_rlvr_{name}.pth").adapters
+        saved = load_checkpoint(folder / f"motionllm_rlvr_{name}.pth")
+        assert [(part.stage, part.finetune) for part in saved.parts] == [("sft", "full"), ("rlvr", "lora")]
+        assert saved.rewarded_by("t2m") == ("judge",)
     # The best checkpoint is the epoch with the highest held-out reward, and the summary reports that one.
     totals = [
         load_checkpoint(folder / f"motionllm_rlvr_epoch_{epoch}.pth").metrics["held_out_reward/total"]

@@ -1,0 +1,56 @@
+"""Which rows of a CoT jsonl a training run sees for which task, and in what mixture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset
+
+from dataset.cot_samples import CotSamples
+from dataset.sample import TASKS
+from utils.errors import InputError
+
+
+def task_rows(samples: CotSamples, tasks: Sequence[str], t2m_share: float | None = None, seed: int = 0) -> Dataset:
+    """One row {"row": int, "task": str} per sample and task it is usable for; the collator reads the sample itself.
+
+    Args:
+        samples: N samples.
+        tasks: tasks of the run.
+        t2m_share: which part of the rows shall be t2m, in (0, 1), exact to one row. The rows of the task that has too
+            few are repeated for it, as a whole and, for what is then missing, a random part of them once more; no row
+            of either task is left out, so an epoch grows with a share far from the data's own. None: as the data are.
+        seed: draws that random part.
+
+    Returns:
+        rows in the order of the samples, repeats after them; 11 bytes a row
+
+    Raises:
+        ValueError: a share outside (0, 1), or without both tasks.
+        InputError: a share, but no sample at all for one of the tasks.
+    """
+    usable = np.stack([samples.usable_for(task) for task in tasks], axis=1)
+    row, task = (part.astype(kind) for part, kind in zip(np.nonzero(usable), (np.int32, np.int8), strict=True))
+    if t2m_share is not None:
+        if set(tasks) != set(TASKS) or not 0 < t2m_share < 1:
+            raise ValueError(f"t2m_share is a part of both tasks in (0, 1), found {t2m_share} of {', '.join(tasks)}")
+        repeats = _repeats(task == tasks.index("t2m"), t2m_share, seed)
+        row, task = (np.concatenate([part, part[repeats]]) for part in (row, task))
+    names = pa.DictionaryArray.from_arrays(task, pa.array(tasks)).cast(pa.string())
+    return Dataset(pa.table({"row": row, "task": names}))
+
+
+def _repeats(is_t2m: np.ndarray, t2m_share: float, seed: int) -> np.ndarray:
+    """Positions (of the (R,) rows that `is_t2m` tells apart) to add so that t2m has its share."""
+    t2m, m2t = np.flatnonzero(is_t2m), np.flatnonzero(~is_t2m)
+    for name, own in (("t2m", t2m), ("m2t", m2t)):
+        if len(own) == 0:
+            raise InputError(f"no line is usable for {name}: the two tasks cannot be mixed {t2m_share:g} to 1")
+    wanted = len(m2t) * t2m_share / (1 - t2m_share)
+    if wanted >= len(t2m):
+        scarce, missing = t2m, round(wanted) - len(t2m)
+    else:
+        scarce, missing = m2t, round(len(t2m) * (1 - t2m_share) / t2m_share) - len(m2t)
+    whole, rest = divmod(missing, len(scarce))
+    part = np.random.default_rng(seed).choice(scarce, rest, replace=False)
+    return np.concatenate([np.tile(scarce, whole), part])

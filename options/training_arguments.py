@@ -1,0 +1,119 @@
+"""Flags of train_mllm.py alone: what both stages share, supervised fine-tuning, reinforcement learning."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from options.parsing import flag, need
+
+
+@dataclass
+class TrainingFlags:
+    """What both training stages share."""
+
+    _argument_group_name = "training"
+
+    train_stage: Literal["sft", "rlvr"] = flag("sft", "supervised fine-tuning, or GRPO under verifiable rewards")
+    training_task: Literal["t2m", "m2t", "both"] = flag("t2m", "text to motion, motion to text, or one model for both")
+    learning_rate: float = flag(1e-5, "peak learning rate (1e-5 suits LoRA on a 4B model; 2e-3 a tiny one)")
+    batch_size: int = flag(6, "samples (rlvr: prompts) a step")
+    gradient_accumulation: int = flag(1, "micro-batches an optimiser step")
+    lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] | None = flag(
+        None, "how the learning rate falls; default: cosine for sft, constant_with_warmup for rlvr"
+    )
+    warm_up: float = flag(0.05, "steps in which the learning rate rises from 0; below 1: share of all steps")
+    max_grad_norm: float = flag(1.0, "gradients are scaled down to this norm")
+    weight_decay: float = flag(0.0, "weight decay of AdamW")
+    resume: bool = flag(
+        True, "go on where an interrupted run of this name stopped; --no-resume sets it aside as EXP_NAME.old-N"
+    )
+    report_to: str = flag(
+        "none", "further trackers, with commas: tensorboard, wandb, mlflow, ... (their packages must be installed)"
+    )
+    print_iter: int = flag(200, "steps between two lines of metrics")
+    trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")
+
+    def __post_init__(self) -> None:
+        need(self.learning_rate > 0, "--learning-rate must be positive")
+        need(self.warm_up >= 0, "--warm-up must not be negative")
+        need(self.max_grad_norm > 0, "--max-grad-norm must be positive")
+        need(self.weight_decay >= 0, "--weight-decay must not be negative")
+        for name in ("batch_size", "gradient_accumulation", "print_iter"):
+            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+
+
+@dataclass
+class SftFlags:
+    """Supervised fine-tuning."""
+
+    _argument_group_name = "supervised fine-tuning (--train-stage sft)"
+
+    init_ckpt: str | None = flag(
+        None, "checkpoint to go on from; its other task is kept, so t2m and m2t can be trained one after the other"
+    )
+    epochs_t2m: int = flag(10, "epochs for t2m (and for both)")
+    epochs_m2t: int = flag(10, "epochs for m2t")
+    t2m_share: float | None = flag(
+        None, "share of t2m in an epoch of both tasks; the rarer task is repeated. Default: as many as there are"
+    )
+    epochs_start_val: int = flag(0, "first epoch that is validated")
+    epochs_val_interval: int = flag(1, "epochs between validations")
+    best_by: Literal["loss", "FID", "CIDEr"] = flag(
+        "loss", "what makes a validation the best: loss, or a metric of replies to clips of --data-root: FID (t2m), "
+        "CIDEr (m2t)"
+    )  # fmt: skip
+    val_evaluator: str | None = flag(
+        None, "text-motion evaluator behind --best-by FID or CIDEr: a folder of prepare.train_evaluator; "
+        "default checkpoints/DATANAME"
+    )  # fmt: skip
+    val_clips: int = flag(256, "clips of the data set's val split that --best-by FID or CIDEr answers")
+    patience: int | None = flag(None, "validations in a row without a gain after which to stop; default: never")
+    use_reasoning: bool = flag(False, "train on the chain of thought; without it the reasoning is empty")
+    reasoning_weight: float = flag(1.0, "loss weight of reasoning tokens")
+    motion_weight: float = flag(1.0, "loss weight of answer tokens")
+    use_sample_weight: bool = flag(False, "multiply losses by the line's sample_weight, reward or advantage")
+    reward_clip: float = flag(5.0, "sample weights are clipped to this")
+    min_sample_weight: float = flag(0.05, "smallest sample weight")
+    normalize_reward: bool = flag(False, "divide sample weights by their mean over the file")
+    reflection_share: float = flag(0.1, "share of samples that show an earlier attempt, as Chain-of-Motion does")
+    show_samples: int = flag(0, "print this many samples with what is learned of them, and do nothing else")
+
+    def __post_init__(self) -> None:
+        for name in ("epochs_t2m", "epochs_m2t", "epochs_val_interval"):
+            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        for name in ("reasoning_weight", "motion_weight", "min_sample_weight"):
+            need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
+        need(self.reward_clip > 0, "--reward-clip must be positive")
+        need(0 <= self.reflection_share <= 1, "--reflection-share must be in [0, 1]")
+        need(self.show_samples >= 0, "--show-samples must not be negative")
+        need(self.patience is None or self.patience > 0, "--patience must be positive")
+        need(self.t2m_share is None or 0 < self.t2m_share < 1, "--t2m-share must be between 0 and 1")
+        need(self.val_clips > 0, "--val-clips must be positive")
+
+
+@dataclass
+class RlFlags:
+    """GRPO."""
+
+    _argument_group_name = "reinforcement learning (--train-stage rlvr)"
+
+    rl_epochs: int = flag(3, "passes over the prompts; files motionllm_rlvr_epoch_0.pth .. are written")
+    rl_prompts: int | None = flag(None, "prompts an epoch, drawn by the seed; default all")
+    rl_group_size: int = flag(8, "replies a prompt")
+    rl_kl_coef: float = flag(0.02, "weight of the KL divergence to the reference policy")
+    rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
+    disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
+    rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
+    rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
+    rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
+    rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on")
+    rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
+
+    def __post_init__(self) -> None:
+        need(self.rl_epochs > 0, "--rl-epochs must be positive")
+        need(self.rl_prompts is None or self.rl_prompts > 0, "--rl-prompts must be positive")
+        need(self.rl_group_size >= 2, "--rl-group-size must be at least 2: advantages compare replies of one prompt")
+        need(self.rl_kl_coef >= 0, "--rl-kl-coef must not be negative")
+        need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
+        need(self.rl_temperature > 0, "--rl-temperature must be positive")
+        need(0 < self.rl_top_p <= 1, "--rl-top-p must be in (0, 1]")
+        need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
