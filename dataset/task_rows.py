@@ -9,6 +9,7 @@ from datasets import Dataset
 from dataset.cot_samples import CotSamples
 from dataset.sample import TASKS
 from utils.errors import InputError
+from utils.files import fingerprint
 
 
 def task_rows(samples: CotSamples, tasks: Sequence[str], t2m_share: float | None = None, seed: int = 0) -> Dataset:
@@ -37,7 +38,8 @@ def task_rows(samples: CotSamples, tasks: Sequence[str], t2m_share: float | None
         repeats = _repeats(task == tasks.index("t2m"), t2m_share, seed)
         row, task = (np.concatenate([part, part[repeats]]) for part in (row, task))
     names = pa.DictionaryArray.from_arrays(task, pa.array(tasks)).cast(pa.string())
-    return Dataset(pa.table({"row": row, "task": names}))
+    # Given no fingerprint, datasets pickles the whole table for one, several times its size in memory.
+    return Dataset(pa.table({"row": row, "task": names}), fingerprint=fingerprint(row, task, " ".join(tasks)))
 
 
 def _repeats(is_t2m: np.ndarray, t2m_share: float, seed: int) -> np.ndarray:
@@ -45,7 +47,7 @@ def _repeats(is_t2m: np.ndarray, t2m_share: float, seed: int) -> np.ndarray:
     t2m, m2t = np.flatnonzero(is_t2m), np.flatnonzero(~is_t2m)
     for name, own in (("t2m", t2m), ("m2t", m2t)):
         if len(own) == 0:
-            raise InputError(f"no line is usable for {name}: the two tasks cannot be mixed {t2m_share:g} to 1")
+            raise InputError(f"no line is usable for {name}, so t2m cannot be {t2m_share:g} of the rows")
     wanted = len(m2t) * t2m_share / (1 - t2m_share)
     if wanted >= len(t2m):
         scarce, missing = t2m, round(wanted) - len(t2m)

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from models.checkpoints import Checkpoint, Part
 from models.motion_vocabulary import MotionVocabulary
+from models.peft_patch import let_wrapped_heads_answer_bias
 from models.token_rows import add_token_rows, copy_token_rows
 from utils.errors import InputError
 
@@ -121,7 +122,26 @@ def continue_policy(
         trained = model
         model, vocabulary = build_policy(checkpoint, None, backbone, **loading)
         copy_token_rows(trained, model, vocabulary)
+    if full:
+        model.requires_grad_(True)  # a merged adapter leaves what it was merged into frozen
     return Start(model, vocabulary, checkpoint)
+
+
+def add_sft_adapter(model: PreTrainedModel, vocabulary: MotionVocabulary, size: LoraSize) -> PeftModel:
+    """LoRA on attention and MLP, and the rows of the new tokens; everything else stays frozen."""
+    let_wrapped_heads_answer_bias()
+    rows: dict[str, list[int]] = {"embed_tokens": vocabulary.new_ids}
+    if not model.config.tie_word_embeddings:
+        rows["lm_head"] = vocabulary.new_ids
+    config = LoraConfig(
+        r=size.r,
+        lora_alpha=size.alpha,
+        lora_dropout=size.dropout,
+        target_modules=list(LORA_TARGETS),
+        trainable_token_indices=rows if vocabulary.new_ids else None,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
 
 
 def full_part(weights: dict[str, Tensor], tasks: Sequence[str], stage: str, **about: Any) -> Part:

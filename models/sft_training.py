@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
@@ -14,9 +13,7 @@ from dataset.cot_samples import CotSamples
 from dataset.task_rows import task_rows
 from models.best_by import CRITERIA, Criterion
 from models.checkpoints import load_checkpoint, save_checkpoint
-from models.motion_vocabulary import MotionVocabulary
-from models.peft_patch import let_wrapped_heads_answer_bias
-from models.policy import LORA_TARGETS, LoraSize, Start, full_part, lora_part
+from models.policy import LoraSize, Start, add_sft_adapter, full_part, lora_part
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
 from models.training_callbacks import (
@@ -70,23 +67,6 @@ class TrainingData:
     validation: CotSamples
     tasks: tuple[str, ...]
     t2m_share: float | None = None
-
-
-def add_sft_adapter(model: PreTrainedModel, vocabulary: MotionVocabulary, size: LoraSize) -> PeftModel:
-    """LoRA on attention and MLP, and the rows of the new tokens; everything else stays frozen."""
-    let_wrapped_heads_answer_bias()
-    rows: dict[str, list[int]] = {"embed_tokens": vocabulary.new_ids}
-    if not model.config.tie_word_embeddings:
-        rows["lm_head"] = vocabulary.new_ids
-    config = LoraConfig(
-        r=size.r,
-        lora_alpha=size.alpha,
-        lora_dropout=size.dropout,
-        target_modules=list(LORA_TARGETS),
-        trainable_token_indices=rows if vocabulary.new_ids else None,
-        task_type="CAUSAL_LM",
-    )
-    return get_peft_model(model, config)
 
 
 def supervise(

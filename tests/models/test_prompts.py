@@ -1,10 +1,15 @@
-"""The grammar: what is rendered parses back; what is malformed is named."""
+"""The grammar: what is rendered parses back; what is malformed is named. Styles: what stands around a question."""
+
+from pathlib import Path
 
 import pytest
+import trl
+from transformers import AutoTokenizer
 
 from dataset.sample import Sample
-from models.motion_vocabulary import write_codes
-from models.prompts import PLAIN, Query, Reflection, parse_reply, query_of, render_query, render_target
+from models.motion_vocabulary import MotionVocabulary, write_codes
+from models.prompts import PLAIN, Query, Reflection, parse_reply, prompt_style, query_of, render_query, render_target
+from utils.errors import InputError
 
 
 @pytest.mark.parametrize("task", ["t2m", "m2t"])
@@ -53,3 +58,42 @@ def test_reflection_is_part_of_the_query():
 )
 def test_malformed_replies_are_named(text, task, problem):
     assert parse_reply(text, task).problem == problem
+
+
+def chat_tokenizer(backbone, template):
+    """The tiny tokenizer, which has Qwen's turn marks, with a chat template of a real model (trl ships them)."""
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    tokenizer.chat_template = (Path(trl.__file__).parent / "chat_templates" / template).read_text(encoding="utf-8")
+    return tokenizer
+
+
+def test_chat_style_is_one_turn_of_the_template(backbone):
+    tokenizer = chat_tokenizer(backbone, "qwen3.jinja")
+    style = prompt_style("auto", tokenizer)
+    query = Query("t2m", caption="a person bows.")
+    question = render_query(query, PLAIN).removesuffix("\n<think>")
+    shown = render_query(query, style)
+    assert shown == f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n<think>"
+    turn = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
+    )
+    assert shown == turn + "<think>"
+    ids = MotionVocabulary(tokenizer, nb_code=16).encode(shown)
+    assert ids[0] == tokenizer.convert_tokens_to_ids("<|im_start|>")  # the mark, not its letters
+
+
+def test_a_template_that_opens_the_reasoning_itself_opens_it_once(backbone):
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    tokenizer.chat_template = "{{ 'Q: ' + messages[0]['content'] + '\\nA: <think>\\n' }}"
+    assert render_query(Query("m2t", codes=(1,)), prompt_style("chat", tokenizer)).endswith("</Motion>\nA: <think>")
+
+
+def test_styles_by_name(backbone):
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    assert prompt_style("auto", tokenizer) == prompt_style("plain", tokenizer) == PLAIN
+    assert prompt_style("plain", chat_tokenizer(backbone, "qwen3.jinja")) == PLAIN
+    with pytest.raises(InputError, match="has no chat template"):
+        prompt_style("chat", tokenizer)
+    tokenizer.chat_template = "{{ 'nothing' }}"
+    with pytest.raises(InputError, match="does not fit"):
+        prompt_style("chat", tokenizer)

@@ -6,35 +6,21 @@ import json
 import pytest
 import torch
 from datasets import disable_progress_bars
-from trl import SFTConfig
 
 from dataset.cot_samples import read_cot_jsonl
 from dataset.task_rows import task_rows
-from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint
-from models.policy import LoraSize, Start, build_policy, load_backbone
-from models.sft_batch import SupervisionCollator, SupervisionConfig
+from models.checkpoints import load_checkpoint
+from models.policy import LoraSize, add_sft_adapter, build_policy, load_backbone
+from models.sft_batch import SupervisionCollator
 from models.sft_trainer import WeightedSFTTrainer
-from models.sft_training import TrainingData, Validation, add_sft_adapter, supervise
+from models.sft_training import Validation
+from tests.models.sft_runs import SUPERVISION, config, run_supervise
 from utils.interrupt import InterruptFlag
-from utils.run_folder import RunFolder
-
-SUPERVISION = SupervisionConfig(reasoning_weight=0.5, reflection_share=0.3)
 
 
 @pytest.fixture(autouse=True)
 def quiet():
     disable_progress_bars()
-
-
-def config(folder, **fields):
-    defaults = {
-        "output_dir": str(folder), "per_device_train_batch_size": 8, "learning_rate": 3e-3, "max_steps": 3,
-        "use_cpu": True, "bf16": False, "activation_checkpointing": False, "gradient_checkpointing": None,
-        "report_to": "none", "remove_unused_columns": False, "dataset_kwargs": {"skip_prepare_dataset": True},
-        "max_length": None, "loss_type": "nll", "logging_steps": 1, "save_strategy": "no", "disable_tqdm": True,
-        "dataloader_pin_memory": False, "seed": 5, "data_seed": 5, "prediction_loss_only": True,
-    }  # fmt: skip
-    return SFTConfig(**{**defaults, **fields})
 
 
 def train(cot_jsonl, model, vocabulary, trainer_config):
@@ -100,24 +86,6 @@ def test_lora_moves_adapters_and_new_rows_only(cot_jsonl, backbone, tmp_path):
     merged = adapted.merge_and_unload().get_input_embeddings().weight
     old_rows = before["base_model.model.model.embed_tokens.token_adapter.base_layer.weight"][: vocabulary.new_ids[0]]
     assert torch.equal(merged[: vocabulary.new_ids[0]], old_rows) and trained
-
-
-def run_supervise(
-    cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, validation=None, start=None, tasks=("t2m",), **fields
-):
-    """Train from `start` (default: the plain backbone) and return the model."""
-    if start is None:
-        model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
-        start = Start(model, vocabulary, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
-    train_rows, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
-    trainer_config = config(
-        folder / "trainer_state", max_steps=-1, num_train_epochs=epochs, save_strategy="epoch", **fields
-    )
-    supervise(
-        start, TrainingData(train_rows, held_out, tasks), trainer_config, SUPERVISION, lora,
-        validation or Validation(), RunFolder(folder), interrupt or InterruptFlag(),
-    )  # fmt: skip
-    return start.model
 
 
 @pytest.mark.parametrize("lora", [None, LoraSize(4, 8, 0.0)])

@@ -1,0 +1,84 @@
+"""Import the published checkpoint of the language model (LoRA + embeddings + lm_head in one flat .pth).
+
+    python -m prepare.import_checkpoint --published motionllm.pth --llm-backbone google/gemma-2-2b-it \\
+        --motion-tokenizer vqvae.pth --stats-root data/HumanML3D --out checkpoints/published.pth
+
+says what of the file found its place, and writes a checkpoint of this project: adapters t2m and m2t on one backbone.
+It was trained with other prompts than this project's, so go on with `train_mllm.py --train-stage sft --init-ckpt`
+before you evaluate it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models.checkpoints import Checkpoint, PolicyConfig, save_checkpoint
+from models.policy import load_backbone
+from models.prompts import prompt_style
+from models.published_policy import EMBEDDINGS, HEAD, codes_of, import_adapter, tasks_of
+from models.published_tokenizer import read_torch_file
+from options.parsing import flag, parse_flags, required_flag
+from prepare.tokenizer_results import load_any_tokenizer
+from utils.command import quiet_libraries, run_command
+from utils.errors import InputError
+
+
+@dataclass
+class ImportFlags:
+    """What is imported, and where to."""
+
+    _argument_group_name = "published checkpoint"
+
+    published: str = required_flag("flat .pth of LoRA tensors, embeddings and lm_head")
+    llm_backbone: str = required_flag("language model that it was trained on: hub id or folder")
+    out: str = required_flag("checkpoint file to write")
+    motion_tokenizer: str | None = flag(None, "tokenizer of its codes (ours or vqvae.pth), to ride along")
+    stats_root: str | None = flag(None, "folder of Mean.npy and Std.npy that a published vqvae.pth goes with")
+    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter, which the file does not say")
+    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter")
+    prompt_style: str = flag("auto", "what will stand around questions from now on: plain, chat or auto")
+
+
+def main() -> None:
+    (flags,) = parse_flags(ImportFlags, description=__doc__)
+    quiet_libraries()
+    if Path(flags.out).exists():
+        raise InputError(f"{flags.out} exists: give another --out (nothing was changed)")
+    state = read_torch_file(flags.published)
+    nb_code, tasks = codes_of(state, flags.published), tasks_of(state, flags.published)
+    tokenizer = None
+    if flags.motion_tokenizer is not None:
+        root = flags.stats_root or ""
+        tokenizer = load_any_tokenizer(flags.motion_tokenizer, root, flags.stats_root, torch.device("cpu"))
+        if tokenizer.nb_code != nb_code:
+            raise InputError(f"{flags.motion_tokenizer} has {tokenizer.nb_code} codes, {flags.published} {nb_code}")
+    model, vocabulary, text_vocabulary = load_backbone(flags.llm_backbone, nb_code, seed=0)
+    style = prompt_style(flags.prompt_style, vocabulary.tokenizer)
+    config = PolicyConfig(flags.llm_backbone, nb_code, text_vocabulary, 0, style)
+    checkpoint = Checkpoint(config, motion_tokenizer=tokenizer and tokenizer.state())
+    lines = []
+    for task in tasks:
+        alpha = flags.lora_alpha_t2m if task == "t2m" else flags.lora_alpha_m2t
+        found = import_adapter(state, task, alpha, model, vocabulary, flags.published)
+        checkpoint = checkpoint.with_part(found.part)
+        lines.append(f"  {task:<10}  {found.matched} LoRA tensors matched, rank {found.part.lora['r']}, scale {alpha}")
+        if found.untouched:
+            kinds = Counter(name.rpartition(".")[2] for name in found.untouched)
+            shown = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+            lines.append(f"  {'':<10}  not in the file, left as in the backbone: {shown}")
+    lines.append(f"  rows        <Motion>, </Motion> and {nb_code} codes matched; our other tags start untrained")
+    if model.config.tie_word_embeddings and not torch.equal(state[EMBEDDINGS], state[HEAD]):
+        lines.append(f"  rows        {HEAD} differs from {EMBEDDINGS}, but the backbone ties them: not used")
+    used = {name for name in state if any(f".{task}.weight" in name for task in tasks)} | {EMBEDDINGS, HEAD}
+    lines.append(f"  not used    {', '.join(sorted(set(state) - used)) or 'nothing'}")
+    lines.append(f"  tokenizer   {flags.motion_tokenizer or 'none: give --motion-tokenizer where it is used'}")
+    save_checkpoint(flags.out, checkpoint)
+    print(f"imported {flags.published} -> {flags.out} (policies {', '.join(tasks)} on {flags.llm_backbone})")
+    print("\n".join(lines))
+    print("  prompts     trained with others than ours: fine-tune it with train_mllm.py --init-ckpt before evaluation")
+
+
+if __name__ == "__main__":
+    run_command(main)
