@@ -106,7 +106,7 @@ def continue_policy(
     full fine-tuning it starts from the other task's weights. A joint run continues the one policy there is.
 
     Raises:
-        InputError: a joint run from two different policies.
+        InputError: a joint run from two different policies, or a policy that would have to be merged into 4 bits.
     """
     known = [task for task in tasks if task in checkpoint.tasks]
     if not checkpoint.shared_by(known):
@@ -116,10 +116,13 @@ def continue_policy(
     if len(tasks) > 1 and known:
         parts = tuple(replace(p, tasks=tuple(tasks)) if known[0] in p.tasks else p for p in checkpoint.parts)
         checkpoint, known = replace(checkpoint, parts=parts), list(tasks)
+    if known and "quantization_config" in loading:
+        raise InputError("--load-in-4bit cannot go on from a trained policy: 4-bit weights cannot take it up")
     source = known[0] if known else next(iter(checkpoint.tasks), None)
-    model, vocabulary = build_policy(checkpoint, source, backbone, **loading)
-    if not known and not full and source is not None:
-        trained = model
+    if known or full or source is None:
+        model, vocabulary = build_policy(checkpoint, source, backbone, **loading)
+    else:
+        trained, _ = build_policy(checkpoint, source, backbone)
         model, vocabulary = build_policy(checkpoint, None, backbone, **loading)
         copy_token_rows(trained, model, vocabulary)
     if full:

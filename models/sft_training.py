@@ -16,6 +16,7 @@ from models.checkpoints import load_checkpoint, save_checkpoint
 from models.policy import LoraSize, Start, add_sft_adapter, full_part, lora_part
 from models.sft_batch import SupervisionCollator, SupervisionConfig
 from models.sft_trainer import WeightedSFTTrainer
+from models.spread_weights import refuse_spread_weights
 from models.training_callbacks import (
     AfterEpoch,
     KeepBest,
@@ -25,6 +26,7 @@ from models.training_callbacks import (
     TrainingBar,
     ValidateEvery,
 )
+from utils.errors import InputError
 from utils.interrupt import InterruptFlag
 from utils.learning_curves import plot_learning_curves
 from utils.run_folder import RunFolder
@@ -68,6 +70,10 @@ class TrainingData:
     tasks: tuple[str, ...]
     t2m_share: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.t2m_share is not None and len(self.tasks) < 2:
+            raise InputError(f"--t2m-share mixes two tasks, but only {self.tasks[0]} is trained")
+
 
 def supervise(
     start: Start,
@@ -89,6 +95,8 @@ def supervise(
     Returns:
         the best validation's numbers and the best checkpoint's path
     """
+    if lora is not None:
+        refuse_spread_weights()
     vocabulary, tasks = start.vocabulary, data.tasks
     name = tasks[0] if len(tasks) == 1 else "both"
     latest, best = (run.path / f"motionllm_{name}_{kind}.pth" for kind in ("latest", "best"))
@@ -126,6 +134,9 @@ def supervise(
         data.validation, vocabulary, replace(supervision, reflection_share=0.0), 0
     )
     trainer.reply_metrics = validation.replies
+    for weight in trained.parameters():
+        if weight.requires_grad:  # trl makes those on a 4-bit backbone bf16, where small steps round to nothing
+            weight.data = weight.data.float()
     shown = {"loss": "loss", "mean_token_accuracy": "accuracy", "tokens_per_second": "token/s", "eval_loss": "val_loss"}
     TrainingBar(f"SFT {name}", {**shown, criterion.logged: f"val_{criterion.name}"}).attach(trainer)
     trainer.train(resume_from_checkpoint=_last_state(trainer_config.output_dir))

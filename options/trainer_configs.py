@@ -97,6 +97,7 @@ def _shared(
         "weight_decay": training.weight_decay,
         "activation_checkpointing": on_gpu,
         "gradient_checkpointing": None,  # trl's default for the deprecated name would win over the new one
+        "ddp_find_unused_parameters": False,
         "use_cpu": device.type == "cpu",
         "dataloader_pin_memory": on_gpu,
         "logging_steps": training.print_iter,

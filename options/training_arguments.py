@@ -86,7 +86,7 @@ class SftFlags:
         need(0 <= self.reflection_share <= 1, "--reflection-share must be in [0, 1]")
         need(self.show_samples >= 0, "--show-samples must not be negative")
         need(self.patience is None or self.patience > 0, "--patience must be positive")
-        need(self.t2m_share is None or 0 < self.t2m_share < 1, "--t2m-share must be between 0 and 1")
+        need(self.t2m_share is None or 0.05 <= self.t2m_share <= 0.95, "--t2m-share must be in [0.05, 0.95]")
         need(self.val_clips > 0, "--val-clips must be positive")
 
 

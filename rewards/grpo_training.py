@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 from datasets import Dataset
 from peft import LoraConfig
 from transformers.trainer_utils import get_last_checkpoint
@@ -16,6 +17,7 @@ from dataset.cot_samples import CotSamples
 from models.checkpoints import load_checkpoint, save_checkpoint
 from models.motion_llm import MotionLLM, Sampling
 from models.motion_tokenizer import MotionTokenizer
+from models.motion_vocabulary import MotionVocabulary
 from models.policy import LORA_TARGETS, LoraSize, Start, lora_part
 from models.prompts import Query, query_of, render_query
 from models.training_callbacks import AfterEpoch, RunLog, StopOnInterrupt, TrainingBar
@@ -33,12 +35,23 @@ class Prompts:
     references: tuple[tuple[str, ...], ...]
 
 
+class RenderedPromptTrainer(GRPOTrainer):
+    """trl's trainer, but prompts become ids as everywhere else here: whole, with nothing added at the ends.
+
+    Left alone it lets a tokenizer put its beginning-of-sequence token in front, which SFT and evaluation do not.
+    """
+
+    vocabulary: MotionVocabulary
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict]:
+        return [self.vocabulary.encode(prompt) for prompt in prompts], None, {}
+
+
 def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, seed: int) -> Prompts:
     """`count` (None = all) different queries, tasks in turn, in an order drawn by `seed`."""
-    usable = samples.rows["task"]
     by_task = []
     for number, task in enumerate(tasks):
-        indices = [index for index, own in enumerate(usable) if own in ("", task)]
+        indices = np.flatnonzero(samples.usable_for(task)).tolist()
         random.Random(seed + number).shuffle(indices)
         by_task.append([(task, index) for index in indices])
     rows = [row for turn in zip(*by_task, strict=False) for row in turn] if len(by_task) > 1 else by_task[0]
@@ -80,7 +93,7 @@ def reinforce(
         prompt_row(query, render_query(query, style), references)
         for query, references in zip(train.queries, train.references, strict=True)
     ]
-    trainer = GRPOTrainer(
+    trainer = RenderedPromptTrainer(
         model=start.model,
         reward_funcs=adapter.functions(),
         args=trainer_config,
@@ -94,6 +107,7 @@ def reinforce(
             task_type="CAUSAL_LM",
         ),
     )
+    trainer.vocabulary = vocabulary
     sampling = Sampling(
         temperature=trainer_config.temperature,
         top_p=trainer_config.top_p,

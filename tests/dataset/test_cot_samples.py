@@ -8,7 +8,7 @@ import datasets.config
 import numpy as np
 import pytest
 
-from dataset import cot_samples
+from dataset import cot_lines
 from dataset.cot_samples import read_cot_jsonl, write_cot_jsonl
 from dataset.sample import Sample
 from utils.errors import InputError
@@ -160,8 +160,8 @@ def test_selected_rows_are_those_of_the_file(tmp_path):
 
 def test_large_file_is_parsed_once_and_read_the_same_again(tmp_path, monkeypatch):
     written = []
-    write_atomic = cot_samples.write_atomic
-    monkeypatch.setattr(cot_samples, "write_atomic", lambda *file: (written.append(file), write_atomic(*file)))
+    write_atomic = cot_lines.write_atomic
+    monkeypatch.setattr(cot_lines, "write_atomic", lambda *file: (written.append(file), write_atomic(*file)))
     path = write(tmp_path / "cot.jsonl", *(line_of(number) for number in range(1, 20_001)))
     with ThreadPoolExecutor(4) as pool:  # several processes of one run read the same file at the same time
         readings = list(pool.map(lambda _: read_cot_jsonl(path, nb_code=512), range(4)))
