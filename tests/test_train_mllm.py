@@ -1,6 +1,7 @@
 """The command lines as a user runs them, at the smallest sizes: SFT, GRPO, evaluation, Chain-of-Motion, mistakes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import trl
 
 import train_mllm
+from models.checkpoints import load_checkpoint
 from utils.command import run_command
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +62,54 @@ def test_sft_then_rlvr_then_the_same_commands_again(flags):
     assert "finished" in run(*sft).stdout and best.stat().st_mtime_ns == changed
     other = run(*sft, "--reasoning-weight", 0.5, status=2)
     assert "reasoning_weight was 1.0, now 0.5" in other.stderr
+
+
+def test_tasks_one_after_the_other_in_one_file(flags, backbone):
+    """--init-ckpt keeps the other task through SFT and GRPO; the chat template of the backbone stays with the file."""
+    chat = flags["folder"] / "chat_backbone"
+    shutil.copytree(backbone, chat, dirs_exist_ok=True)
+    template = Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja"
+    shutil.copy(template, chat / "chat_template.jinja")
+    common = ("train_mllm.py", *flags["common"], "--learning-rate", 3e-3, "--batch-size", 12, "--use-reasoning")
+    first = ("--training-task", "t2m", "--epochs-t2m", 1, "--motion-tokenizer", flags["folder"] / "tokenizer.pth",
+             "--llm-backbone", chat, "--finetune", "lora", "--lora-r-t2m", 4, "--exp-name", "chat_t2m")  # fmt: skip
+    shown = run(*common, *first).stderr
+    assert "LoRA, chat prompts" in shown
+    second = ("--training-task", "m2t", "--epochs-m2t", 1, "--lora-r-m2t", 4, "--exp-name", "chat_m2t",
+              "--motion-tokenizer", flags["folder"] / "tokenizer.pth",
+              "--init-ckpt", flags["folder"] / "chat_t2m" / "motionllm_t2m_best.pth")  # fmt: skip
+    run(*common, *second)
+    both = load_checkpoint(flags["folder"] / "chat_m2t" / "motionllm_m2t_best.pth")
+    alone = load_checkpoint(flags["folder"] / "chat_t2m" / "motionllm_t2m_best.pth")
+    assert both.tasks == ("t2m", "m2t") and both.config.style.name == "chat"
+    assert both.fingerprint("t2m") == alone.fingerprint("t2m")
+    run("train_mllm.py", "--train-stage", "rlvr", "--training-task", "m2t", *flags["common"], "--rl-reference-ckpt",
+        flags["folder"] / "chat_m2t" / "motionllm_m2t_best.pth", "--rl-epochs", 1, "--rl-prompts", 1,
+        "--rl-eval-prompts", 1, "--rl-group-size", 2, "--batch-size", 1, "--rewards", "format=1",
+        "--exp-name", "chat_rlvr")  # fmt: skip
+    rewarded = load_checkpoint(flags["folder"] / "chat_rlvr" / "motionllm_rlvr_best.pth")
+    assert rewarded.fingerprint("t2m") == alone.fingerprint("t2m")
+    assert [part.stage for part in rewarded.parts_of("m2t")] == ["sft", "rlvr"]
+    refused = run("train_mllm.py", "--train-stage", "rlvr", "--training-task", "both", *flags["common"],
+                  "--rl-reference-ckpt", flags["folder"] / "chat_m2t" / "motionllm_m2t_best.pth",
+                  "--exp-name", "no", status=2)  # fmt: skip
+    assert "a policy of its own for each task" in refused.stderr
+
+
+def test_a_joint_run_has_the_share_asked_for_and_can_be_begun_anew(flags):
+    sft = ("train_mllm.py", "--training-task", "both", *flags["common"], *flags["sft"], "--exp-name", "mixed",
+           "--epochs-t2m", 1, "--t2m-share", 0.75, "--lr-schedule", "linear", "--warm-up", 0)  # fmt: skip
+    run(*sft)
+    folder = flags["folder"] / "mixed"
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rates = [row["learning_rate"] for row in rows if "loss" in row]
+    # 14 clips of 15 are trained on, 3 lines each: 42 m2t rows and three times as many of t2m, 12 a step.
+    assert len(rates) == 14 and rates == pytest.approx([3e-3 * (14 - step) / 14 for step in range(14)])
+    assert load_checkpoint(folder / "motionllm_both_best.pth").shared_by(("t2m", "m2t"))
+    refused = run(*sft[:-2], "--warm-up", 0.1, status=2)
+    assert "warm_up was 0.0, now 0.1" in refused.stderr
+    again = run(*sft[:-2], "--warm-up", 0.1, "--no-resume")
+    assert "mixed.old-1" in again.stderr and (flags["folder"] / "mixed.old-1" / "finished.json").is_file()
 
 
 def interrupt_when(line, ready):
@@ -137,12 +188,20 @@ def test_interrupted_rlvr_goes_on(flags):
         (("--cot-train-jsonl", "GOOD"), "--motion-tokenizer"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "3"), "outside the codebook [0, 3)"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "32", "--motion-tokenizer", "TOKENIZER"), "32 contradicts"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--report-to", "pigeon"), "pigeon: not known"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--report-to", "clearml"), "clearml: its package"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--init-ckpt", "x.pth"), "no such checkpoint: x.pth"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--t2m-share", "0.5"), "--t2m-share mixes two tasks"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--best-by", "CIDEr"), "judges m2t, but t2m is trained"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--prompt-style", "chat"), "has no chat template"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--token-rows", "codebook"), "needs --motion-tokenizer"),
+        (("--finetune", "full", "--load-in-4bit"), "--load-in-4bit goes with --finetune lora"),
         (("--cot-train-jsonl", "GOOD", "--train-stage", "rlvr"), "--rl-reference-ckpt is needed"),
         (("--cot-train-jsonl", "GOOD", "--train-stage", "rlvr", "--rl-reference-ckpt", "x.pth"), "no such checkpoint"),
     ],
 )  # fmt: skip
 def test_mistakes_get_one_line_and_a_status(
-    tmp_path, cot_jsonl, motion_tokenizer, arguments, words, monkeypatch, capsys
+    tmp_path, cot_jsonl, motion_tokenizer, backbone, arguments, words, monkeypatch, capsys
 ):
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "malformed.jsonl").write_text("{oops\n")
@@ -152,6 +211,7 @@ def test_mistakes_get_one_line_and_a_status(
         "TOKENIZER": tmp_path / "tokenizer.pth",
     }  # fmt: skip
     given = [str(names.get(argument, argument)) for argument in arguments]
+    given = given if "--llm-backbone" in given else [*given, "--llm-backbone", backbone]
     monkeypatch.setattr(sys, "argv", ["train_mllm.py", "--out-dir", str(tmp_path), *given])
     with pytest.raises(SystemExit) as end:
         run_command(train_mllm.main)
