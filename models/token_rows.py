@@ -9,12 +9,15 @@ from transformers import PreTrainedModel
 
 from models.motion_vocabulary import MotionVocabulary
 
-# Spread of new rows around the mean row, as a share of the spread of the backbone's rows.
 SPREAD = 0.1
 
 
 def add_token_rows(
-    model: PreTrainedModel, vocabulary: MotionVocabulary, seed: int, codebook: Tensor | None = None
+    model: PreTrainedModel,
+    vocabulary: MotionVocabulary,
+    seed: int,
+    codebook: Tensor | None = None,
+    spread: float = SPREAD,
 ) -> None:
     """Give `model` one embedding row (and one output row, where that is another matrix) per new token.
 
@@ -29,6 +32,7 @@ def add_token_rows(
         vocabulary: its tokenizer with motion tokens.
         seed: of noise and projection.
         codebook: (nb_code, code_dim) vectors of the motion tokenizer; None: noise.
+        spread: of new rows around the mean row, as a share of the spread of the backbone's rows.
     """
     if not vocabulary.new_ids:
         return
@@ -43,7 +47,7 @@ def add_token_rows(
             offsets = torch.randn(len(vocabulary.new_ids), old.shape[1], generator=generator)
             if codebook is not None:
                 offsets[torch.tensor(vocabulary.code_ids) - first] = _projected(codebook, old.shape[1], generator)
-            rows = old.mean(dim=0) + SPREAD * old.std(dim=0) * offsets.to(old.device)
+            rows = old.mean(dim=0) + spread * old.std(dim=0) * offsets.to(old.device)
             layer.weight[vocabulary.new_ids] = rows.to(layer.weight.dtype)
 
 
