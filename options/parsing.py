@@ -15,12 +15,15 @@ class FlagError(ValueError):
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults where there are some, keeps the line breaks of descriptions, and spells flags with hyphens."""
+    """Shows every default, keeps the line breaks of descriptions, and spells flags with hyphens."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = (action.help or "").replace("%", "%%")  # argparse formats it; our texts mean a per cent sign
-        shown = action.default not in (None, argparse.SUPPRESS) and action.default is not False
-        return text + (" (default: %(default)s)" if shown else "")
+        if action.required or action.default is argparse.SUPPRESS or "default" in text.lower():
+            return text  # a text that tells the default itself knows it better, for example "default: all"
+        if action.default is None or isinstance(action.default, bool):
+            return f"{text} (default: {'none' if action.default is None else 'on' if action.default else 'off'})"
+        return f"{text} (default: %(default)s)"
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         spelled = [name for name in action.option_strings if "_" not in name] or list(action.option_strings)

@@ -58,3 +58,16 @@ def test_no_flag_is_declared_twice():
     for settings, unused in ((train_mllm.Settings, UnusedTrainFlags), (eval_mllm.Settings, UnusedEvalFlags)):
         names = [name for group in (*settings.__annotations__.values(), unused) for name in group.__dataclass_fields__]
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("command", [train_mllm, eval_mllm])
+def test_help_groups_the_flags_and_tells_every_default(command, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [command.__name__, "--help"])
+    with pytest.raises(SystemExit):
+        command.main()
+    shown = capsys.readouterr().out
+    flags = [text.partition("\n\n")[0] for text in shown.split("\n  --")[1:]]
+    assert len(flags) > 60
+    assert [text for text in flags if "default" not in text.lower() and not text.startswith("no-resume")] == []
+    titles = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert len(titles) >= 8 and "language model:" in titles

@@ -1,10 +1,13 @@
 """GRPO: the KL reference is the start of training, checkpoints are written, an interrupted run goes on."""
 
 import json
+import shutil
 
 import pytest
 import torch
 from datasets import disable_progress_bars
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer
 from trl import GRPOConfig
 
 from dataset.cot_samples import read_cot_jsonl
@@ -12,7 +15,7 @@ from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint
 from models.policy import LoraSize, Start, full_part, load_backbone
 from rewards.base import Reward, RewardContext
 from rewards.build import WeightedReward, WeightedRewards
-from rewards.grpo_training import draw_prompts, reinforce
+from rewards.grpo_training import RenderedPromptTrainer, draw_prompts, reinforce
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
 from utils.skeleton import T2M
@@ -31,7 +34,7 @@ class ShortReply(Reward):
 def run_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path):
     disable_progress_bars()
 
-    def run(name="run", **fields):
+    def run(name="run", backbone=backbone, **fields):
         model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
         weights = {key: value.clone() for key, value in model.state_dict().items()}
         part = full_part(weights, ("t2m", "m2t"), "sft")
@@ -89,3 +92,26 @@ def test_resumed_run_continues(run_grpo):
     assert [row["step"] for row in both] == [1, 2, 3, 4]
     assert (folder / "motionllm_rlvr_epoch_1.pth").is_file()
     assert len(first) == 2 and torch.isfinite(torch.tensor([row["reward"] for row in both])).all()
+
+
+def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run_grpo, backbone, tmp_path, monkeypatch):
+    """A tokenizer that puts a token in front of every text does so neither in SFT nor here."""
+    folder = tmp_path / "with_bos"
+    shutil.copytree(backbone, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    start = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", start)]
+    )
+    tokenizer.save_pretrained(folder)
+    assert AutoTokenizer.from_pretrained(folder)("x")["input_ids"][0] == start
+    asked = []
+    generate = RenderedPromptTrainer._generate_single_turn
+
+    def spy(self, prompt_ids, *more, **named):
+        asked.extend(prompt_ids)
+        return generate(self, prompt_ids, *more, **named)
+
+    monkeypatch.setattr(RenderedPromptTrainer, "_generate_single_turn", spy)
+    run_grpo(backbone=str(folder), num_train_epochs=1)
+    assert asked and all(start not in ids for ids in asked)
