@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
@@ -100,6 +100,7 @@ def supervise(
     vocabulary, tasks = start.vocabulary, data.tasks
     name = tasks[0] if len(tasks) == 1 else "both"
     latest, best = (run.path / f"motionllm_{name}_{kind}.pth" for kind in ("latest", "best"))
+    set_seed(trainer_config.seed)  # draws the adapter
     trained = start.model if lora is None else add_sft_adapter(start.model, vocabulary, lora)
 
     def save(path: Path, metrics: dict[str, float]) -> None:

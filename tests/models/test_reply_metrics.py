@@ -1,5 +1,11 @@
 """Replies that choose a checkpoint are the ones that eval_mllm.py would judge, and are judged as it does."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +27,7 @@ from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.errors import InputError
 from utils.skeleton import T2M
 
+ROOT = Path(__file__).resolve().parents[2]
 CLIPS = 34
 SAMPLING = Sampling(temperature=1.0, max_new_tokens=12, seed=7)
 
@@ -82,3 +89,51 @@ def test_what_is_missing_is_named(world, start, motion_tokenizer):
             validation(world, start, motion_tokenizer, **changes)
     with pytest.raises(InputError, match="needs --motion-tokenizer"):
         validation(world, start, None)
+
+
+SCRIPT = """
+import json
+import sys
+import torch
+from accelerate import PartialState
+from models.best_by import CRITERIA
+from models.checkpoints import Checkpoint, PolicyConfig
+from models.motion_llm import Sampling
+from models.motion_tokenizer import MotionTokenizer
+from models.policy import Start, load_backbone
+from models.reply_metrics import ReplyValidation
+
+world, backbone, out = sys.argv[1:]
+PartialState(cpu=True)
+model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
+start = Start(model.double(), vocabulary, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
+replies = ReplyValidation.of_folder(
+    CRITERIA["CIDEr"], world + "/data", ("t2m", "m2t"), 33, world + "/judge", start,
+    MotionTokenizer.load(world + "/tokenizer.pth"), Sampling(temperature=1.0, max_new_tokens=12, seed=7),
+    torch.device("cpu"),
+)
+metrics = replies(start.model)
+with open(f"{out}-{PartialState().process_index}", "w") as file:
+    json.dump({"metrics": metrics, "processes": PartialState().num_processes}, file)
+"""
+
+
+@pytest.mark.pipeline
+def test_processes_share_the_questions_and_agree_on_the_numbers(world, backbone, motion_tokenizer, tmp_path):
+    motion_tokenizer.save(world / "tokenizer.pth")
+    (tmp_path / "ask.py").write_text(SCRIPT)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+
+    def ask(name, *launcher):
+        words = [sys.executable, *launcher, tmp_path / "ask.py", world, backbone, tmp_path / name]
+        done = subprocess.run(
+            [*map(str, words)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return [json.loads(file.read_text()) for file in sorted(tmp_path.glob(f"{name}-*"))]
+
+    (one,) = ask("one")
+    first, second = ask("two", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    assert (one["processes"], first["processes"]) == (1, 2)
+    assert first["metrics"] == second["metrics"] == pytest.approx(one["metrics"])
+    assert {"CIDEr", "well_formed_t2m", "well_formed_m2t"} <= one["metrics"].keys()
