@@ -32,7 +32,7 @@ from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
 from options.training_arguments import RlFlags, SftFlags, TrainingFlags
 from utils.caption_tagger import CaptionTagger
 from utils.command import quiet_libraries, run_command
-from utils.devices import model_dtype, resolve_device
+from utils.devices import model_dtype, narrow_to_gpu, resolve_device
 from utils.errors import InputError
 from utils.files import append_jsonl, fingerprint_file
 from utils.interrupt import InterruptFlag
@@ -87,7 +87,7 @@ def main() -> None:
     if settings.sft.show_samples:
         show_samples(settings)
         return
-    device = resolve_device(settings.run.device)
+    device = resolve_device(narrow_to_gpu(settings.run.device))
     stage = {"sft": run_sft, "rlvr": run_rlvr}[settings.training.train_stage]
     run = RunFolder(Path(settings.run.out_dir) / (settings.run.exp_name or "test"))
     if not settings.training.resume:
@@ -118,10 +118,13 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
 
     motion_tokenizer, nb_code = _codebook(settings)
     train, validation = read_samples(settings, nb_code)
-    dtype = model_dtype(settings.model.precision, device)
+    sft, dtype = settings.sft, model_dtype(settings.model.precision, device)
+    # First of all: of several processes it tells each its GPU. The trainer moves the model there.
+    trainer_config = sft_config(
+        settings.run, settings.data, settings.training, sft, run.path / "trainer_state", device, dtype is torch.bfloat16
+    )
     start, full = _start_of_sft(settings, motion_tokenizer, nb_code, dtype)
-    start.model.to(device)
-    sft, style = settings.sft, start.checkpoint.config.style
+    style = start.checkpoint.config.style
     replies = _reply_validation(settings, start, motion_tokenizer, device)
     logging.info(
         "SFT of %s (%s, %s prompts): %d training and %d validation lines",
@@ -130,10 +133,7 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
     return supervise(
         start,
         TrainingData(train, validation, settings.tasks, sft.t2m_share),
-        sft_config(
-            settings.run, settings.data, settings.training, sft, run.path / "trainer_state", device,
-            dtype is torch.bfloat16,
-        ),
+        trainer_config,
         _supervision(settings, train, style),
         None if full else LoraSize(*settings.model.lora_size(settings.tasks)),
         Validation(sft.epochs_start_val, sft.epochs_val_interval, sft.patience, sft.best_by, replies),

@@ -1,17 +1,21 @@
 """Our flags -> trl's SFTConfig and GRPOConfig. The only place where the two vocabularies meet."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import yaml
+from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+from transformers.training_args import ParallelMode
 from trl import GRPOConfig, SFTConfig
 
 from options.arguments import DataFlags, ModelFlags, RunFlags
 from options.parsing import FlagError
 from options.training_arguments import RlFlags, SftFlags, TrainingFlags
+
+Config = TypeVar("Config", bound=TrainingArguments)
 
 _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 
@@ -40,7 +44,7 @@ def sft_config(
         "loss_type": "nll",
         "prediction_loss_only": True,
     }
-    return SFTConfig(**_with_extra(fields, training, SFTConfig))
+    return _on_one_gpu(SFTConfig(**_with_extra(fields, training, SFTConfig)))
 
 
 def grpo_config(
@@ -78,7 +82,17 @@ def grpo_config(
         "lr_scheduler_type": training.lr_schedule or "constant_with_warmup",
         "log_completions": False,
     }
-    return GRPOConfig(**_with_extra(fields, training, GRPOConfig))
+    return _on_one_gpu(GRPOConfig(**_with_extra(fields, training, GRPOConfig)))
+
+
+def _on_one_gpu(config: Config) -> Config:
+    """Of several GPUs that one process sees it uses the first; all of them are a matter of `accelerate launch`.
+
+    Left alone, transformers spreads batches over threads (DataParallel), which trl's fused head cannot.
+    """
+    if config.parallel_mode == ParallelMode.NOT_DISTRIBUTED:
+        config._n_gpu = 1
+    return config
 
 
 def _shared(

@@ -1,5 +1,7 @@
 """Which device a run uses, and at which precision a language model works there."""
 
+import os
+
 import torch
 
 from utils.errors import InputError
@@ -27,3 +29,25 @@ def model_dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+
+
+def narrow_to_gpu(name: str) -> str:
+    """``cuda:1`` -> ``cuda``, with all other GPUs hidden from this process; any other name as it is.
+
+    transformers' trainer takes the first GPU that it sees, or all of them. To be called before anything looks for
+    GPUs; N counts what CUDA_VISIBLE_DEVICES shows, as everywhere in torch.
+
+    Raises:
+        InputError: CUDA_VISIBLE_DEVICES shows no such GPU.
+    """
+    kind, _, number = name.partition(":")
+    if kind != "cuda" or not number.isdigit():
+        return name
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        shown = [entry.strip() for entry in visible.split(",") if entry.strip()]
+        if int(number) >= len(shown):
+            raise InputError(f"--device {name}: CUDA_VISIBLE_DEVICES shows {len(shown)} GPU(s)")
+        number = shown[int(number)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = number
+    return "cuda"
