@@ -8,6 +8,7 @@ from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint, save_c
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
 from models.policy import build_policy, full_part, load_backbone
+from models.prompts import PromptStyle
 from prepare import export_hf
 from utils.errors import InputError
 
@@ -53,3 +54,26 @@ def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch):
         export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half")
     with pytest.raises(InputError, match="no such checkpoint"):
         export(monkeypatch, "--ckpt", tmp_path / "none.pth", "--out-dir", tmp_path / "new")
+
+
+def test_each_task_of_a_checkpoint_has_its_own_folder(tmp_path, backbone, monkeypatch):
+    model, _, text_vocabulary = load_backbone(backbone, 16, seed=3)
+    parts = []
+    for task in ("t2m", "m2t"):
+        weights = {name: value.clone() for name, value in model.state_dict().items()}
+        for name in weights:
+            weights[name] += 0.1 * (task == "m2t")
+        parts.append(full_part(weights, (task,), "sft"))
+    style = PromptStyle("chat", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+    config = PolicyConfig(backbone, 16, text_vocabulary, style=style)
+    save_checkpoint(tmp_path / "two.pth", Checkpoint(config, tuple(parts)))
+    with pytest.raises(InputError, match="give --task"):
+        export(monkeypatch, "--ckpt", tmp_path / "two.pth", "--out-dir", tmp_path / "one")
+    folders = {}
+    for task in ("t2m", "m2t"):
+        folders[task] = tmp_path / task
+        export(monkeypatch, "--ckpt", tmp_path / "two.pth", "--out-dir", folders[task], "--task", task)
+        card = (folders[task] / "README.md").read_text()
+        assert ("motion to text" in card) == (task == "m2t") and "<|im_start|>user" in card and "chat prompts" in card
+    rows = [AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().weight for folder in folders.values()]
+    assert (rows[1] - rows[0]).mean() == pytest.approx(0.1, abs=1e-4)
