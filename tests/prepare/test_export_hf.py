@@ -76,4 +76,4 @@ def test_each_task_of_a_checkpoint_has_its_own_folder(tmp_path, backbone, monkey
         card = (folders[task] / "README.md").read_text()
         assert ("motion to text" in card) == (task == "m2t") and "<|im_start|>user" in card and "chat prompts" in card
     rows = [AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().weight for folder in folders.values()]
-    assert (rows[1] - rows[0]).mean() == pytest.approx(0.1, abs=1e-4)
+    assert (rows[1] - rows[0]).mean().item() == pytest.approx(0.1, abs=1e-4)
