@@ -31,6 +31,7 @@ from utils.interrupt import InterruptFlag
 from utils.learning_curves import plot_learning_curves
 from utils.run_folder import RunFolder
 
+_ABOUT_THE_MACHINE = ("_runtime", "_per_second", "_num_tokens", "_preparation_time")
 # Metrics of the replies of a model in training, for example FID; None: validation by loss only.
 ReplyMetrics = Callable[[PreTrainedModel], dict[str, float]]
 
@@ -152,9 +153,8 @@ def supervise(
 
 def _kept(metrics: dict[str, float]) -> dict[str, float]:
     """Of a validation's numbers those that describe the checkpoint, as ``val_loss``, ``val_token_accuracy``, ..."""
-    left_out = ("runtime", "samples_per_second", "steps_per_second", "num_tokens", "entropy")
-    names = {name: name.removeprefix("eval_").replace("mean_token", "token") for name in metrics}
-    return {f"val_{name}": metrics[key] for key, name in names.items() if key != name and name not in left_out}
+    names = (name for name in metrics if name.startswith("eval_") and not name.endswith(_ABOUT_THE_MACHINE))
+    return {f"val_{name.removeprefix('eval_')}": metrics[name] for name in names}
 
 
 def _last_state(folder: str) -> str | None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 _TRAINING = {"loss": "loss", "mean_token_accuracy": "token_accuracy", "reward": "reward", "kl": "kl"}
-_NOT_DRAWN = {"runtime", "samples_per_second", "steps_per_second", "num_tokens", "entropy", "mean_token_accuracy"}
+_NOT_DRAWN = {"runtime", "samples_per_second", "steps_per_second", "num_tokens", "model_preparation_time"}
 
 
 def curves_of(rows: list[dict[str, float]]) -> dict[str, dict[str, list[tuple[float, float]]]]:

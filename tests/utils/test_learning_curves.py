@@ -8,7 +8,7 @@ from utils.learning_curves import curves_of, plot_learning_curves
 
 ROWS = [
     {"step": 10, "loss": 2.0, "mean_token_accuracy": 0.4, "learning_rate": 1e-3},
-    {"step": 12, "eval_loss": 1.5, "eval_token_accuracy": 0.5, "eval_mean_token_accuracy": 9.0, "eval_runtime": 3.0},
+    {"step": 12, "eval_loss": 1.5, "eval_token_accuracy": 0.5, "eval_runtime": 3.0},
     {"step": 20, "loss": 1.0, "mean_token_accuracy": 0.6, "learning_rate": 1e-4},
     {"step": 24, "eval_loss": 1.2, "eval_token_accuracy": 0.55, "eval_FID": 3.0},
     {"step": 24, "train_runtime": 9.0, "train_loss": 1.5},
