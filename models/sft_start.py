@@ -21,7 +21,7 @@ class BackboneChoice:
 
     Attributes:
         name: hub id or folder; None: the checkpoint's own.
-        finetune: ``full``, ``lora``, or ``auto``: as the checkpoint was trained, or full below `FULL_FINETUNE_BELOW`.
+        finetune: ``full``, ``lora``, or ``auto``: full below `FULL_FINETUNE_BELOW`, or where the checkpoint was.
         dtype: precision of a frozen backbone; weights that are trained are float32 always.
         style: ``plain``, ``chat`` or ``auto``, see `models.prompts.prompt_style`.
         rows: first embeddings of motion tokens: ``noise`` or ``codebook``, see `models.token_rows`.
@@ -87,7 +87,6 @@ def start_from(
         raise InputError(f"{path} speaks {checkpoint.config.nb_code} motion codes, the data {nb_code}")
     if motion_tokenizer is not None:
         motion_tokenizer_of(checkpoint, motion_tokenizer, path)
-    full = choice.finetune == "full" or (
-        choice.finetune == "auto" and not choice.in_4bit and checkpoint.parts[-1].lora is None
-    )
+    was_full = any(part.lora is None for part in checkpoint.parts)
+    full = choice.finetune == "full" or (choice.finetune == "auto" and was_full and not choice.in_4bit)
     return continue_policy(checkpoint, tasks, full, choice.name, **choice.loading(full)), full
