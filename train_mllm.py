@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from dataset.cot_samples import CotSamples
-from dataset.data_tagger import tagger_of
 from dataset.sample import TASKS
 from dataset.training_data import read_training_data
 from models.cot_codebook import tokenizer_of
@@ -30,7 +29,6 @@ from options.arguments import DataFlags, ModelFlags, RewardFlags, RunFlags
 from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
 from options.training_arguments import RlFlags, SftFlags, TrainingFlags
-from utils.caption_tagger import CaptionTagger
 from utils.command import quiet_libraries, run_command
 from utils.devices import model_dtype, narrow_to_gpu, resolve_device
 from utils.errors import InputError
@@ -42,7 +40,6 @@ from utils.run_folder import RunFolder
 if TYPE_CHECKING:
     from models.policy import Start
     from models.reply_metrics import ReplyValidation
-    from models.text_motion_evaluator import TextMotionEvaluator
 
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
 # Flags that change where or how loudly a run works, not what it computes.
@@ -125,7 +122,9 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
     )
     start, full = _start_of_sft(settings, motion_tokenizer, nb_code, dtype)
     style = start.checkpoint.config.style
-    replies = _reply_validation(settings, start, motion_tokenizer, device)
+    replies = (
+        None if sft.best_by == "loss" else _reply_validation(settings, sft.best_by, start, motion_tokenizer, device)
+    )
     logging.info(
         "SFT of %s (%s, %s prompts): %d training and %d validation lines",
         settings.backbone, "all weights" if full else "LoRA", style.name, len(train), len(validation),
@@ -158,20 +157,18 @@ def _start_of_sft(
 
 
 def _reply_validation(
-    settings: Settings, start: "Start", motion_tokenizer: MotionTokenizer | None, device: torch.device
-) -> "ReplyValidation | None":
-    """Replies to clips of the data set's val split, where they choose the best checkpoint (--best-by FID or CIDEr)."""
+    settings: Settings, metric: str, start: "Start", motion_tokenizer: MotionTokenizer | None, device: torch.device
+) -> "ReplyValidation":
+    """Replies to clips of the data set's val split, judged by --val-evaluator; `metric`: one that is needed of them."""
     from models.best_by import CRITERIA
     from models.motion_llm import Sampling
     from models.reply_metrics import ReplyValidation
     from options.trainer_configs import max_reply_tokens
 
-    sft, data = settings.sft, settings.data
-    if sft.best_by == "loss":
-        return None
+    training, data = settings.training, settings.data
     return ReplyValidation.of_folder(
-        CRITERIA[sft.best_by], data.data_root_or_default, settings.tasks, sft.val_clips,
-        sft.val_evaluator or f"checkpoints/{data.dataname}", start, motion_tokenizer,
+        CRITERIA[metric], data.data_root_or_default, settings.tasks, training.val_clips,
+        training.val_evaluator or f"checkpoints/{data.dataname}", start, motion_tokenizer,
         Sampling(max_new_tokens=max_reply_tokens(settings.model), seed=settings.run.seed), device,
     )  # fmt: skip
 
@@ -211,9 +208,11 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     from models.checkpoints import load_checkpoint, motion_tokenizer_of
     from models.policy import LoraSize, Start, build_policy
     from options.trainer_configs import grpo_config
-    from rewards.base import RewardContext
-    from rewards.build import WeightedRewards, parse_reward_weights, usable_for
-    from rewards.grpo_training import draw_prompts, reinforce
+    from rewards.build import parse_reward_weights, usable_for
+    from rewards.grpo_prompts import draw_prompts
+    from rewards.grpo_start import load_rewards
+    from rewards.grpo_training import reinforce
+    from rewards.grpo_validation import HeldOut, refuse_rewarding_judge
 
     if (path := settings.rl.rl_reference_ckpt) is None:
         raise InputError("--rl-reference-ckpt is needed: the SFT checkpoint that GRPO starts from")
@@ -222,43 +221,45 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     if not checkpoint.shared_by(settings.tasks):
         raise InputError(f"{path} has a policy of its own for each task: give --training-task t2m or m2t")
     settings.shape.check_against(checkpoint.config.nb_code, path)
-    motion_tokenizer = motion_tokenizer_of(checkpoint, settings.data.motion_tokenizer, path).to(device)
-    train, validation = read_samples(settings, checkpoint.config.nb_code)
-    flags = settings.rewards
+    flags, rl = settings.rewards, settings.rl
     weights = parse_reward_weights(flags.rewards) if flags.rewards else flags.weights()
     weights = usable_for(weights, settings.tasks)
-    evaluator, tagger = _reward_evaluator(settings, device) if "consistency" in weights else (None, None)
-    context = RewardContext(
-        skeleton=motion_tokenizer.skeleton,
-        nb_code=checkpoint.config.nb_code,
-        evaluator=evaluator,
-        tagger=tagger,
-        semantic_model_name=flags.semantic_model_name,
-        nli_model_name=flags.nli_model_name,
-        device=flags.reward_device or str(device),
-        max_batch_size=flags.reward_max_batch_size,
-    )
-    rewards = WeightedRewards.build(weights, context)
-    logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
     dtype = model_dtype(settings.model.precision, device)
+    # Before anything is loaded: of several processes it tells each its GPU.
+    trainer_config = grpo_config(
+        settings.run, settings.training, rl, settings.model, list(weights.values()), run.path / "trainer_state", device,
+        dtype is torch.bfloat16,
+    )  # fmt: skip
+    motion_tokenizer = motion_tokenizer_of(checkpoint, settings.data.motion_tokenizer, path).to(device)
+    train, validation = read_samples(settings, checkpoint.config.nb_code)
+    rewards, rewarded_by = load_rewards(
+        weights, motion_tokenizer, flags.reward_evaluator, settings.data.data_root_or_default,
+        flags.semantic_model_name, flags.nli_model_name, flags.reward_device or str(device),
+        flags.reward_max_batch_size,
+    )  # fmt: skip
+    logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
     model, vocabulary = build_policy(checkpoint, settings.tasks[0], settings.model.llm_backbone)
-    metrics_file = settings.rl.rl_metrics_jsonl
+    start = Start(model.to(dtype), vocabulary, checkpoint)
+    replies = None
+    if (judge := settings.training.val_evaluator) is not None:
+        needed = "FID" if "t2m" in settings.tasks else "CIDEr"
+        replies = _reply_validation(settings, needed, start, motion_tokenizer, device)
+        refuse_rewarding_judge(judge, (rewarded_by, *checkpoint.rewarded_by(settings.tasks[0])))
+    held_out = draw_prompts(validation, settings.tasks, rl.rl_eval_prompts, settings.run.seed)
     return reinforce(
-        Start(model.to(device, dtype), vocabulary, checkpoint),
+        start,
         settings.tasks,
         motion_tokenizer,
         rewards,
-        evaluator and evaluator.fingerprint,
-        draw_prompts(train, settings.tasks, settings.rl.rl_prompts, settings.run.seed),
-        draw_prompts(validation, settings.tasks, settings.rl.rl_eval_prompts, settings.run.seed),
-        grpo_config(
-            settings.run, settings.training, settings.rl, settings.model, list(rewards.weights),
-            run.path / "trainer_state", device, dtype is torch.bfloat16,
-        ),
+        rewarded_by,
+        draw_prompts(train, settings.tasks, rl.rl_prompts, settings.run.seed),
+        HeldOut(held_out, replies, rl.rl_val_epochs),
+        trainer_config,
         LoraSize(*settings.model.lora_size(settings.tasks)),
         run,
         interrupt,
-        (lambda row: append_jsonl(metrics_file, row)) if metrics_file else None,
+        (lambda row: append_jsonl(rl.rl_metrics_jsonl, row)) if rl.rl_metrics_jsonl else None,
+        rl.constrain_grammar,
     )  # fmt: skip
 
 
@@ -281,19 +282,6 @@ def _codebook(settings: Settings) -> tuple[MotionTokenizer | None, int]:
     if settings.shape.nb_code is None:
         raise InputError("give --motion-tokenizer FILE (it goes into the checkpoint) or --nb-code")
     return None, settings.shape.nb_code
-
-
-def _reward_evaluator(settings: Settings, device: torch.device) -> tuple["TextMotionEvaluator", CaptionTagger]:
-    """The evaluator behind the consistency reward and its caption tagger."""
-    from models.text_motion_evaluator import TextMotionEvaluator
-
-    if (folder := settings.rewards.reward_evaluator) is None:
-        raise InputError(
-            "the consistency reward needs --reward-evaluator FOLDER (made by prepare.train_evaluator); "
-            "--reward-align-weight 0 leaves it out"
-        )
-    evaluator = TextMotionEvaluator.load(folder, device=settings.rewards.reward_device or str(device))
-    return evaluator, tagger_of(settings.data.data_root_or_default, evaluator.skeleton)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What happens around trl's training loops: our checkpoints, our logs, a gentle stop."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 from transformers import (
@@ -15,6 +16,7 @@ from transformers import (
 )
 
 from models.best_by import Criterion
+from utils.files import append_jsonl
 from utils.interrupt import InterruptFlag
 from utils.run_folder import RunFolder
 from utils.scalar_log import ScalarLog
@@ -35,10 +37,34 @@ class RunLog(TrainerCallback):
     ) -> None:  # fmt: skip
         if not state.is_world_process_zero or not logs:
             return
-        row = {"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}}
+        self.write({"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}})
+
+    def write(self, row: dict[str, float]) -> None:
+        """Log numbers that the trainer does not know of; the row must have a ``step``. First process only."""
         self.scalars.log(row)
         if self.extra is not None:
             self.extra(row)
+
+
+class ReplyLog(TrainerCallback):
+    """Whenever the trainer logs a step, append some replies to a jsonl, with that step.
+
+    Args:
+        file: one line a reply.
+        replies: what to show; called in the first process only.
+    """
+
+    def __init__(self, file: Path, replies: Callable[[], Sequence[dict]]) -> None:
+        self.file = file
+        self.replies = replies
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None,
+        **kwargs: object,
+    ) -> None:  # fmt: skip
+        if state.is_world_process_zero and "loss" in (logs or {}):
+            for reply in self.replies():
+                append_jsonl(self.file, {"step": state.global_step, **reply})
 
 
 class TrainingBar(TrainerCallback):
@@ -86,15 +112,21 @@ class TrainingBar(TrainerCallback):
 
 
 class StopOnInterrupt(TrainerCallback):
-    """After Ctrl-C: finish the step, save, leave."""
+    """After Ctrl-C: finish the step, save, leave.
 
-    def __init__(self, flag: InterruptFlag) -> None:
+    Args:
+        flag: raised by Ctrl-C.
+        every: leave only after so many steps or a multiple of it, where others cannot be resumed from exactly.
+    """
+
+    def __init__(self, flag: InterruptFlag, every: int = 1) -> None:
         self.flag = flag
+        self.every = every
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
-        if self.flag.raised:
+        if self.flag.raised and state.global_step % self.every == 0:
             control.should_save = True
             control.should_training_stop = True
         return control

@@ -30,6 +30,12 @@ class TrainingFlags:
         "none", "further trackers, with commas: tensorboard, wandb, mlflow, ... (their packages must be installed)"
     )
     print_iter: int = flag(200, "steps between two lines of metrics")
+    val_evaluator: str | None = flag(
+        None, "text-motion evaluator (a folder of prepare.train_evaluator) that judges replies to clips of the data "
+        "set's val split. sft: behind --best-by FID or CIDEr, default checkpoints/DATANAME. rlvr: for held-out metrics "
+        "beside the held-out reward, so it must not be --reward-evaluator; default: no such metrics"
+    )  # fmt: skip
+    val_clips: int = flag(256, "clips of the data set's val split that --val-evaluator judges replies to")
     trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")
 
     def __post_init__(self) -> None:
@@ -37,7 +43,7 @@ class TrainingFlags:
         need(self.warm_up >= 0, "--warm-up must not be negative")
         need(self.max_grad_norm > 0, "--max-grad-norm must be positive")
         need(self.weight_decay >= 0, "--weight-decay must not be negative")
-        for name in ("batch_size", "gradient_accumulation", "print_iter"):
+        for name in ("batch_size", "gradient_accumulation", "print_iter", "val_clips"):
             need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
 
 
@@ -61,11 +67,6 @@ class SftFlags:
         "loss", "what makes a validation the best: loss, or a metric of replies to clips of --data-root: FID (t2m), "
         "CIDEr (m2t)"
     )  # fmt: skip
-    val_evaluator: str | None = flag(
-        None, "text-motion evaluator behind --best-by FID or CIDEr: a folder of prepare.train_evaluator; "
-        "default checkpoints/DATANAME"
-    )  # fmt: skip
-    val_clips: int = flag(256, "clips of the data set's val split that --best-by FID or CIDEr answers")
     patience: int | None = flag(None, "validations in a row without a gain after which to stop; default: never")
     use_reasoning: bool = flag(False, "train on the chain of thought; without it the reasoning is empty")
     reasoning_weight: float = flag(1.0, "loss weight of reasoning tokens")
@@ -87,7 +88,6 @@ class SftFlags:
         need(self.show_samples >= 0, "--show-samples must not be negative")
         need(self.patience is None or self.patience > 0, "--patience must be positive")
         need(self.t2m_share is None or 0.05 <= self.t2m_share <= 0.95, "--t2m-share must be in [0.05, 0.95]")
-        need(self.val_clips > 0, "--val-clips must be positive")
 
 
 @dataclass
@@ -106,7 +106,12 @@ class RlFlags:
     rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
     rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
     rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on")
+    constrain_grammar: bool = flag(
+        False, "inside <Motion> of a reply sample only codes, then the closing tags and the end of sequence. Slightly "
+        "off-policy: the log-probabilities trained on are those of the policy without this mask"
+    )  # fmt: skip
     rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
+    rl_val_epochs: int = flag(1, "epochs between two measurements of the held-out metrics by --val-evaluator")
 
     def __post_init__(self) -> None:
         need(self.rl_epochs > 0, "--rl-epochs must be positive")
@@ -117,3 +122,4 @@ class RlFlags:
         need(self.rl_temperature > 0, "--rl-temperature must be positive")
         need(0 < self.rl_top_p <= 1, "--rl-top-p must be in (0, 1]")
         need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
+        need(self.rl_val_epochs > 0, "--rl-val-epochs must be positive")

@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Sequence
 
+from transformers import TrainerState
+
 from models.motion_llm import rollouts_of
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
 from models.prompts import PromptStyle, Query
 from rewards.build import WeightedRewards
+from rewards.grpo_logs import TEXT, cache_use, reply_shares, reward_terms
 
 
 class GrpoRewards:
     """Reward functions for `trl.GRPOTrainer`, one for each column of `rewards`.
 
     The training set must have the columns of `prompt_row`. What is scored is `completion_ids` (the ids that were
-    sampled), not trl's decoded text.
+    sampled), not trl's decoded text. Each batch adds to trl's log: shares of well-formed replies and of None, use of
+    the caches, and, in steps that are logged, the terms of the rewards that have some.
 
     Args:
         rewards: the weighted rewards.
         vocabulary: reads replies.
         motion_tokenizer: decodes their codes.
         style: what stands around the queries.
+        steps_per_batch: optimiser steps that learn from the same replies.
     """
 
     def __init__(
@@ -28,36 +33,61 @@ class GrpoRewards:
         vocabulary: MotionVocabulary,
         motion_tokenizer: MotionTokenizer,
         style: PromptStyle,
+        steps_per_batch: int = 1,
     ) -> None:
         self.rewards = rewards
         self.vocabulary = vocabulary
         self.motion_tokenizer = motion_tokenizer
         self.style = style
+        self.steps_per_batch = steps_per_batch
         self._batch: object = None
         self._table: dict[str, list[float | None]] = {}
+        self._totals: list[float] = []
+
+    def take_totals(self) -> list[float]:
+        """Weighted sums of all replies that this process scored since the last call."""
+        totals, self._totals = self._totals, []
+        return totals
 
     def functions(self) -> list[Callable[..., list[float | None]]]:
         """One callable per reward; its name is the metric's name in trl's logs."""
         return [self._function(name) for name in self.rewards.names]
 
     def _function(self, name: str) -> Callable[..., list[float | None]]:
-        def score(completion_ids: list[list[int]], **columns: list) -> list[float | None]:
+        def score(completion_ids: list[list[int]], **given: object) -> list[float | None]:
             # trl hands the same list object to every reward function of a step: score once, read per column.
             if self._batch is not completion_ids:
-                self._table = self._score(completion_ids, columns)
+                self._table = self._score(completion_ids, **given)
                 self._batch = completion_ids
             return self._table[name]
 
         score.__name__ = name
         return score
 
-    def _score(self, completion_ids: list[list[int]], columns: dict[str, list]) -> dict[str, list[float | None]]:
+    def _score(
+        self,
+        completion_ids: list[list[int]],
+        *,
+        log_metric: Callable[[str, float], None],
+        log_extra: Callable[[str, list], None],
+        trainer_state: TrainerState,
+        **columns: list,
+    ) -> dict[str, list[float | None]]:
         fields = zip(columns["task"], columns["caption"], columns["codes"], columns["clip"], strict=True)
         queries = [Query(task, caption, tuple(codes), id=clip) for task, caption, codes, clip in fields]
         references = [tuple(items) for items in columns["references"]]
-        return self.rewards.table(
-            rollouts_of(queries, completion_ids, self.vocabulary, self.motion_tokenizer, self.style, references)
-        )
+        rollouts = rollouts_of(queries, completion_ids, self.vocabulary, self.motion_tokenizer, self.style, references)
+        cached = self.rewards.cache_statistics()
+        table = self.rewards.table(rollouts)
+        self._totals += [total for total in self.rewards.combine(table) if total is not None]
+        numbers = reply_shares(rollouts, table) | cache_use(cached, self.rewards.cache_statistics())
+        step, interval = trainer_state.global_step, max(trainer_state.logging_steps, 1)
+        if (step + self.steps_per_batch) // interval > step // interval:  # terms cost a second look at the motions
+            numbers |= reward_terms(self.rewards, rollouts)
+        for name, value in numbers.items():
+            log_metric(name, value)
+        log_extra(TEXT, [rollout.text for rollout in rollouts])
+        return table
 
 
 def prompt_row(query: Query, prompt: str, references: Sequence[str]) -> dict:

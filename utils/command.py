@@ -1,5 +1,6 @@
 """How every entry point ends: exit status 0, one clear line for bad input, or a traceback for a bug."""
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ def quiet_libraries() -> None:
     datasets.disable_progress_bars()
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # what it looks for in vain on a CPU
     # Between the libraries themselves: trl's use of a renamed transformers attribute, peft's note on saving rows.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")

@@ -5,64 +5,31 @@ import shutil
 
 import pytest
 import torch
-from datasets import disable_progress_bars
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
-from trl import GRPOConfig
 
 from dataset.cot_samples import read_cot_jsonl
-from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint
-from models.policy import LoraSize, Start, full_part, load_backbone
-from rewards.base import Reward, RewardContext
-from rewards.build import WeightedReward, WeightedRewards
-from rewards.grpo_training import RenderedPromptTrainer, draw_prompts, reinforce
+from models.checkpoints import load_checkpoint
+from rewards.grpo_prompts import draw_prompts
+from rewards.grpo_trainer import RenderedPromptTrainer
+from tests.rewards.grpo_runs import TASKS, run_grpo
+from utils.errors import InputError
 from utils.interrupt import InterruptFlag
-from utils.run_folder import RunFolder
-from utils.skeleton import T2M
-
-
-class ShortReply(Reward):
-    """A reward that a random model can earn."""
-
-    name = "short"
-
-    def score_applicable(self, rollouts):
-        return [-len(rollout.token_ids) / 10 for rollout in rollouts]
 
 
 @pytest.fixture
-def run_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path):
-    disable_progress_bars()
+def run(cot_jsonl, backbone, motion_tokenizer, tmp_path):
+    def start(name="run", backbone=backbone, **fields):
+        folder = tmp_path / name
+        summary = run_grpo(folder, cot_jsonl, backbone, motion_tokenizer, **fields)
+        rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return folder, summary, [row for row in rows if "kl" in row]
 
-    def run(name="run", backbone=backbone, **fields):
-        model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
-        weights = {key: value.clone() for key, value in model.state_dict().items()}
-        part = full_part(weights, ("t2m", "m2t"), "sft")
-        checkpoint = Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), (part,), motion_tokenizer.state())
-        train, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
-        rewards = WeightedRewards([WeightedReward("short", ShortReply(RewardContext(T2M, 16)), 1.0)])
-        defaults = {
-            "output_dir": str(tmp_path / name / "trainer_state"), "per_device_train_batch_size": 16,
-            "num_generations": 4, "max_completion_length": 20, "learning_rate": 5e-3, "num_train_epochs": 2,
-            "beta": 0.02, "use_cpu": True, "bf16": False, "activation_checkpointing": False,
-            "gradient_checkpointing": None, "report_to": "none", "logging_steps": 1, "save_strategy": "epoch",
-            "disable_tqdm": True, "remove_unused_columns": False, "dataloader_pin_memory": False, "seed": 3,
-        }  # fmt: skip
-        folder = RunFolder(tmp_path / name)
-        summary = reinforce(
-            Start(model, vocabulary, checkpoint), ("t2m", "m2t"), motion_tokenizer, rewards, "judge",
-            draw_prompts(train, ("t2m", "m2t"), 8, 0),
-            draw_prompts(held_out, ("t2m", "m2t"), 4, 0), GRPOConfig(**{**defaults, **fields}),
-            LoraSize(8, 8, 0.0), folder, InterruptFlag(),
-        )  # fmt: skip
-        rows = [json.loads(line) for line in (folder.path / "metrics.jsonl").read_text().splitlines()]
-        return folder.path, summary, [row for row in rows if "kl" in row]
-
-    return run
+    return start
 
 
-def test_reference_is_the_start_and_the_policy_leaves_it(run_grpo):
-    folder, summary, rows = run_grpo()
+def test_reference_is_the_start_and_the_policy_leaves_it(run):
+    folder, summary, rows = run()
     assert rows[0]["kl"] == 0.0
     assert rows[-1]["kl"] > 0.0
     for name in ("epoch_0", "epoch_1", "latest", "best"):
@@ -79,22 +46,69 @@ def test_reference_is_the_start_and_the_policy_leaves_it(run_grpo):
 
 def test_prompts_are_drawn_in_turn_with_all_references(cot_jsonl):
     samples = read_cot_jsonl(cot_jsonl, nb_code=16)
-    prompts = draw_prompts(samples, ("t2m", "m2t"), 10, seed=4)
+    prompts = draw_prompts(samples, TASKS, 10, seed=4)
     assert [query.task for query in prompts.queries] == ["t2m", "m2t"] * 5
     assert all(len(references) == 3 for references in prompts.references)
-    assert draw_prompts(samples, ("t2m", "m2t"), 10, seed=4) == prompts
+    assert draw_prompts(samples, TASKS, 10, seed=4) == prompts
     assert len(draw_prompts(samples, ("t2m",), None, seed=4).queries) == 45
 
 
-def test_resumed_run_continues(run_grpo):
-    folder, _, first = run_grpo(num_train_epochs=1)
-    _, _, both = run_grpo(num_train_epochs=2)
-    assert [row["step"] for row in both] == [1, 2, 3, 4]
-    assert (folder / "motionllm_rlvr_epoch_1.pth").is_file()
-    assert len(first) == 2 and torch.isfinite(torch.tensor([row["reward"] for row in both])).all()
+class StopAfter:
+    """Ctrl-C while step `step` is logged, so that the step after it is the last."""
+
+    def __init__(self, step):
+        self.flag, self.step = InterruptFlag(), step
+
+    def __call__(self, row):
+        self.flag.raised = self.flag.raised or row["step"] >= self.step
 
 
-def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run_grpo, backbone, tmp_path, monkeypatch):
+def weights_of(folder):
+    return load_checkpoint(folder / "motionllm_rlvr_latest.pth").parts[-1].weights
+
+
+@pytest.mark.parametrize(
+    ("logged", "last_step", "fields"),
+    [
+        (2, 3, {}),  # in the middle of the second of three epochs
+        (3, 4, {}),  # at its end
+        (2, 3, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}),
+        (4, 6, {"num_iterations": 2}),  # the replies of steps 5 and 6 are the same and are not saved
+    ],
+)
+def test_a_resumed_run_is_a_straight_one(run, logged, last_step, fields):
+    """Weights, prompts and numbers: the sampler's order, the random state and the optimiser all go on."""
+    fields = {"num_train_epochs": 3, **fields}
+    straight, expected, rows = run("straight", **fields)
+    stop = StopAfter(logged)
+    _, nothing, before = run("stopped", extra_log=stop, interrupt=stop.flag, **fields)
+    assert nothing == {} and [row["step"] for row in before] == list(range(1, last_step + 1))
+    resumed, summary, after = run("stopped", **fields)
+    assert [row["step"] for row in after] == list(range(1, len(rows) + 1)) and len(rows) in (6, 12)
+    for row, other in zip(rows, after, strict=True):
+        names = ("reward", "kl", "entropy", "grad_norm", "learning_rate", "num_tokens", "epoch")
+        assert {name: row.get(name) for name in names} == {name: other.get(name) for name in names}
+    ours = weights_of(straight)
+    assert all(torch.equal(ours[name], weight) for name, weight in weights_of(resumed).items()) and ours
+    same = ("held_out_reward_before", "held_out_reward", "training_reward_first_epoch")
+    assert {name: summary[name] for name in same} == {name: expected[name] for name in same}
+
+
+def test_the_order_of_prompts_changes_by_epoch(run, monkeypatch):
+    asked = []
+    tokenize = RenderedPromptTrainer._tokenize_prompts
+
+    def spy(self, prompts):
+        asked.append(tuple(prompts[::4]))
+        return tokenize(self, prompts)
+
+    monkeypatch.setattr(RenderedPromptTrainer, "_tokenize_prompts", spy)
+    run()
+    first, second = asked[0] + asked[1], asked[2] + asked[3]
+    assert sorted(first) == sorted(second) and first != second
+
+
+def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run, backbone, tmp_path, monkeypatch):
     """A tokenizer that puts a token in front of every text does so neither in SFT nor here."""
     folder = tmp_path / "with_bos"
     shutil.copytree(backbone, folder)
@@ -113,5 +127,10 @@ def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run_grpo, backb
         return generate(self, prompt_ids, *more, **named)
 
     monkeypatch.setattr(RenderedPromptTrainer, "_generate_single_turn", spy)
-    run_grpo(backbone=str(folder), num_train_epochs=1)
+    run(backbone=str(folder), num_train_epochs=1)
     assert asked and all(start not in ids for ids in asked)
+
+
+def test_a_mask_that_would_not_be_applied_is_refused(run):
+    with pytest.raises(InputError, match="--constrain-grammar does not reach transformers' continuous batching"):
+        run(constrain=True, use_transformers_continuous_batching=True)
