@@ -24,7 +24,8 @@ class BackboneChoice:
         finetune: ``full``, ``lora``, or ``auto``: full below `FULL_FINETUNE_BELOW`, or where the checkpoint was.
         dtype: precision of a frozen backbone; weights that are trained are float32 always.
         style: ``plain``, ``chat`` or ``auto``, see `models.prompts.prompt_style`.
-        rows: first embeddings of motion tokens: ``noise`` or ``codebook``, see `models.token_rows`.
+        rows: first embeddings of motion tokens: ``noise``, ``codebook`` (see `models.token_rows`) or ``auto``: codebook
+            where the motion tokenizer is known.
         in_4bit: hold the frozen backbone in 4-bit numbers.
         seed: draws the first embeddings.
     """
@@ -33,7 +34,7 @@ class BackboneChoice:
     finetune: str = "auto"
     dtype: torch.dtype = torch.float32
     style: str = "auto"
-    rows: str = "noise"
+    rows: str = "auto"
     in_4bit: bool = False
     seed: int = 0
 
@@ -52,9 +53,9 @@ def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTo
         motion_tokenizer: goes into the checkpoint, where it is known.
     """
     codebook = None
-    if choice.rows == "codebook":
-        if motion_tokenizer is None:
-            raise InputError("--token-rows codebook needs --motion-tokenizer")
+    if choice.rows == "codebook" and motion_tokenizer is None:
+        raise InputError("--token-rows codebook needs --motion-tokenizer")
+    if choice.rows != "noise" and motion_tokenizer is not None:
         codebook = motion_tokenizer.codebook
     full = choice.finetune == "full"
     model, vocabulary, text_vocabulary = load_backbone(

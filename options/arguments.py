@@ -74,9 +74,9 @@ class ModelFlags:
         "auto", "what stands around a question: nothing (base models) or the backbone's chat template (instruct "
         "models); auto: chat where there is a template. A checkpoint keeps its own"
     )  # fmt: skip
-    token_rows: Literal["noise", "codebook"] = flag(
-        "noise", "first embeddings of the motion tokens: mean of all tokens plus noise, or plus a projection of the "
-        "codebook's vectors"
+    token_rows: Literal["auto", "noise", "codebook"] = flag(
+        "auto", "first embeddings of the motion tokens: mean of all tokens plus noise, or plus a projection of the "
+        "codebook's vectors; auto: codebook where the motion tokenizer is known"
     )  # fmt: skip
     load_in_4bit: bool = flag(
         False, "hold the frozen backbone in 4-bit NF4 numbers (QLoRA; needs the package bitsandbytes and lora)"

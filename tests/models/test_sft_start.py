@@ -19,11 +19,12 @@ def test_a_tiny_backbone_is_trained_in_full_unless_told(backbone, motion_tokeniz
 
 
 def test_rows_by_the_codebook(backbone, motion_tokenizer):
-    plain, _ = start_fresh(BackboneChoice(backbone), 16, motion_tokenizer)
-    by_codebook, _ = start_fresh(BackboneChoice(backbone, rows="codebook"), 16, motion_tokenizer)
-    codes = plain.vocabulary.code_ids
-    rows = [start.model.get_input_embeddings().weight[codes] for start in (plain, by_codebook)]
-    assert not torch.equal(*rows)
+    def rows(kind, tokenizer=motion_tokenizer):
+        start, _ = start_fresh(BackboneChoice(backbone, rows=kind), 16, tokenizer)
+        return start.model.get_input_embeddings().weight[start.vocabulary.code_ids]
+
+    assert torch.equal(rows("auto"), rows("codebook")) and not torch.equal(rows("auto"), rows("noise"))
+    assert torch.equal(rows("auto", None), rows("noise"))
     with pytest.raises(InputError, match="--token-rows codebook needs --motion-tokenizer"):
         start_fresh(BackboneChoice(backbone, rows="codebook"), 16, None)
 
