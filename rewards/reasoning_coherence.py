@@ -1,8 +1,8 @@
 """`coherence`: does the answer follow from the reasoning? P(entailment) of a natural-language-inference model."""
 
-import re
 from collections.abc import Callable, Sequence
 
+from dataset.entailment_pairs import split_sentences
 from models.rollout import Rollout
 from rewards.base import Reward, RewardContext
 from rewards.cache import ResultCache
@@ -10,14 +10,15 @@ from rewards.text_models import EntailmentModel
 from utils.errors import InputError
 
 WORST = 0.0
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+# Of the tokens that the model can read, the share that an answer may take; the rest is for the reasoning.
+MAX_ANSWER_SHARE = 0.5
 
 
 class ReasoningCoherence(Reward):
     """P(entailment | premise = reasoning, hypothesis = answer) in [0, 1]; 0 where either is missing.
 
-    Reasoning too long for the model is read in windows of whole sentences, and the window that supports the answer
-    best counts: nothing is cut away unread.
+    Reasoning too long for the model is read in windows of whole sentences (see `combine`): nothing is cut away unread.
+    An answer too long to be read beside a sentence is no caption and scores 0.
     """
 
     name = "coherence"
@@ -33,22 +34,32 @@ class ReasoningCoherence(Reward):
         return {"entailments": self._model.cache}
 
     def score_applicable(self, rollouts: Sequence[Rollout]) -> list[float]:
-        pairs: list[tuple[str, str]] = []
-        owners: list[int] = []
-        for index, rollout in enumerate(rollouts):
+        windows: list[list[tuple[str, str]]] = []
+        for rollout in rollouts:
             reasoning, answer = (rollout.reasoning or "").strip(), (rollout.answer or "").strip()
-            if reasoning and answer:
-                windows = sentence_windows(reasoning, answer, self._model)
-                pairs.extend((window, answer) for window in windows)
-                owners.extend([index] * len(windows))
-        scores = [WORST] * len(rollouts)
-        for index, probability in zip(owners, self._model.probabilities(pairs), strict=True):
-            scores[index] = max(scores[index], probability)
-        return scores
+            usable = reasoning and answer and self._model.count_tokens(answer) <= self._longest_answer
+            pieces = sentence_windows(reasoning, answer, self._model) if usable else []
+            windows.append([(piece, answer) for piece in pieces])
+        probabilities = iter(self._model.probabilities([pair for pairs in windows for pair in pairs]))
+        return [combine([next(probabilities) for _ in pairs]) for pairs in windows]
+
+    @property
+    def _longest_answer(self) -> float:
+        return MAX_ANSWER_SHARE * self._model.max_tokens
+
+
+def combine(windows: Sequence[float]) -> float:
+    """P(entailment) of the window that supports the answer best; 0 where there is none.
+
+    Measured with a model of `prepare.train_nli` on long reasoning of 60 lines of real motions: the own caption scored
+    above a turned one in 0.698 and above another clip's in 0.600 of the pairs. Multiplying the best window by the
+    absence of contradiction in the others gave 0.681 and 0.600.
+    """
+    return max(windows, default=WORST)
 
 
 def sentence_windows(reasoning: str, answer: str, model: EntailmentModel) -> list[str]:
-    """Runs of whole sentences that fit the model beside `answer`, together covering `reasoning`."""
+    """Runs of whole sentences that fit the model beside `answer`, together covering `reasoning`, in order."""
 
     def fits(text: str) -> bool:
         return model.count_tokens(text, answer) <= model.max_tokens
@@ -56,7 +67,7 @@ def sentence_windows(reasoning: str, answer: str, model: EntailmentModel) -> lis
     if fits(reasoning):
         return [reasoning]
     windows: list[str] = []
-    for sentence in filter(None, (part.strip() for part in _SENTENCE_END.split(reasoning))):
+    for sentence in split_sentences(reasoning):
         for piece in _pieces(sentence, fits):
             longer = f"{windows[-1]} {piece}" if windows else piece
             if windows and fits(longer):

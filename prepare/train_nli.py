@@ -1,0 +1,169 @@
+"""Train a small natural-language-inference model on chain-of-thought data, for the coherence reward.
+
+    python -m prepare.train_nli --cot-jsonl data/cot/cot_train.jsonl --out-dir checkpoints/nli
+
+OUT_DIR becomes a transformers folder (`--nli-model-name OUT_DIR`) and holds results.json: on clips that training did
+not see, how often the class is right, and how often a clip's own caption is likelier entailed than one that is not, by
+kind of pair (dataset/entailment_pairs.py tells what they are). The model knows the language of these data only; where a
+hub can be reached, a large NLI model knows more. The same command again continues an interrupted run and leaves a
+finished one alone.
+"""
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from dataset.cot_samples import read_cot_jsonl
+from dataset.entailment_pairs import EntailmentPairs, ReasonedCaption, reasoned_captions
+from models.nli_model import NliSizes, make_nli_model, train_nli_tokenizer
+from models.nli_training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, measure
+from options.parsing import flag, need, parse_flags, required_flag
+from utils.command import quiet_libraries, run_command
+from utils.devices import resolve_device
+from utils.errors import InputError
+from utils.files import fingerprint, write_json
+from utils.interrupt import InterruptFlag
+from utils.run_folder import RunFolder
+
+# Flags that change where a run works, not what it computes.
+_MAY_DIFFER = ("device", "out_dir")
+# How much longer a pair may be than the longest of training: a turned caption is a few words longer than the own one.
+_SPARE_TOKENS = 8
+
+
+@dataclass
+class NliFlags:
+    """The pairs, the model and its training."""
+
+    _argument_group_name = "NLI model"
+
+    cot_jsonl: str = required_flag("CoT jsonl with reasoning to make pairs of")
+    out_dir: str = required_flag("folder of the run and of the model")
+    cot_val_jsonl: str | None = flag(None, "CoT jsonl to measure on; default: --val-fraction of the clips")
+    val_fraction: float = flag(0.1, "share of the clips held out to measure on without --cot-val-jsonl")
+    val_lines: int = flag(400, "lines to measure on, each with all kinds of pair; drawn from those held out")
+    skip_bad_lines: bool = flag(False, "drop and count malformed jsonl lines instead of stopping at the first")
+    hidden_size: int = flag(NliSizes.hidden_size, "width of the model")
+    layers: int = flag(NliSizes.layers, "number of transformer layers")
+    heads: int = flag(NliSizes.heads, "number of attention heads")
+    vocab_size: int = flag(NliSizes.vocab_size, "most word pieces of the tokenizer")
+    steps: int = flag(1200, "optimiser steps")
+    max_minutes: float | None = flag(None, "training time after which to stop; the schedule then follows the clock")
+    batch_size: int = flag(8, "lines in a batch; each gives three pairs")
+    learning_rate: float = flag(1e-3, "learning rate of AdamW")
+    weight_decay: float = flag(0.01, "weight decay of matrices")
+    device: str = flag("auto", "auto (a GPU if there is one), cpu, cuda, cuda:1, ...")
+    seed: int = flag(123, "seed of everything random")
+
+    def __post_init__(self) -> None:
+        for name in ("val_lines", "hidden_size", "layers", "steps", "batch_size"):
+            need(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
+        need(self.vocab_size >= 100, f"--vocab-size must be at least 100, not {self.vocab_size}")
+        need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
+        need(self.learning_rate > 0, f"--learning-rate must be positive, not {self.learning_rate}")
+        need(
+            self.max_minutes is None or self.max_minutes > 0, f"--max-minutes must be positive, not {self.max_minutes}"
+        )
+        fits = self.heads >= 2 and self.hidden_size % (2 * self.heads) == 0
+        need(
+            fits,
+            f"--hidden-size {self.hidden_size} must be a multiple of 2 x --heads {self.heads}, of at least 2 heads",
+        )
+
+
+def main() -> None:
+    (flags,) = parse_flags(NliFlags, description=__doc__)
+    quiet_libraries()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    device = resolve_device(flags.device)
+    run = RunFolder(flags.out_dir)
+    if run.path.is_dir():
+        run.record_arguments(asdict(flags), _MAY_DIFFER)
+        if run.finished is not None:
+            print(f"already finished: {run.summary()}")
+            return
+    lines, held_out = read_lines(flags)
+    run.record_arguments(asdict(flags), _MAY_DIFFER)
+    run.record_environment(flags.seed, fingerprint(*_texts(lines)), str(device))
+    run.log_to_file()
+
+    torch.manual_seed(flags.seed)
+    if (run.path / STATE_FILE).is_file():  # of an interrupted run: its weights go with these word pieces
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(run.path)
+    else:
+        tokenizer = train_nli_tokenizer(_texts(lines), flags.vocab_size)
+        longest = max(len(tokenizer(line.reasoning, line.caption)["input_ids"]) for line in lines)
+        tokenizer.model_max_length = longest + _SPARE_TOKENS
+        tokenizer.save_pretrained(run.path)
+    sizes = NliSizes(flags.hidden_size, flags.layers, flags.heads, flags.vocab_size)
+    model = make_nli_model(sizes, len(tokenizer), tokenizer.model_max_length).to(device)
+    config = NliTrainingConfig(
+        flags.steps, flags.max_minutes, flags.batch_size, flags.learning_rate, flags.weight_decay, flags.seed
+    )
+    training = NliTraining(model, tokenizer, EntailmentPairs(lines), config, run)
+    if training.resume():
+        logging.info("continuing %s after step %d", run.path, training.step)
+    with InterruptFlag() as interrupt:
+        training.train(interrupt)
+    if training.progress < 1:
+        raise KeyboardInterrupt
+
+    model.save_pretrained(run.path)
+    report = measure(model, tokenizer, held_out_groups(held_out, flags.val_lines, flags.seed))
+    write_json(run.path / "results.json", {kind: asdict(row) for kind, row in report.items()})
+    run.finish(
+        {
+            "entailed_accuracy": report["own"].accuracy,
+            "contradicted_accuracy": report["contradicted"].accuracy,
+            "contradicted_order": report["contradicted"].order,
+            "order": report["all"].order,
+            "steps": training.step,
+            "seconds": round(training.seconds, 1),
+        }
+    )
+    training.forget_state()
+    print(format_report(report))
+    print(run.summary())
+
+
+def read_lines(flags: NliFlags) -> tuple[list[ReasonedCaption], list[ReasonedCaption]]:
+    """(to train on, held out): no clip in both. Raises InputError where there is no reasoning to make pairs of."""
+    samples = read_cot_jsonl(flags.cot_jsonl, None, skip_bad_lines=flags.skip_bad_lines)
+    if flags.cot_val_jsonl is None:
+        samples, others = samples.split(flags.val_fraction, flags.seed)
+    else:
+        others = read_cot_jsonl(flags.cot_val_jsonl, None, skip_bad_lines=flags.skip_bad_lines)
+    lines, held_out = reasoned_captions(samples), reasoned_captions(others)
+    for what, found in (("to train on", lines), ("held out", held_out)):
+        clips = len({line.clip for line in found})
+        if clips < 2:
+            raise InputError(f"{flags.cot_jsonl}: {clips} clips with reasoning are {what}; pairs need 2")
+    return lines, held_out
+
+
+def held_out_groups(lines: list[ReasonedCaption], count: int, seed: int) -> list:
+    """All kinds of pair about `count` of the lines."""
+    pairs, rng = EntailmentPairs(lines), random.Random(seed)
+    chosen = rng.sample(range(len(lines)), len(lines))
+    return [pairs.every_kind(index, rng) for index in islice(chosen, count)]
+
+
+def format_report(report: dict[str, KindReport]) -> str:
+    rows = [f"{'kind of pair':<16} {'truth':<14} {'pairs':>6} {'accuracy':>9} {'own above':>10}"]
+    for kind, row in report.items():
+        order = "-" if row.order is None else f"{row.order:.3f}"
+        rows.append(f"{kind:<16} {row.label or '-':<14} {row.pairs:>6} {row.accuracy:>9.3f} {order:>10}")
+    return "\n".join(rows)
+
+
+def _texts(lines: Sequence[ReasonedCaption]) -> list[str]:
+    return [text for line in lines for text in (line.caption, line.reasoning)]
+
+
+if __name__ == "__main__":
+    run_command(main)
