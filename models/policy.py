@@ -152,22 +152,14 @@ def full_part(weights: dict[str, Tensor], tasks: Sequence[str], stage: str, **ab
     return Part(tuple(tasks), stage, weights, None, **about)
 
 
-def lora_part(
-    model: PeftModel, tasks: Sequence[str], stage: str, state: dict[str, Tensor] | None = None, **about: Any
-) -> Part:
-    """Part of a trained adapter.
-
-    Args:
-        model: the peft model.
-        state: its gathered state dict, where processes hold shards of it.
-        about: further fields of `Part`.
-    """
+def lora_part(model: PeftModel, tasks: Sequence[str], stage: str, **about: Any) -> Part:
+    """Part of a trained adapter; `about`: further fields of `Part`."""
     config = model.peft_config["default"]
     kept = ("r", "lora_alpha", "lora_dropout", "target_modules", "trainable_token_indices", "task_type")
     values = {name: value for name, value in config.to_dict().items() if name in kept and value is not None}
     values["target_modules"] = sorted(values["target_modules"])
     values["task_type"] = str(getattr(values["task_type"], "value", values["task_type"]))
-    weights = dict(get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False))
+    weights = dict(get_peft_model_state_dict(model, save_embedding_layers=False))
     return Part(tuple(tasks), stage, weights, values, **about)
 
 

@@ -105,13 +105,11 @@ def supervise(
     trained = start.model if lora is None else add_sft_adapter(start.model, vocabulary, lora)
 
     def save(path: Path, metrics: dict[str, float]) -> None:
-        state = trainer.gathered_state()  # every process takes part, the first one writes
+        # Of full weights every process may hold a share; an adapter is whole everywhere (`spread_weights`).
+        state = trainer.gathered_state() if lora is None else {}
         if trainer.is_world_process_zero():
-            about: dict[str, Any] = {"use_reasoning": supervision.use_reasoning}
-            if lora is None:
-                part = full_part(state, tasks, "sft", **about)
-            else:
-                part = lora_part(trained, tasks, "sft", state, **about)
+            about: dict[str, Any] = {"stage": "sft", "use_reasoning": supervision.use_reasoning}
+            part = full_part(state, tasks, **about) if lora is None else lora_part(trained, tasks, **about)
             save_checkpoint(path, replace(start.checkpoint.with_part(part), metrics=metrics))
 
     criterion = validation.criterion
