@@ -101,6 +101,6 @@ class WeightedSFTTrainer(SFTTrainer):
         self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
 
     def _record_validation(self, log_probs: Tensor, weights: Tensor, correct: Tensor, supervised: Tensor) -> None:
-        sums = [column.sum(dim=1).double() for column in (-log_probs, weights, correct, supervised)]
+        sums = [column.sum(dim=1).float() for column in (-log_probs, weights, correct, supervised)]
         rows = self.accelerator.gather_for_metrics(torch.stack(sums, dim=1))  # (B, 4), without padding rows
-        self._validated += rows.sum(dim=0).cpu()
+        self._validated += rows.cpu().double().sum(dim=0)

@@ -1,5 +1,6 @@
 """Supervised fine-tuning from rows to checkpoints."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +95,7 @@ def supervise(
         run: where checkpoints, logs and the trainer's state for resuming go.
 
     Returns:
-        the best validation's numbers and the best checkpoint's path
+        the best validation's numbers and the best checkpoint's path; without a best one the latest's path
     """
     if lora is not None:
         refuse_spread_weights()
@@ -146,6 +147,11 @@ def supervise(
     if not trainer.is_world_process_zero():
         return {}
     plot_learning_curves(run.path / "metrics.jsonl", run.path / "learning_curves.png", f"SFT {name}")
+    if not best.is_file():
+        logging.warning(
+            "no validation could compute %s, so there is no best checkpoint, only the latest", criterion.name
+        )
+        return {"latest": str(latest)}
     return {**load_checkpoint(best).metrics, "best": str(best)}
 
 

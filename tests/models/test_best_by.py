@@ -59,6 +59,13 @@ def test_the_best_checkpoint_is_the_one_of_the_best_replies(cot_jsonl, backbone,
     assert (tmp_path / "learning_curves.png").is_file()
 
 
+def test_a_run_whose_metric_was_never_computed_keeps_the_latest(cot_jsonl, backbone, tmp_path, caplog):
+    validation = Validation(best_by="FID", replies=Replies("FID", [None]))
+    run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=1, validation=validation)
+    assert "no validation could compute FID" in caplog.text
+    assert [path.name for path in tmp_path.glob("*.pth")] == ["motionllm_t2m_latest.pth"]
+
+
 def test_patience_counts_by_the_same_metric(cot_jsonl, backbone, tmp_path):
     replies = Replies("FID", [3.0, 1.0, 2.0, 2.0, 0.5, 0.5])
     run_supervise(
