@@ -1,4 +1,4 @@
-"""trl's GRPOTrainer with our prompts, our order of prompts, and the grammar mask."""
+"""trl's GRPOTrainer with our prompts, our order of prompts, merged weights in sampling, and the grammar mask."""
 
 import math
 from contextlib import nullcontext
@@ -12,6 +12,7 @@ from trl.trainer.utils import RepeatSampler
 from models.grammar import constrained_generation
 from models.motion_vocabulary import MotionVocabulary
 from rewards.grpo_logs import ADVANTAGE, TEXT
+from rewards.merged_sampling import merged_adapter
 from utils.errors import InputError
 
 
@@ -34,7 +35,9 @@ class RenderedPromptTrainer(GRPOTrainer):
     def _generate_single_turn(self, *given: Any, **named: Any) -> tuple[list[list[int]], list[list[float]] | None]:
         policy = self.accelerator.unwrap_model(self.model)
         base = policy.get_base_model() if isinstance(policy, PeftModel) else policy
-        with constrained_generation(base, self.vocabulary) if self.constrain_grammar else nullcontext():
+        grammar = constrained_generation(base, self.vocabulary) if self.constrain_grammar else nullcontext()
+        # vLLM gets its weights from trl, which merges them itself.
+        with nullcontext() if self.use_vllm else merged_adapter(policy), grammar:
             return super()._generate_single_turn(*given, **named)
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
