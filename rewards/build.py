@@ -59,6 +59,11 @@ def load_reward(name_or_path: str, context: RewardContext) -> Scorer:
     return _reward_class(name_or_path)(context)
 
 
+def column_name(name_or_path: str) -> str:
+    """What a reward is called in tables, logs and traces: its name, or the class in a file."""
+    return name_or_path if name_or_path in REWARDS else name_or_path.rpartition(":")[2]
+
+
 def _reward_class(name_or_path: str) -> type:
     if name_or_path in REWARDS:
         module_name, _, class_name = REWARDS[name_or_path].partition(":")
@@ -97,7 +102,9 @@ class WeightedRewards:
         wanted = {name: weight for name, weight in weights.items() if _checked_weight(name, weight) > 0}
         if not wanted:
             raise InputError("no reward has a weight above 0: give at least one")
-        return cls([WeightedReward(name, load_reward(name, context), weight) for name, weight in wanted.items()])
+        return cls(
+            [WeightedReward(column_name(name), load_reward(name, context), weight) for name, weight in wanted.items()]
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -192,7 +192,7 @@ def test_a_reward_of_your_own_is_usable_by_file_and_class(own_file):
     assert load_reward(f"{own_file}:Mine", CONTEXT).score([rollout()]) == [256.0]
     rewards = WeightedRewards.build(parse_reward_weights(f"{own_file}:Mine=0.5,format=1"), CONTEXT)
     assert rewards.total([rollout("t2m")]) == [128.0 - 1.0]
-    assert rewards.table([rollout("m2t")])[f"{own_file}:Mine"] == [None]
+    assert rewards.table([rollout("m2t")])["Mine"] == [None]
 
 
 def test_what_is_wrong_with_an_own_reward_is_said(own_file):

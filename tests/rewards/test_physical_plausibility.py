@@ -1,6 +1,5 @@
 """Physical: hand-computed terms on simple motions, and the order of real motion above every corruption of it."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +25,12 @@ from rewards.physical_quantities import (
     support_speed,
 )
 from tests.rewards.motion_corruptions import CORRUPTIONS, SEEN_BY, floating, noise, raise_by, slide, stretch, teleport
+from tests.rewards.motion_pack import needs_pack, read_pack
 from utils.motion_features import features_from_joints, joints_from_features
 from utils.skeleton import KIT, T2M
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-PACK = SHARED / "bnr" / "joints_test.npz"
 SAMPLES = SHARED / "humanml3d_sample"
-needs_pack = pytest.mark.skipif(not PACK.is_file(), reason="the real-motion pack is not beside the repository")
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the HumanML3D samples are not beside the repository")
 
 REWARD = PhysicalPlausibility(RewardContext(skeleton=T2M, nb_code=512))
@@ -229,16 +227,9 @@ def test_more_of_a_fault_costs_more():
         assert scores[0] <= 0.0
 
 
-def read_pack(every: int) -> list[np.ndarray]:
-    pack = np.load(PACK)
-    root, local, offsets = pack["root"], pack["local"].astype(np.float32) * pack["local_scale"], pack["offsets"]
-    joints = np.concatenate([np.zeros((len(root), 1, 3), np.float32), local], axis=1) + root[:, None]
-    return [joints[a:b] for a, b in list(itertools.pairwise(offsets))[::every]]
-
-
 @pytest.fixture(scope="module")
 def real_clips():
-    clips = read_pack(every=2)
+    clips = list(read_pack().values())[::2]
     rollouts = [rollout(features_from_joints(clip, T2M)) for clip in clips]
     return clips, rollouts, np.array(REWARD.score(rollouts))
 
