@@ -210,6 +210,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     from options.trainer_configs import grpo_config
     from rewards.build import parse_reward_weights, usable_for
     from rewards.grpo_prompts import draw_prompts
+    from rewards.grpo_reflection import Reflecting
     from rewards.grpo_start import load_rewards
     from rewards.grpo_training import reinforce
     from rewards.grpo_validation import HeldOut, refuse_rewarding_judge
@@ -225,9 +226,11 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     weights = parse_reward_weights(flags.rewards) if flags.rewards else flags.weights()
     weights = usable_for(weights, settings.tasks)
     dtype = model_dtype(settings.model.precision, device)
+    reflecting = Reflecting(rl.rl_reflection_share, rl.rl_improvement_weight)
+    factors = [*weights.values(), *([reflecting.improvement_weight] if reflecting.rewards_improvement else [])]
     # Before anything is loaded: of several processes it tells each its GPU.
     trainer_config = grpo_config(
-        settings.run, settings.training, rl, settings.model, list(weights.values()), run.path / "trainer_state", device,
+        settings.run, settings.training, rl, settings.model, factors, run.path / "trainer_state", device,
         dtype is torch.bfloat16,
     )  # fmt: skip
     motion_tokenizer = motion_tokenizer_of(checkpoint, settings.data.motion_tokenizer, path).to(device)
@@ -260,6 +263,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
         interrupt,
         (lambda row: append_jsonl(rl.rl_metrics_jsonl, row)) if rl.rl_metrics_jsonl else None,
         rl.constrain_grammar,
+        reflecting,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from com.chain_of_motion import Chain, Request, Score, chain_of_motion_batch
 from models.motion_llm import MotionLLM, Sampling
 from models.prompts import Query, Reflection
+from models.reflections import reflection_on
 from models.rollout import Rollout
 from utils.errors import InputError
 from utils.files import write_jsonl
@@ -150,10 +151,7 @@ def _trace(chain: Chain[Rollout]) -> list[dict[str, Any]]:
 
 
 def _reflection(request: Request[Query, Rollout]) -> Reflection | None:
-    if request.best is None:
-        return None
-    best = request.best.candidate
-    return Reflection(best.reasoning or "", (best.answer or "") if best.task == "m2t" else "")
+    return None if request.best is None else reflection_on(request.best.candidate)
 
 
 def write_trace(path: Path, draws: Sequence[Sequence[dict[str, Any]]]) -> None:

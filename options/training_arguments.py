@@ -110,6 +110,13 @@ class RlFlags:
         False, "inside <Motion> of a reply sample only codes, then the closing tags and the end of sequence. Slightly "
         "off-policy: the log-probabilities trained on are those of the policy without this mask"
     )  # fmt: skip
+    rl_reflection_share: float = flag(
+        0.0, "share of the prompts that show an earlier attempt of the policy, as Chain-of-Motion does, so that "
+        "refining is trained; each costs one more reply"
+    )  # fmt: skip
+    rl_improvement_weight: float = flag(
+        0.0, "weight of a further reward on those prompts: what a reply earns above the attempt that it was shown"
+    )
     rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
     rl_val_epochs: int = flag(1, "epochs between two measurements of the held-out metrics by --val-evaluator")
 
@@ -121,5 +128,11 @@ class RlFlags:
         need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
         need(self.rl_temperature > 0, "--rl-temperature must be positive")
         need(0 < self.rl_top_p <= 1, "--rl-top-p must be in (0, 1]")
+        need(0 <= self.rl_reflection_share <= 1, "--rl-reflection-share must be in [0, 1]")
+        need(self.rl_improvement_weight >= 0, "--rl-improvement-weight must not be negative")
+        need(
+            not self.rl_improvement_weight or self.rl_reflection_share > 0,
+            "--rl-improvement-weight needs a --rl-reflection-share above 0: it rewards replies to reflections",
+        )
         need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
         need(self.rl_val_epochs > 0, "--rl-val-epochs must be positive")

@@ -1,15 +1,18 @@
 """Our rewards as trl's reward functions: replies are parsed and decoded once, then every reward scores them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from transformers import TrainerState
 
 from models.motion_llm import rollouts_of
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
-from models.prompts import PromptStyle, Query
+from models.prompts import PromptStyle
 from rewards.build import WeightedRewards
 from rewards.grpo_logs import TEXT, cache_use, reply_shares, reward_terms
+from rewards.grpo_prompts import DRAFT_SCORE, query_of_row
+
+IMPROVEMENT = "improvement"
 
 
 class GrpoRewards:
@@ -25,6 +28,7 @@ class GrpoRewards:
         motion_tokenizer: decodes their codes.
         style: what stands around the queries.
         steps_per_batch: optimiser steps that learn from the same replies.
+        with_improvement: one more function: what a reply to a reflection earns above the draft that it was shown.
     """
 
     def __init__(
@@ -34,12 +38,14 @@ class GrpoRewards:
         motion_tokenizer: MotionTokenizer,
         style: PromptStyle,
         steps_per_batch: int = 1,
+        with_improvement: bool = False,
     ) -> None:
         self.rewards = rewards
         self.vocabulary = vocabulary
         self.motion_tokenizer = motion_tokenizer
         self.style = style
         self.steps_per_batch = steps_per_batch
+        self.with_improvement = with_improvement
         self._batch: object = None
         self._table: dict[str, list[float | None]] = {}
         self._totals: list[float] = []
@@ -51,7 +57,8 @@ class GrpoRewards:
 
     def functions(self) -> list[Callable[..., list[float | None]]]:
         """One callable per reward; its name is the metric's name in trl's logs."""
-        return [self._function(name) for name in self.rewards.names]
+        names = (*self.rewards.names, IMPROVEMENT) if self.with_improvement else self.rewards.names
+        return [self._function(name) for name in names]
 
     def _function(self, name: str) -> Callable[..., list[float | None]]:
         def score(completion_ids: list[list[int]], **given: object) -> list[float | None]:
@@ -73,13 +80,16 @@ class GrpoRewards:
         trainer_state: TrainerState,
         **columns: list,
     ) -> dict[str, list[float | None]]:
-        fields = zip(columns["task"], columns["caption"], columns["codes"], columns["clip"], strict=True)
-        queries = [Query(task, caption, tuple(codes), id=clip) for task, caption, codes, clip in fields]
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        queries = [query_of_row(row) for row in rows]
         references = [tuple(items) for items in columns["references"]]
         rollouts = rollouts_of(queries, completion_ids, self.vocabulary, self.motion_tokenizer, self.style, references)
         cached = self.rewards.cache_statistics()
         table = self.rewards.table(rollouts)
-        self._totals += [total for total in self.rewards.combine(table) if total is not None]
+        totals = self.rewards.combine(table)
+        self._totals += [total for total in totals if total is not None]
+        if self.with_improvement:
+            table[IMPROVEMENT] = [_gain(row[DRAFT_SCORE], total) for row, total in zip(rows, totals, strict=True)]
         numbers = reply_shares(rollouts, table) | cache_use(cached, self.rewards.cache_statistics())
         step, interval = trainer_state.global_step, max(trainer_state.logging_steps, 1)
         if (step + self.steps_per_batch) // interval > step // interval:  # terms cost a second look at the motions
@@ -90,13 +100,5 @@ class GrpoRewards:
         return table
 
 
-def prompt_row(query: Query, prompt: str, references: Sequence[str]) -> dict:
-    """A row of the GRPO training set."""
-    return {
-        "prompt": prompt,
-        "task": query.task,
-        "caption": query.caption,
-        "codes": list(query.codes),
-        "references": list(references),
-        "clip": query.id,
-    }
+def _gain(draft: float | None, total: float | None) -> float | None:
+    return None if draft is None or total is None else total - draft

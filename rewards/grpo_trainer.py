@@ -12,6 +12,7 @@ from trl.trainer.utils import RepeatSampler
 from models.grammar import constrained_generation
 from models.motion_vocabulary import MotionVocabulary
 from rewards.grpo_logs import ADVANTAGE, TEXT
+from rewards.grpo_reflection import Reflections
 from rewards.merged_sampling import merged_adapter
 from utils.errors import InputError
 
@@ -24,10 +25,21 @@ class RenderedPromptTrainer(GRPOTrainer):
     Attributes:
         vocabulary: of the policy; to be set before training.
         constrain_grammar: sample motions under `models.grammar`. Log-probabilities stay those without it.
+        reflections: turns some prompts of each step into reflections; None for none.
     """
 
     vocabulary: MotionVocabulary
     constrain_grammar: bool = False
+    reflections: Reflections | None = None
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.reflections is not None:
+            inputs = self.reflections.rewrite(inputs, self.state.global_step, self._one_reply_each)
+        return super()._generate_and_score_completions(inputs)
+
+    def _one_reply_each(self, prompts: list[str]) -> list[list[int]]:
+        replies, _ = self._generate_single_turn(self._tokenize_prompts(prompts)[0], None, {}, num_generations=1)
+        return replies
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict]:
         return [self.vocabulary.encode(prompt) for prompt in prompts], None, {}

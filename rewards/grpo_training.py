@@ -14,13 +14,13 @@ from models.checkpoints import load_checkpoint, save_checkpoint
 from models.motion_llm import Sampling
 from models.motion_tokenizer import MotionTokenizer
 from models.policy import LORA_TARGETS, LoraSize, Start, lora_part
-from models.prompts import render_query
 from models.training_callbacks import AfterEpoch, ReplyLog, RunLog, StopOnInterrupt, TrainingBar
 from rewards.build import WeightedRewards
-from rewards.grpo_adapter import GrpoRewards, prompt_row
+from rewards.grpo_adapter import GrpoRewards
 from rewards.grpo_hacking import HELD_OUT_TOTAL, TRAINING_REWARD
 from rewards.grpo_logs import shown_replies
-from rewards.grpo_prompts import Prompts
+from rewards.grpo_prompts import Prompts, prompt_row
+from rewards.grpo_reflection import NO_REFLECTIONS, Reflecting, Reflections, check_can_reflect
 from rewards.grpo_trainer import RenderedPromptTrainer, check_can_constrain
 from rewards.grpo_validation import GrpoValidation, HeldOut
 from utils.interrupt import InterruptFlag
@@ -43,6 +43,7 @@ def reinforce(
     interrupt: InterruptFlag,
     extra_log: Callable[[dict], None] | None = None,
     constrain_grammar: bool = False,
+    reflecting: Reflecting = NO_REFLECTIONS,
 ) -> dict[str, float | str]:
     """Train and write ``motionllm_rlvr_epoch_{n}.pth``, ``_latest`` and ``_best`` (by held-out reward).
 
@@ -57,19 +58,22 @@ def reinforce(
         held_out: what the validation before training and after each epoch asks; it chooses the best checkpoint.
         extra_log: gets every row of metrics.
         constrain_grammar: sample the replies that are trained on under `models.grammar`; validations never are.
+        reflecting: the share of prompts that show an earlier attempt; `trainer_config` must weigh `improvement` after
+            `rewards` where that is rewarded.
 
     Raises:
-        InputError: a grammar mask where replies are sampled by something that it does not reach.
+        InputError: a grammar mask or reflections where replies are sampled by something that these do not reach.
     """
     if constrain_grammar:
         check_can_constrain(trainer_config)
+    if reflecting.share:
+        check_can_reflect(trainer_config)
     vocabulary, style = start.vocabulary, start.checkpoint.config.style
     use_reasoning = all(part.use_reasoning for part in start.checkpoint.parts_of(tasks[0]))
     steps_per_batch = _steps_per_batch(trainer_config)
-    adapter = GrpoRewards(rewards, vocabulary, motion_tokenizer, style, steps_per_batch)
+    adapter = GrpoRewards(rewards, vocabulary, motion_tokenizer, style, steps_per_batch, reflecting.rewards_improvement)
     rows = [
-        prompt_row(query, render_query(query, style), references)
-        for query, references in zip(train.queries, train.references, strict=True)
+        prompt_row(query, style, references) for query, references in zip(train.queries, train.references, strict=True)
     ]
     trainer = RenderedPromptTrainer(
         model=start.model,
@@ -86,6 +90,11 @@ def reinforce(
         ),
     )
     trainer.vocabulary, trainer.constrain_grammar = vocabulary, constrain_grammar
+    if reflecting.share:
+        trainer.reflections = Reflections(
+            reflecting.share, trainer_config.seed, trainer_config.num_generations, rewards, vocabulary,
+            motion_tokenizer, style,
+        )  # fmt: skip
     sampling = Sampling(
         temperature=trainer_config.temperature,
         top_p=trainer_config.top_p,

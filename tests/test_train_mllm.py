@@ -50,12 +50,14 @@ def test_sft_then_rlvr_then_the_same_commands_again(flags):
     rlvr = ("train_mllm.py", "--train-stage", "rlvr", "--training-task", "t2m", *flags["common"],
             "--rl-reference-ckpt", best, "--rl-epochs", 3, "--rl-prompts", 2, "--rl-eval-prompts", 2,
             "--rl-group-size", 4, "--batch-size", 2, "--reward-align-weight", 0, "--exp-name", "morl_rlvr_t2m",
-            "--rl-metrics-jsonl", flags["folder"] / "rl.jsonl")  # fmt: skip
+            "--rl-metrics-jsonl", flags["folder"] / "rl.jsonl", "--rl-reflection-share", 1,
+            "--rl-improvement-weight", 0.5)  # fmt: skip
     run(*rlvr)
     folder = flags["folder"] / "morl_rlvr_t2m"
     assert (folder / "motionllm_rlvr_epoch_2.pth").is_file() and (folder / "motionllm_rlvr_best.pth").is_file()
     rows = [json.loads(line) for line in (flags["folder"] / "rl.jsonl").read_text().splitlines()]
     assert rows[0]["kl"] == 0 and "rewards/physical/mean" in rows[0] and "rewards/format/mean" in rows[0]
+    assert "rewards/improvement/mean" in rows[0]
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["seed"] == 123 and environment["versions"]["trl"] and environment["data_fingerprint"]
     changed = best.stat().st_mtime_ns

@@ -41,13 +41,14 @@ from models.motion_vocabulary import (
     write_codes,
 )
 from models.policy import LORA_TARGETS, load_backbone
-from models.prompts import PLAIN, Query, render_query
+from models.prompts import PLAIN, Query
 from models.text_motion_evaluator import TextMotionEvaluator
 from models.vq_network import MotionVQ, NetworkConfig
 from prepare.make_tiny_llm import train_tokenizer
 from rewards.base import RewardContext
 from rewards.build import WeightedRewards
-from rewards.grpo_adapter import GrpoRewards, prompt_row
+from rewards.grpo_adapter import GrpoRewards
+from rewards.grpo_prompts import prompt_row
 from rewards.grpo_trainer import RenderedPromptTrainer
 from utils.caption_tagger import CaptionTagger
 from utils.skeleton import T2M
@@ -158,7 +159,7 @@ def main() -> None:
         model, vocabulary, _ = load_backbone(tiny_backbone(Path(folder)), NB_CODE, seed=0)
         assert len(vocabulary.tokenizer) == VOCABULARY
         query = Query("t2m", CAPTION)
-        rows = [prompt_row(query, render_query(query, PLAIN), ())] * (given.steps + 1)
+        rows = [prompt_row(query, PLAIN, ())] * (given.steps + 1)
         trainer = MeasuredTrainer(
             model=model,
             reward_funcs=GrpoRewards(rewards, vocabulary, motion_tokenizer, PLAIN).functions(),

@@ -15,6 +15,7 @@ from models.prompts import PLAIN, render_query
 from rewards.base import Reward, RewardContext
 from rewards.build import WeightedReward, WeightedRewards
 from rewards.grpo_prompts import draw_prompts
+from rewards.grpo_reflection import NO_REFLECTIONS
 from rewards.grpo_trainer import RenderedPromptTrainer
 from rewards.grpo_training import reinforce
 from rewards.grpo_validation import HeldOut
@@ -60,7 +61,7 @@ def config(folder: Path, **fields):
 
 def run_grpo(
     folder, cot_jsonl, backbone, motion_tokenizer, rewards=None, replies=None, every=1, extra_log=None,
-    interrupt=None, constrain=False, **fields,
+    interrupt=None, constrain=False, reflecting=NO_REFLECTIONS, **fields,
 ):  # fmt: skip
     """8 prompts, so 2 steps an epoch. Returns the summary."""
     disable_progress_bars()
@@ -69,7 +70,7 @@ def run_grpo(
         start_of(backbone, motion_tokenizer), TASKS, motion_tokenizer, rewards or short_replies(), "judge",
         draw_prompts(train, TASKS, 8, 0), HeldOut(draw_prompts(held_out, TASKS, 4, 0), replies, every),
         config(folder, **fields), LoraSize(8, 8, 0.0), RunFolder(folder), interrupt or InterruptFlag(), extra_log,
-        constrain,
+        constrain, reflecting,
     )  # fmt: skip
 
 

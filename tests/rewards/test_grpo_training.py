@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 from dataset.cot_samples import read_cot_jsonl
 from models.checkpoints import load_checkpoint
 from rewards.grpo_prompts import draw_prompts
+from rewards.grpo_reflection import Reflecting
 from rewards.grpo_trainer import RenderedPromptTrainer
 from tests.rewards.grpo_runs import TASKS, run_grpo
 from utils.errors import InputError
@@ -73,6 +74,7 @@ def weights_of(folder):
         (2, 3, {}),  # in the middle of the second of three epochs
         (3, 4, {}),  # at its end
         (2, 3, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}),
+        (2, 3, {"reflecting": Reflecting(0.5, 1.0)}),
         (4, 6, {"num_iterations": 2}),  # the replies of steps 5 and 6 are the same and are not saved
     ],
 )
