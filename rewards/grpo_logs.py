@@ -1,7 +1,7 @@
 """What GRPO logs of each batch of replies beside trl's own numbers, and the replies it shows."""
 
-from collections.abc import Mapping, Sequence
-from statistics import fmean
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, pstdev
 from typing import Any, Protocol, runtime_checkable
 
 from models.prompts import parse_reply
@@ -51,6 +51,17 @@ def reward_terms(rewards: WeightedRewards, rollouts: Sequence[Rollout]) -> dict[
             if values:
                 means[f"rewards/{entry.name}/{term}"] = fmean(values)
     return means
+
+
+def advantage_summary(advantages: Iterable[float]) -> dict[str, float]:
+    """Of the replies of a step, over all processes: none far from the others, and not all 0, is what to look for."""
+    values = list(advantages)
+    return {
+        "advantages/mean": fmean(values),
+        "advantages/std": pstdev(values),
+        "advantages/min": min(values),
+        "advantages/max": max(values),
+    }
 
 
 def cache_use(before: Mapping[str, CacheStatistics], after: Mapping[str, CacheStatistics]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from trl.trainer.utils import RepeatSampler
 
 from models.grammar import constrained_generation
 from models.motion_vocabulary import MotionVocabulary
-from rewards.grpo_logs import ADVANTAGE, TEXT
+from rewards.grpo_logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo_reflection import Reflections
 from rewards.merged_sampling import merged_adapter
 from utils.errors import InputError
@@ -35,7 +35,10 @@ class RenderedPromptTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if self.reflections is not None:
             inputs = self.reflections.rewrite(inputs, self.state.global_step, self._one_reply_each)
-        return super()._generate_and_score_completions(inputs)
+        batch = super()._generate_and_score_completions(inputs)
+        for name, value in advantage_summary(self._logs["advantages"]).items():
+            self._metrics["train"][name].append(value)
+        return batch
 
     def _one_reply_each(self, prompts: list[str]) -> list[list[int]]:
         replies, _ = self._generate_single_turn(self._tokenize_prompts(prompts)[0], None, {}, num_generations=1)

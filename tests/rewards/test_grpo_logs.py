@@ -12,7 +12,7 @@ from rewards.base import Reward, RewardContext
 from rewards.build import WeightedReward, WeightedRewards
 from rewards.cache import CacheStatistics, ResultCache
 from rewards.grpo_hacking import hacked_metrics
-from rewards.grpo_logs import cache_use, reply_shares, reward_terms, shown_replies
+from rewards.grpo_logs import advantage_summary, cache_use, reply_shares, reward_terms, shown_replies
 from rewards.grpo_validation import refuse_rewarding_judge
 from rewards.motion_format import MotionFormat
 from rewards.physical_plausibility import TERMS, PhysicalPlausibility
@@ -75,6 +75,12 @@ def test_shares_are_counted_over_all_and_by_task():
     assert reply_shares(rollouts[:2], {}) == {"well_formed": 0.5, "well_formed_t2m": 0.5}
 
 
+def test_advantages_are_summed_up():
+    assert advantage_summary([1.0, -1.0, 3.0, -3.0]) == {
+        "advantages/mean": 0.0, "advantages/std": 5**0.5, "advantages/min": -3.0, "advantages/max": 3.0,
+    }  # fmt: skip
+
+
 def test_cache_use_is_that_of_one_batch():
     before = {"a": CacheStatistics(10, 5, 5), "b": CacheStatistics(0, 0, 0)}
     after = {"a": CacheStatistics(13, 6, 6), "b": CacheStatistics(0, 0, 0)}
@@ -123,7 +129,10 @@ def test_a_run_writes_them_down(cot_jsonl, backbone, motion_tokenizer, tmp_path)
         assert 0 <= row["well_formed"] <= 1 and {"well_formed_t2m", "well_formed_m2t"} <= set(row)
         assert row["rewards/remembering/double"] == pytest.approx(2 * row["rewards/remembering/mean"], rel=0.2)
         assert row["cache/remembering/captions/hit_rate"] >= 0.5 and row["cache/remembering/captions/size"] <= 3
-        assert {"entropy", "clip_ratio/region_mean", "completions/mean_length", "reward_std"} <= set(row)
+        assert abs(row["advantages/mean"]) < 1e-3 and row["advantages/min"] < 0 < row["advantages/max"]
+        assert {"entropy", "advantages/std", "clip_ratio/region_mean", "completions/mean_length", "reward_std"} <= set(
+            row
+        )
     assert rewards.rewards[0].reward.looked_at == 2  # terms are computed for steps that are logged, for no other
     assert extra == [row for row in rows if row.get("epoch") != -1]
     shown = [json.loads(line) for line in (tmp_path / "samples" / "replies.jsonl").read_text().splitlines()]
