@@ -129,7 +129,7 @@ def test_a_run_writes_them_down(cot_jsonl, backbone, motion_tokenizer, tmp_path)
         assert 0 <= row["well_formed"] <= 1 and {"well_formed_t2m", "well_formed_m2t"} <= set(row)
         assert row["rewards/remembering/double"] == pytest.approx(2 * row["rewards/remembering/mean"], rel=0.2)
         assert row["cache/remembering/captions/hit_rate"] >= 0.5 and row["cache/remembering/captions/size"] <= 3
-        assert abs(row["advantages/mean"]) < 1e-3 and row["advantages/min"] < 0 < row["advantages/max"]
+        assert row["advantages/min"] <= row["advantages/mean"] <= row["advantages/max"]
         assert {"entropy", "advantages/std", "clip_ratio/region_mean", "completions/mean_length", "reward_std"} <= set(
             row
         )
