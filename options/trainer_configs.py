@@ -74,6 +74,7 @@ def grpo_config(
         "beta": rl.rl_kl_coef,
         "epsilon": rl.rl_clip_eps,
         "multi_objective_aggregation": aggregation,
+        "scale_rewards": rl.rl_scale_rewards,
         "reward_weights": reward_weights,
         "temperature": rl.rl_temperature,
         "top_p": rl.rl_top_p,

@@ -102,6 +102,11 @@ class RlFlags:
     rl_kl_coef: float = flag(0.02, "weight of the KL divergence to the reference policy")
     rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
     disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
+    rl_scale_rewards: Literal["group", "batch", "none"] = flag(
+        "group", "with --disable-rl-component-norm: rewards above their group's mean are divided by the standard "
+        "deviation of the group, of the whole batch, or not at all. By the group, prompts whose replies are all equally "
+        "good but for noise count as much as the others"
+    )  # fmt: skip
     rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
     rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
     rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
@@ -124,6 +129,11 @@ class RlFlags:
         need(self.rl_epochs > 0, "--rl-epochs must be positive")
         need(self.rl_prompts is None or self.rl_prompts > 0, "--rl-prompts must be positive")
         need(self.rl_group_size >= 2, "--rl-group-size must be at least 2: advantages compare replies of one prompt")
+        need(
+            self.rl_scale_rewards == "group" or self.disable_rl_component_norm,
+            f"--rl-scale-rewards {self.rl_scale_rewards} needs --disable-rl-component-norm: normalised components are "
+            "not scaled again",
+        )
         need(self.rl_kl_coef >= 0, "--rl-kl-coef must not be negative")
         need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
         need(self.rl_temperature > 0, "--rl-temperature must be positive")

@@ -84,6 +84,21 @@ def test_advantages_are_those_computed_by_hand(make, aggregation, by_hand):
     ]
 
 
+# The same sums by the batch: 1, 2, 4, 4, 6 have the deviation sqrt(15.2 / 4); the means are those of the groups.
+BY_BATCH = (-0.683951, -0.170988, 0.854938, -0.512963, 0.512963, 0.0)
+UNSCALED = (-4 / 3, -1 / 3, 5 / 3, -1.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(("scale", "by_hand"), [("batch", BY_BATCH), ("none", UNSCALED)])
+def test_advantages_by_other_scales(make, scale, by_hand):
+    trainer, rows = make(
+        {"first": FIRST, "second": SECOND}, multi_objective_aggregation="sum_then_normalize", scale_rewards=scale,
+        reward_weights=list(WEIGHTS), num_generations=GROUP, per_device_train_batch_size=6,
+    )  # fmt: skip
+    advantages = trainer._generate_and_score_completions(rows)["advantages"]
+    assert advantages.tolist() == pytest.approx(by_hand, abs=2e-6)
+
+
 def plain_log_probs(model, prompt, reply, temperature):
     """One sequence, no padding, no fused head."""
     with torch.no_grad():
