@@ -103,8 +103,8 @@ class RlFlags:
     rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
     disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
     rl_scale_rewards: Literal["group", "batch", "none"] = flag(
-        "group", "with --disable-rl-component-norm: rewards above their group's mean are divided by the standard "
-        "deviation of the group, of the whole batch, or not at all. By the group, prompts whose replies are all equally "
+        "group", "with --disable-rl-component-norm: what a reply earns above its group's mean is divided by the "
+        "deviation of the group, of the whole batch, or not at all. By the group, prompts whose replies are equally "
         "good but for noise count as much as the others"
     )  # fmt: skip
     rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
