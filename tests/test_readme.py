@@ -18,16 +18,23 @@ def module_of(words):
     return words[2] if words[1] == "-m" else words[1].removesuffix(".py")
 
 
+def commands_of(line):
+    """(module, words) of a line; what follows ``--`` is handed on to train_mllm.py."""
+    words = shlex.split(line)
+    end = words.index("--") if "--" in words else len(words)
+    handed_on = words[end + 1 :]
+    return [(module_of(words), words[:end]), *([("train_mllm", handed_on)] if handed_on else [])]
+
+
 @pytest.mark.parametrize("line", PYTHON)
 def test_python_commands_take_their_flags(line, monkeypatch, capsys):
-    words = shlex.split(line)
-    name = module_of(words)
-    monkeypatch.setattr(sys, "argv", [name, "--help"])
-    with pytest.raises(SystemExit) as end:
-        importlib.import_module(name).main()
-    assert end.value.code == 0
-    known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
-    assert {word.split("=")[0] for word in words if word.startswith("--")} <= known
+    for name, words in commands_of(line):
+        monkeypatch.setattr(sys, "argv", [name, "--help"])
+        with pytest.raises(SystemExit) as end:
+            importlib.import_module(name).main()
+        assert end.value.code == 0
+        known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
+        assert {word.split("=")[0] for word in words if word.startswith("--")} <= known
 
 
 def test_there_are_commands_and_scripts():
