@@ -124,8 +124,8 @@ evaluate() { # task
         python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --exp-name "eval_${task}_com" "${REWARDS[@]}" \
         --use-com --com-candidates "$CANDIDATES" --com-refine-steps 2
 }
-# Sampling near the temperature of the evaluation and small steps over many replies are what pays: steps three times as
-# large, or replies at temperature 1, move the policy as far from SFT and make captions worse.
+# Sampling near the temperature of the evaluation and small steps over many replies are what pays: with steps three
+# times as large and replies at temperature 1 the policy went further from SFT, and its captions became worse.
 motion_to_text() {
     train m2t "$M2T_EPOCHS"
     evaluate m2t

@@ -24,8 +24,8 @@ def merged_adapter(model: PreTrainedModel | PeftModel) -> Iterator[None]:
         yield
         return
     kept = [weight.detach().clone() for weight in weights]
-    model.merge_adapter()
     try:
+        model.merge_adapter()
         yield
     finally:
         model.unmerge_adapter()

@@ -13,7 +13,7 @@ from rewards.base import RewardContext
 from rewards.build import WeightedRewards
 from rewards.grpo_adapter import GrpoRewards
 from rewards.grpo_prompts import draw_prompts, prompt_row, query_of_row
-from rewards.grpo_reflection import Reflecting, Reflections
+from rewards.grpo_reflection import Reflecting, Reflections, check_can_reflect
 from tests.rewards.grpo_runs import TASKS, run_grpo
 from utils.errors import InputError
 from utils.skeleton import T2M
@@ -111,8 +111,6 @@ def test_a_run_trains_on_reflections_and_logs_the_improvement(tmp_path, cot_json
     assert any(value.abs().max() > 0 for name, value in weights.items() if "lora_B" in name)
 
 
-def test_reflections_with_vllm_are_refused(tmp_path, cot_jsonl, backbone, motion_tokenizer, monkeypatch):
-    from rewards.grpo_reflection import check_can_reflect
-
+def test_reflections_with_vllm_are_refused():
     with pytest.raises(InputError, match="--rl-reflection-share does not work with vLLM"):
         check_can_reflect(type("Config", (), {"use_vllm": True})())
