@@ -13,13 +13,14 @@ results of a finished one.
 import logging
 import random
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from com.answering import ComSettings, ReplyFile, answer_all, write_trace
-from com.chain_of_motion import Score
+from com.agreement import AGREEMENT
+from com.answering import ComSettings, ReplyFile, answer_all, cost_of_rounds
+from com.ranking import Ranking
+from com.trace import readable_traces, write_trace
 from dataset.data_tagger import tagger_of
 from dataset.humanml_layout import read_split
 from models.caption_evaluation import judge_captions, real_caption_metrics
@@ -33,14 +34,15 @@ from models.policy import build_policy
 from models.predictions import arrange
 from models.predictions_file import read_predictions
 from models.questions import Questions, predictions_of
-from models.rollout import Rollout
 from models.text_motion_evaluator import TextMotionEvaluator
 from options.arguments import ComFlags, DataFlags, EvalFlags, ModelFlags, RewardFlags, RunFlags
 from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedEvalFlags
-from rewards.base import RewardContext
-from rewards.build import WeightedRewards, parse_reward_weights, usable_for
-from rewards.text_models import find_model
+from rewards.build import parse_reward_weights
+from rewards.lacking import Lacking
+from rewards.loading import load_rewards
+from rewards.scorers import scorer_weights
+from rewards.text_models import SentenceEncoder, find_model
 from utils.bert_score import BertScorer
 from utils.caption_tagger import Tagger
 from utils.command import quiet_libraries, run_command
@@ -56,6 +58,9 @@ from utils.text_motion_protocol import pairs_of_diversity
 
 # Replies of an evaluation that is not finished.
 REPLIES_FILE, MULTIMODALITY_FILE = "replies.part.jsonl", "multimodality.part.jsonl"
+TRACE_FILE = "trace.jsonl"
+# Flags that change where an evaluation works and what it shows, not what it finds.
+MAY_DIFFER = ("device", "reward_device", "profile", "eval_batch_size", "show_trace")
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,15 @@ def main() -> None:
         raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
     checkpoint = None if flags.from_predictions is not None else _checkpoint(settings)
     run = RunFolder(_run_path(settings))
-    run.record_arguments(settings.as_dict(), may_differ=("device", "reward_device", "profile", "eval_batch_size"))
+    run.record_arguments(settings.as_dict(), may_differ=MAY_DIFFER)
     if run.finished is None:
         timer = StageTimer()
         evaluate(settings, checkpoint, run, timer)
         if flags.profile:
             print(timer.table())
+    if settings.com.use_com:
+        for text in readable_traces(run.path / TRACE_FILE, settings.com.show_trace):
+            print(text)
     print(format_table(transposed(read_results(run.path / "results.json"))))
     print(f"finished {run.path / 'results.json'}")
 
@@ -106,7 +114,8 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
         skeleton = get_skeleton(settings.data.dataname)
         root = settings.data.data_root_or_default
         records = read_split(root, flags.eval_split, skeleton)[: flags.limit]
-        judge = Judge(_load_evaluator("--eval-evaluator", flags.eval_evaluator, settings, device), flags.repeats, seed)
+        judging = flags.eval_evaluator or settings.data.default_evaluator
+        judge = Judge(TextMotionEvaluator.load(judging, device=str(device)), flags.repeats, seed)
         questions = Questions.draw(flags.eval_task, records, tagger_of(root, skeleton), seed)
         bert_score = _bert_score(flags, device)
     for what, found in (("motion tokenizer", tokenizer), ("evaluator", judge.evaluator)):
@@ -125,6 +134,7 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
         "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
         "tagger": questions.tagger.name,
         "bertscore": None if bert_score is None else bert_score.label,
+        "chain_of_motion": replies.com_cost,
     }
     with timer.stage("judging"):
         rows: dict[str, Metrics] = {}
@@ -160,21 +170,18 @@ def generate(
     run: RunFolder, timer: StageTimer, device: torch.device,
 ) -> Replies:  # fmt: skip
     """Replies of the checkpoint to every question; those on disk from an interrupted evaluation are not asked again."""
-    flags, com_flags, seed = settings.evaluation, settings.com, settings.run.seed
+    flags, seed = settings.evaluation, settings.run.seed
     with timer.stage("loading the model"):
         model, vocabulary = build_policy(checkpoint, flags.eval_task, settings.model.llm_backbone)
         model = model.to(device, model_dtype(settings.model.precision, device))
         llm = MotionLLM(model, vocabulary, tokenizer, checkpoint.config.style)
-        rewards, ranker = _scorers(settings, tokenizer, questions.tagger, device)
+        com, ranker = _chain_of_motion(settings, tokenizer, questions.tagger, device)
         queries = questions.queries(tokenizer)
-    com = None
-    if rewards is not None:
-        score = partial(_score, rewards=rewards)
-        com = ComSettings(com_flags.com_candidates, com_flags.com_refine_steps, score)
     sampling = Sampling(flags.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=seed)
     file = ReplyFile(run.path / REPLIES_FILE)
     with timer.stage("generation"):
-        rows = answer_all(llm, queries, sampling, flags.samples, file, flags.eval_task, com)
+        known = questions.references if settings.com.com_oracle else None
+        rows = answer_all(llm, queries, sampling, flags.samples, file, flags.eval_task, com, known)
     with timer.stage("decoding motions"):
         draws = [predictions_of(row, queries, tokenizer) for row in rows]
     diversity = None
@@ -185,19 +192,24 @@ def generate(
             part = ReplyFile(run.path / MULTIMODALITY_FILE)
             again = replace(sampling, seed=sampling.seed + 500)  # not the replies that the other metrics see
             asked = [queries[index] for index in chosen]
-            found = answer_all(llm, asked, again, mm_repeats, part, "MultiModality", com)
+            known = None if known is None else [known[index] for index in chosen]
+            found = answer_all(llm, asked, again, mm_repeats, part, "MultiModality", com, known)
             replies = [predictions_of(row, asked, tokenizer) for row in found]
             by_text = list(zip(*replies, strict=True))
             diversity = multimodality_metric(judge.evaluator, by_text, repeats=flags.repeats, seed=seed)
+    cost = None
     if com is not None:
-        write_trace(run.path / "trace.jsonl", rows)
+        write_trace(run.path / TRACE_FILE, rows)
+        cost = {"scorers": com.rank.weights, "rounds": cost_of_rounds([row for draw in rows for row in draw])}
     notes = []
     if ranker is not None and ranker.fingerprint == judge.evaluator.fingerprint:
         notes.append("judge=ranker")
     if judge.evaluator.fingerprint in checkpoint.rewarded_by(flags.eval_task):
         notes.append("judge=reward")
-    label = None if com is None else f"{com.candidates}x{com.refine_steps}"
-    return Replies(draws, checkpoint.fingerprint(flags.eval_task), label, tuple(notes), diversity)
+    label = (
+        None if com is None else f"{com.candidates}x{com.refine_steps}" + ("-oracle" if settings.com.com_oracle else "")
+    )
+    return Replies(draws, checkpoint.fingerprint(flags.eval_task), label, tuple(notes), diversity, cost)
 
 
 def given(settings: Settings, questions: Questions, tokenizer: MotionTokenizer | None, skeleton: Skeleton) -> Replies:
@@ -211,13 +223,6 @@ def given(settings: Settings, questions: Questions, tokenizer: MotionTokenizer |
         found = [prediction for prediction in found if prediction.id in wanted]
     source = fingerprint_file(path) if path.is_file() else path.name
     return Replies(arrange(found, ids, str(path), logging.warning), None, None, (f"predictions={source}",))
-
-
-def _score(candidates: list[Rollout], rewards: WeightedRewards) -> list[Score]:
-    """What ranks candidates. They never carry references, so no scorer can see one."""
-    table = rewards.table(candidates)
-    totals = rewards.combine(table)
-    return [Score(total, {name: column[i] for name, column in table.items()}) for i, total in enumerate(totals)]
 
 
 def _checkpoint(settings: Settings) -> Checkpoint:
@@ -241,30 +246,33 @@ def _motion_tokenizer(
     return None if path is None else MotionTokenizer.load(path, device)
 
 
-def _scorers(
+def _chain_of_motion(
     settings: Settings, tokenizer: MotionTokenizer, tagger: Tagger, device: torch.device
-) -> tuple[WeightedRewards | None, TextMotionEvaluator | None]:
-    """Reference-free rewards that rank candidates, and the evaluator among them; (None, None) without --use-com."""
-    if not settings.com.use_com:
+) -> tuple[ComSettings | None, TextMotionEvaluator | None]:
+    """Chain-of-Motion as the flags say, and the evaluator among its scorers; (None, None) without --use-com."""
+    com, flags = settings.com, settings.rewards
+    if not com.use_com:
         return None, None
-    flags = settings.rewards
-    weights = parse_reward_weights(flags.rewards) if flags.rewards else flags.weights()
-    weights.pop("semantic", None)  # reads the reference
-    weights = usable_for(weights, (settings.evaluation.eval_task,))
-    evaluator = None
-    if "consistency" in weights:
-        evaluator = _load_evaluator("--reward-evaluator", flags.reward_evaluator, settings, device)
-    context = RewardContext(
-        skeleton=tokenizer.skeleton,
-        nb_code=tokenizer.nb_code,
-        evaluator=evaluator,
-        tagger=tagger,
-        semantic_model_name=flags.semantic_model_name,
-        nli_model_name=flags.nli_model_name,
-        device=flags.reward_device or str(device),
-        max_batch_size=flags.reward_max_batch_size,
+    named = com.com_scorers or flags.rewards
+    weights = parse_reward_weights(named) if named else flags.weights()
+    weights = scorer_weights(
+        weights, settings.evaluation.eval_task, AGREEMENT, com.com_scorers is not None, com.com_oracle
     )
-    return WeightedRewards.build(weights, context).without_references(), evaluator
+    votes, reward_device = weights.pop(AGREEMENT, 0.0), flags.reward_device or str(device)
+    rewards, evaluator = load_rewards(
+        weights, tokenizer, flags.reward_evaluator or settings.data.default_evaluator, lambda: tagger,
+        flags.semantic_model_name, flags.nli_model_name, reward_device, flags.reward_max_batch_size,
+    )  # fmt: skip
+    factors, embed = dict(zip(rewards.names, rewards.weights, strict=True)), None
+    if votes:
+        factors[AGREEMENT] = votes
+        embed = SentenceEncoder(flags.semantic_model_name, reward_device, flags.reward_max_batch_size).embed
+    logging.info("Chain-of-Motion ranks by %s", ", ".join(f"{name} x {weight:g}" for name, weight in factors.items()))
+    return ComSettings(
+        com.com_candidates, com.com_refine_steps, Ranking(rewards.table, factors, embed),
+        Lacking(tokenizer.skeleton, tokenizer.nb_code, reward_device), com.com_patience, tuple(com.com_temperature),
+        com.com_max_new_tokens,
+    ), evaluator  # fmt: skip
 
 
 def _bert_score(flags: EvalFlags, device: torch.device) -> BertScorer | None:
@@ -277,13 +285,6 @@ def _bert_score(flags: EvalFlags, device: torch.device) -> BertScorer | None:
     except InputError as error:
         logging.warning("BERTScore is not computed: %s", error)
         return None
-
-
-def _load_evaluator(name: str, folder: str | None, settings: Settings, device: torch.device) -> TextMotionEvaluator:
-    folder = folder or f"checkpoints/{settings.data.dataname}"
-    if not Path(folder).exists():
-        raise InputError(f"no text-motion evaluator at {folder}: give {name} FOLDER (made by prepare.train_evaluator)")
-    return TextMotionEvaluator.load(folder, device=str(device))
 
 
 def _run_path(settings: Settings) -> Path:

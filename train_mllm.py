@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from dataset.cot_samples import CotSamples
+from dataset.data_tagger import tagger_of
 from dataset.sample import TASKS
 from dataset.training_data import read_training_data
 from models.cot_codebook import tokenizer_of
@@ -211,9 +212,9 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     from rewards.build import parse_reward_weights, usable_for
     from rewards.grpo_prompts import draw_prompts
     from rewards.grpo_reflection import Reflecting
-    from rewards.grpo_start import load_rewards
     from rewards.grpo_training import reinforce
     from rewards.grpo_validation import HeldOut, refuse_rewarding_judge
+    from rewards.loading import load_rewards
 
     if (path := settings.rl.rl_reference_ckpt) is None:
         raise InputError("--rl-reference-ckpt is needed: the SFT checkpoint that GRPO starts from")
@@ -235,11 +236,13 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
     )  # fmt: skip
     motion_tokenizer = motion_tokenizer_of(checkpoint, settings.data.motion_tokenizer, path).to(device)
     train, validation = read_samples(settings, checkpoint.config.nb_code)
-    rewards, rewarded_by = load_rewards(
-        weights, motion_tokenizer, flags.reward_evaluator, settings.data.data_root_or_default,
+    rewards, ranker = load_rewards(
+        weights, motion_tokenizer, flags.reward_evaluator,
+        lambda: tagger_of(settings.data.data_root_or_default, motion_tokenizer.skeleton),
         flags.semantic_model_name, flags.nli_model_name, flags.reward_device or str(device),
         flags.reward_max_batch_size,
     )  # fmt: skip
+    rewarded_by = None if ranker is None else ranker.fingerprint
     logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
     model, vocabulary = build_policy(checkpoint, settings.tasks[0], settings.model.llm_backbone)
     start = Start(model.to(dtype), vocabulary, checkpoint)

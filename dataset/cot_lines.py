@@ -27,9 +27,10 @@ from utils.files import fingerprint, write_atomic
 
 logger = logging.getLogger(__name__)
 
-_FORMAT_VERSION = 1  # of the parsed file: raise it when `_parse_line` gives something else for the same line
+_FORMAT_VERSION = 2  # of the parsed file: raise it when `_parse_line` gives something else for the same line
 _LINES_A_BATCH = 1000  # what is held while a file is parsed
 _CODE_LIMIT = 2**31  # codes are kept as int32
+DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
 _GZIP_MAGIC = b"\x1f\x8b"
 _FEATURES = Features(
     {
@@ -39,17 +40,21 @@ _FEATURES = Features(
         "codes": List(Value("int32")),
         "reasoning": Value("string"),
         "sample_weight": Value("float64"),
+        **{name: Value("string") for name in DRAFT_COLUMNS},
         "problem": Value("string"),
     }
 )
-_EMPTY = {"id": "", "task": "", "caption": "", "codes": [], "reasoning": "", "sample_weight": 1.0, "problem": ""}
+_NO_DRAFT = dict.fromkeys(DRAFT_COLUMNS, "")
+_EMPTY = {
+    "id": "", "task": "", "caption": "", "codes": [], "reasoning": "", "sample_weight": 1.0, **_NO_DRAFT, "problem": "",
+}  # fmt: skip
 
 
 def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
     """Every line that is not blank, mapped from the file that an earlier reading left or that is made now.
 
-    Columns: id, task, caption, codes, reasoning, sample_weight and problem, which is empty but for malformed lines
-    (``line: what is wrong``).
+    Columns: id, task, caption, codes, reasoning, sample_weight, those of the draft, and problem, which is empty but
+    for malformed lines (``line: what is wrong``).
 
     That file lies beside the jsonl, or, where nothing can be written there, in the datasets library's cache (where
     HF_DATASETS_CACHE says). One process makes it while others wait.
@@ -126,7 +131,8 @@ def _parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
     if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not math.isfinite(weight):
         raise ValueError(f"the sample weight must be a finite number, found {weight!r}")
     clip = str(value.get("id") or "")
-    for words in (caption, reasoning, clip):
+    draft = _parse_draft(value.get("draft"))
+    for words in (caption, reasoning, clip, *draft.values()):
         words.encode()  # raises ValueError for half a surrogate pair, which JSON can escape and Arrow cannot hold
     return {
         "id": clip,
@@ -135,8 +141,21 @@ def _parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
         "codes": _parse_codes(value.get("motion_tokens"), nb_code),
         "reasoning": reasoning.strip(),
         "sample_weight": float(weight),
+        **draft,
         "problem": "",
     }
+
+
+def _parse_draft(value: Any) -> dict[str, str]:
+    if value is None:
+        return _NO_DRAFT
+    lacking = value.get("lacking", {}) if isinstance(value, dict) else None
+    if not isinstance(lacking, dict):
+        raise ValueError("'draft' must be an object with 'reasoning', 'caption' and 'lacking' by task")
+    parts = (value.get("reasoning", ""), value.get("caption", ""), lacking.get("t2m", ""), lacking.get("m2t", ""))
+    if not all(isinstance(part, str) for part in parts) or not any(parts[:2]):
+        raise ValueError("'draft' must hold texts, and a reasoning or a caption")
+    return dict(zip(DRAFT_COLUMNS, map(str.strip, parts), strict=True))
 
 
 def _parse_codes(value: Any, nb_code: int | None) -> list[int]:

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
-from dataset.cot_lines import parsed_lines
-from dataset.sample import Sample
+from dataset.cot_lines import DRAFT_COLUMNS, parsed_lines
+from dataset.sample import TASKS, Draft, Sample
 from utils.errors import InputError
 from utils.files import write_jsonl
 
@@ -81,6 +81,7 @@ class CotSamples:
     def sample(self, index: int, task: str) -> Sample:
         """Row `index` as a sample of `task`."""
         row = self._lines[int(self._index[index])]
+        draft = [row[name] for name in DRAFT_COLUMNS]
         return Sample(
             task=task,
             caption=row["caption"],
@@ -88,6 +89,7 @@ class CotSamples:
             reasoning=row["reasoning"],
             weight=row["sample_weight"],
             id=row["id"] or str(index),
+            draft=Draft(*draft) if any(draft) else None,
         )
 
     def task_of(self, index: int) -> str:
@@ -157,6 +159,13 @@ def write_cot_jsonl(path: str | Path, samples: Iterable[Sample], both_tasks: boo
             row["sample_weight"] = sample.weight
         if sample.id:
             row["id"] = sample.id
+        if sample.draft is not None:
+            lacking = {task: sample.draft.lacking(task) for task in TASKS}
+            row["draft"] = {
+                "reasoning": sample.draft.reasoning,
+                "caption": sample.draft.caption,
+                "lacking": {task: words for task, words in lacking.items() if words},
+            }
         rows.append(row)
     write_jsonl(path, rows)
     return len(rows)

@@ -6,6 +6,26 @@ TASKS = ("t2m", "m2t")
 
 
 @dataclass(frozen=True)
+class Draft:
+    """An attempt that a sample improves on: what the query of a reflection shows.
+
+    Attributes:
+        reasoning: of the attempt.
+        caption: what the attempt describes.
+        lacking_t2m, lacking_m2t: in words, what the attempt's motion lacks for the sample's caption, and what its
+            caption lacks for the sample's motion; may be empty.
+    """
+
+    reasoning: str
+    caption: str
+    lacking_t2m: str = ""
+    lacking_m2t: str = ""
+
+    def lacking(self, task: str) -> str:
+        return {"t2m": self.lacking_t2m, "m2t": self.lacking_m2t}[task]
+
+
+@dataclass(frozen=True)
 class Sample:
     """A caption, the codes of a motion that it describes, and the reasoning that links them.
 
@@ -16,6 +36,7 @@ class Sample:
         reasoning: chain of thought; empty when the line has none.
         weight: factor on the loss of this sample.
         id: clip id where known.
+        draft: a worse attempt at the same, where the line has one.
     """
 
     task: str
@@ -24,3 +45,4 @@ class Sample:
     reasoning: str = ""
     weight: float = 1.0
     id: str = ""
+    draft: Draft | None = None

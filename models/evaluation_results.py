@@ -23,6 +23,7 @@ class Replies:
     com: str | None
     notes: tuple[str, ...]
     multimodality: MetricValue | None = None
+    com_cost: Mapping[str, Any] | None = None
 
 
 def write_evaluation(

@@ -45,6 +45,11 @@ class Questions:
             captions.append(own or other or drawn)
         return replace(self, captions=tuple(captions))
 
+    @property
+    def references(self) -> list[tuple[str, ...]]:
+        """All true captions of each motion."""
+        return [tuple(caption.text for caption in record.captions) for record in self.records]
+
     def queries(self, tokenizer: MotionTokenizer) -> list[Query]:
         """One query per record: its caption (t2m), or the codes of the real motion (m2t)."""
         if self.task == "t2m":

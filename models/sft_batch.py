@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from dataset.cot_samples import CotSamples
-from dataset.sample import Sample
+from dataset.sample import Draft, Sample
 from models.motion_vocabulary import MotionVocabulary
 from models.prompts import (
     PLAIN,
@@ -23,6 +23,7 @@ from models.prompts import (
     render_query,
     render_target,
 )
+from models.reflections import reflection_on_draft
 
 IGNORED_LABEL = -100
 
@@ -36,8 +37,8 @@ class SupervisionConfig:
         reasoning_weight, motion_weight: loss weights of regions 1 and 2.
         use_sample_weight: multiply by the sample's own weight, clipped to [min_sample_weight, weight_clip].
         max_reasoning_tokens: longer reasoning is cut there, answers never are.
-        reflection_share: share of the samples whose query shows another clip's reasoning as an earlier attempt,
-            so that Chain-of-Motion's refinement queries are in distribution.
+        reflection_share: share of the samples whose query shows an earlier attempt, so that Chain-of-Motion's
+            refinement queries are in distribution: the sample's own draft, or else another sample's reasoning.
         weight_scale: sample weights are multiplied by this before they are clipped.
         style: what stands around the query.
     """
@@ -129,11 +130,14 @@ class SupervisionCollator:
 
     def encode(self, row: int, task: str) -> EncodedSample:
         sample = self.samples.sample(row, task)
-        return encode_sample(sample, self.vocabulary, self.config, self._reflection(row, task))
+        return encode_sample(sample, self.vocabulary, self.config, self._reflection(row, sample))
 
-    def _reflection(self, row: int, task: str) -> Reflection | None:
-        rng = random.Random(f"{self.seed}/{row}/{task}")
+    def _reflection(self, row: int, sample: Sample) -> Reflection | None:
+        rng = random.Random(f"{self.seed}/{row}/{sample.task}")
         if rng.random() >= self.config.reflection_share:
             return None
-        draft = self.samples.sample(rng.randrange(len(self.samples)), task)
-        return Reflection(draft.reasoning, draft.caption if task == "m2t" else "")
+        draft = sample.draft
+        if draft is None:
+            other = self.samples.sample(rng.randrange(len(self.samples)), sample.task)
+            draft = Draft(other.reasoning, other.caption)
+        return reflection_on_draft(draft, sample.task)

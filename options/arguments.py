@@ -53,6 +53,10 @@ class DataFlags:
     def data_root_or_default(self) -> str:
         return self.data_root or {"t2m": "data/HumanML3D", "kit": "data/KIT-ML"}[self.dataname]
 
+    @property
+    def default_evaluator(self) -> str:
+        return f"checkpoints/{self.dataname}"
+
 
 @dataclass
 class ModelFlags:
@@ -149,10 +153,27 @@ class ComFlags:
     use_com: bool = flag(False, "wrap Chain-of-Motion around the model")
     com_candidates: int = flag(8, "replies a round")
     com_refine_steps: int = flag(2, "rounds; every round after the first reflects on the best reply so far")
+    com_scorers: str | None = flag(
+        None, "name=weight,... of what ranks replies: rewards that read no true caption, file.py:Class, and for m2t "
+        "agreement (of a caption with the others); default: the reward flags, with agreement for semantic"
+    )  # fmt: skip
+    com_patience: int | None = flag(None, "stop a query after so many rounds without a better reply; default: never")
+    com_temperature: list[float] = field(
+        default_factory=list,
+        metadata={"help": "sampling temperature of each round, the last for all further ones; default --temperature"},
+    )
+    com_max_new_tokens: int | None = flag(None, "longest reply of a round; default --max-new-tokens")
+    com_oracle: bool = flag(
+        False, "let scorers read the true captions: an upper bound, no result (every signature says oracle)"
+    )
+    show_trace: int = flag(0, "print what became of the candidates of the first N clips")
 
     def __post_init__(self) -> None:
-        need(self.com_candidates > 0, "--com-candidates must be positive")
-        need(self.com_refine_steps > 0, "--com-refine-steps must be positive")
+        for name in ("com_candidates", "com_refine_steps", "com_patience", "com_max_new_tokens"):
+            value = vars(self)[name]
+            need(value is None or value > 0, f"--{name.replace('_', '-')} must be positive")
+        need(all(value >= 0 for value in self.com_temperature), "--com-temperature must not be negative")
+        need(self.show_trace >= 0, "--show-trace must not be negative")
 
 
 @dataclass

@@ -49,6 +49,8 @@ def training_text(samples: CotSamples) -> Iterator[str]:
         for task in TASKS:
             sample = samples.sample(index, task)
             yield render_query(query_of(sample), PLAIN).split("<")[0]
+            if sample.draft is not None:
+                yield sample.draft.lacking(task)
         yield sample.reasoning
 
 

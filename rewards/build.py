@@ -87,6 +87,11 @@ def usable_for(weights: Mapping[str, float], tasks: Sequence[str]) -> dict[str, 
     return usable
 
 
+def reference_free(weights: Mapping[str, float]) -> dict[str, float]:
+    """The entries of `weights` that never read the true caption: what Chain-of-Motion may rank by."""
+    return {name: weight for name, weight in weights.items() if not _reward_class(name).needs_reference}
+
+
 class WeightedRewards:
     """Several rewards and their weights. One row of the table is a rollout, one column a reward."""
 

@@ -19,6 +19,7 @@ from models.prompts import PromptStyle, render_query
 from models.reflections import reflection_on
 from rewards.build import WeightedRewards
 from rewards.grpo_prompts import DRAFT_SCORE, PROMPT, query_of_row
+from rewards.lacking import Lacking
 from utils.errors import InputError
 
 Sample = Callable[[list[str]], list[list[int]]]
@@ -70,6 +71,7 @@ class Reflections:
         self._share, self._seed, self._group_size = share, seed, group_size
         self._rewards, self._vocabulary = rewards, vocabulary
         self._motion_tokenizer, self._style = motion_tokenizer, style
+        self._lacking = Lacking(motion_tokenizer.skeleton, motion_tokenizer.nb_code)
 
     def rewrite(self, rows: Sequence[dict], step: int, sample: Sample) -> list[dict]:
         """The rows (see `rewards.grpo_prompts.prompt_row`), some with a draft in the prompt and its score.
@@ -89,9 +91,9 @@ class Reflections:
             [tuple(row["references"]) for row in drafted],
         )  # fmt: skip
         rewritten = [{**row, DRAFT_SCORE: None} for row in rows]
-        scores = self._rewards.total(drafts)
-        for index, query, draft, score in zip(chosen, queries, drafts, scores, strict=False):
-            shown = render_query(replace(query, reflection=reflection_on(draft)), self._style)
+        scores, lacking = self._rewards.total(drafts), self._lacking(drafts)
+        for index, query, draft, score, words in zip(chosen, queries, drafts, scores, lacking, strict=False):
+            shown = render_query(replace(query, reflection=reflection_on(draft, words)), self._style)
             for place in range(index * self._group_size, (index + 1) * self._group_size):
                 rewritten[place] |= {PROMPT: shown, DRAFT_SCORE: score}
         return rewritten

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dataset.cot_samples import read_cot_jsonl
+from models.motion_llm import rollouts_of
 from models.motion_vocabulary import MotionVocabulary
 from models.policy import load_text_tokenizer
 from models.prompts import PLAIN, Reflection, parse_reply, render_query
@@ -14,6 +15,7 @@ from rewards.build import WeightedRewards
 from rewards.grpo_adapter import GrpoRewards
 from rewards.grpo_prompts import draw_prompts, prompt_row, query_of_row
 from rewards.grpo_reflection import Reflecting, Reflections, check_can_reflect
+from rewards.lacking import Lacking
 from tests.rewards.grpo_runs import TASKS, run_grpo
 from utils.errors import InputError
 from utils.skeleton import T2M
@@ -56,11 +58,15 @@ def trial(cot_jsonl, backbone, motion_tokenizer):
 
 def test_a_reflection_shows_the_draft_as_chain_of_motion_does(trial):
     rewritten = trial.rewrite(1.0)
+    lacking = Lacking(T2M, 16)
     assert trial.asked == [[row["prompt"] for row in trial.rows[::GROUP]]]  # one draft a group
     for before, after in zip(trial.rows, rewritten, strict=True):
         draft = parse_reply(DRAFTS[before["task"]], before["task"])
         query = query_of_row(before)
-        shown = Reflection(draft.reasoning, draft.answer if query.task == "m2t" else "")
+        ids = trial.vocabulary.encode(DRAFTS[query.task]) + [trial.vocabulary.eos_id]
+        (words,) = lacking(rollouts_of([query], [ids], trial.vocabulary, trial.motion_tokenizer, PLAIN))
+        assert "malformed" not in words and "does not end" not in words
+        shown = Reflection(draft.reasoning, draft.answer if query.task == "m2t" else "", words)
         assert after["prompt"] == render_query(type(query)(query.task, query.caption, query.codes, shown), PLAIN)
         assert after["draft_score"] == 0.5  # well formed: 1 x weight 0.5
         assert {name: after[name] for name in before if name != "prompt"} == {

@@ -1,0 +1,38 @@
+"""What Chain-of-Motion ranks candidates by: rewards that need no reference, and agreement."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from com.agreement import AGREEMENT, Embed, agreement
+from com.chain_of_motion import Score
+from models.rollout import Rollout
+
+Table = Callable[[Sequence[Rollout]], Mapping[str, Sequence[float | None]]]
+
+
+class Ranking:
+    """The weighted sum of scorers, None entries left out.
+
+    Args:
+        table: rollouts -> one column a scorer (``WeightedRewards.table``); None without any but agreement.
+        weights: factor by scorer, that of ``agreement`` among them where it is wanted.
+        embed: sentence embeddings for agreement.
+
+    Raises:
+        ValueError: agreement without `embed`.
+    """
+
+    def __init__(self, table: Table | None, weights: Mapping[str, float], embed: Embed | None = None) -> None:
+        if AGREEMENT in weights and embed is None:
+            raise ValueError("agreement needs sentence embeddings")
+        self._table, self._embed = table, embed
+        self.weights = dict(weights)
+
+    def __call__(self, candidates: Sequence[Rollout], voters: Sequence[Sequence[Rollout]]) -> list[Score]:
+        """One score a candidate; `voters` of each are the first candidates of its query (see `com.agreement`)."""
+        columns: dict[str, Sequence[float | None]] = {} if self._table is None else dict(self._table(candidates))
+        if AGREEMENT in self.weights:
+            columns[AGREEMENT] = agreement(candidates, voters, self._embed)
+        return [self._score({name: column[row] for name, column in columns.items()}) for row in range(len(candidates))]
+
+    def _score(self, parts: dict[str, float | None]) -> Score:
+        return Score(sum(self.weights[name] * value for name, value in parts.items() if value is not None), parts)

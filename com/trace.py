@@ -1,0 +1,74 @@
+"""The traces of Chain-of-Motion: what every candidate was, for files and for eyes."""
+
+import itertools
+import json
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from com.chain_of_motion import Chain
+from models.rollout import Rollout
+from utils.files import write_jsonl
+
+_WIDTH = 110
+
+
+def trace_rows(chain: Chain[Rollout], reflections: Mapping[int, str]) -> list[dict[str, Any]]:
+    """One row a candidate: round, index, chosen, total, scores, tokens, text, codes (t2m), duplicate_of, lacking.
+
+    `reflections` are by round what the reflection said the best attempt lacked.
+    """
+    return [
+        {
+            "round": attempt.round, "index": attempt.index, "chosen": attempt.chosen, "total": attempt.score.total,
+            "scores": dict(attempt.score.parts), "duplicate_of": attempt.duplicate_of,
+            "tokens": len(attempt.candidate.token_ids), "lacking": reflections.get(attempt.round),
+            "text": attempt.candidate.text, "finished": attempt.candidate.finished,
+            "codes": _codes(attempt.candidate),
+        }
+        for attempt in chain.trace
+    ]  # fmt: skip
+
+
+def write_trace(path: Path, draws: Sequence[Sequence[dict[str, Any]]]) -> None:
+    """trace.jsonl: every candidate of every reply (rows of ``com.answering``), one a line."""
+    write_jsonl(
+        path,
+        (
+            {"draw": row["draw"], "id": row["id"], "query": row["query"], **attempt}
+            for rows in draws
+            for row in rows
+            for attempt in row["trace"]
+        ),
+    )
+
+
+def readable_traces(path: Path, count: int) -> Iterator[str]:
+    """The first `count` replies of a trace.jsonl as text: by round, the chosen candidate marked with ``*``."""
+    with path.open(encoding="utf-8") as lines:
+        rows = (json.loads(line) for line in lines)
+        replies = itertools.groupby(rows, key=lambda row: (row["draw"], row["query"], row["id"]))
+        for (draw, _, clip), own in itertools.islice(replies, count):
+            yield "\n".join([f"{clip}" + (f", draw {draw + 1}" if draw else ""), *_lines(list(own))])
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    round_number = None
+    for row in rows:
+        if row["round"] != round_number:
+            round_number = row["round"]
+            shown = "" if round_number == 0 else f": better than the best so far, lacking: {row['lacking'] or '-'}"
+            yield f"  round {round_number + 1}{shown}"
+        scores = "  ".join(
+            f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in row["scores"].items()
+        )
+        again = "" if row["duplicate_of"] is None else f"  (same as {row['duplicate_of'] + 1})"
+        yield f"  {'*' if row['chosen'] else ' '} {row['index'] + 1:3d}  {row['total']:.3f}  {scores}{again}"
+        if row["duplicate_of"] is None:
+            text = row["text"].replace("</think><answer>", " => ").removesuffix("</answer>")
+            yield textwrap.fill(text, _WIDTH, initial_indent=" " * 11, subsequent_indent=" " * 11)
+
+
+def _codes(rollout: Rollout) -> list[int] | None:
+    return rollout.codes.tolist() if rollout.task == "t2m" and rollout.codes is not None else None
