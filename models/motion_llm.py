@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
-from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
+from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
 
 from models.motion_tokenizer import MotionTokenizer
 from models.motion_vocabulary import MotionVocabulary
@@ -138,9 +139,35 @@ class MotionLLM:
         if sampling.temperature > 0:
             draw.append(SeededSampling(sampling.temperature, sampling.top_p, sampling.seed, keys, length, device))
         output = self.model.generate(
-            input_ids=input_ids, attention_mask=mask, generation_config=config, logits_processor=draw
-        )
+            input_ids=input_ids, attention_mask=mask, generation_config=config, logits_processor=draw,
+            past_key_values=self._shared_prefill(prompts, input_ids, mask),
+        )  # fmt: skip
         return [_until(ids, eos) for ids in output[:, length:].tolist()]
+
+    def _shared_prefill(self, prompts: list[list[int]], input_ids: Tensor, mask: Tensor) -> Cache | None:
+        """Keys and values of all prompt tokens but the last, computed once for equal prompts; None without any equal.
+
+        Args:
+            prompts: B token lists.
+            input_ids, mask: (B, L) the same, padded on the left.
+        """
+        first: dict[tuple[int, ...], int] = {}
+        for row, prompt in enumerate(prompts):
+            first.setdefault(tuple(prompt), row)
+        if len(first) == len(prompts) or input_ids.shape[1] < 2:
+            return None
+        place = {row: number for number, row in enumerate(first.values())}
+        rows = torch.tensor(list(first.values()), device=input_ids.device)
+        known = mask[rows, :-1]
+        cache = DynamicCache(config=self.model.config)
+        self.model(
+            input_ids=input_ids[rows, :-1], attention_mask=known, past_key_values=cache, use_cache=True,
+            position_ids=(known.cumsum(dim=-1) - 1).clamp_min(0), logits_to_keep=1,
+        )  # fmt: skip
+        cache.batch_select_indices(
+            torch.tensor([place[first[tuple(prompt)]] for prompt in prompts], device=input_ids.device)
+        )
+        return cache
 
 
 def rollouts_of(

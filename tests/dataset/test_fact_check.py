@@ -29,7 +29,7 @@ WALK = replace(STILL, path_m=2.0, net_m=2.0, forward_m=2.0, speed_m_s=0.7)
         ("a person runs forward.", STILL, "moves forward", "stays in place"),
         ("a person jumps in place.", WALK, "stays in place", "walks away"),
         ("a person raises the left hand.", STILL, "raises the left hand", "raises no hand"),
-        ("she waves her left hand", replace(STILL, right_hand_m=0), "raises the left hand", "raises only the right hand"),
+        ("he waves his left arm", replace(STILL, right_hand_m=0), "raises the left hand", "raises only the right hand"),
         ("he lifts both arms", replace(STILL, left_hand_m=0), "raises both hands", "raises only the left hand"),
         (
             "a person lifts the left hand above the head.", replace(STILL, left_hand_m=-0.15),

@@ -77,6 +77,19 @@ def test_equal_queries_differ_by_key_and_agree_with_it(llm):
     assert first == third != second
 
 
+def test_equal_prompts_are_read_once_and_get_the_replies_they_would_get_alone(llm):
+    queries = [query for query in (QUERIES[0], QUERIES[6], QUERIES[1]) for _ in range(3)]  # of different lengths
+    sampling, read = replace(SAMPLING, batch_size=len(queries)), []
+    watch = llm.model.register_forward_pre_hook(
+        lambda _, given, named: read.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    shared = llm.answer(queries, sampling)
+    watch.remove()
+    assert read[0][0] == 3 and read[0][1] > 1 and set(read[1:]) == {(9, 1)}
+    alone = [llm.answer([query], sampling, keys=[key])[0] for key, query in enumerate(queries)]
+    assert ids(shared) == ids(alone)
+
+
 def test_seeds_differ_and_greedy_ignores_them(llm, straight):
     other = llm.answer(QUERIES, replace(SAMPLING, seed=4))
     assert all(a != b for a, b in zip(ids(other), ids(straight), strict=True))

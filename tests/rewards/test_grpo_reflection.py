@@ -63,7 +63,7 @@ def test_a_reflection_shows_the_draft_as_chain_of_motion_does(trial):
     for before, after in zip(trial.rows, rewritten, strict=True):
         draft = parse_reply(DRAFTS[before["task"]], before["task"])
         query = query_of_row(before)
-        ids = trial.vocabulary.encode(DRAFTS[query.task]) + [trial.vocabulary.eos_id]
+        ids = [*trial.vocabulary.encode(DRAFTS[query.task]), trial.vocabulary.eos_id]
         (words,) = lacking(rollouts_of([query], [ids], trial.vocabulary, trial.motion_tokenizer, PLAIN))
         assert "malformed" not in words and "does not end" not in words
         shown = Reflection(draft.reasoning, draft.answer if query.task == "m2t" else "", words)
