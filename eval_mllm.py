@@ -91,7 +91,7 @@ def main() -> None:
     unused.warn()
     if flags.eval_ckpt is None and flags.from_predictions is None:
         raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
-    checkpoint = None if flags.from_predictions is not None else _checkpoint(settings)
+    checkpoint = None if flags.eval_ckpt is None else _checkpoint(settings)
     run = RunFolder(_run_path(settings))
     run.record_arguments(settings.as_dict(), may_differ=MAY_DIFFER)
     if run.finished is None:
@@ -122,7 +122,7 @@ def evaluate(settings: Settings, checkpoint: Checkpoint | None, run: RunFolder, 
         if found is not None and found.skeleton != skeleton:
             raise InputError(f"the {what} is for --dataname {found.skeleton.name}, not {skeleton.name}")
     run.record_environment(seed, device=str(device))
-    if checkpoint is None:
+    if flags.from_predictions is not None:
         with timer.stage("reading predictions"):
             replies = given(settings, questions, tokenizer, skeleton)
         questions = questions.as_answered(replies.draws)
@@ -239,7 +239,7 @@ def _checkpoint(settings: Settings) -> Checkpoint:
 def _motion_tokenizer(
     settings: Settings, checkpoint: Checkpoint | None, device: torch.device
 ) -> MotionTokenizer | None:
-    """The checkpoint's tokenizer, or that of given predictions (None: they may not need one)."""
+    """The checkpoint's tokenizer, or the one named for given predictions (None: they may not need one)."""
     path = settings.data.motion_tokenizer
     if checkpoint is not None:
         return motion_tokenizer_of(checkpoint, path, settings.evaluation.eval_ckpt).to(device)

@@ -208,7 +208,8 @@ class EvalFlags:
     from_predictions: str | None = flag(
         None,
         "judge these instead of generating: a predictions.jsonl, ours or another system's (format: "
-        "models/predictions_file.py), or for t2m a folder of <id>.npy features or joints",
+        "models/predictions_file.py), or for t2m a folder of <id>.npy features or joints; codes are decoded by "
+        "--motion-tokenizer or that of --eval-ckpt",
     )
     compare: list[str] = field(
         default_factory=list,

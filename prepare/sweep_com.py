@@ -1,0 +1,195 @@
+"""What Chain-of-Motion buys for what it costs: quality by candidates k and rounds t, as a table and a plot.
+
+    python -m prepare.sweep_com --out-dir experiments/sweep --candidates 1 2 4 8 16 --rounds 3 -- \\
+        --eval-task t2m --eval-ckpt CKPT --data-root DATA --eval-evaluator JUDGE --reward-evaluator RANKER
+
+What follows `--` goes to eval_mllm.py. Each k is searched once, with all rounds; the answer of fewer rounds is read off
+its trace and judged again. Plain sampling is 1x1. The control of refinement is the best of as many candidates without
+it: kxt against (k t)x1, clip by clip, wherever k t is itself among the candidates (or --controls).
+
+OUT_DIR gets a folder of eval_mllm.py for every k and t, sweep.json and sweep.png. The same command again continues.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from options.parsing import need, parse_flags, required_flag
+from utils.command import run_command
+from utils.errors import InputError
+from utils.files import write_json, write_jsonl
+from utils.metric_report import MetricValue, format_table, read_results
+from utils.paired_comparison import match_by_id, paired_difference
+from utils.result_comparison import GENERATED, REAL
+
+EVAL = Path(__file__).resolve().parent.parent / "eval_mllm.py"
+SHOWN = {
+    "t2m": ("R@1", "R@3", "FID", "MM-Dist", "Skating", "Penetration-mm", "Float-mm", "Bone-drift", "Well-formed"),
+    "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Well-formed"),
+}
+DRAWN = {"t2m": ("R@1", "MM-Dist", "FID", "Bone-drift"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L", "R@1")}
+OURS = ("--use-com", "--com-candidates", "--com-refine-steps", "--exp-name", "--out-dir", "--from-predictions")
+
+
+@dataclass
+class SweepFlags:
+    """Which searches are compared."""
+
+    _argument_group_name = "sweep"
+
+    out_dir: str = required_flag("folder for everything")
+    candidates: list[int] = field(
+        default_factory=lambda: [1, 2, 4, 8, 16], metadata={"help": "replies a round (default: 1 2 4 8 16)"}
+    )
+    rounds: int = field(default=3, metadata={"help": "most rounds"})
+    controls: list[int] = field(
+        default_factory=list, metadata={"help": "further numbers of replies of a single round (default: none)"}
+    )
+
+    def __post_init__(self) -> None:
+        need(min([*self.candidates, *self.controls]) > 0, "--candidates and --controls must be positive")
+        need(self.rounds > 0, "--rounds must be positive")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One search: its folder of eval_mllm.py and what a reply took."""
+
+    candidates: int
+    rounds: int
+    folder: Path
+    tokens: float
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.candidates}x{self.rounds}"
+
+
+def main() -> None:
+    given = sys.argv[1:]
+    at = given.index("--") if "--" in given else len(given)
+    (flags,) = parse_flags(SweepFlags, description=__doc__, argv=given[:at])
+    evaluation = given[at + 1 :]
+    if taken := [name for name in OURS if name in evaluation]:
+        raise InputError(f"{', '.join(taken)} after --: the sweep sets these itself")
+    out = Path(flags.out_dir)
+    points = []
+    for count in sorted(set(flags.candidates)):
+        points += search(out, count, flags.rounds, evaluation)
+    for count in sorted(set(flags.controls) - set(flags.candidates)):
+        points += search(out, count, 1, evaluation)
+    task = json.loads((points[0].folder / "results.json").read_text(encoding="utf-8"))["task"]
+    print(report(points, task))
+    write_json(
+        out / "sweep.json",
+        {
+            point.name: {
+                "tokens": point.tokens, "seconds": point.seconds,
+                **{name: value.mean for name, value in metrics_of(point).items()},
+            }
+            for point in points
+        },
+    )  # fmt: skip
+    plot(points, task, out / "sweep.png")
+    print(f"finished {out / 'sweep.json'}, {out / 'sweep.png'}")
+
+
+def search(out: Path, candidates: int, rounds: int, evaluation: Sequence[str]) -> list[Point]:
+    """One run of Chain-of-Motion with all rounds, and the judgement of what it had found after each."""
+    whole = out / f"{candidates}x{rounds}"
+    evaluate(whole, [*evaluation, "--use-com", "--com-candidates", str(candidates), "--com-refine-steps", str(rounds)])
+    spent = json.loads((whole / "results.json").read_text(encoding="utf-8"))["chain_of_motion"]["rounds"]
+    points = []
+    for number in range(1, rounds + 1):
+        folder = out / f"{candidates}x{number}"
+        if number < rounds:
+            answers = folder / "answers.jsonl"
+            if not answers.is_file():
+                write_jsonl(answers, answers_after(whole, number))
+            evaluate(folder, [*evaluation, "--from-predictions", str(answers)])
+        until = spent[:number]
+        seconds = sum(one["generation_s"] + one["scoring_s"] for one in until)
+        points.append(Point(candidates, number, folder, sum(one["tokens"] for one in until), seconds))
+    return points
+
+
+def evaluate(folder: Path, flags: Sequence[str]) -> None:
+    line = [sys.executable, str(EVAL), *flags, "--out-dir", str(folder.parent), "--exp-name", folder.name]
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+
+
+def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:
+    """Lines of a predictions.jsonl: the best candidates of the first `rounds` rounds of a search."""
+    predictions = {(row["draw"], row["id"]): row for row in read_jsonl(folder / "predictions.jsonl")}
+    answers = []
+    for key, attempts in groupby(read_jsonl(folder / "trace.jsonl"), key=lambda row: (row["draw"], row["id"])):
+        best = max((one for one in attempts if one["round"] < rounds), key=lambda one: one["total"])  # ties: the first
+        answer = {"id": key[1], "draw": key[0], "text": best["text"], "finished": best["finished"]}
+        if predictions[key]["caption"] is not None:
+            answer["caption"] = predictions[key]["caption"]
+        answers.append(answer)
+    return answers
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def metrics_of(point: Point, row: str = GENERATED) -> dict[str, MetricValue]:
+    return read_results(point.folder / "results.json")[row]
+
+
+def report(points: Sequence[Point], task: str) -> str:
+    """The table by cost, then what refinement adds at equal numbers of candidates."""
+    rows = {"real": metrics_of(points[0], REAL)}
+    for point in sorted(points, key=lambda point: (point.candidates * point.rounds, point.rounds)):
+        spent = {"tokens": MetricValue(point.tokens, None, 0, 0), "seconds": MetricValue(point.seconds, None, 0, 0)}
+        rows[point.name] = {**spent, **metrics_of(point)}
+    lines = [format_table(rows, ("tokens", "seconds", *SHOWN[task])), "", "refined minus best of as many, clip by clip"]
+    single = {point.candidates: point for point in points if point.rounds == 1}
+    compared = [(point, single.get(point.candidates * point.rounds)) for point in points if point.rounds > 1]
+    for refined, control in compared:
+        if control is not None:
+            lines.append(f"  {refined.name} - {control.name}: " + ", ".join(differences(refined, control, task)))
+    return "\n".join(lines if len(lines) > 3 else lines[:1])
+
+
+def differences(refined: Point, control: Point, task: str) -> list[str]:
+    """Each metric that clips have scores of; ``*`` where the interval does not hold 0."""
+    found = []
+    first, second = (read_jsonl(point.folder / "predictions.jsonl") for point in (refined, control))
+    for name in SHOWN[task]:
+        if name in first[0]["scores"]:
+            pairs = match_by_id(first, second, name)
+            difference = paired_difference(pairs.a, pairs.b)
+            if difference.interval is not None:  # else there are no two clips with a score on both sides
+                clear = " *" if difference.clear else ""
+                found.append(f"{name} {difference.mean:+.3f} +- {difference.interval:.3f}{clear}")
+    return found
+
+
+def plot(points: Sequence[Point], task: str, picture: Path) -> None:
+    """Metrics over generated tokens, one line a number of rounds: where they lie over each other, only tokens count."""
+    from matplotlib.figure import Figure  # takes seconds to import
+
+    figure = Figure(figsize=(4.2 * len(DRAWN[task]), 3.6), layout="constrained")
+    figure.suptitle(f"Chain-of-Motion, {task}: quality and tokens a reply (kxt: k candidates in each of t rounds)")
+    for axes, name in zip(figure.subplots(1, len(DRAWN[task]), squeeze=False)[0], DRAWN[task], strict=True):
+        for rounds in sorted({point.rounds for point in points}):
+            own = sorted((point for point in points if point.rounds == rounds), key=lambda point: point.tokens)
+            found = [metrics_of(point).get(name) for point in own]  # none where no reply was usable
+            values = [float("nan") if value is None or value.mean is None else value.mean for value in found]
+            axes.plot([point.tokens for point in own], values, marker="o", label=f"{rounds} round{'s'[: rounds - 1]}")
+        axes.set(title=name, xlabel="tokens", xscale="log")
+        axes.legend()
+    figure.savefig(picture, dpi=120)
+
+
+if __name__ == "__main__":
+    run_command(main)
