@@ -11,6 +11,12 @@ from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.test_eval_mllm import save_policy
 
 CLIPS = 33
+SCORER = """
+class Variety:
+    tasks, needs_reference = ("t2m",), False
+    def __init__(self, context): pass
+    def score(self, rollouts): return [len(set(rollout.token_ids)) for rollout in rollouts]
+"""
 
 
 @pytest.mark.pipeline
@@ -19,7 +25,17 @@ def test_a_sweep_tables_plots_and_compares_at_equal_numbers(tmp_path, backbone, 
     random_evaluator().save(tmp_path / "judge")
     policy = save_policy(tmp_path / "policy.pth", backbone, motion_tokenizer)
     evaluation = ["--eval-ckpt", policy, "--data-root", tmp_path / "data", "--eval-evaluator", tmp_path / "judge"]
-    evaluation += ["--rewards", "format=1,physical=1", "--max-new-tokens", "12", "--temperature", "1", "--repeats", "2"]
+    (tmp_path / "variety.py").write_text(SCORER)  # a random policy writes no motion that the rewards could tell apart
+    evaluation += [
+        "--com-scorers",
+        f"{tmp_path}/variety.py:Variety=1",
+        "--max-new-tokens",
+        "12",
+        "--temperature",
+        "1",
+        "--repeats",
+        "2",
+    ]
     line = [sys.executable, "-m", "prepare.sweep_com", "--out-dir", tmp_path / "sweep", "--candidates", "1", "2"]
     line = [*map(str, [*line, "--rounds", "2", "--", *evaluation, "--device", "cpu"])]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
