@@ -18,8 +18,9 @@ from pathlib import Path
 import torch
 
 from com.agreement import AGREEMENT
-from com.answering import ComSettings, ReplyFile, answer_all, cost_of_rounds
+from com.answering import ReplyFile, answer_all
 from com.ranking import Ranking
+from com.reply_search import ComSettings, cost_of_rounds
 from com.trace import readable_traces, write_trace
 from dataset.data_tagger import tagger_of
 from dataset.humanml_layout import read_split
@@ -206,10 +207,8 @@ def generate(
         notes.append("judge=ranker")
     if judge.evaluator.fingerprint in checkpoint.rewarded_by(flags.eval_task):
         notes.append("judge=reward")
-    label = (
-        None if com is None else f"{com.candidates}x{com.refine_steps}" + ("-oracle" if settings.com.com_oracle else "")
-    )
-    return Replies(draws, checkpoint.fingerprint(flags.eval_task), label, tuple(notes), diversity, cost)
+    signed = checkpoint.fingerprint(flags.eval_task)
+    return Replies(draws, signed, settings.com.label, tuple(notes), diversity, cost)
 
 
 def given(settings: Settings, questions: Questions, tokenizer: MotionTokenizer | None, skeleton: Skeleton) -> Replies:

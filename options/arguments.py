@@ -175,6 +175,12 @@ class ComFlags:
         need(all(value >= 0 for value in self.com_temperature), "--com-temperature must not be negative")
         need(self.show_trace >= 0, "--show-trace must not be negative")
 
+    @property
+    def label(self) -> str | None:
+        """What signatures say of it."""
+        oracle = "-oracle" if self.com_oracle else ""
+        return f"{self.com_candidates}x{self.com_refine_steps}{oracle}" if self.use_com else None
+
 
 @dataclass
 class EvalFlags:

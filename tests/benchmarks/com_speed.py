@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from com.answering import ComSettings, answer_by_com
 from com.ranking import Ranking
+from com.reply_search import ComSettings, search_replies
 from models.motion_llm import MotionLLM, Sampling
 from models.motion_vocabulary import MotionVocabulary
 from models.policy import load_backbone
@@ -76,9 +76,9 @@ def main() -> None:
     runs = []
     for number in range(given.repeats + 1):
         started = time.perf_counter()
-        rows = answer_by_com(llm, queries, range(len(queries)), sampling, com, f"batch {number}")
+        found = search_replies(llm, queries, range(len(queries)), sampling, com, f"batch {number}")
         whole = (time.perf_counter() - started) / len(queries)
-        cost = rows[0]["cost"]
+        cost = found[0].record["cost"]
         runs.append([whole, *(sum(one[part] for one in cost) for part in ("generation_s", "scoring_s"))])
     whole, generation, scoring = (statistics.median(column) for column in zip(*runs[1:], strict=True))
     tokens = CANDIDATES * ROUNDS * NEW_TOKENS

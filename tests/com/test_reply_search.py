@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from com.agreement import agreement
-from com.answering import ComSettings, answer_by_com, cost_of_rounds
 from com.chain_of_motion import Score
 from com.ranking import Ranking
+from com.reply_search import ComSettings, cost_of_rounds, search_replies
 from com.trace import readable_traces, write_trace
 from models.motion_llm import MotionLLM, Sampling
 from models.policy import load_backbone
@@ -84,7 +84,11 @@ SAMPLING = Sampling(temperature=1.0, max_new_tokens=12, batch_size=7)
 
 def rows_of(llm, spy, queries=QUERIES, numbers=(0, 1, 2), **given):
     references = given.pop("references", None)
-    return answer_by_com(llm, queries, numbers, SAMPLING, settings(spy, **given), "test", 0, references)
+    found = search_replies(llm, queries, numbers, SAMPLING, settings(spy, **given), "test", references)
+    rows = zip(queries, numbers, found, strict=True)
+    return [
+        {"draw": 0, "query": number, "id": query.id, "text": one.best.text, **one.record} for query, number, one in rows
+    ]
 
 
 def test_no_reference_reaches_a_scorer_and_only_the_oracle_has_one(llm):

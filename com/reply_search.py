@@ -1,0 +1,147 @@
+"""Chain-of-Motion with a language model: writes candidates, reflects on the best, and tells what the rounds cost."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from com.chain_of_motion import Request, Score, chain_of_motion_batch
+from com.trace import trace_rows
+from models.motion_llm import MotionLLM, Sampling
+from models.prompts import Query
+from models.reflections import reflection_on
+from models.rollout import Rollout
+
+# A candidate's key for sampling is its query's number times this, plus its own.
+_CANDIDATE_KEYS = 1 << 20
+
+
+@dataclass(frozen=True)
+class ComSettings:
+    """Chain-of-Motion for an evaluation.
+
+    Attributes:
+        candidates, refine_steps, patience: k candidates in each of t rounds, see `com.chain_of_motion`.
+        rank: candidates and the voters of each (`com.agreement`) -> scores.
+        lacking: attempts -> what each lacks, in words, for the reflection on it.
+        temperatures: of the rounds, the last of them for all that follow; empty: that of the sampling.
+        max_new_tokens: of a candidate; None: as the sampling.
+    """
+
+    candidates: int
+    refine_steps: int
+    rank: Callable[[Sequence[Rollout], Sequence[Sequence[Rollout]]], Sequence[Score]]
+    lacking: Callable[[Sequence[Rollout]], Sequence[str]]
+    patience: int | None = None
+    temperatures: tuple[float, ...] = ()
+    max_new_tokens: int | None = None
+
+    def sampling(self, given: Sampling, round_number: int) -> Sampling:
+        """How candidates of a round are drawn."""
+        temperature = given.temperature
+        if self.temperatures:
+            temperature = self.temperatures[min(round_number, len(self.temperatures) - 1)]
+        return replace(
+            given,
+            seed=given.seed + round_number + 1,
+            temperature=temperature,
+            max_new_tokens=self.max_new_tokens or given.max_new_tokens,
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best reply to one query; `record` holds the ``trace`` of all and the ``cost`` of each round."""
+
+    best: Rollout
+    record: dict[str, Any]
+
+
+def search_replies(
+    llm: MotionLLM, queries: Sequence[Query], numbers: Sequence[int], sampling: Sampling, com: ComSettings, label: str,
+    references: Sequence[tuple[str, ...]] | None = None,
+) -> list[Found]:  # fmt: skip
+    """Chain-of-Motion over all `queries` at once.
+
+    `numbers` tell the queries apart for sampling, however they are grouped. `references` are for an oracle only.
+    """
+    work = _Work(llm, queries, numbers, sampling, com, label, references)
+    chains = chain_of_motion_batch(
+        range(len(queries)), work.generate, work.score, com.candidates, com.refine_steps, patience=com.patience,
+        key=lambda rollout: rollout.token_ids,
+    )  # fmt: skip
+    return [
+        Found(chain.best, {"trace": trace_rows(chain, work.lacking[index]), "cost": work.cost})
+        for index, chain in enumerate(chains)
+    ]
+
+
+class _Work:
+    """The two callables of Chain-of-Motion, and what they leave behind.
+
+    Attributes:
+        lacking: by query and round, what the reflection said.
+        cost: of each round: its seconds of generation and of scoring, shared out over the queries.
+    """
+
+    def __init__(
+        self, llm: MotionLLM, queries: Sequence[Query], numbers: Sequence[int], sampling: Sampling, com: ComSettings,
+        label: str, references: Sequence[tuple[str, ...]] | None,
+    ) -> None:  # fmt: skip
+        self._llm, self._queries, self._numbers, self._references = llm, queries, numbers, references
+        self._sampling, self._com, self._label = sampling, com, label
+        self._voters: dict[int, list[Rollout]] = {}
+        self.lacking: list[dict[int, str]] = [{} for _ in queries]
+        self.cost: list[dict[str, float]] = []
+
+    def generate(self, requests: list[Request[int, Rollout]]) -> list[list[Rollout]]:
+        started, number = time.perf_counter(), requests[0].round
+        asked = [
+            query for query, request in zip(self._asked(requests), requests, strict=True) for _ in range(request.count)
+        ]
+        owners = [request.query_index for request in requests for _ in range(request.count)]
+        keys = [self._numbers[r.query_index] * _CANDIDATE_KEYS + k for r in requests for k in range(r.count)]
+        references = None if self._references is None else [self._references[owner] for owner in owners]
+        sampling = self._com.sampling(self._sampling, number)
+        progress = f"{self._label}, round {number + 1}"
+        answers = iter(self._llm.answer(asked, sampling, references, progress=progress, keys=keys))
+        groups = [[next(answers) for _ in range(request.count)] for request in requests]
+        if number == 0:
+            self._voters = {request.query_index: group for request, group in zip(requests, groups, strict=True)}
+        self.cost.append({"generation_s": self._share(started), "scoring_s": 0.0})
+        return groups
+
+    def score(self, candidates: list[Rollout], requests: list[Request[int, Rollout]]) -> Sequence[Score]:
+        started = time.perf_counter()
+        scores = self._com.rank(candidates, [self._voters[request.query_index] for request in requests])
+        self.cost[-1]["scoring_s"] = self._share(started)
+        return scores
+
+    def _asked(self, requests: list[Request[int, Rollout]]) -> list[Query]:
+        """The query of each request, with a reflection on its best attempt where there is one."""
+        queries = [self._queries[request.query_index] for request in requests]
+        if requests[0].best is None:
+            return queries
+        attempts = [request.best.candidate for request in requests]
+        words = self._com.lacking(attempts)
+        for request, lacking in zip(requests, words, strict=True):
+            self.lacking[request.query_index][request.round] = lacking
+        return [
+            replace(query, reflection=reflection_on(attempt, lacking))
+            for query, attempt, lacking in zip(queries, attempts, words, strict=True)
+        ]
+
+    def _share(self, started: float) -> float:
+        return (time.perf_counter() - started) / len(self._queries)
+
+
+def cost_of_rounds(rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
+    """Of each round, per reply: ``tokens`` generated, ``generation_s`` and ``scoring_s``."""
+    rounds = max(len(row["cost"]) for row in rows)
+    found = []
+    for number in range(rounds):
+        tokens = sum(one["tokens"] for row in rows for one in row["trace"] if one["round"] == number)
+        parts = [row["cost"][number] for row in rows if number < len(row["cost"])]
+        seconds = {name: sum(part[name] for part in parts) / len(rows) for name in ("generation_s", "scoring_s")}
+        found.append({"tokens": tokens / len(rows), **seconds})
+    return found
