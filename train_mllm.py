@@ -267,6 +267,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
         (lambda row: append_jsonl(rl.rl_metrics_jsonl, row)) if rl.rl_metrics_jsonl else None,
         rl.constrain_grammar,
         reflecting,
+        rl.rl_advantage_clip,
     )  # fmt: skip
 
 

@@ -107,6 +107,9 @@ class RlFlags:
         "deviation of the group, of the whole batch, or not at all. By the group, prompts whose replies are equally "
         "good but for noise count as much as the others"
     )  # fmt: skip
+    rl_advantage_clip: float | None = flag(
+        None, "advantages beyond +- this are cut: else one malformed reply can outweigh the rest of its batch"
+    )
     rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
     rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
     rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
@@ -134,6 +137,7 @@ class RlFlags:
             f"--rl-scale-rewards {self.rl_scale_rewards} needs --disable-rl-component-norm: normalised components are "
             "not scaled again",
         )
+        need(self.rl_advantage_clip is None or self.rl_advantage_clip > 0, "--rl-advantage-clip must be positive")
         need(self.rl_kl_coef >= 0, "--rl-kl-coef must not be negative")
         need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
         need(self.rl_temperature > 0, "--rl-temperature must be positive")

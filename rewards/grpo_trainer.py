@@ -26,11 +26,14 @@ class RenderedPromptTrainer(GRPOTrainer):
         vocabulary: of the policy; to be set before training.
         constrain_grammar: sample motions under `models.grammar`. Log-probabilities stay those without it.
         reflections: turns some prompts of each step into reflections; None for none.
+        advantage_clip: advantages are clipped to +- this; None: not. A single malformed reply earns so much less than
+            its group that it can make up most of a batch's gradient.
     """
 
     vocabulary: MotionVocabulary
     constrain_grammar: bool = False
     reflections: Reflections | None = None
+    advantage_clip: float | None = None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if self.reflections is not None:
@@ -38,6 +41,8 @@ class RenderedPromptTrainer(GRPOTrainer):
         batch = super()._generate_and_score_completions(inputs)
         for name, value in advantage_summary(self._logs["advantages"]).items():
             self._metrics["train"][name].append(value)
+        if self.advantage_clip is not None:
+            batch["advantages"] = batch["advantages"].clamp(-self.advantage_clip, self.advantage_clip)
         return batch
 
     def _one_reply_each(self, prompts: list[str]) -> list[list[int]]:

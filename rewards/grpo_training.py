@@ -44,6 +44,7 @@ def reinforce(
     extra_log: Callable[[dict], None] | None = None,
     constrain_grammar: bool = False,
     reflecting: Reflecting = NO_REFLECTIONS,
+    advantage_clip: float | None = None,
 ) -> dict[str, float | str]:
     """Train and write ``motionllm_rlvr_epoch_{n}.pth``, ``_latest`` and ``_best`` (by held-out reward).
 
@@ -60,6 +61,7 @@ def reinforce(
         constrain_grammar: sample the replies that are trained on under `models.grammar`; validations never are.
         reflecting: the share of prompts that show an earlier attempt; `trainer_config` must weigh `improvement` after
             `rewards` where that is rewarded.
+        advantage_clip: see `RenderedPromptTrainer`.
 
     Raises:
         InputError: a grammar mask or reflections where replies are sampled by something that these do not reach.
@@ -90,6 +92,7 @@ def reinforce(
         ),
     )
     trainer.vocabulary, trainer.constrain_grammar = vocabulary, constrain_grammar
+    trainer.advantage_clip = advantage_clip
     if reflecting.share:
         trainer.reflections = Reflections(
             reflecting.share, trainer_config.seed, trainer_config.num_generations, rewards, vocabulary,

@@ -99,6 +99,17 @@ def test_advantages_by_other_scales(make, scale, by_hand):
     assert advantages.tolist() == pytest.approx(by_hand, abs=2e-6)
 
 
+def test_advantages_are_clipped_after_scaling_and_shown_as_they_were(make):
+    trainer, rows = make(
+        {"first": FIRST, "second": SECOND}, multi_objective_aggregation="sum_then_normalize", scale_rewards="none",
+        reward_weights=list(WEIGHTS), num_generations=GROUP, per_device_train_batch_size=6,
+    )  # fmt: skip
+    trainer.advantage_clip = 1.2
+    advantages = trainer._generate_and_score_completions(rows)["advantages"]
+    assert advantages.tolist() == pytest.approx((-1.2, -1 / 3, 1.2, -1.0, 1.0, 0.0), abs=2e-6)
+    assert [reply["advantage"] for reply in trainer.last_replies()] == pytest.approx(UNSCALED, abs=2e-6)
+
+
 def plain_log_probs(model, prompt, reply, temperature):
     """One sequence, no padding, no fused head."""
     with torch.no_grad():
