@@ -35,6 +35,8 @@ class RunFolder:
     def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Write args.json; a folder that holds a run of other arguments is refused, never overwritten.
 
+        An argument that did not exist when the run was begun is no other argument: later versions continue it.
+
         Args:
             arguments: JSON-able values by name.
             may_differ: names that do not change the result (device, log interval), ignored in the comparison.
@@ -43,10 +45,10 @@ class RunFolder:
         arguments = json.loads(json.dumps(arguments, default=str))
         if file.is_file():
             before = json.loads(file.read_text(encoding="utf-8"))
-            names = sorted((before.keys() | arguments.keys()) - set(may_differ))
-            changed = [name for name in names if before.get(name) != arguments.get(name)]
+            names = sorted(before.keys() - set(may_differ))
+            changed = [name for name in names if before[name] != arguments.get(name)]
             if changed:
-                shown = ", ".join(f"{name} was {before.get(name)!r}, now {arguments.get(name)!r}" for name in changed)
+                shown = ", ".join(f"{name} was {before[name]!r}, now {arguments.get(name)!r}" for name in changed)
                 raise InputError(f"{self.path} holds a run with other arguments ({shown}): use another --exp-name")
         write_json(file, arguments)
 
