@@ -259,7 +259,7 @@ def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt
         rewards,
         rewarded_by,
         draw_prompts(train, settings.tasks, rl.rl_prompts, settings.run.seed),
-        HeldOut(held_out, replies, rl.rl_val_epochs),
+        HeldOut(held_out, replies, rl.rl_val_epochs, rl.rl_eval_samples),
         trainer_config,
         LoraSize(*settings.model.lora_size(settings.tasks)),
         run,

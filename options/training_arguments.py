@@ -126,6 +126,7 @@ class RlFlags:
         0.0, "weight of a further reward on those prompts: what a reply earns above the attempt that it was shown"
     )
     rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
+    rl_eval_samples: int = flag(1, "replies to each of them: small differences of rewards need many")
     rl_val_epochs: int = flag(1, "epochs between two measurements of the held-out metrics by --val-evaluator")
 
     def __post_init__(self) -> None:
@@ -149,4 +150,5 @@ class RlFlags:
             "--rl-improvement-weight needs a --rl-reflection-share above 0: it rewards replies to reflections",
         )
         need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
+        need(self.rl_eval_samples > 0, "--rl-eval-samples must be positive")
         need(self.rl_val_epochs > 0, "--rl-val-epochs must be positive")

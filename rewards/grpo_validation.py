@@ -30,11 +30,13 @@ class HeldOut:
         replies: metrics by an evaluator that gives no reward (`models.reply_metrics`), called in every process; None
             for none.
         every: epochs between two measurements of `replies`; the first is before training, another after its end.
+        samples: replies to each of the prompts.
     """
 
     prompts: Prompts
     replies: Callable[[PreTrainedModel], dict[str, float]] | None = None
     every: int = 1
+    samples: int = 1
 
 
 class GrpoValidation:
@@ -108,8 +110,9 @@ class GrpoValidation:
 
     def _reward(self, model: PreTrainedModel) -> dict[str, float]:
         llm = MotionLLM(model, self._vocabulary, self._motion_tokenizer, self._style)
-        prompts = self._held_out.prompts
-        table = self._rewards.table(llm.answer(prompts.queries, self._sampling, prompts.references))
+        prompts, times = self._held_out.prompts, self._held_out.samples
+        replies = llm.answer(prompts.queries * times, self._sampling, prompts.references * times)
+        table = self._rewards.table(replies)
         columns = {**table, "total": self._rewards.combine(table)}
         means = {}
         for name, column in columns.items():
