@@ -10,12 +10,16 @@ from transformers import AutoTokenizer
 
 from dataset.cot_samples import read_cot_jsonl
 from models.checkpoints import load_checkpoint
+from models.motion_llm import Sampling
+from models.prompts import PLAIN
 from rewards.grpo_prompts import draw_prompts
 from rewards.grpo_reflection import Reflecting
 from rewards.grpo_trainer import RenderedPromptTrainer
-from tests.rewards.grpo_runs import TASKS, run_grpo
+from rewards.grpo_validation import GrpoValidation, HeldOut
+from tests.rewards.grpo_runs import TASKS, run_grpo, short_replies, start_of
 from utils.errors import InputError
 from utils.interrupt import InterruptFlag
+from utils.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -52,6 +56,28 @@ def test_prompts_are_drawn_in_turn_with_all_references(cot_jsonl):
     assert all(len(references) == 3 for references in prompts.references)
     assert draw_prompts(samples, TASKS, 10, seed=4) == prompts
     assert len(draw_prompts(samples, ("t2m",), None, seed=4).queries) == 45
+
+
+def test_held_out_prompts_are_answered_as_often_as_asked(cot_jsonl, backbone, motion_tokenizer, tmp_path):
+    """The mean is over different replies to each prompt, the first of which are those of a single round."""
+    start = start_of(backbone, motion_tokenizer)
+    prompts, sampling = draw_prompts(read_cot_jsonl(cot_jsonl, nb_code=16), TASKS, 4, 0), Sampling(1.0, 1.0, 20)
+    earned = {}
+    for samples in (1, 3):
+        rewards, seen = short_replies(), []
+        score = rewards.rewards[0].reward.score_applicable
+        rewards.rewards[0].reward.score_applicable = lambda rollouts, seen=seen, score=score: (
+            seen.extend(score(rollouts)) or score(rollouts)
+        )
+        validation = GrpoValidation(
+            HeldOut(prompts, samples=samples), rewards, start.vocabulary, motion_tokenizer, PLAIN, sampling,
+            RunFolder(tmp_path),
+        )  # fmt: skip
+        total = validation.measure(start.model, -1)["held_out_reward/total"]
+        earned[samples] = seen
+        assert total == pytest.approx(sum(seen) / len(seen))
+    assert len(earned[1]) == 4 and len(earned[3]) == 12
+    assert earned[3][:4] == earned[1] and len(set(earned[3])) > len(set(earned[1]))
 
 
 class StopAfter:
