@@ -75,11 +75,13 @@ def _fetch(source: HubFolder, folder: Path) -> tuple[Path, list[str], str]:
     if checked.mismatches:
         named = "; ".join(f"{m['path']} has {m['actual']}, not {m['expected']}" for m in checked.mismatches)
         raise InputError(f"{source.repo}: downloaded files do not have the hub's checksums: {named}; run it again")
+    prefix = f"{source.subfolder}/" if source.subfolder else ""
+    if missing := [path for path in checked.missing_paths if path.startswith(prefix)]:
+        raise SourceUnavailable(f"{source.repo}: not downloaded: {', '.join(missing)}; run it again")
     here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     paths = sorted(path for path in here - set(checked.extra_paths) if not path.startswith(".cache/"))
     _check_contents(source, folder, paths)
     root = folder / source.subfolder
-    prefix = f"{source.subfolder}/" if source.subfolder else ""
     below = [path.removeprefix(prefix) for path in paths if path.startswith(prefix)]
     return root, below, f"{constants.ENDPOINT}/{source.repo} at {revision}"
 
