@@ -47,7 +47,12 @@ def fetch_from_hub(source: HubFolder, folder: Path) -> tuple[Path, list[str], st
             f"the hub does not hand out {source.repo} ({_first_line(error)}): if it is private or gated, set HF_TOKEN "
             "or run `hf auth login`"
         ) from None
-    except (HTTPError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+    except RuntimeError as error:  # what hf_xet, the hub's transfer of large files, raises when it gets stuck
+        raise SourceUnavailable(
+            f"{source.repo}: {_first_line(error)}; run the same command again to go on, or set HF_HUB_DISABLE_XET=1 "
+            "where only plain HTTP passes"
+        ) from None
+    except (HTTPError, HfHubHTTPError, LocalEntryNotFoundError, ConnectionError) as error:
         raise SourceUnavailable(
             f"{constants.ENDPOINT} cannot be reached for {source.repo} ({_first_line(error)}): check the network; set "
             "HTTPS_PROXY behind a proxy, HF_ENDPOINT for a mirror; run the same command again to go on"

@@ -53,10 +53,9 @@ def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
         shutil.rmtree(staging)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(staging).free
             raise InputError(
-                f"the disk of {dest} is full ({free} bytes free): make room, or give --dest on another one; what was "
-                f"downloaded is kept in {staging}"
+                f"the disk of {dest} is full: make room, or give --dest on another one; what was downloaded is kept in "
+                f"{staging}"
             ) from None
         raise InputError(f"{error.filename or dest}: {error.strerror or error}") from None
     with contextlib.suppress(OSError):  # the last one takes the folder away

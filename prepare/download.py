@@ -50,6 +50,7 @@ class DownloadFlags:
             f"--sha256 must be 64 hex digits, not {self.sha256!r}",
         )
         need(self.archive is None or self.source == "auto", "--archive replaces the source: leave out --source")
+        need(self.sha256 is None or self.source != "hub", "--sha256 is about an archive: the hub has none")
 
 
 def main() -> None:
@@ -60,7 +61,9 @@ def main() -> None:
     if len(assets) > 1 and (flags.archive or flags.sha256):
         named = ", ".join(asset.name for asset in assets)
         raise InputError(f"--archive and --sha256 are about one archive: name one of {named}")
-    wish, failed = Wish(flags.source, flags.archive, flags.sha256), []
+    # Only an archive has the checksum that the user knows; the hub says those of its files itself.
+    source = "drive" if flags.sha256 and flags.source == "auto" else flags.source
+    wish, failed = Wish(source, flags.archive, flags.sha256), []
     for asset in assets:
         try:
             bring(asset, Path(flags.dest or asset.dest), wish)

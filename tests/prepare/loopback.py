@@ -7,10 +7,14 @@ a snapshot (api/models/X, its tree, resolve/REVISION/FILE) and checks its token.
 import contextlib
 import hashlib
 import json
+import shutil
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -168,3 +172,16 @@ def write_gdown(folder: Path, server: str) -> Path:
     (folder / "gdown").write_text(GDOWN.format(python=sys.executable, server=server))
     (folder / "gdown").chmod(0o755)
     return folder
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str):
+    """A file system of its own at `folder`; skips the test where that is not allowed."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

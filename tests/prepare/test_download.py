@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -11,11 +10,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from prepare import download
 from prepare.asset_fetch import fetch_url
 from prepare.asset_list import BY_NAME
-from tests.prepare.loopback import FileServer, running, write_gdown
+from tests.prepare.loopback import FileServer, mounted, running, write_gdown
 from utils.command import run_command
 from utils.errors import InputError
 
@@ -150,10 +150,11 @@ def test_a_page_instead_of_an_archive(tmp_path, server, run_here):
 
 def test_the_checksum_that_the_user_knows(tmp_path, server, run_here):
     server.files[GLOVE.drive.file_id] = archive = glove_zip()
-    flags = ("glove", "--source", "drive", "--dest", tmp_path / "glove", "--sha256")
+    flags = ["glove", "--source", "drive", "--dest", tmp_path / "glove", "--sha256"]
     status, _, errors = run_here(*flags, "0" * 64)
     assert status == 2 and f"SHA-256 {hashlib.sha256(archive).hexdigest()}, expected {'0' * 64}" in errors
     assert_nothing_came(tmp_path / "glove")
+    del flags[1:3]  # with a checksum of the archive it is the archive that is fetched
     status, _, errors = run_here(*flags, hashlib.sha256(archive).hexdigest().upper())
     assert status == 0, errors
 
@@ -235,13 +236,8 @@ def test_what_came_in_another_way_is_complete(tmp_path, server, run_here):
 @pytest.fixture
 def small_disk(tmp_path):
     """256 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "256k") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("stored", [300_000, 200_000])
@@ -262,6 +258,15 @@ def test_a_disk_that_gets_full_while_unpacking(small_disk, server, run_here, mon
     assert status == 2 and f"the disk of {small_disk}/glove is full" in errors
     assert (small_disk / "glove/.downloads/glove/glove.zip").exists()
     assert_nothing_came(small_disk / "glove")
+
+
+def test_two_at_once(tmp_path, server, run_here):
+    server.files[GLOVE.drive.file_id] = glove_zip()
+    (tmp_path / ".downloads").mkdir()
+    with FileLock(tmp_path / ".downloads/glove.lock"):
+        status, _, errors = run_here("glove", "--source", "drive", "--dest", tmp_path)
+    assert status == 2 and f"another download works in {tmp_path}/.downloads/glove" in errors
+    assert server.requests == []
 
 
 def test_no_client(tmp_path, run_here, monkeypatch):
@@ -339,6 +344,7 @@ def test_a_server_without_ranges_and_a_refusing_one(tmp_path):
         (("extractor", "--archive", "x.zip"), "name one of evaluator-t2m, evaluator-kit"),
         (("glove", "--archive", "x.zip"), "--archive x.zip: no such file"),
         (("glove", "--sha256", "12"), "--sha256 must be 64 hex digits"),
+        (("glove", "--sha256", "0" * 64, "--source", "hub"), "--sha256 is about an archive"),
         (("glove", "--archive", "x", "--source", "hub"), "--archive replaces the source"),
         (("evaluator-kit", "--source", "hub"), "evaluator-kit: there is no --source hub of it"),
         (("cot-data", "--source", "drive"), "cot-data: there is no --source drive of it"),

@@ -14,7 +14,7 @@ from models.co_embedding import EvaluatorSizes, build_networks
 from models.text_motion_evaluator import TextMotionEvaluator
 from prepare.asset_list import BY_NAME, HUB_EVALUATOR
 from tests.prepare.hub_layout import write_hub_evaluator
-from tests.prepare.loopback import REVISION, FileServer, Hub, running, write_gdown
+from tests.prepare.loopback import REVISION, FileServer, Hub, mounted, running, write_gdown
 from tests.prepare.test_download import ROOT, WORDS, glove_zip
 from utils.skeleton import T2M
 from utils.word_vectorizer import WordVectorizer, make_word_vectors
@@ -207,3 +207,12 @@ def test_the_proxy_of_the_environment_is_used(tmp_path, run):
         )
     assert ended.returncode == 2 and "cannot be reached" in ended.stderr
     assert ("CONNECT", "hub.invalid:443", None) in proxy.requests
+
+
+def test_a_full_disk(tmp_path, hub, run):
+    hub.files["model.safetensors"] = bytes(600_000)
+    with mounted(tmp_path / "disk", "512k") as disk:
+        ended = run(hub, "evaluator-t2m", "--source", "hub", "--dest", disk / "to")
+        assert ended.returncode == 2 and f"error: evaluator-t2m: the disk of {disk}/to is full" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert not (disk / "to/t2m").exists()
