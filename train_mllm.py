@@ -26,7 +26,7 @@ from models.motion_vocabulary import MotionVocabulary
 from models.prompts import PromptStyle, prompt_style
 from models.sample_view import describe_samples
 from models.sft_batch import SupervisionCollator, SupervisionConfig
-from options.arguments import DataFlags, ModelFlags, RewardFlags, RunFlags
+from options.arguments import DEFAULT_BACKBONE, DataFlags, ModelFlags, RewardFlags, RunFlags
 from options.parsing import FlagError, parse_flags
 from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
 from options.training_arguments import RlFlags, SftFlags, TrainingFlags
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from models.policy import Start
     from models.reply_metrics import ReplyValidation
 
-DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
 # Flags that change where or how loudly a run works, not what it computes.
 _MAY_DIFFER = ("device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "resume", "report_to")
 

@@ -17,6 +17,7 @@ from dataset.caption_lines import Caption, format_caption_line, parse_captions
 from dataset.clip_files import ClipFiles
 from dataset.clip_pack import ClipPack, pack_clips
 from dataset.skipped_clips import SkippedClips
+from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files import read_npy, write_npy, write_text
 from utils.skeleton import Skeleton
@@ -154,7 +155,7 @@ def write_mean_std(root: str | Path, mean: np.ndarray, std: np.ndarray) -> None:
 
 def _listed_ids(root: Path, split: str) -> list[str]:
     if not root.is_dir():
-        raise InputError(f"{root}: no such data set folder")
+        raise InputError(f"{root}: no such data set folder; {how_to_get('humanml3d')}")
     path = root / f"{split}.txt"
     if not path.is_file():
         raise InputError(f"{path}: no such split file")

@@ -13,6 +13,7 @@ from models.checkpoints import Checkpoint, Part
 from models.motion_vocabulary import MotionVocabulary
 from models.peft_patch import let_wrapped_heads_answer_bias
 from models.token_rows import add_token_rows, copy_token_rows
+from utils.asset_hints import how_to_get
 from utils.errors import InputError
 
 # Attention and MLP projections of Qwen (and of most decoder-only models).
@@ -175,6 +176,6 @@ def _replace_weights(model: PreTrainedModel, weights: dict[str, Tensor], backbon
 
 def _no_backbone(name: str, error: Exception) -> InputError:
     return InputError(
-        f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder made by "
-        f"prepare.make_tiny_llm or downloaded before, or a hub id with network access"
+        f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder, or a hub id with "
+        f"network access; {how_to_get('backbone')}"
     )

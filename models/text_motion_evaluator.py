@@ -1,7 +1,8 @@
 """The text-motion evaluator: captions and motions as points of one space, compared by Euclidean distance.
 
 It judges generated motion (R-precision, MM-Dist, FID, Diversity) and rewards it (consistency). The published
-weights load with `from_published`; evaluators of `prepare.train_evaluator` load with `load`.
+weights load with `from_published`; evaluators of `prepare.train_evaluator`, and the published one as the hub holds it,
+load with `load`.
 """
 
 import json
@@ -21,8 +22,10 @@ from models.co_embedding import (
     build_networks,
     sizes_of_state,
 )
+from models.hub_evaluator import is_hub_folder, read_hub_evaluator
 from models.published_evaluator import find_weights
 from models.published_tokenizer import read_torch_file
+from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files import fingerprint, read_npy, write_atomic, write_json, write_npy
 from utils.skeleton import Skeleton, get_skeleton
@@ -191,8 +194,10 @@ class TextMotionEvaluator:
 
     @classmethod
     def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "TextMotionEvaluator":
-        """Read a folder of `save`. Raises InputError where something is missing or was changed."""
+        """Read a folder of `save`, or of the hub. Raises InputError where something is missing or was changed."""
         folder = Path(folder)
+        if is_hub_folder(folder) and not (folder / ABOUT_FILE).exists():
+            return cls._from_hub(folder).to(device)
         try:
             about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
             version, skeleton, named = about["format_version"], get_skeleton(about["skeleton"]), about["fingerprint"]
@@ -211,11 +216,20 @@ class TextMotionEvaluator:
             )
         return evaluator.to(device)
 
+    @classmethod
+    def _from_hub(cls, folder: Path) -> "TextMotionEvaluator":
+        found = read_hub_evaluator(folder)
+        try:
+            return cls.from_published(found.state, found.mean, found.std, found.skeleton, found.words)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from None
+
 
 def _why_no_folder(folder: Path, error: OSError) -> str:
     published = find_weights(folder)
     if published is None or (folder / ABOUT_FILE).exists():
-        return f"not an evaluator folder (prepare.train_evaluator makes one): {error}"
+        hint = how_to_get("evaluator-kit" if folder.name == "kit" else "evaluator-t2m")
+        return f"not an evaluator folder (prepare.train_evaluator makes one): {error}; {hint}"
     return (
         f"no {ABOUT_FILE}. The weights there ({published}), if published ones, are to be imported first: "
         f"python -m prepare.import_evaluator --published {folder} --word-vectors FOLDER_OF_our_vab_FILES "

@@ -10,6 +10,8 @@ from typing import Literal
 
 from options.parsing import flag, need
 
+DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
+
 
 @dataclass
 class RunFlags:
@@ -64,9 +66,7 @@ class ModelFlags:
 
     _argument_group_name = "language model"
 
-    llm_backbone: str | None = flag(
-        None, "hub id or folder; default Qwen/Qwen3-4B-Instruct-2507, or the checkpoint's own"
-    )
+    llm_backbone: str | None = flag(None, f"hub id or folder; default {DEFAULT_BACKBONE}, or the checkpoint's own")
     finetune: Literal["lora", "full", "auto"] = flag(
         "auto", "lora: adapters and the new token rows; full: every weight (right for a tiny random backbone); "
         "auto: full below 20 million parameters"

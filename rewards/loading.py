@@ -7,6 +7,7 @@ from models.motion_tokenizer import MotionTokenizer
 from models.text_motion_evaluator import TextMotionEvaluator
 from rewards.base import RewardContext
 from rewards.build import WeightedRewards
+from utils.asset_hints import how_to_get
 from utils.caption_tagger import Tagger
 from utils.errors import InputError
 
@@ -41,7 +42,7 @@ def load_rewards(
             found = "" if evaluator_folder is None else f", not {evaluator_folder}, which does not exist"
             raise InputError(
                 f"the consistency reward needs --reward-evaluator FOLDER (made by prepare.train_evaluator){found}; "
-                "--reward-align-weight 0 leaves it out"
+                f"--reward-align-weight 0 leaves it out; {how_to_get('evaluator-t2m')}"
             )
         evaluator = TextMotionEvaluator.load(evaluator_folder, device=device)
     context = RewardContext(

@@ -91,9 +91,14 @@ def fingerprint(*parts: bytes | str | np.ndarray) -> str:
 
 
 def fingerprint_file(path: str | Path) -> str:
-    """Fingerprint of a file's bytes, read in pieces."""
+    """Fingerprint of a file's bytes."""
+    return sha256_file(path)[:12]
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits, read in pieces."""
     digest = hashlib.sha256()
     with Path(path).open("rb") as stream:
         while piece := stream.read(1 << 20):
             digest.update(piece)
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files import read_npy, write_atomic, write_npy
 
@@ -60,7 +61,9 @@ def _read_plain_pickle(path: Path) -> Any:
         with path.open("rb") as stream:
             return _PlainUnpickler(stream).load()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file (word vectors are three files named {PREFIX}_*)") from None
+        raise InputError(
+            f"{path}: no such file (word vectors are three files named {PREFIX}_*); {how_to_get('glove')}"
+        ) from None
     except (pickle.UnpicklingError, EOFError, UnicodeDecodeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: not a plain pickle of words: {error}") from None
 

@@ -1,0 +1,114 @@
+"""Say what of everything that can be downloaded is here, what is missing, what it is for, and how to get it.
+
+python -m prepare.check_assets
+python -m prepare.check_assets --require evaluator-t2m humanml3d     exit status 2 where one of them is missing
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
+
+from dataset.humanml_layout import FEATURES_FOLDER, MEAN_FILE, STD_FILE, TEXTS_FOLDER
+from options.arguments import DEFAULT_BACKBONE, EvalFlags, RewardFlags
+from options.parsing import flag, parse_flags
+from prepare.asset_list import ASSETS, Asset, is_evaluator, is_ready_evaluator
+from prepare.asset_state import AssetState, look
+from utils.asset_hints import HINTS
+from utils.command import run_command
+from utils.errors import InputError
+
+DATA_SETS = {"humanml3d": "HumanML3D", "kit-ml": "KIT-ML"}
+
+
+@dataclass
+class CheckFlags:
+    """Where to look."""
+
+    _argument_group_name = "check"
+
+    checkpoints: str = flag("checkpoints", "folder of evaluators and weights")
+    glove: str = flag("glove", "folder of word vectors")
+    data: str = flag("data", "folder of data sets")
+    contents: bool = flag(False, "compare checksums of what was downloaded, not only sizes")
+    require: list[str] = field(
+        default_factory=list, metadata={"help": "names of which one missing is exit status 2", "nargs": "+"}
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    state: AssetState
+    where: str
+    needed_for: str
+    command: str
+
+
+def main() -> None:
+    (flags,) = parse_flags(CheckFlags, description=__doc__)
+    rows = look_at_all(flags)
+    if unknown := sorted(set(flags.require) - {row.name for row in rows}):
+        names = ", ".join(row.name for row in rows)
+        raise InputError(f"--require {' '.join(unknown)}: not among {names}")
+    print(format_rows(rows))
+    if lacking := [row.name for row in rows if row.name in flags.require and row.state.status != "present"]:
+        raise InputError(f"not here: {', '.join(lacking)}")
+
+
+def look_at_all(flags: CheckFlags) -> list[Row]:
+    places = {"checkpoints": flags.checkpoints, "glove": flags.glove, "data": flags.data}
+    rows = [_asset_row(asset, asset.target(places[asset.dest]), flags.contents) for asset in ASSETS]
+    for name, folder in DATA_SETS.items():
+        place = Path(flags.data) / folder
+        rows.append(Row(name, _data_state(place), str(place), HINTS[name].needed_for, HINTS[name].command))
+    return rows + _hub_models()
+
+
+def _asset_row(asset: Asset, target: Path, contents: bool) -> Row:
+    state, command = look(asset, target, contents), asset.hint.command
+    if state.status == "present" and is_evaluator(target) and not is_ready_evaluator(target):
+        state, command = AssetState("partial", "downloaded, to be imported"), asset.next_step(target)
+    return Row(asset.name, state, str(target), asset.hint.needed_for, command)
+
+
+def _data_state(place: Path) -> AssetState:
+    needed = (FEATURES_FOLDER, TEXTS_FOLDER, "train.txt", "test.txt", MEAN_FILE, STD_FILE)
+    lacking = [name for name in needed if not (place / name).exists()]
+    if not lacking:
+        return AssetState("present", "has the published layout")
+    if len(lacking) == len(needed):
+        return AssetState("missing", "nothing there")
+    return AssetState("partial", f"lacks {', '.join(lacking)}")
+
+
+def _hub_models() -> list[Row]:
+    """Default models that transformers fetches by itself, where there is a network, when they are first used."""
+    rows = [("backbone", DEFAULT_BACKBONE, HINTS["backbone"].needed_for)]
+    rows.append(("sentence-model", RewardFlags.semantic_model_name, "the semantic reward (--semantic-model-name)"))
+    rows.append(("nli-model", RewardFlags.nli_model_name, "the coherence reward (--nli-model-name)"))
+    rows.append(("bertscore-model", EvalFlags.bertscore_model, "BERTScore of m2t (--bertscore-model)"))
+    return [Row(name, _hub_state(model), model, needed_for, f"hf download {model}") for name, model, needed_for in rows]
+
+
+def _hub_state(model: str) -> AssetState:
+    try:
+        return AssetState("present", f"in {snapshot_download(model, local_files_only=True)}")
+    except (OSError, HFValidationError):
+        return AssetState("missing", "not in the hub's cache; fetched when first used, where there is a network")
+
+
+def format_rows(rows: list[Row]) -> str:
+    width = max(len(row.name) for row in rows)
+    lines = []
+    for row in rows:
+        lines.append(f"{row.name:<{width}}  {row.state.status:<8} {row.where}: {row.state.detail}")
+        lines.append(f"{'':<{width}}  for      {row.needed_for}")
+        if row.state.status != "present":
+            lines.append(f"{'':<{width}}  get it   {row.command}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_command(main)
