@@ -27,6 +27,7 @@ _SPLITS = {
 }  # fmt: skip
 # What reading raises for damaged files and hubs that cannot be reached (pyarrow's errors are ValueErrors).
 _UNREADABLE = (OSError, ValueError, EOFError, DatasetsError)
+_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class SourcePart:
             except StopIteration:
                 return
             except _UNREADABLE as error:
-                raise InputError(f"{self.name}: cannot be read after row {number} ({_first_line(error)})") from error
+                raise InputError(f"{self.name}: cannot be read after row {number} ({_in_short(error)})") from error
             number += 1
             if self.builder != _LINES:
                 yield SourceRow(number, row)
@@ -98,7 +99,7 @@ def _hub_parts(name: str, config: str | None) -> list[SourcePart]:
         found = load_dataset(name, config, streaming=True)
     except _UNREADABLE as error:
         raise InputError(
-            f"{name} is no file here and cannot be loaded from the hub ({_first_line(error)}); another configuration: "
+            f"{name} is no file here and cannot be loaded from the hub ({_in_short(error)}); another configuration: "
             "--config NAME; downloaded files: --source FILE ..."
         ) from error
     prefix = f"{name} {config}" if config else name
@@ -135,7 +136,7 @@ def _file_part(path: Path) -> SourcePart:
     try:
         data = load_dataset(builder, data_files=str(path), split="train", streaming=True, **options)
     except _UNREADABLE as error:
-        raise InputError(f"{path}: cannot be read ({_first_line(error)})") from error
+        raise InputError(f"{path}: cannot be read ({_in_short(error)})") from error
     folder = next((split for split, names in _SPLITS.items() if path.parent.name.lower() in names), "train")
     return SourcePart(str(path), split_of(path.name) or folder, builder, data)
 
@@ -155,5 +156,7 @@ def _row_of_line(number: int, line: str) -> SourceRow:
     return SourceRow(number, value)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _in_short(error: BaseException) -> str:
+    """Its message in one line, of a length that is still read."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}..."

@@ -8,7 +8,7 @@ import pytest
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
 from utils.motion_events import Turn, count_steps, spans_of, turns_of
 from utils.motion_facts import hand_level, motion_facts
-from utils.skeleton import T2M
+from utils.skeleton import KIT, T2M
 
 
 def body(frames, headings=None, places=None):
@@ -110,6 +110,22 @@ def measured_and_told():
     """(ours, those of the describers) of every test clip of the pack."""
     described = {row["id"]: row["facts"] for row in map(json.loads, (PACK.parent / "meta.jsonl").open())}
     return [(motion_facts(joints, T2M), described[name]) for name, joints in read_pack().items()]
+
+
+def test_the_other_skeleton_has_the_same_facts():
+    joints = np.zeros((26, 21, 3))
+    joints[:, KIT.joint("head"), 1] = 0.5
+    joints[13:, KIT.joint("spine3")] = [0, 0.3, 0.3]
+    joints[:13, KIT.joint("spine3"), 1] = 0.3
+    for side, sign in (("left", 1), ("right", -1)):
+        joints[:, [KIT.joint(f"{side}_hip"), KIT.joint(f"{side}_shoulder")], 0] = 0.2 * sign
+    joints[..., 2] += 0.08 * np.arange(26)[:, None]
+    joints[:13, KIT.joint("left_ankle"), 2] += 0.2
+    joints[13:, KIT.joint("right_ankle"), 2] += 0.2
+    facts = motion_facts(joints, KIT)
+    assert (facts.seconds, facts.forward_m) == pytest.approx((26 / 12.5, 2))
+    assert facts.bend_deg == pytest.approx(45) and facts.steps == 1 and facts.pace_m_s == pytest.approx(1)
+    assert facts.left_hand_up_s == () and facts.turns == ()
 
 
 @needs_pack
