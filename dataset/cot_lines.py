@@ -27,7 +27,7 @@ from utils.files import fingerprint, write_atomic
 
 logger = logging.getLogger(__name__)
 
-_FORMAT_VERSION = 2  # of the parsed file: raise it when `_parse_line` gives something else for the same line
+_FORMAT_VERSION = 2  # of the parsed file: raise it when `parse_line` gives something else for the same line
 _LINES_A_BATCH = 1000  # what is held while a file is parsed
 _CODE_LIMIT = 2**31  # codes are kept as int32
 DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
@@ -106,12 +106,13 @@ def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] 
     """None for a blank line, which is no sample and no mistake."""
     try:
         text = line.decode("utf-8").strip()
-        return _parse_line(text, nb_code) if text else None
+        return parse_line(text, nb_code) if text else None
     except (ValueError, TypeError, OverflowError) as error:
         return {**_EMPTY, "problem": f"{number}: {error}"}
 
 
-def _parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
+def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
+    """One line that is not blank as a row of `parsed_lines`; raises ValueError, which says what is wrong with it."""
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:

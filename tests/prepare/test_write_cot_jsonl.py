@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from dataset.caption_lines import Caption
+from dataset.cot_samples import read_cot_jsonl
 from dataset.cot_source import CotSource, read_cot_source, write_cot_source
-from dataset.humanml_layout import MotionRecord
-from prepare.write_cot_jsonl import main, read_jsonl, read_reasoning, samples_of
+from dataset.fact_check import contradictions
+from dataset.humanml_layout import MotionRecord, read_split
+from dataset.sample import Sample
+from prepare import make_toy_dataset
+from prepare.write_cot_jsonl import main, measured, read_jsonl, read_reasoning, samples_of, without_repeats
 from utils.errors import InputError
+from utils.skeleton import T2M
 
 
 def record(id, *captions):
@@ -25,6 +30,93 @@ def test_reasonings_are_dealt_out_over_captions():
     assert [(s.id, s.caption, s.codes, s.reasoning) for s in samples] == [
         ("a", "one", (1, 2), "r"), ("a", "two", (1, 2), "s"), ("a", "three", (1, 2), "r"),
     ]  # fmt: skip
+
+
+def test_equal_lines_are_written_once_in_their_order():
+    one, other, third = (Sample("t2m", "a", (1, 2), reasoning, id="x") for reasoning in ("r", "s", ""))
+    assert without_repeats([one, other, one, third, other]) == [one, other, third]
+    same = [one, Sample("t2m", "a", (1, 2), "r", id="y")]  # another clip, but the same line to learn from
+    assert without_repeats(same) == same[:1]
+    assert without_repeats([one, Sample("t2m", "a", (1, 3), "r"), Sample("t2m", "b", (1, 2), "r")])[2].caption == "b"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """(folder of 40 toy clips without their reasoning, codes made up of the numbers of their programs)."""
+    root = tmp_path_factory.mktemp("toy") / "data"
+    make_toy_dataset.write_toy_dataset(root, 40, 0)
+    rows = [json.loads(line) for line in (root / "programs.jsonl").read_text().splitlines()]
+    codes = root.parent / "codes.jsonl"
+    lines = [
+        {"id": row["id"], "split": row["split"], "codes": [number % 16] * (row["frames"] // 4)}
+        for number, row in enumerate(rows)
+    ]
+    codes.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
+    return root, codes, {row["id"]: row["reasoning"] for row in rows}
+
+
+def run(monkeypatch, toy, out, *arguments):
+    flags = ["--codes", toy[1], "--data-root", toy[0], "--out-dir", out, *arguments]
+    monkeypatch.setattr("sys.argv", ["write_cot_jsonl", *map(str, flags)])
+    main()
+
+
+def test_templates_write_reasoning_that_the_motions_bear_out(toy, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, toy, tmp_path / "a", "--reasoning", "template", "--with-reflections")
+    out = capsys.readouterr().out
+    assert "lines" in out and "words a reasoning" in out and "16 of 20" in out and "no reasoning" not in out
+    records = read_split(toy[0], "train", T2M)
+    facts = measured(records, {record.id: [1] for record in records}, T2M)
+    samples = read_cot_jsonl(tmp_path / "a/cot_train.jsonl", 20)
+    assert len(samples) == 3 * len(records)
+    written = [samples.sample(index, "m2t") for index in range(len(samples))]
+    for sample in written:
+        assert sample.reasoning and sample.draft.reasoning
+        assert f"{facts[sample.id].seconds:.1f} seconds" in sample.reasoning
+        assert contradictions(sample.reasoning, facts[sample.id]) == []
+    assert len({sample.reasoning for sample in written}) > 0.95 * len(written)
+    run(monkeypatch, toy, tmp_path / "b", "--reasoning", "template", "--with-reflections")
+    run(monkeypatch, toy, tmp_path / "c", "--reasoning", "template", "--seed", "1")
+    first, again, other = ((tmp_path / name / "cot_test.jsonl").read_text() for name in "abc")
+    assert first == again
+    assert json.loads(first.splitlines()[0])["reasoning"] != json.loads(other.splitlines()[0])["reasoning"]
+    statistics = json.loads((tmp_path / "c/statistics.json").read_text())
+    assert statistics["reasoning"] == "template, seed 1" and set(statistics["splits"]) == {"train", "val", "test"}
+    assert statistics["splits"]["train"]["lines"] == len(samples) and (tmp_path / "c/cot_statistics.png").is_file()
+
+
+def test_without_templates_reasoning_is_read_or_there_is_none(toy, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, toy, tmp_path)  # programs.jsonl lies in the data set
+    assert "no reasoning" not in capsys.readouterr().out
+    samples = read_cot_jsonl(tmp_path / "cot_val.jsonl", 20)
+    assert all(samples.sample(index, "t2m").reasoning in toy[2][samples.sample(index, "t2m").id] for index in range(3))
+    (toy[0] / "programs.jsonl").rename(toy[0] / "elsewhere.jsonl")
+    run(monkeypatch, toy, tmp_path)
+    assert "no reasoning: --reasoning FILE adds it, --reasoning template writes it" in capsys.readouterr().out
+    assert not read_cot_jsonl(tmp_path / "cot_val.jsonl", 20).sample(0, "t2m").reasoning
+    assert json.loads((tmp_path / "statistics.json").read_text())["reasoning"] == "none"
+    run(monkeypatch, toy, tmp_path, "--reasoning", toy[0] / "elsewhere.jsonl")
+    assert read_cot_jsonl(tmp_path / "cot_val.jsonl", 20).sample(0, "t2m").reasoning
+    (toy[0] / "elsewhere.jsonl").rename(toy[0] / "programs.jsonl")
+
+
+def test_lines_that_repeat_are_counted_and_foreign_codes_refused(toy, tmp_path, monkeypatch, capsys):
+    reasoning = tmp_path / "same.jsonl"
+    text = toy[0] / "texts" / f"{read_split(toy[0], 'val', T2M)[0].id}.txt"
+    before = text.read_text()
+    text.write_text(before.splitlines()[0] + "\n" + before)  # a caption given twice, as HumanML3D has them
+    reasoning.write_text(json.dumps({"id": text.stem, "reasoning": "So."}) + "\n")
+    run(monkeypatch, toy, tmp_path / "out", "--reasoning", reasoning)
+    text.write_text(before)
+    assert "1 repeated ones left out" in capsys.readouterr().out
+    statistics = json.loads((tmp_path / "out/statistics.json").read_text())
+    assert statistics["repeated_lines_left_out"] == {"train": 0, "val": 1, "test": 0}
+    codes = tmp_path / "codes.jsonl"
+    codes.write_text('{"id": "nobody", "split": "val", "codes": [1]}\n')
+    write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
+    with pytest.raises(InputError, match="none of its 1 motions of val is in"):
+        run(monkeypatch, (toy[0], codes), tmp_path / "out")
 
 
 def test_mistakes_name_file_and_line(tmp_path, monkeypatch):

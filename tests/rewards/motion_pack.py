@@ -10,9 +10,9 @@ PACK = Path(__file__).resolve().parents[3] / "shared" / "data" / "bnr" / "joints
 needs_pack = pytest.mark.skipif(not PACK.is_file(), reason="the real-motion pack is not beside the repository")
 
 
-def read_pack() -> dict[str, np.ndarray]:
-    """Test clips by name: (T, 22, 3) joints in metres."""
-    with np.load(PACK) as pack:
+def read_pack(split: str = "test") -> dict[str, np.ndarray]:
+    """Clips of a split by name: (T, 22, 3) joints in metres."""
+    with np.load(PACK.with_name(f"joints_{split}.npz")) as pack:
         names, offsets, root = pack["names"], pack["offsets"], pack["root"]
         local = pack["local"].astype(np.float32) * pack["local_scale"]
     joints = np.concatenate([np.zeros((len(root), 1, 3), np.float32), local], axis=1) + root[:, None]

@@ -1,0 +1,116 @@
+"""What foreign chain-of-thought data write into texts: codes in several spellings, thoughts, answers, conversations."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+# <Motion_17>, <motion_id_17>, <motion_token_17>, <|motion_17|>, <mot_17>, <code_17>, <vq17>
+_CODE = re.compile(r"<\|?(?:motion|mot|code|vq|m)_?(?:id|token|code)?_?(\d+)\|?>", re.IGNORECASE)
+_BLOCK = re.compile(r"<\|?motion(?:_start)?\|?>(.*?)<\|?(?:/motion|motion_end)\|?>", re.IGNORECASE | re.DOTALL)
+_LIST = re.compile(r"\[\s*\d+(?:\s*,\s*\d+)+\s*\]")
+_ONLY_NUMBERS = re.compile(r"[\s\[(]*\d+(?:[\s,;]+\d+)*[\s\])]*")
+_THINK = re.compile(r"<(think|thinking|thought|reasoning)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
+_QUOTED = re.compile(r"[\"\u201c]([^\"\u201c\u201d]+)[\"\u201d]")
+_USERS, _ASSISTANTS = ("user", "human"), ("assistant", "gpt", "model", "bot")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply in its parts: the thoughts (empty where none are marked) and what is answered."""
+
+    reasoning: str
+    answer: str
+
+
+def split_reply(text: str) -> Reply:
+    """``<think>a</think><answer>b</answer>`` -> a, b; without tags all is answer. ``<think>`` may be left out."""
+    thought = _THINK.search(text)
+    if thought:
+        reasoning, rest = thought[2], text[: thought.start()] + text[thought.end() :]
+    else:  # the query may have ended in <think>
+        before, found, after = text.partition("</think>")
+        reasoning, rest = (before, after) if found else ("", text)
+    answer = _ANSWER.search(rest)
+    return Reply(reasoning.strip(), (answer[1] if answer else rest).strip())
+
+
+def codes_of(value: Any) -> list[int]:
+    """Codes of a column of codes: numbers or their spellings, in a list or a text. Raises ValueError for else."""
+    if isinstance(value, list):
+        if len(value) == 1 and isinstance(value[0], list):  # (1, T)
+            return codes_of(value[0])
+        if value and all(isinstance(item, str) for item in value):
+            return codes_of(" ".join(value))
+        if not all(isinstance(item, int | float) and float(item).is_integer() for item in value):
+            raise ValueError("the motion codes are no list of whole numbers")
+        return [int(item) for item in value]
+    if isinstance(value, str):
+        found = codes_in_text(value)
+        if found is not None:
+            return found
+    raise ValueError(f"no motion codes in {_shortened(value)}")
+
+
+def codes_in_text(text: str) -> list[int] | None:
+    """Codes that stand in a text: as tokens, between <Motion> tags, as a list [1, 2], or where it is only numbers."""
+    if tokens := _CODE.findall(text):
+        return [int(token) for token in tokens]
+    block = _BLOCK.search(text)
+    inside = block[1] if block else text
+    if found := _LIST.search(inside):
+        inside = found[0]
+    return [int(number) for number in re.findall(r"\d+", inside)] if _ONLY_NUMBERS.fullmatch(inside) else None
+
+
+def caption_in_query(text: str) -> str:
+    """What a request for a motion describes: what is quoted, else what follows its last colon, else all of it."""
+    quoted = _QUOTED.findall(text)
+    if len(quoted) == 1:
+        return quoted[0].strip()
+    return without_tags(text).rpartition(": ")[2].strip() or without_tags(text)
+
+
+def without_tags(text: str) -> str:
+    return _TAG.sub(" ", text).strip()
+
+
+def last_exchange(turns: Any) -> tuple[str, str]:
+    """(last query, its reply) of a conversation: turns with role or from, content or value, or such as JSON.
+
+    Raises:
+        ValueError: it is none, or nobody asks or replies in it.
+    """
+    if isinstance(turns, str):
+        try:
+            turns = json.loads(turns)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"the conversation is not JSON ({error.msg})") from error
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise ValueError("the conversation is no list of turns")
+    query = exchange = None
+    for turn in turns:
+        role = str(turn.get("role") or turn.get("from") or "").lower()
+        text = text_of(turn.get("content", turn.get("value")))
+        if role in _USERS:
+            query = text
+        elif role in _ASSISTANTS and query is not None:
+            exchange = query, text
+    if exchange is None:
+        raise ValueError("the conversation holds no reply of an assistant to a user")
+    return exchange
+
+
+def text_of(value: Any) -> str:
+    """A text, or the texts of a list of turns or parts; empty for anything else."""
+    if isinstance(value, list):
+        parts = (part.get("text") or part.get("content") for part in value if isinstance(part, dict))
+        return " ".join(part for part in parts if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

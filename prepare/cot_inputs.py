@@ -1,0 +1,34 @@
+"""The jsonl files that chain-of-thought data are made of: codes and reasoning, by clip id."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils.errors import InputError
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict]]:
+    """(line number, object) of every line. Raises InputError with file:line."""
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                value = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{path}:{number}: not JSON ({error.msg})") from error
+            if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+                raise InputError(f"{path}:{number}: expected an object with a string 'id'")
+            yield number, value
+
+
+def read_reasoning(path: Path) -> dict[str, list[str]]:
+    """Reasonings by clip id."""
+    found = {}
+    for number, row in read_jsonl(path):
+        value = row.get("reasoning")
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
+            raise InputError(f"{path}:{number}: 'reasoning' must be a non-empty string or list of them")
+        found[row["id"]] = texts
+    return found

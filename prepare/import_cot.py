@@ -1,0 +1,211 @@
+"""Import foreign chain-of-thought data, such as the published MoUnd-MoGen-CoT-140K, as our CoT jsonl.
+
+    python -m prepare.import_cot --source AIGeeksGroup/MoUnd-MoGen-CoT-140K --out-dir data/published_cot
+    python -m prepare.import_cot --source mogen_train.jsonl mound_train.jsonl --map caption=desc --out-dir data/cot
+
+SOURCE is an id of the hub, or files and folders of json, jsonl, parquet or csv. Which column holds what is recognised
+by its name (dataset/cot_columns.py; --map says it where it is not): captions, motion codes (lists, numbers in a text,
+<Motion_17>, <motion_id_17>), reasoning, task, id, weight; or conversations and instruction data whose replies hold
+<think>...</think> and whose codes stand in the query (m2t) or in the reply (t2m). The columns of the published data set
+could not be looked up when this was written. Data without codes take them by id from --codes.
+
+OUT_DIR gets cot_<split>.jsonl, rejected.jsonl with every row that cannot be used and why, statistics.json and
+cot_statistics.png. Rows are streamed; equal lines are written once.
+"""
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from dataset.cot_columns import Columns, detect_columns, parse_mapping
+from dataset.cot_conversion import ConvertedLine, RowConverter, task_in_name
+from dataset.cot_loading import SourcePart, SourceRow, source_parts, split_of
+from dataset.cot_source import CotSource, read_cot_source, source_path, write_cot_source
+from models.motion_tokenizer import MotionTokenizer
+from options.parsing import flag, need, parse_flags, required_flag
+from prepare.cot_inputs import read_jsonl
+from prepare.cot_report import report_cot
+from utils.command import quiet_libraries, run_command
+from utils.errors import InputError
+from utils.line_writers import LineWriters
+
+REJECTED_FILE = "rejected.jsonl"
+_ROWS_FOR_COLUMNS = 100  # optional fields of jsonl may be missing in the first rows
+
+
+@dataclass
+class ImportFlags:
+    """What is imported as what."""
+
+    _argument_group_name = "import"
+
+    source: list[str] = field(
+        metadata={"help": "an id of the hub, or files and folders of json, jsonl, parquet or csv"}
+    )
+    out_dir: str = required_flag("folder for cot_<split>.jsonl")
+    config: str | None = flag(None, "configuration of the hub's data set")
+    map: list[str] = field(
+        default_factory=list,
+        metadata={"help": "ROLE=COLUMN where a name is not recognised; an empty COLUMN ignores the role"},
+    )
+    task: Literal["auto", "t2m", "m2t", "both"] = flag("auto", "what all rows serve; auto: as each row says")
+    codes: str | None = flag(None, "codes of prepare.encode_motions: taken by id in place of the rows' own")
+    motion_tokenizer: str | None = flag(None, "tokenizer file that the rows' codes come from")
+    nb_code: int | None = flag(None, "size of the codebook where no tokenizer says it; default: codes are not checked")
+
+    def __post_init__(self) -> None:
+        need(self.codes is None or self.motion_tokenizer is None, "--codes already says its tokenizer: leave out one")
+        need(self.nb_code is None or self.nb_code >= 1, f"--nb-code must be at least 1, not {self.nb_code}")
+
+
+@dataclass
+class Counts:
+    """Rows that were read, lines left out because they repeat others, rejected rows by reason."""
+
+    rows: int = 0
+    repeated: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+def source_of(flags: ImportFlags) -> CotSource | None:
+    """What the codes belong to, as far as flags say it."""
+    if flags.codes is not None:
+        source = read_cot_source(flags.codes)
+        if source is None:
+            raise InputError(f"{flags.codes} has no .source.json beside it: make it with prepare.encode_motions")
+        return source
+    if flags.motion_tokenizer is None:
+        return None
+    tokenizer = MotionTokenizer.load(flags.motion_tokenizer)
+    return CotSource(flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, " ".join(flags.source))
+
+
+def read_codes(path: str) -> dict[str, np.ndarray]:
+    """Codes by id, 4 bytes each."""
+    return {row["id"]: np.asarray(row["codes"], dtype=np.int32) for _, row in read_jsonl(Path(path))}
+
+
+class Importer:
+    """Converts parts row by row into an open set of files, one a split.
+
+    Args:
+        flags: how. codes: by id, in place of the rows' own. nb_code: codes must be below it; None skips that check.
+        writers: where lines go, by split; rejected rows go to ``rejected``.
+    """
+
+    def __init__(
+        self, flags: ImportFlags, codes: Mapping[str, np.ndarray] | None, nb_code: int | None, writers: LineWriters
+    ) -> None:
+        self._given, self._codes, self._nb_code = parse_mapping(flags.map), codes, nb_code
+        self._task = {"auto": None, "both": ""}.get(flags.task, flags.task)
+        self._writers = writers
+        self._seen: dict[str, set[int]] = {}
+        self.counts = Counts()
+
+    def columns_of(self, part: SourcePart) -> tuple[Columns, Iterator[SourceRow]]:
+        """The columns of a part, by its first rows, and all its rows."""
+        rows = part.rows()
+        first = list(itertools.islice(rows, _ROWS_FOR_COLUMNS))
+        names = dict.fromkeys(name for row in first for name in row.fields or ())
+        return detect_columns(names, self._given, self._codes is not None, part.name), itertools.chain(first, rows)
+
+    def convert(self, part: SourcePart) -> Columns:
+        columns, rows = self.columns_of(part)
+        default = task_in_name(Path(part.name).name)
+        converter = RowConverter(columns, self._codes, self._nb_code, self._task, default)
+        for row in tqdm(rows, desc=Path(part.name).name, unit="row", dynamic_ncols=True):
+            self.counts.rows += 1
+            if row.fields is None:
+                self._reject(part, row, row.problem)
+                continue
+            try:
+                lines = list(converter.lines(row.fields))
+            except ValueError as error:
+                self._reject(part, row, str(error))
+                continue
+            for line in lines:
+                self._write(_split(part, columns, row.fields), line)
+        return columns
+
+    def _write(self, split: str, line: ConvertedLine) -> None:
+        seen = self._seen.setdefault(split, set())
+        if line.content in seen:
+            self.counts.repeated += 1
+            return
+        seen.add(line.content)
+        self._writers.write(split, line.text)
+
+    def _reject(self, part: SourcePart, row: SourceRow, reason: str) -> None:
+        self.counts.rejected[re.sub(r"\d+|'[^']*'", "...", reason)] += 1
+        place = {"source": part.name, "row": row.number, "reason": reason, "content": row.fields or row.text}
+        self._writers.write(REJECTED_FILE, json.dumps(place, ensure_ascii=False, default=str))
+
+
+def _split(part: SourcePart, columns: Columns, fields: Mapping[str, Any]) -> str:
+    value = fields.get(columns.by_role["split"]) if "split" in columns else None
+    return (split_of(value) if isinstance(value, str) else None) or part.split
+
+
+def main() -> None:
+    (flags,) = parse_flags(ImportFlags, description=__doc__)
+    quiet_libraries()
+    out_dir = Path(flags.out_dir)
+    source = source_of(flags)
+    nb_code = source.nb_code if source else flags.nb_code
+    codes = read_codes(flags.codes) if flags.codes else None
+    with LineWriters(lambda key: out_dir / (key if key == REJECTED_FILE else f"cot_{key}.jsonl")) as writers:
+        importer = Importer(flags, codes, nb_code, writers)
+        for part in source_parts(flags.source, flags.config):
+            columns = importer.convert(part)
+            print(f"{part.name}: {columns.described()}")
+        (out_dir / REJECTED_FILE).unlink(missing_ok=True)  # of an earlier import
+        files = {split: path for split, path in writers.finish().items() if split != REJECTED_FILE}
+    counts = importer.counts
+    check(counts, columns)
+    for path in files.values():
+        source_path(path).unlink(missing_ok=True)
+        if source:
+            write_cot_source(path, source)
+    rejected = dict(counts.rejected.most_common())
+    about = {
+        "source": flags.source,
+        "rows": counts.rows,
+        "repeated_lines_left_out": counts.repeated,
+        "rejected": rejected,
+    }
+    print(report_cot(files, nb_code, out_dir, about))
+    print(summary(counts, out_dir))
+    if source is None:
+        print("which motion tokenizer the codes belong to is not known: --motion-tokenizer FILE records it")
+
+
+def check(counts: Counts, columns: Columns) -> None:
+    """Raises InputError where no row could be used."""
+    if counts.rejected.total() == counts.rows:
+        reason = counts.rejected.most_common(1)[0][0] if counts.rejected else "there is none"
+        raise InputError(
+            f"none of the {counts.rows} rows can be used, mostly because {reason}. Columns were read as "
+            f"{columns.described()}; --map ROLE=COLUMN says it otherwise"
+        )
+
+
+def summary(counts: Counts, out_dir: Path) -> str:
+    told = (
+        f"{counts.rows} rows read, {counts.repeated} repeated lines left out, {counts.rejected.total()} rows rejected"
+    )
+    if not counts.rejected:
+        return told
+    reasons = "; ".join(f"{count} x {reason}" for reason, count in counts.rejected.most_common(3))
+    return f"{told} ({out_dir / REJECTED_FILE}: {reasons})"
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,251 @@
+"""Foreign chain-of-thought data become our jsonl, in every layout that is read, as a user would import them."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dataset.cot_samples import read_cot_jsonl
+from dataset.cot_source import CotSource, read_cot_source, write_cot_source
+from prepare.import_cot import main
+from tests.prepare.random_motions import random_tokenizer
+from utils.errors import InputError
+
+CODES = [3, 15, 0, 7]
+SPELLED = "".join(f"<Motion_{code}>" for code in CODES)
+ANSWER = "<answer>a man sits.</answer>"
+WALK = {"caption": "a person walks.", "motion_tokens": CODES, "reasoning": "The legs step in turn."}
+
+
+def write_lines(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def imported(tmp_path, monkeypatch, capsys):
+    """Runs the command; gives (lines by split, what it printed)."""
+
+    def run(*arguments):
+        out = tmp_path / "out"
+        monkeypatch.setattr("sys.argv", ["import_cot", "--out-dir", str(out), "--source", *map(str, arguments)])
+        main()
+        lines = {
+            path.stem.removeprefix("cot_"): [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            for path in out.glob("cot_*.jsonl")
+        }
+        return lines, capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (WALK, WALK),
+        (
+            {**WALK, "task": "m2t", "id": "000021", "sample_weight": 0.5},
+            {**WALK, "task": "m2t", "sample_weight": 0.5, "id": "000021"},
+        ),
+        ({"text": "a person walks.", "motion": SPELLED, "cot": WALK["reasoning"]}, WALK),
+        ({"Motion Description": "a person walks.", "motionCodes": "3 15 0 7", "rationale": WALK["reasoning"]}, WALK),
+        ({"description": "a person walks.", "tokens": "[3, 15, 0, 7]", "chain_of_thought": WALK["reasoning"]}, WALK),
+        (
+            {"caption": "a person walks.", "codes": "<|motion_3|><motion_id_15><motion_token_0><vq_7>", "think": "So."},
+            {"caption": "a person walks.", "motion_tokens": CODES, "reasoning": "So."},
+        ),
+        (
+            {"motion_name": "new_joints/000021.npy", "tokens": [CODES], "cot": f"<think>So.</think>{ANSWER}"},
+            {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "id": "000021"},
+        ),
+        (  # instruction data
+            {"instruction": f"Describe it: <Motion>{SPELLED}</Motion>", "output": f"<think>So.</think>{ANSWER}"},
+            {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "task": "m2t"},
+        ),
+        (
+            {"instruction": "Describe the motion.", "input": "<Motion>3 15 0 7</Motion>", "output": "a man sits."},
+            {"caption": "a man sits.", "motion_tokens": CODES, "task": "m2t"},
+        ),
+        (
+            {"instruction": "Make it.", "input": "a man sits.", "output": f"So.</think><answer>{SPELLED}</answer>"},
+            {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "task": "t2m"},
+        ),
+        (
+            {"prompt": 'Make a motion for "a man sits." now', "response": SPELLED},
+            {"caption": "a man sits.", "motion_tokens": CODES, "task": "t2m"},
+        ),
+        (
+            {"question": "Generate a motion: a man sits.", "answer": "3, 15, 0, 7"},
+            {"caption": "a man sits.", "motion_tokens": CODES, "task": "t2m"},
+        ),
+        (  # conversations
+            {"messages": [
+                {"role": "system", "content": "You know motions."}, {"role": "user", "content": f"What is {SPELLED}?"},
+                {"role": "assistant", "content": "<think>So.</think>a man sits."},
+            ]},
+            {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "task": "m2t"},
+        ),
+        (
+            {"conversations": [
+                {"from": "human", "value": "Show this: a man sits."},
+                {"from": "gpt", "value": f"<think>So.</think><answer><Motion>{SPELLED}</Motion></answer>"},
+            ]},
+            {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "task": "t2m"},
+        ),
+        (
+            {"messages": json.dumps([{"role": "user", "content": [{"type": "text", "text": SPELLED}]},
+                                     {"role": "assistant", "content": "a man sits."}])},
+            {"caption": "a man sits.", "motion_tokens": CODES, "task": "m2t"},
+        ),
+    ],
+)  # fmt: skip
+def test_layouts_are_recognised(row, expected, tmp_path, imported):
+    lines, printed = imported(write_lines(tmp_path / "data.jsonl", [row]))
+    assert lines == {"train": [expected]}
+    assert "data.jsonl: " in printed and "1 rows read" in printed
+
+
+def test_a_row_with_several_captions_becomes_several_lines(tmp_path, imported):
+    row = {"captions": ["he walks.", "a man walks."], "codes": CODES}
+    lines, _ = imported(write_lines(tmp_path / "x.jsonl", [row]))
+    assert [line["caption"] for line in lines["train"]] == row["captions"]
+
+
+def test_every_kind_of_file_and_the_splits_of_their_names(tmp_path, imported):
+    folder = tmp_path / "data"
+    write_lines(folder / "mogen_train.jsonl", [{**WALK, "caption": "one."}])
+    write_lines(folder / "mound_train.json", [{**WALK, "caption": "two."}])  # lines, whatever the ending
+    (folder / "valid.json").write_text(json.dumps([{**WALK, "caption": "three."}], indent=1))
+    pq.write_table(pa.Table.from_pylist([{**WALK, "caption": "four."}]), folder / "test-00000.parquet")
+    (folder / "dev.csv").write_text('caption,codes,cot\nfive.,"3 15 0 7",So.\n')
+    (folder / "dev.tsv").write_text("caption\tcodes\nsix.\t3 15 0 7\n")
+    with gzip.open(folder / "train2.jsonl.gz", "wt") as stream:
+        stream.write(json.dumps({**WALK, "caption": "seven."}) + "\n")
+    write_lines(folder / "rows.jsonl", [{**WALK, "caption": "eight.", "split": "test"}])
+    (folder / "dataset_info.json").write_text("{}")
+    lines, _ = imported(folder)
+    assert {(split, line["caption"], line.get("task")) for split, rows in lines.items() for line in rows} == {
+        ("train", "one.", "t2m"), ("train", "two.", "m2t"), ("val", "three.", None), ("test", "four.", None),
+        ("val", "five.", None), ("val", "six.", None), ("train", "seven.", None), ("test", "eight.", None),
+    }  # fmt: skip
+    assert all(line["motion_tokens"] == CODES for rows in lines.values() for line in rows)
+
+
+def test_bad_rows_are_kept_apart_with_the_reason_and_equal_ones_are_written_once(tmp_path, imported):
+    path = write_lines(
+        tmp_path / "x.jsonl",
+        [
+            WALK, WALK, {**WALK, "reasoning": "Another."}, {**WALK, "caption": " "}, {**WALK, "motion_tokens": "none"},
+            {**WALK, "motion_tokens": [99]}, {**WALK, "motion_tokens": []}, {**WALK, "task": "dance"},
+        ],
+    )  # fmt: skip
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write("{broken\n\n[1]\n")
+    lines, printed = imported(path, "--nb-code", 16)
+    assert lines == {"train": [WALK, {**WALK, "reasoning": "Another."}]}
+    rejected = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").read_text().splitlines()]
+    assert [(row["row"], row["reason"].split(" (")[0]) for row in rejected] == [
+        (4, "there is no caption"), (5, "no motion codes in 'none'"),
+        (6, "motion token 99 is outside the codebook [0, 16)"),
+        (7, "'motion_tokens' must be a non-empty list of integers"), (8, "the task 'dance' is neither t2m nor m2t"),
+        (9, "not JSON"), (11, "expected a JSON object, found list"),
+    ]  # fmt: skip
+    assert rejected[0]["content"]["motion_tokens"] == CODES and rejected[5]["content"] == "{broken"
+    assert "10 rows read, 1 repeated lines left out, 7 rows rejected" in printed
+    statistics = json.loads((tmp_path / "out/statistics.json").read_text())
+    assert (statistics["rows"], statistics["repeated_lines_left_out"]) == (10, 1)
+    assert statistics["splits"]["train"]["lines"] == 2 and (tmp_path / "out/cot_statistics.png").is_file()
+    path.write_text(json.dumps(WALK) + "\n")
+    imported(path)
+    assert not (tmp_path / "out/rejected.jsonl").exists()  # of an earlier import
+
+
+def test_unknown_columns_are_listed_and_can_be_named(tmp_path, imported):
+    path = write_lines(tmp_path / "x.jsonl", [{"desc": "he walks.", "vq": CODES, "why": "So.", "kind": "dance"}])
+    with pytest.raises(InputError) as error:
+        imported(path)
+    assert "the columns desc, vq, why, kind" in str(error.value) and "--map motion_tokens=COLUMN" in str(error.value)
+    with pytest.raises(
+        InputError, match=r"holds captions: .*desc, vq, why, kind\. Say which with --map caption=COLUMN"
+    ):
+        imported(path, "--map", "motion_tokens=vq")
+    lines, _ = imported(path, "--map", "motion_tokens=vq", "caption=desc", "reasoning=why", "--task", "m2t")
+    assert lines["train"] == [{"caption": "he walks.", "motion_tokens": CODES, "reasoning": "So.", "task": "m2t"}]
+    with pytest.raises(InputError, match=r"names the column 'nothing', but .* has the columns desc"):
+        imported(path, "--map", "caption=nothing")
+    with pytest.raises(InputError, match="expected ROLE=COLUMN, ROLE one of caption"):
+        imported(path, "--map", "words=desc")
+
+
+def test_a_column_that_means_something_else_can_be_ignored(tmp_path, imported):
+    path = write_lines(tmp_path / "x.jsonl", [{**WALK, "type": "dance"}])
+    with pytest.raises(InputError, match=r"none of the 1 rows can be used, mostly because the task .*task = type"):
+        imported(path)
+    assert (tmp_path / "out/rejected.jsonl").is_file()
+    lines, _ = imported(path, "--map", "task=")
+    assert lines["train"] == [WALK]
+
+
+def test_the_tokenizer_travels_beside_the_lines(tmp_path, imported):
+    tokenizer = random_tokenizer()
+    tokenizer.save(tmp_path / "tokenizer.pth")
+    path = write_lines(tmp_path / "x.jsonl", [WALK, {**WALK, "motion_tokens": [16]}])
+    lines, printed = imported(path, "--motion-tokenizer", tmp_path / "tokenizer.pth")
+    source = read_cot_source(tmp_path / "out/cot_train.jsonl")
+    assert (source.fingerprint, source.nb_code) == (tokenizer.fingerprint, 16)
+    assert lines["train"] == [WALK] and "not known" not in printed
+    _, printed = imported(path)  # 16 is no mistake where nobody says how many codes there are
+    assert read_cot_source(tmp_path / "out/cot_train.jsonl") is None and "not known" in printed
+
+
+def test_data_without_codes_take_them_by_id(tmp_path, imported):
+    codes = write_lines(tmp_path / "codes.jsonl", [{"id": "000021", "split": "train", "codes": CODES}])
+    path = write_lines(
+        tmp_path / "x.jsonl",
+        [{"video_name": f"{name}.mp4", "caption": "he walks.", "cot": "So."} for name in ("000021", "000022")],
+    )
+    with pytest.raises(InputError, match=r"codes\.jsonl has no \.source\.json"):
+        imported(path, "--codes", codes)
+    write_cot_source(codes, CotSource("tokenizer.pth", "abc", 16, "data"))
+    lines, printed = imported(path, "--codes", codes)
+    assert lines["train"] == [{"caption": "he walks.", "motion_tokens": CODES, "reasoning": "So.", "id": "000021"}]
+    assert "there are no codes of" in printed
+    assert read_cot_source(tmp_path / "out/cot_train.jsonl").fingerprint == "abc"
+
+
+def test_what_cannot_be_read_is_said(tmp_path, imported):
+    with pytest.raises(InputError, match=r"nowhere/x\.jsonl: no such file or folder"):
+        imported("nowhere/x.jsonl", tmp_path)
+    with pytest.raises(InputError, match=r"Nobody/nothing is no file here and cannot be loaded from the hub"):
+        imported("Nobody/nothing")
+    (tmp_path / "x.zip").write_bytes(b"")
+    with pytest.raises(InputError, match=r"x\.zip: expected a file that ends in \.jsonl"):
+        imported(tmp_path / "x.zip")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="folder: no file in it ends in"):
+        imported(tmp_path / "folder")
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 no more")
+    with pytest.raises(InputError, match=r"x\.parquet: cannot be read"):
+        imported(tmp_path / "x.parquet")
+    (tmp_path / "x.jsonl").write_bytes(json.dumps(WALK).encode() + b"\n\xff\xfe\n")
+    with pytest.raises(InputError, match=r"x\.jsonl: cannot be read after row 0"):
+        imported(tmp_path / "x.jsonl")
+    assert list((tmp_path / "out").glob("*")) == []  # nothing half-written is left
+
+
+def test_the_command_trains_what_it_imports(tmp_path):
+    path = write_lines(tmp_path / "mogen.jsonl", [{**WALK, "caption": f"walk {number}."} for number in range(30)])
+    command = [sys.executable, "-m", "prepare.import_cot", "--source", path, "--out-dir", tmp_path / "out"]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([*map(str, command)], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    samples = read_cot_jsonl(tmp_path / "out/cot_train.jsonl", 16, task="t2m")
+    assert len(samples) == 30 and samples.sample(29, "t2m").codes == tuple(CODES)
+    done = subprocess.run([*map(str, command), "--nb-code", "8"], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: none of the 30 rows")
