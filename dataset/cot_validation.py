@@ -32,6 +32,13 @@ _SOURCES = {
     ),
 }
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+_CLAUSE_END = re.compile(r"[.,;:!?()]|\b(?:while|as|and|but|with|so|because|which|where|when|since)\b")
+# Where the subject is a part of the body, its way says nothing of the whole; the pelvis is what is measured.
+_BODY_PART = re.compile(
+    r"\b(hand|arm|forearm|wrist|elbow|fist|palm|shoulder|leg|knee|ankle|heel|toe|hip|thigh|torso|trunk|chest|spine|back"
+    r"|waist|head|neck|face|gaze|weight|limb)s?\b|\b(foot|feet|eyes|upper body|centre of mass|center of mass)\b"
+)
+_RAISING = re.compile(r"\b(rais|lift|wav)")
 _DENIAL = re.compile(r"\b(not|no|never|neither|nor|without|instead|rather|cannot|nothing|hardly)\b|n't\b")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -66,7 +73,8 @@ def rejection_of(
         bounds: of the reasoning's length.
     """
     return (
-        _length(reasoning, bounds)
+        _script(reasoning)  # first: some scripts have no spaces, so their words cannot be counted
+        or _length(reasoning, bounds)
         or _language(f"{reasoning} {answer}")
         or _copy(reasoning, caption)
         or _source(reasoning, task)
@@ -82,11 +90,15 @@ def _length(reasoning: str, bounds: Bounds) -> Rejection | None:
     return Rejection("length", f"{count} words, expected {bounds.min_words} to {bounds.max_words}")
 
 
-def _language(text: str) -> Rejection | None:
+def _script(text: str) -> Rejection | None:
     letters = [letter for letter in text if letter.isalpha()]
     foreign = sum(not letter.isascii() for letter in letters)
     if foreign > _FOREIGN_LETTERS * len(letters):
         return Rejection("language", f"{foreign} of {len(letters)} letters are not English")
+    return None
+
+
+def _language(text: str) -> Rejection | None:
     words = _words(text)
     known = sum(word in _ENGLISH for word in words)
     if known < _ENGLISH_SHARE * len(words):
@@ -118,16 +130,23 @@ def _against_caption(answer: str, caption: str) -> Rejection | None:
 
 
 def _against_motion(reasoning: str, answer: str, facts: MotionFacts) -> Rejection | None:
-    """A sentence is read as a caption; it is believed to mean the whole clip only where the whole text agrees with it.
+    """The answer is a caption, and a clause of the reasoning is read as one.
 
-    So "turns left" is no contradiction where a later sentence turns right. Sentences that deny something are left out.
+    A clause is believed to mean the whole clip only where the whole text agrees with it: "turns left" is no
+    contradiction where a later sentence turns right. Sentences that deny something are left out, and of clauses about
+    a part of the body all but raised hands.
     """
-    sentences = [text for text in _SENTENCE_END.split(f"{reasoning} {answer}") if not _DENIAL.search(text.lower())]
+    for item in contradictions(answer, facts):
+        return Rejection("contradiction", f"the answer says {item.said}, but the motion {item.done}")
+    sentences = [text for text in _SENTENCE_END.split(reasoning) if not _DENIAL.search(text.lower())]
     in_all = contradictions(" ".join(sentences), facts)
-    in_one = [item for text in sentences for item in contradictions(text, facts)]
-    for item in in_all:
-        if item in in_one:
-            return Rejection("contradiction", f"says {item.said}, but the motion {item.done}")
+    clauses = [clause for text in sentences for clause in _CLAUSE_END.split(text.lower())] if in_all else []
+    for clause in clauses:
+        for item in contradictions(clause, facts):
+            is_of_hands = item.said.startswith("raises")
+            certain = _RAISING.search(clause) if is_of_hands else not _BODY_PART.search(clause)
+            if item in in_all and certain:
+                return Rejection("contradiction", f"the reasoning says {item.said}, but the motion {item.done}")
     return None
 
 

@@ -95,7 +95,7 @@ class AnnotationClient:
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._openai = _openai()
+        self._openai = import_openai()
         self._endpoint = endpoint
         self._next_free = 0.0
         self.sent = 0
@@ -144,9 +144,7 @@ def read_completion(body: str) -> Answer:
         value = json.loads(body)
     except ValueError:
         return Answer(None, "the response is not JSON", body, None, None)
-    usage = value.get("usage") if isinstance(value, dict) else None
-    counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("prompt_tokens", "completion_tokens")]
-    tokens = [count if isinstance(count, int) else None for count in counts]
+    tokens = _tokens(value.get("usage") if isinstance(value, dict) else None)
     try:
         choice = value["choices"][0]
         text, finish = choice["message"]["content"], choice.get("finish_reason")
@@ -158,7 +156,18 @@ def read_completion(body: str) -> Answer:
     return Answer(text, problem, body, *tokens)
 
 
-def _openai() -> ModuleType:
+def _tokens(usage: Any) -> tuple[int | None, int | None]:
+    """(prompt, completion). Some servers count hidden thoughts in the total alone."""
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    counts = [usage.get(name) if isinstance(usage, dict) else None for name in names]
+    prompt, completion, total = (count if isinstance(count, int) else None for count in counts)
+    if None not in (prompt, completion, total):
+        completion = max(completion, total - prompt)
+    return prompt, completion
+
+
+def import_openai() -> ModuleType:
+    """The package, made quiet. Raises InputError where it is not installed."""
     try:
         import openai
     except ImportError:

@@ -7,7 +7,7 @@ from typing import Any
 from dataset.cot_validation import Bounds
 from dataset.sample import TASKS
 from options.parsing import flag, need, required_flag
-from prepare.annotation_client import NO_KEY, PROVIDERS, Endpoint, key_of
+from prepare.annotation_client import NO_KEY, PROVIDERS, Endpoint, import_openai, key_of
 from prepare.annotation_run import Prices
 
 # Request fields that the program itself depends on.
@@ -91,7 +91,8 @@ class EndpointFlags:
         return Prices(self.price_in, self.price_out)
 
     def endpoint(self) -> Endpoint:
-        """Raises InputError where the key is missing."""
+        """Raises InputError where the key or the package to ask with is missing."""
+        import_openai()
         url, variable = PROVIDERS[self.provider]
         # A key for one provider is never sent to another server unasked.
         own_server = self.base_url is not None and self.key_variable is None

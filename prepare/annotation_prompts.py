@@ -34,8 +34,8 @@ _TASKS = {
     "t2m": (
         "The reasoning is the thought of somebody who reads only the caption and plans the motion: what the words ask "
         "of legs, trunk and arms, and when. Use the evidence to plan the motion that was really made, in round "
-        "numbers; never mention that measurements or pictures were given. The answer is one sentence that says which motion "
-        "will be performed."
+        "numbers; never mention that measurements or pictures were given. The answer is one sentence that says which "
+        "motion will be performed."
     ),
 }
 _PICTURE = (

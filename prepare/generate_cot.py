@@ -38,16 +38,16 @@ from utils.skeleton import get_skeleton
 def main() -> None:
     data, endpoint = parse_flags(DataFlags, EndpointFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    place = None if endpoint.dry_run else endpoint.endpoint()
     skeleton = get_skeleton(data.dataname)
     records = [record for split in data.split for record in read_split(data.data_root, split, skeleton)]
     evidence = Evidence(skeleton, data.with_facts or not data.with_video, data.with_video)
     asking = Asking(evidence, Bounds(data.min_words, data.max_words), not data.no_fact_check, endpoint.model)
     store = AnnotationStore(data.out_dir)
     assignments, doubtful = plan(records[: data.limit], data, evidence)
-    if endpoint.dry_run:
+    if place is None:
         show_plan(assignments, doubtful, store, asking, endpoint)
         return
-    place = endpoint.endpoint()
     with store.opened():
         write_jsonl(store.folder / "doubtful_captions.jsonl", doubtful)
         run, interrupted = asyncio.run(annotate(assignments, store, asking, place, endpoint, data.retry_rejected))
