@@ -153,7 +153,8 @@ def read_completion(body: str) -> Answer:
     if not isinstance(text, str) or not text.strip():
         return Answer(None, f"the reply is empty (finish_reason {finish!r})", body, *tokens)
     problem = f"the reply is cut off (finish_reason {finish!r})" if finish in ("length", "content_filter") else None
-    return Answer(text, problem, body, *tokens)
+    # JSON can escape half a character, which no file can hold.
+    return Answer(text.encode("utf-8", "replace").decode("utf-8"), problem, body, *tokens)
 
 
 def _tokens(usage: Any) -> tuple[int | None, int | None]:

@@ -407,6 +407,10 @@ def test_no_response_is_too_strange(body):
     assert answer.text is None and answer.problem and answer.raw == body
 
 
+def test_half_a_character_can_be_stored():
+    assert read_completion('{"choices": [{"message": {"content": "a\\ud800b"}}]}').text == "a?b"
+
+
 def test_hidden_thoughts_are_counted():
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 115}
     choice = {"message": {"content": "x"}, "finish_reason": "stop"}
