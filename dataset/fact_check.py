@@ -38,11 +38,12 @@ LEVEL_MARGIN_M = 0.08
 
 _TURN = re.compile(r"\b((turn|rotat|circl|corner|spin|curv|veer)\w*|chang\w* (the )?direction)")
 _TRAVEL = re.compile(
-    r"\b(walk|step|run|jog|sprint|jump|hop|mov|go|dash|march|stroll|sidestep|shuffl|pac)(e|es|s|ing|ping)?\b"
+    r"\b((walk|step|run|jog|sprint|jump|hop|mov|go|dash|march|stroll|sidestep|shuffl)(e|es|s|ing|ping)?|pac(es|ing))\b"
 )
 _IN_PLACE = re.compile(r"\b(in place|on the spot|stand(s|ing)? still|without (walking|moving))\b")
 _RAISE = re.compile(r"\b(rais|lift|wav|hold|stretch|reach)\w*")
 _SEVERAL_ACTIONS = re.compile(r"\b(then|first|before|after|afterwards|next)\b")
+_OTHER_DIRECTED = re.compile(r"\b(kick|bend|bow|lean)\w*")
 _OTHER_ARM_USE = re.compile(r"\b(punch|clap|throw|slash|catch|guard|box)\w*")
 _OPPOSITE = {"left": "right", "right": "left", "forward": "backward", "backward": "forward"}
 _LEVEL_NAMES = {"above": "above the head", "head": "head height", "shoulder": "shoulder height"}
@@ -74,7 +75,9 @@ def _side(text: str, said: dict[str, str], facts: MotionFacts) -> Contradiction 
 
 def _direction(text: str, said: dict[str, str], facts: MotionFacts) -> Contradiction | None:
     direction = said.get("direction")
-    if direction is None or not _TRAVEL.search(text) or _RAISE.search(text) or _OTHER_ARM_USE.search(text):
+    if direction is None or not _TRAVEL.search(text):
+        return None
+    if any(other.search(text) for other in (_RAISE, _OTHER_ARM_USE, _OTHER_DIRECTED)):  # it may be theirs
         return None
     still = NOT_MOVED_M if facts.path_m < MOVED_M else 0.0  # going round in circles is no standing still
     return _compare("moves", "stays in place", direction, facts.forward_m, MOVED_M, still, "forward")

@@ -80,7 +80,7 @@ class MotionFacts:
 
 def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
     """joints (T, J, 3) in metres, Y up -> facts. T must be at least 2."""
-    heading = _heading(joints, skeleton)
+    heading = headings(joints, skeleton)
     place = joints[:, 0, [0, 2]]
     steps = np.diff(place, axis=0)
     lengths = np.linalg.norm(steps, axis=1)
@@ -125,8 +125,8 @@ def hand_level(height_m: float) -> str:
     return next(name for name, lowest in LEVELS if height_m >= lowest)
 
 
-def _heading(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(T,) radians, unwrapped: 0 faces +Z, growing to the left (+X)."""
+def headings(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """joints (T, J, 3) -> (T,) radians, unwrapped: 0 faces +Z, growing to the left (+X)."""
     right_hip, left_hip, right_shoulder, left_shoulder = skeleton.face_joints
     across = joints[:, left_hip] - joints[:, right_hip] + joints[:, left_shoulder] - joints[:, right_shoulder]
     return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))

@@ -35,7 +35,13 @@ def save_animation(path: str | Path, clips: Sequence[Clip], fps: float, size: in
 
 
 def save_sheet(path: str | Path, clips: Sequence[Clip], fps: float, columns: int = 8, size: int = 200) -> None:
-    """One row a clip, `columns` frames evenly spaced from the first to the last, as PNG."""
+    """Write `contact_sheet` as PNG."""
+    sheet = contact_sheet(clips, fps, columns, size)
+    write_atomic(path, lambda stream: sheet.save(stream, format="PNG"))
+
+
+def contact_sheet(clips: Sequence[Clip], fps: float, columns: int = 8, size: int = 200) -> Image.Image:
+    """One row a clip, `columns` frames evenly spaced from the first to the last, each with its time."""
     rows = []
     for clip in clips:
         view = MotionView(clip, size)
@@ -47,7 +53,7 @@ def save_sheet(path: str | Path, clips: Sequence[Clip], fps: float, columns: int
     for row in rows:
         sheet.paste(row, (0, top))
         top += row.height
-    write_atomic(path, lambda stream: sheet.save(stream, format="PNG"))
+    return sheet
 
 
 def _animate(clips: Sequence[Clip], length: int, fps: float, size: int) -> Iterator[list[Image.Image]]:

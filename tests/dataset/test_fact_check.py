@@ -48,6 +48,8 @@ def test_what_is_denied_is_found(caption, facts, said, done):
         ("a person turns left and then turns right.", STILL),  # both ways: nothing is denied
         ("a person punches with the left fist forward.", STILL),  # no travel, no raising
         ("a person leans to the left.", STILL),
+        ("a person first takes a step back and then kicks forward.", replace(WALK, forward_m=-2)),
+        ("a person bends forward at a quick pace.", STILL),  # the pace of no walk
         ("a person walks forward and then jumps in place.", WALK),
         ("a person turns left.", replace(STILL, turn_deg=-20)),  # too little to be sure
         ("a person dances.", WALK),
