@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dataset.caption_lines import Caption
+from dataset.cot_validation import Bounds, rejection_of
 from dataset.fact_check import contradictions
 from dataset.mirroring import mirror_caption, mirror_joints
 from dataset.template_reasoning import MAX_SENTENCES, template_reasoning
@@ -137,7 +138,7 @@ def mirrored(text):
 
 def checked_texts(clips):
     """The reasoning of every caption of (name, joints, captions), each checked against the facts as it is made."""
-    made = []
+    made, rejected = [], []
     for name, joints, captions in clips:
         facts, mirrored_facts = motion_facts(joints, T2M), motion_facts(mirror_joints(joints, T2M), T2M)
         for number, caption in enumerate(captions):
@@ -148,8 +149,13 @@ def checked_texts(clips):
             for part in (text, *sentences(text)):
                 assert contradictions(part, facts) == [], (name, part)
             assert other == mirrored(text), name
+            found = rejection_of("t2m", caption, text, caption, facts, Bounds(min_words=10))
+            # What a template cannot mend: a caption that its own motion contradicts, and a long one that says it all.
+            assert found is None or found.kind == "copy" or found.detail.startswith("the answer says"), (name, found)
+            rejected.append(found is not None)
             assert text.isascii() and caption.strip(".").lower() not in text.lower()
             made.append(text)
+    assert np.mean(rejected) < 0.002
     return made
 
 
