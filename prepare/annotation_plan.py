@@ -13,7 +13,6 @@ from prepare.annotation_prompts import annotation_messages
 from utils.motion_facts import MotionFacts, motion_facts
 from utils.motion_features import joints_in_metres
 from utils.motion_pictures import contact_sheet
-from utils.motion_timeline import motion_timeline
 from utils.plot_motion import Clip
 from utils.skeleton import Skeleton
 
@@ -61,7 +60,7 @@ class Evidence:
         joints = joints_in_metres(assignment.record.features, self.skeleton)
         facts = None
         if self.with_facts:
-            facts = facts_text(motion_facts(joints, self.skeleton), motion_timeline(joints, self.skeleton))
+            facts = facts_text(motion_facts(joints, self.skeleton))
         picture = None
         if self.with_video:
             stream = io.BytesIO()

@@ -1,6 +1,6 @@
 """When things happen in a motion: turns, steps, a hand raised. What `utils.motion_facts` measures on time series."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -72,3 +72,16 @@ def spans_of(mask: np.ndarray, fps: float) -> tuple[tuple[float, float], ...]:
     """(start, end) in seconds of every run of True in `mask` (T,)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return tuple((start / fps, end / fps) for start, end in edges.reshape(-1, 2).tolist())
+
+
+def joined(
+    spans: Sequence[tuple[float, float]], longest_pause_s: float, shortest_s: float
+) -> list[tuple[float, float]]:
+    """Spans in order, joined over pauses up to a length; of what is then there, those of at least another length."""
+    runs: list[tuple[float, float]] = []
+    for start, end in spans:
+        if runs and start - runs[-1][1] <= longest_pause_s:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((start, end))
+    return [(start, end) for start, end in runs if end - start >= shortest_s]
