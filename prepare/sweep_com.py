@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from options.parsing import need, parse_flags, required_flag
-from utils.command import run_command
+from utils.command import EXIT_INTERRUPTED, run_command
 from utils.errors import InputError
 from utils.files import write_json, write_jsonl
 from utils.metric_report import MetricValue, format_table, read_results
@@ -121,7 +121,11 @@ def search(out: Path, candidates: int, rounds: int, evaluation: Sequence[str]) -
 
 def evaluate(folder: Path, flags: Sequence[str]) -> None:
     line = [sys.executable, str(EVAL), *flags, "--out-dir", str(folder.parent), "--exp-name", folder.name]
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    status = subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode
+    if status == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    if status:
+        raise InputError(f"eval_mllm.py ended with status {status} (its message is above) for {folder}")
 
 
 def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:

@@ -55,5 +55,8 @@ def test_a_sweep_tables_plots_and_compares_at_equal_numbers(tmp_path, backbone, 
         own = [one for one in trace if one["id"] == row["id"] and one["round"] == 0]
         assert row["text"] == max(own, key=lambda one: one["total"])["text"]
     assert [row["text"] for row in first] != [row["text"] for row in second]
+    failed = subprocess.run([*line, "--eval-batch-size", "0"], capture_output=True, text=True, check=False)
+    assert failed.returncode == 2 and "--eval-batch-size must be positive" in failed.stderr
+    assert "eval_mllm.py ended with status 2" in failed.stderr and "Traceback" not in failed.stderr
     refused = subprocess.run([*line, "--use-com"], capture_output=True, text=True, check=False)
     assert refused.returncode == 2 and "--use-com after --" in refused.stderr
