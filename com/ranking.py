@@ -1,5 +1,6 @@
 """What Chain-of-Motion ranks candidates by: rewards that need no reference, and agreement."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from com.agreement import AGREEMENT, Embed, agreement
@@ -35,4 +36,5 @@ class Ranking:
         return [self._score({name: column[row] for name, column in columns.items()}) for row in range(len(candidates))]
 
     def _score(self, parts: dict[str, float | None]) -> Score:
-        return Score(sum(self.weights[name] * value for name, value in parts.items() if value is not None), parts)
+        known = [self.weights[name] * value for name, value in parts.items() if value is not None]
+        return Score(sum(known) if known else math.nan, parts)  # no scorer applies: refused by the search, not a 0

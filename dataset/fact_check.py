@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from dataset.caption_facts import facts_of
-from utils.motion_facts import LEVELS, MotionFacts, hand_level
+from utils.motion_facts import HAND_UP_M, LEVELS, MotionFacts, hand_level
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ TURNED_DEG, NOT_TURNED_DEG = 30.0, 15.0
 MOVED_M, NOT_MOVED_M = 0.25, 0.1
 LEFT_PLACE_M = 1.0
 # Of a wrist above the head joint: a raised hand, and one that surely is not.
-RAISED_M, LOWERED_M = -0.24, -0.3
+RAISED_M, LOWERED_M = HAND_UP_M, -0.3
 LEVEL_MARGIN_M = 0.08
 
 _TURN = re.compile(r"\b((turn|rotat|circl|corner|spin|curv|veer)\w*|chang\w* (the )?direction)")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from com.agreement import agreement
-from com.chain_of_motion import Score
+from com.chain_of_motion import Score, chain_of_motion
 from com.ranking import Ranking
 from com.reply_search import ComSettings, cost_of_rounds, search_replies
 from com.trace import readable_traces, write_trace
@@ -14,6 +14,7 @@ from models.motion_llm import MotionLLM, Sampling
 from models.policy import load_backbone
 from models.prompts import PLAIN, Query
 from models.rollout import Rollout
+from utils.errors import InputError
 
 ANGLES = {"walks": 0.0, "strolls": 30.0, "sits": 90.0, "flies": 180.0}
 
@@ -52,6 +53,11 @@ def test_a_score_is_the_weighted_sum_of_what_applies():
 
     ranking = Ranking(table, {"format": 0.5, "coherence": 3.0, "agreement": 2.0}, embed)
     assert ranking(first, [first] * 2) == [Score(2.5, {"format": 1.0, "coherence": None, "agreement": 1.0})] * 2
+    alone = caption("walks")  # nobody votes: that is no score of 0
+    (score,) = Ranking(None, {"agreement": 1.0}, embed)([alone], [[alone]])
+    assert math.isnan(score.total) and score.parts == {"agreement": None}
+    with pytest.raises(InputError, match="at least one scorer must apply"):
+        chain_of_motion(lambda *_: [alone], lambda batch: [score for _ in batch], candidates=1, refine_steps=1)
     with pytest.raises(ValueError, match="embeddings"):
         Ranking(None, {"agreement": 1.0})
 
