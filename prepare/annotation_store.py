@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dataset.sample import TASKS
+from prepare.cot_inputs import reasoning_path
 from utils.errors import InputError
 from utils.files import write_jsonl
 
@@ -75,7 +76,7 @@ class AnnotationStore:
         """Make the reasoning files anew; returns those that hold something."""
         written = []
         for task in TASKS:
-            path = self.folder / f"reasoning_{task}.jsonl"
+            path = reasoning_path(self.folder, task)
             if rows := list(reasoning_rows(self.accepted, task)):
                 write_jsonl(path, rows)
                 written.append(path)

@@ -22,6 +22,11 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict]]:
             yield number, value
 
 
+def reasoning_path(folder: str | Path, task: str) -> Path:
+    """Where prepare.generate_cot leaves the reasoning of a task."""
+    return Path(folder) / f"reasoning_{task}.jsonl"
+
+
 def read_reasoning(path: Path) -> dict[str, list[str]]:
     """Reasonings by clip id."""
     found = {}

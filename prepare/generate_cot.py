@@ -8,7 +8,7 @@ model is shown the caption and measured facts of the motion (--with-facts, the d
 (--with-video). Replies are checked; accepted and rejected ones are stored in OUT_DIR as they come, and what is stored
 is never asked for again: interrupt or kill the run and start it again. A request that was in flight at a kill (at most
 --concurrency are), or whose reply came after --timeout, is sent again and may have been charged twice.
-OUT_DIR/reasoning_m2t.jsonl and reasoning_t2m.jsonl are for `prepare.write_cot_jsonl --reasoning`.
+OUT_DIR holds reasoning_m2t.jsonl and reasoning_t2m.jsonl for `prepare.write_cot_jsonl --reasoning OUT_DIR`.
 
 Any server that speaks OpenAI's chat completions will do: --base-url http://127.0.0.1:8000/v1. The key is read from an
 environment variable only; a server of your own is sent one only where --key-variable names it.

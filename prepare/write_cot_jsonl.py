@@ -4,17 +4,18 @@
     python -m prepare.write_cot_jsonl --codes codes.jsonl --data-root data/toy --reasoning template --out-dir data/cot
 
 Reasoning comes from a jsonl with `id` and `reasoning` (a string or a list of them), by default DATA_ROOT/programs.jsonl
-where that exists, or, with `--reasoning template`, from what is measured on the motions (dataset/template_reasoning.py:
-no model, no API). Otherwise there is none. A line serves both tasks. Lines of one split that are equal in caption,
-codes and reasoning are written once. With `--with-reflections` a line also holds a draft (dataset/drafts.py), which
+where that exists; from the folder of prepare.generate_cot, which reasons for each task by itself; or, with `--reasoning
+template`, from what is measured on the motions (dataset/template_reasoning.py: no model, no API). Otherwise there is
+none. A line serves both tasks, but where each has its own reasoning it has its own lines. Lines of one split that are
+equal in all of this are written once. With `--with-reflections` a line also holds a draft (dataset/drafts.py), which
 prepares the model for the reflections of Chain-of-Motion.
 
 OUT_DIR also gets statistics.json and cot_statistics.png: lengths, vocabulary, use of the codebook, tasks.
 """
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,18 +24,16 @@ from dataset.cot_samples import write_cot_jsonl
 from dataset.cot_source import CotSource, read_cot_source, write_cot_source
 from dataset.drafts import Drafts
 from dataset.humanml_layout import MotionRecord, read_split
-from dataset.sample import Sample
-from dataset.template_reasoning import template_reasoning
+from dataset.sample import TASKS, Sample
 from options.parsing import flag, parse_flags, required_flag
-from prepare.cot_inputs import read_jsonl, read_reasoning
+from prepare.cot_inputs import read_jsonl
+from prepare.cot_reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
 from prepare.cot_report import report_cot
 from utils.command import quiet_libraries, run_command
 from utils.errors import InputError
 from utils.motion_facts import MotionFacts, motion_facts
 from utils.motion_features import joints_in_metres
 from utils.skeleton import Skeleton, get_skeleton
-
-TEMPLATE = "template"  # as the value of --reasoning
 
 
 @dataclass
@@ -49,8 +48,8 @@ class CotFlags:
     dataname: str = flag("t2m", "skeleton: t2m = HumanML3D, kit = KIT-ML")
     reasoning: str | None = flag(
         None,
-        f"jsonl with id and reasoning, or the word {TEMPLATE}: write it from the measured motion; "
-        "default: DATA_ROOT/programs.jsonl if it exists, else none",
+        "jsonl with id and reasoning, or the --out-dir of prepare.generate_cot, or the word "
+        f"{TEMPLATE}: write it from the measured motion; default: DATA_ROOT/programs.jsonl if it exists, else none",
     )
     with_reflections: bool = flag(
         False, "give every line a draft to improve on, with what it lacks in words: --reflection-share of SFT shows it"
@@ -59,7 +58,7 @@ class CotFlags:
 
 
 def samples_of(
-    records: list[MotionRecord], codes: dict[str, list[int]], reasoning: dict[str, list[str]]
+    records: list[MotionRecord], codes: dict[str, list[int]], reasoning: Reasonings, task: str = TASKS[0]
 ) -> Iterator[Sample]:
     """One sample per caption; several reasonings are dealt out in turn. A record without codes is skipped."""
     for record in records:
@@ -68,24 +67,12 @@ def samples_of(
         texts = reasoning.get(record.id, [""])
         for number, caption in enumerate(record.captions):
             yield Sample(
-                task="t2m",
+                task=task,
                 caption=caption.text,
                 codes=tuple(codes[record.id]),
                 reasoning=texts[number % len(texts)],
                 id=record.id,
             )
-
-
-def template_reasonings(records: list[MotionRecord], facts: dict[str, MotionFacts], seed: int) -> dict[str, list[str]]:
-    """For every record that was measured one text per caption; seed, id and number of the caption decide the words."""
-    return {
-        record.id: [
-            template_reasoning(facts[record.id], caption.text, random.Random(f"{seed}/{record.id}/{number}"))
-            for number, caption in enumerate(record.captions)
-        ]
-        for record in records
-        if record.id in facts
-    }
 
 
 def measured(records: list[MotionRecord], codes: dict[str, list[int]], skeleton: Skeleton) -> dict[str, MotionFacts]:
@@ -111,22 +98,13 @@ def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int)
     return [replace(sample, draft=drafts.draft(index)) for index, sample in enumerate(samples)]
 
 
-def reasoning_file(flags: CotFlags) -> Path | None:
-    """The jsonl that reasoning is read from; None where it is written from templates or there is none."""
-    if flags.reasoning == TEMPLATE:
-        return None
-    default = Path(flags.data_root) / "programs.jsonl"
-    return Path(flags.reasoning) if flags.reasoning else (default if default.is_file() else None)
-
-
 def main() -> None:
     (flags,) = parse_flags(CotFlags, description=__doc__)
     quiet_libraries()
     source = read_cot_source(flags.codes)
     if source is None:
         raise InputError(f"{flags.codes} has no .source.json beside it: make it with prepare.encode_motions")
-    file = reasoning_file(flags)
-    given = read_reasoning(file) if file else {}
+    reasoning = reasoning_source(flags.reasoning, flags.data_root, flags.seed)
     skeleton = get_skeleton(flags.dataname)
     by_split: dict[str, dict[str, list[int]]] = {}
     for _, row in read_jsonl(Path(flags.codes)):
@@ -134,24 +112,24 @@ def main() -> None:
     files, repeated = {}, {}
     for split, codes in by_split.items():
         records = read_split(flags.data_root, split, skeleton)
-        needs_facts = flags.with_reflections or flags.reasoning == TEMPLATE
+        needs_facts = flags.with_reflections or reasoning.needs_facts
         facts = measured(records, codes, skeleton) if needs_facts else {}
-        reasoning = template_reasonings(records, facts, flags.seed) if flags.reasoning == TEMPLATE else given
-        every = list(samples_of(records, codes, reasoning))
-        if not every:
+        by_task = reasoning.by_task(records, facts)
+        every = {task: list(samples_of(records, codes, texts, task or TASKS[0])) for task, texts in by_task.items()}
+        if not any(every.values()):
             raise InputError(f"{flags.codes}: none of its {len(codes)} motions of {split} is in {flags.data_root}")
-        samples = without_repeats(every)
+        samples = {task: without_repeats(found) for task, found in every.items()}
         if flags.with_reflections:
-            samples = with_drafts(samples, facts, flags.seed)
+            samples = {task: with_drafts(found, facts, flags.seed) for task, found in samples.items()}
+        lines = sum(map(len, samples.values()))
         files[split] = Path(flags.out_dir) / f"cot_{split}.jsonl"
-        repeated[split] = len(every) - len(samples)
-        write_cot_jsonl(files[split], samples)
+        repeated[split] = sum(map(len, every.values())) - lines
+        write_cot_jsonl(files[split], chain.from_iterable(samples.values()), both_tasks=BOTH in by_task)
         write_cot_source(files[split], CotSource(**{**vars(source), "data_root": flags.data_root}))
-        print(f"{files[split]}: {len(samples)} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
-    origin = f"{TEMPLATE}, seed {flags.seed}" if flags.reasoning == TEMPLATE else str(file) if file else "none"
-    about = {"codes": flags.codes, "reasoning": origin, "repeated_lines_left_out": repeated}
+        print(f"{files[split]}: {lines} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
+    about = {"codes": flags.codes, "reasoning": reasoning.origin, "repeated_lines_left_out": repeated}
     print(report_cot(files, source.nb_code, flags.out_dir, about))
-    if origin == "none":
+    if reasoning.origin == NONE:
         print("no reasoning: --reasoning FILE adds it, --reasoning template writes it from the measured motion")
 
 

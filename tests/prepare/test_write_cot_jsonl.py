@@ -12,7 +12,8 @@ from dataset.fact_check import contradictions
 from dataset.humanml_layout import MotionRecord, read_split
 from dataset.sample import Sample
 from prepare import make_toy_dataset
-from prepare.write_cot_jsonl import main, measured, read_jsonl, read_reasoning, samples_of, without_repeats
+from prepare.cot_inputs import read_jsonl, read_reasoning
+from prepare.write_cot_jsonl import main, measured, samples_of, without_repeats
 from utils.errors import InputError
 from utils.skeleton import T2M
 
@@ -99,6 +100,32 @@ def test_without_templates_reasoning_is_read_or_there_is_none(toy, tmp_path, mon
     run(monkeypatch, toy, tmp_path, "--reasoning", toy[0] / "elsewhere.jsonl")
     assert read_cot_jsonl(tmp_path / "cot_val.jsonl", 20).sample(0, "t2m").reasoning
     (toy[0] / "elsewhere.jsonl").rename(toy[0] / "programs.jsonl")
+
+
+def test_a_folder_of_generated_reasoning_gives_each_task_lines_of_its_own(toy, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "annotations"
+    folder.mkdir()
+    with pytest.raises(InputError, match=r"annotations: expected reasoning_t2m\.jsonl or reasoning_m2t\.jsonl in it"):
+        run(monkeypatch, toy, tmp_path / "out", "--reasoning", folder)
+    for task in ("m2t", "t2m"):
+        rows = [{"id": id, "reasoning": [f"{task} one {id}", f"{task} two {id}"]} for id in toy[2]]
+        (folder / f"reasoning_{task}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run(monkeypatch, toy, tmp_path / "out", "--reasoning", folder, "--with-reflections")
+    assert "0 / 96 / 96" in capsys.readouterr().out  # lines for both tasks, t2m, m2t
+    path = tmp_path / "out/cot_train.jsonl"
+    clips = len(read_split(toy[0], "train", T2M))
+    for task in ("m2t", "t2m"):
+        samples = read_cot_jsonl(path, 20, task)
+        assert len(samples) == 3 * clips  # the other task's lines are not among them
+        for index in range(len(samples)):
+            sample = samples.sample(index, task)
+            assert sample.reasoning == f"{task} {('one', 'two', 'one')[index % 3]} {sample.id}"
+            assert sample.draft.reasoning.startswith(task)  # a draft is an attempt at the same task
+    (folder / "reasoning_m2t.jsonl").unlink()
+    run(monkeypatch, toy, tmp_path / "one", "--reasoning", folder)
+    assert len(read_cot_jsonl(tmp_path / "one/cot_train.jsonl", 20)) == 3 * clips
+    with pytest.raises(InputError, match="no usable line for task m2t"):
+        read_cot_jsonl(tmp_path / "one/cot_train.jsonl", 20, "m2t")
 
 
 def test_lines_that_repeat_are_counted_and_foreign_codes_refused(toy, tmp_path, monkeypatch, capsys):
