@@ -24,7 +24,7 @@ from utils.command import EXIT_INTERRUPTED, run_command
 from utils.errors import InputError
 from utils.files import write_json, write_jsonl
 from utils.metric_report import MetricValue, format_table, read_results
-from utils.paired_comparison import match_by_id, paired_difference
+from utils.paired_comparison import match_by_id, paired_difference, shared_scores
 from utils.result_comparison import GENERATED, REAL
 
 EVAL = Path(__file__).resolve().parent.parent / "eval_mllm.py"
@@ -168,8 +168,9 @@ def differences(refined: Point, control: Point, task: str) -> list[str]:
     """Each metric that clips have scores of; ``*`` where the interval does not hold 0."""
     found = []
     first, second = (read_jsonl(point.folder / "predictions.jsonl") for point in (refined, control))
+    shared = shared_scores(first, second)
     for name in SHOWN[task]:
-        if name in first[0]["scores"]:
+        if name in shared:
             pairs = match_by_id(first, second, name)
             difference = paired_difference(pairs.a, pairs.b)
             if difference.interval is not None:  # else there are no two clips with a score on both sides

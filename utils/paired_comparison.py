@@ -90,6 +90,15 @@ def paired_difference(
     )
 
 
+def shared_scores(rows_a: Sequence[Mapping[str, Any]], rows_b: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the scores that both predictions have, in order.
+
+    All rows are asked: one whose reply could not be used lacks the scores of its motion.
+    """
+    first, second = (dict.fromkeys(name for row in rows for name in row["scores"]) for rows in (rows_a, rows_b))
+    return [name for name in first if name in second]
+
+
 def match_by_id(rows_a: Sequence[Mapping[str, Any]], rows_b: Sequence[Mapping[str, Any]], name: str) -> PairedScores:
     """The score `name` of two predictions.jsonl as pairs, one a clip.
 

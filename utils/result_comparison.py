@@ -8,7 +8,7 @@ from typing import Any
 
 from utils.errors import InputError
 from utils.metric_report import Rows, format_table, read_results
-from utils.paired_comparison import match_by_id, paired_difference
+from utils.paired_comparison import match_by_id, paired_difference, shared_scores
 
 # What each task is read by, in this order; results.json holds more.
 COLUMNS = {
@@ -75,7 +75,7 @@ def _differences(first: NamedResults, other: NamedResults) -> str:
     if None in rows:
         lacking = first if rows[0] is None else other
         return f"{title}: not possible, no scored predictions.jsonl beside {lacking.path}"
-    names = [name for name in rows[0][0]["scores"] if name in rows[1][0]["scores"]]
+    names = shared_scores(*rows)
     width = max(map(len, names), default=0)
     lines = [title]
     for name in names:

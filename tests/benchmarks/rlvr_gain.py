@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rewards.build import parse_reward_weights
 from utils.metric_report import MetricValue, read_results
-from utils.paired_comparison import match_by_id, paired_difference
+from utils.paired_comparison import match_by_id, paired_difference, shared_scores
 from utils.result_comparison import COLUMNS, GENERATED
 
 HELD_OUT_SEED, HELD_OUT_CLIPS = 7, 2000  # 292 of them are test clips
@@ -125,7 +125,7 @@ def verdict(name: str, values: dict[str, MetricValue], before: Path | None, scor
     """By the paired difference where clips have scores of their own, else (FID) by whether the intervals overlap."""
     if before is None or name not in values:
         return ""
-    if name in scores[0][0]["scores"]:
+    if name in shared_scores(*scores):
         pairs = match_by_id(scores[0], scores[1], name)
         difference = paired_difference(pairs.b, pairs.a)
         change = difference.mean if difference.clear else 0.0

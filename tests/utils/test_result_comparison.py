@@ -47,6 +47,18 @@ def test_differences_are_clip_by_clip_against_the_first(results):
     assert "-0.9550" in line and "n 10: 0 above, 10 below, 0 equal" in line and line.endswith("*")
 
 
+def test_scores_that_the_first_reply_lacks_are_compared_too(results):
+    for path, skating in ((results[0], 0.1), (results[1], 0.2)):
+        file = path.parent / "predictions.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows[2:]:  # the first clip's replies have no motion
+            row["scores"]["Skating"] = skating
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = comparison([str(results[0]), str(results[1])])
+    line = next(line for line in text.splitlines() if line.startswith("  Skating"))
+    assert "+0.1000" in line and "n 9: 9 above" in line and "1 left out" in line
+
+
 def test_what_is_missing_is_said(results, tmp_path):
     (tmp_path / "b/predictions.jsonl").unlink()
     assert f"no scored predictions.jsonl beside {results[1]}" in comparison([str(results[0]), str(results[1])])
