@@ -72,6 +72,11 @@ HOPS = (
     "the hips go up by {} in between", "the hips come {} above their first height",
     "at their highest the hips are {} higher",
 )  # fmt: skip
+LEVEL = (
+    "the hips remain within {} centimeters of their first height all the way through",
+    "from first to last the height of the hips changes by less than {} centimeters",
+    "all the time the hips are less than {} centimeters above or below their first height",
+)
 BENDING = (
     "the trunk bends over by {}", "the back leans over by {}",
     "the upper body tips over by {}", "at the hips the trunk folds by {}",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import dataset.template_phrases as say
+from dataset.cot_validation import Bounds
 from dataset.fact_check import LOWERED_M, MOVED_M, NOT_TURNED_DEG, RAISED_M, TURNED_DEG
 from utils.motion_facts import MotionFacts, hand_level
 
@@ -66,6 +67,9 @@ def template_reasoning(facts: MotionFacts, caption: str, rng: random.Random) -> 
         clauses[0] = f"{rng.choice(say.WITHIN).format(length)}{clauses[0]}"
     else:
         clauses.append(rng.choice(say.LASTS).format(length))
+    too_short = len(" ".join(clauses).split()) < Bounds().min_words
+    if too_short and not _height(facts, rng):  # little happens: say what stays as it is
+        clauses.append(rng.choice(say.LEVEL).format(round(100 * _HEIGHT_M)))
     return " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in clauses)
 
 

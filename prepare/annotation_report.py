@@ -9,6 +9,7 @@ from prepare.annotation_plan import Assignment
 from prepare.annotation_prompts import text_of_messages
 from prepare.annotation_run import Asking, Prices
 from prepare.annotation_store import AnnotationStore
+from prepare.doubtful_captions import DOUBTFUL_FILE
 
 # For the estimate alone, where no answer has told the truth yet: of English prose.
 _CHARACTERS_A_TOKEN, _TOKENS_A_WORD = 4.0, 1.4
@@ -62,9 +63,7 @@ def print_summary(
     for reason, count in Counter(row["reason"] for row in store.rejected).most_common():
         print(f"  {count:>6} {reason}")
     if doubtful:
-        print(
-            f"{len(doubtful)} captions were not asked for, their own motion contradicts them: doubtful_captions.jsonl"
-        )
+        print(f"{len(doubtful)} captions were not asked for, their own motion contradicts them: {DOUBTFUL_FILE}")
     rows = [*store.accepted, *store.rejected]
     tokens = [sum(row["usage"][name] or 0 for row in rows) for name in ("prompt_tokens", "completion_tokens")]
     unknown = sum(None in row["usage"].values() for row in rows)

@@ -3,11 +3,14 @@
 import random
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dataset.fact_check import contradictions
 from dataset.humanml_layout import MotionRecord
 from dataset.sample import TASKS
 from dataset.template_reasoning import template_reasoning
 from prepare.cot_inputs import read_reasoning, reasoning_path
+from prepare.doubtful_captions import doubtful_row
 from utils.errors import InputError
 from utils.motion_facts import MotionFacts
 
@@ -66,13 +69,30 @@ def reasoning_source(reasoning: str | None, data_root: str | Path, seed: int) ->
     )
 
 
+def doubtful_rows(records: list[MotionRecord], facts: dict[str, MotionFacts]) -> list[dict[str, Any]]:
+    """The captions that templates give no reasoning to."""
+    return [
+        doubtful_row(record.id, caption.text, items)
+        for record in records
+        if record.id in facts
+        for caption in record.captions
+        if (items := contradictions(caption.text, facts[record.id]))
+    ]
+
+
 def _from_templates(records: list[MotionRecord], facts: dict[str, MotionFacts], seed: int) -> Reasonings:
-    """For every record that was measured one text per caption; seed, id and number of the caption decide the words."""
+    """For every record that was measured one text per caption; seed, id and number of the caption decide the words.
+
+    A caption that its motion contradicts has an empty one: no true reasoning leads to it.
+    """
+
+    def text(record: MotionRecord, number: int, caption: str) -> str:
+        if contradictions(caption, facts[record.id]):
+            return ""
+        return template_reasoning(facts[record.id], caption, random.Random(f"{seed}/{record.id}/{number}"))
+
     return {
-        record.id: [
-            template_reasoning(facts[record.id], caption.text, random.Random(f"{seed}/{record.id}/{number}"))
-            for number, caption in enumerate(record.captions)
-        ]
+        record.id: [text(record, number, caption.text) for number, caption in enumerate(record.captions)]
         for record in records
         if record.id in facts
     }

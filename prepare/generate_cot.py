@@ -28,6 +28,7 @@ from prepare.annotation_plan import Assignment, Evidence, assignments_of, doubtf
 from prepare.annotation_report import print_summary, show_plan
 from prepare.annotation_run import AnnotationRun, Asking
 from prepare.annotation_store import AnnotationStore
+from prepare.doubtful_captions import DOUBTFUL_FILE, doubtful_row
 from utils.command import run_command
 from utils.errors import InputError
 from utils.files import write_jsonl
@@ -49,7 +50,7 @@ def main() -> None:
         show_plan(assignments, doubtful, store, asking, endpoint)
         return
     with store.opened():
-        write_jsonl(store.folder / "doubtful_captions.jsonl", doubtful)
+        write_jsonl(store.folder / DOUBTFUL_FILE, doubtful)
         run, interrupted = asyncio.run(annotate(assignments, store, asking, place, endpoint, data.retry_rejected))
         print_summary(store, assignments, doubtful, endpoint.prices)
     if interrupted:
@@ -70,10 +71,7 @@ def plan(
     if data.no_fact_check:
         return assignments, []
     doubtful = doubtful_captions(assignments, evidence)
-    rows = [
-        {"id": id, "caption": caption, "contradictions": [f"says {item.said}, but {item.done}" for item in items]}
-        for (id, caption), items in doubtful.items()
-    ]
+    rows = [doubtful_row(id, caption, items) for (id, caption), items in doubtful.items()]
     return [item for item in assignments if (item.record.id, item.caption) not in doubtful], rows
 
 

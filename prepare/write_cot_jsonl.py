@@ -10,6 +10,8 @@ none. A line serves both tasks, but where each has its own reasoning it has its 
 equal in all of this are written once. With `--with-reflections` a line also holds a draft (dataset/drafts.py), which
 prepares the model for the reflections of Chain-of-Motion.
 
+Captions that their own motion contradicts get no template; they are listed in OUT_DIR/doubtful_captions.jsonl.
+
 OUT_DIR also gets statistics.json and cot_statistics.png: lengths, vocabulary, use of the codebook, tasks.
 """
 
@@ -27,10 +29,12 @@ from dataset.humanml_layout import MotionRecord, read_split
 from dataset.sample import TASKS, Sample
 from options.parsing import flag, parse_flags, required_flag
 from prepare.cot_inputs import read_jsonl
-from prepare.cot_reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
+from prepare.cot_reasoning import BOTH, NONE, TEMPLATE, Reasonings, doubtful_rows, reasoning_source
 from prepare.cot_report import report_cot
+from prepare.doubtful_captions import DOUBTFUL_FILE
 from utils.command import quiet_libraries, run_command
 from utils.errors import InputError
+from utils.files import write_jsonl
 from utils.motion_facts import MotionFacts, motion_facts
 from utils.motion_features import joints_in_metres
 from utils.skeleton import Skeleton, get_skeleton
@@ -109,12 +113,14 @@ def main() -> None:
     by_split: dict[str, dict[str, list[int]]] = {}
     for _, row in read_jsonl(Path(flags.codes)):
         by_split.setdefault(row["split"], {})[row["id"]] = row["codes"]
-    files, repeated = {}, {}
+    files, repeated, doubtful = {}, {}, []
     for split, codes in by_split.items():
         records = read_split(flags.data_root, split, skeleton)
         needs_facts = flags.with_reflections or reasoning.needs_facts
         facts = measured(records, codes, skeleton) if needs_facts else {}
         by_task = reasoning.by_task(records, facts)
+        if reasoning.needs_facts:
+            doubtful += doubtful_rows(records, facts)
         every = {task: list(samples_of(records, codes, texts, task or TASKS[0])) for task, texts in by_task.items()}
         if not any(every.values()):
             raise InputError(f"{flags.codes}: none of its {len(codes)} motions of {split} is in {flags.data_root}")
@@ -129,6 +135,9 @@ def main() -> None:
         print(f"{files[split]}: {lines} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
     about = {"codes": flags.codes, "reasoning": reasoning.origin, "repeated_lines_left_out": repeated}
     print(report_cot(files, source.nb_code, flags.out_dir, about))
+    if doubtful:
+        write_jsonl(Path(flags.out_dir) / DOUBTFUL_FILE, doubtful)
+        print(f"{len(doubtful)} captions have no reasoning, their own motion contradicts them: {DOUBTFUL_FILE}")
     if reasoning.origin == NONE:
         print("no reasoning: --reasoning FILE adds it, --reasoning template writes it from the measured motion")
 

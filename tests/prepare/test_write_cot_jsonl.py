@@ -87,6 +87,24 @@ def test_templates_write_reasoning_that_the_motions_bear_out(toy, tmp_path, monk
     assert statistics["splits"]["train"]["lines"] == len(samples) and (tmp_path / "c/cot_statistics.png").is_file()
 
 
+def test_a_caption_that_its_motion_contradicts_gets_no_template(toy, tmp_path, monkeypatch, capsys):
+    record = read_split(toy[0], "val", T2M)[0]
+    file = toy[0] / "texts" / f"{record.id}.txt"
+    before = file.read_text()
+    facts = measured([record], {record.id: [1]}, T2M)[record.id]
+    claims = ("a person raises only the left hand.", "a person turns left.", "a person turns right.")
+    wrong = next(claim for claim in claims if contradictions(claim, facts))
+    file.write_text(f"{wrong}#a/DET person/NOUN#0.0#0.0\n" + "".join(before.splitlines(keepends=True)[1:]))
+    run(monkeypatch, toy, tmp_path, "--reasoning", "template")
+    file.write_text(before)
+    assert "1 captions have no reasoning, their own motion contradicts them" in capsys.readouterr().out
+    (row,) = [json.loads(line) for line in (tmp_path / "doubtful_captions.jsonl").read_text().splitlines()]
+    assert (row["id"], row["caption"]) == (record.id, wrong) and "says" in row["contradictions"][0]
+    samples = read_cot_jsonl(tmp_path / "cot_val.jsonl", 20)
+    lines = [samples.sample(index, "t2m") for index in range(len(samples))]
+    assert [line.caption for line in lines if not line.reasoning] == [wrong] and len(lines) == 6
+
+
 def test_without_templates_reasoning_is_read_or_there_is_none(toy, tmp_path, monkeypatch, capsys):
     run(monkeypatch, toy, tmp_path)  # programs.jsonl lies in the data set
     assert "no reasoning" not in capsys.readouterr().out
