@@ -135,8 +135,9 @@ def main() -> None:
         print(f"{files[split]}: {lines} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
     about = {"codes": flags.codes, "reasoning": reasoning.origin, "repeated_lines_left_out": repeated}
     print(report_cot(files, source.nb_code, flags.out_dir, about))
-    if doubtful:
+    if reasoning.needs_facts:
         write_jsonl(Path(flags.out_dir) / DOUBTFUL_FILE, doubtful)
+    if doubtful:
         print(f"{len(doubtful)} captions have no reasoning, their own motion contradicts them: {DOUBTFUL_FILE}")
     if reasoning.origin == NONE:
         print("no reasoning: --reasoning FILE adds it, --reasoning template writes it from the measured motion")

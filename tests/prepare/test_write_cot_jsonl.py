@@ -97,6 +97,8 @@ def test_a_caption_that_its_motion_contradicts_gets_no_template(toy, tmp_path, m
     file.write_text(f"{wrong}#a/DET person/NOUN#0.0#0.0\n" + "".join(before.splitlines(keepends=True)[1:]))
     run(monkeypatch, toy, tmp_path, "--reasoning", "template")
     file.write_text(before)
+    run(monkeypatch, toy, tmp_path / "mended", "--reasoning", "template")
+    assert (tmp_path / "mended/doubtful_captions.jsonl").read_text() == ""
     assert "1 captions have no reasoning, their own motion contradicts them" in capsys.readouterr().out
     (row,) = [json.loads(line) for line in (tmp_path / "doubtful_captions.jsonl").read_text().splitlines()]
     assert (row["id"], row["caption"]) == (record.id, wrong) and "says" in row["contradictions"][0]
