@@ -1,8 +1,10 @@
 """Drafts for training data: attempts that a sample improves on, as Chain-of-Motion's reflections show them.
 
-A draft is what is written of another clip. Half of them are of a clip that the caption nearly fits, the others
-contradict it in something that can be measured (`dataset.fact_check`) and say so: the model learns to keep what a good
-attempt got right, and to change what is named.
+What a draft gets wrong is named, and what is not named is right: half of the drafts are written of the same clip and
+lack nothing, the others are of a clip that contradicts the sample in something that can be measured
+(`dataset.fact_check`). So the model learns to change what is named and to trust the rest. The best of several attempts,
+which is what it is shown at test time, mostly lacks nothing: a model that learned to doubt it would throw away what
+made it the best.
 """
 
 import random
@@ -20,7 +22,7 @@ class Drafts:
     """Draws drafts from the samples of one split.
 
     Args:
-        samples: what may become a draft.
+        samples: what may become a draft, and is given one.
         facts: measured facts by clip id; a clip without them contradicts nothing.
         seed: with the sample's place it decides the draft.
     """
@@ -28,22 +30,44 @@ class Drafts:
     def __init__(self, samples: Sequence[Sample], facts: dict[str, MotionFacts], seed: int = 0) -> None:
         self._samples, self._facts, self._seed = samples, facts, seed
         self._words = [frozenset(sample.caption.lower().strip(".").split()) for sample in samples]
+        self._of_clip: dict[str, list[int]] = {}
+        for index, sample in enumerate(samples):
+            self._of_clip.setdefault(sample.id, []).append(index)
 
     def draft(self, index: int) -> Draft | None:
-        """A draft for sample `index`; None where every other sample is of its clip or says the same."""
+        """A draft for sample `index`; None where every other sample says the same."""
         rng = random.Random(f"{self._seed}/{index}")
+        kept = rng.random() < 0.5
+        same, wrong = self._of_the_same_clip(index, rng), self._of_another_clip(index, rng)
+        chosen = same if kept else wrong
+        if chosen is None:
+            chosen = wrong if kept else same
+        if chosen is None:
+            return None
+        other = self._samples[chosen]
+        return Draft(other.reasoning, other.caption, *self._lacking(self._samples[index], other))
+
+    def _of_the_same_clip(self, index: int, rng: random.Random) -> int | None:
+        """Another caption of it."""
         own = self._samples[index]
-        drawn = [rng.randrange(len(self._samples)) for _ in range(TRIES)]
+        others = [other for other in self._of_clip[own.id] if self._samples[other].caption != own.caption]
+        return rng.choice(others) if own.id and others else None
+
+    def _of_another_clip(self, index: int, rng: random.Random) -> int | None:
+        """One that contradicts the sample, for both tasks if there is one among those drawn; else the nearest."""
+        own = self._samples[index]
         others = [
-            other for other in drawn
+            other for other in (rng.randrange(len(self._samples)) for _ in range(TRIES))
             if self._samples[other].id != own.id and self._samples[other].caption != own.caption
         ]  # fmt: skip
         if not others:
             return None
         nearest = max(others, key=lambda other: _likeness(self._words[index], self._words[other]))
-        contradicting = (other for other in others if self._lacking(own, self._samples[other])[0])
-        chosen = self._samples[next(contradicting, nearest) if rng.random() < 0.5 else nearest]
-        return Draft(chosen.reasoning, chosen.caption, *self._lacking(own, chosen))
+        lacking = {other: self._lacking(own, self._samples[other]) for other in others}
+        for enough in (all, any):
+            if found := [other for other in others if enough(lacking[other])]:
+                return found[0]
+        return nearest
 
     def _lacking(self, own: Sample, other: Sample) -> tuple[str, str]:
         """For t2m (the other motion by the own caption) and for m2t (the other caption by the own motion)."""

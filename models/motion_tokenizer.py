@@ -224,8 +224,9 @@ class MotionTokenizer:
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> "MotionTokenizer":
         """Read what `save` wrote. Raises InputError for a missing file or another kind of file."""
+        state = read_torch_file(path)
         try:
-            return cls.from_state(read_torch_file(path)).to(device)
+            return cls.from_state(state).to(device)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 

@@ -97,7 +97,7 @@ def without_repeats(samples: list[Sample]) -> list[Sample]:
 
 
 def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int) -> list[Sample]:
-    """The samples, each with a draft of another clip."""
+    """The samples, each with a draft (`dataset.drafts`)."""
     drafts = Drafts(samples, facts, seed)
     return [replace(sample, draft=drafts.draft(index)) for index, sample in enumerate(samples)]
 

@@ -19,6 +19,8 @@ from utils.errors import InputError
 from utils.files import append_jsonl, write_json
 from utils.processes import launched_as_main
 
+# What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
+_LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 
 
@@ -35,7 +37,7 @@ class RunFolder:
     def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Write args.json; a folder that holds a run of other arguments is refused, never overwritten.
 
-        An argument that did not exist when the run was begun is no other argument: later versions continue it.
+        A start that failed before it made anything is no run, and its arguments may be corrected. An argument that did not exist when the run was begun is no other argument: later versions continue it.
 
         Args:
             arguments: JSON-able values by name.
@@ -43,7 +45,7 @@ class RunFolder:
         """
         file = self.path / "args.json"
         arguments = json.loads(json.dumps(arguments, default=str))
-        if file.is_file():
+        if file.is_file() and not {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
             before = json.loads(file.read_text(encoding="utf-8"))
             names = sorted(before.keys() - set(may_differ))
             changed = [name for name in names if before[name] != arguments.get(name)]

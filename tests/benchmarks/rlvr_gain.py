@@ -6,8 +6,8 @@
 
 `--root` is a folder as prepare/quickstart.sh leaves it: data set, chain of thought, tiny language model, the evaluators
 `ranker` (rewards) and `judge` (measures, and never rewards) and an SFT checkpoint. What follows `--` goes to
-train_mllm.py. Every run answers the same held-out prompts `--samples` times; against SFT they are compared clip by
-clip. For the toy set these clips are a set of their own, of another seed than the one that was trained on.
+train_mllm.py. Every run answers the same held-out prompts `--samples` times (with 4 the chance of the draws is as large
+as what some hundred replies of GRPO change); against SFT they are compared clip by clip. For the toy set these clips are a set of their own, of another seed than the one that was trained on.
 
 All is done by the commands of the README, one after the other. Run it again to go on where it was interrupted.
 """
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--data-root", help="data set of the captions that are trained on (default ROOT/toy)")
     parser.add_argument("--eval-root", help="data set whose test clips are asked (default: new toy clips)")
     parser.add_argument("--sft", help="checkpoint to start from (default ROOT/sft_TASK/motionllm_TASK_best.pth)")
-    parser.add_argument("--samples", type=int, default=4, help="replies a prompt")
+    parser.add_argument("--samples", type=int, default=16, help="replies a prompt")
     parser.add_argument("--max-new-tokens", type=int, default=140, help="of a reply in the evaluation")
     parser.add_argument("training", nargs="*", help="after --: further flags of train_mllm.py")
     print(Trial(parser.parse_args()).run())

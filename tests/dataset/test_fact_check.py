@@ -75,13 +75,13 @@ def test_real_captions_are_not_contradicted_and_those_of_other_clips_often_are()
     assert np.mean(other) > 0.5
 
 
-def test_drafts_are_of_other_clips_and_say_what_they_lack():
+def test_a_draft_is_of_the_same_clip_or_says_what_it_lacks():
     turns = {"left": 90.0, "right": -90.0}
     samples = [
         Sample("t2m", f"a person turns {side}{how}.", (1,), f"It turns {side}.", id=f"{side}{n}")
-        for side in turns for n in range(4) for how in ("", " slowly")
+        for side in turns for n in range(40) for how in ("", " slowly")
     ]  # fmt: skip
-    facts = {f"{side}{n}": replace(STILL, turn_deg=turn) for side, turn in turns.items() for n in range(4)}
+    facts = {f"{side}{n}": replace(STILL, turn_deg=turn) for side, turn in turns.items() for n in range(40)}
     drafts = Drafts(samples, facts, seed=1)
     found = [drafts.draft(index) for index in range(len(samples))]
     assert found == [Drafts(samples, facts, seed=1).draft(index) for index in range(len(samples))]
@@ -89,13 +89,21 @@ def test_drafts_are_of_other_clips_and_say_what_they_lack():
     for sample, draft in zip(samples, found, strict=True):
         own, other = (text.split()[3].strip(".") for text in (sample.caption, draft.caption))
         assert draft.reasoning == f"It turns {other}." and draft.caption != sample.caption
-        if own == other:
+        if own == other:  # the other caption of the clip: nothing else that turns to this side is taken for a draft
             assert draft.lacking_t2m == draft.lacking_m2t == ""
         else:
             wrong += 1
             assert draft.lacking("t2m") == f"the motion turns {other}, the text says turns {own}"
             assert draft.lacking("m2t") == f"the answer says turns {other}, the motion turns {own}"
-    assert 0.2 * len(samples) < wrong < 0.8 * len(samples)
+    assert 0.4 * len(samples) < wrong < 0.6 * len(samples)
+
+
+def test_a_clip_with_one_caption_gets_drafts_of_others_and_one_that_nothing_contradicts_its_own():
+    turns = [Sample("t2m", "a person turns left.", (1,), "L.", id="a"), Sample("t2m", "he turns right.", (1,), id="b")]
+    facts = {"a": replace(STILL, turn_deg=90.0), "b": replace(STILL, turn_deg=-90.0)}
+    assert all(Drafts(turns, facts, seed).draft(0).caption == "he turns right." for seed in range(8))
+    told_twice = [turns[0], replace(turns[0], caption="the person turns left.")]
+    assert all(Drafts(told_twice, facts, seed).draft(0).caption == told_twice[1].caption for seed in range(8))
 
 
 def test_alone_there_is_no_draft():
