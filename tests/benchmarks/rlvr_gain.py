@@ -6,8 +6,9 @@
 
 `--root` is a folder as prepare/quickstart.sh leaves it: data set, chain of thought, tiny language model, the evaluators
 `ranker` (rewards) and `judge` (measures, and never rewards) and an SFT checkpoint. What follows `--` goes to
-train_mllm.py. Every run answers the same held-out prompts `--samples` times (with 4 the chance of the draws is as large
-as what some hundred replies of GRPO change); against SFT they are compared clip by clip. For the toy set these clips are a set of their own, of another seed than the one that was trained on.
+train_mllm.py. Every run answers the same held-out prompts `--samples` times; against SFT they are compared clip by
+clip. (With 4 replies a prompt the luck of the draws is as large as what a hundred steps of GRPO change.) For the toy
+set these clips are a set of their own, of another seed than the one that was trained on.
 
 All is done by the commands of the README, one after the other. Run it again to go on where it was interrupted.
 """
