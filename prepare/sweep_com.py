@@ -22,9 +22,9 @@ from typing import Any
 from options.parsing import need, parse_flags, required_flag
 from utils.command import EXIT_INTERRUPTED, run_command
 from utils.errors import InputError
-from utils.files import write_json, write_jsonl
+from utils.files import read_jsonl, write_json, write_jsonl
 from utils.metric_report import MetricValue, format_table, read_results
-from utils.paired_comparison import match_by_id, paired_difference, shared_scores
+from utils.paired_comparison import score_differences
 from utils.result_comparison import GENERATED, REAL
 
 EVAL = Path(__file__).resolve().parent.parent / "eval_mllm.py"
@@ -141,10 +141,6 @@ def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:
     return answers
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def metrics_of(point: Point, row: str = GENERATED) -> dict[str, MetricValue]:
     return read_results(point.folder / "results.json")[row]
 
@@ -167,15 +163,12 @@ def report(points: Sequence[Point], task: str) -> str:
 def differences(refined: Point, control: Point, task: str) -> list[str]:
     """Each metric that clips have scores of; ``*`` where the interval does not hold 0."""
     found = []
-    first, second = (read_jsonl(point.folder / "predictions.jsonl") for point in (refined, control))
-    shared = shared_scores(first, second)
+    every = score_differences(*(read_jsonl(point.folder / "predictions.jsonl") for point in (refined, control)))
     for name in SHOWN[task]:
-        if name in shared:
-            pairs = match_by_id(first, second, name)
-            difference = paired_difference(pairs.a, pairs.b)
-            if difference.interval is not None:  # else there are no two clips with a score on both sides
-                clear = " *" if difference.clear else ""
-                found.append(f"{name} {difference.mean:+.3f} +- {difference.interval:.3f}{clear}")
+        difference = every.get(name)
+        if difference and difference.interval is not None:  # else there are no two clips with a score on both sides
+            clear = " *" if difference.clear else ""
+            found.append(f"{name} {difference.mean:+.3f} +- {difference.interval:.3f}{clear}")
     return found
 
 

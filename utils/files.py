@@ -52,6 +52,11 @@ def write_jsonl(path: str | Path, rows: Iterable[dict]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def read_jsonl(path: str | Path) -> list[dict]:
+    """What `write_jsonl` wrote; empty lines are skipped."""
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
 def write_npy(path: str | Path, array: np.ndarray) -> None:
     write_atomic(path, lambda stream: np.save(stream, array))
 

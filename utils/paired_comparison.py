@@ -90,6 +90,14 @@ def paired_difference(
     )
 
 
+def score_differences(
+    rows_a: Sequence[Mapping[str, Any]], rows_b: Sequence[Mapping[str, Any]]
+) -> dict[str, PairedDifference]:
+    """a - b clip by clip, of every score that two predictions.jsonl share, in the order of the first."""
+    names = shared_scores(rows_a, rows_b)
+    return {name: paired_difference(*match_by_id(rows_a, rows_b, name)) for name in names}
+
+
 def shared_scores(rows_a: Sequence[Mapping[str, Any]], rows_b: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the scores that both predictions have, in order.
 

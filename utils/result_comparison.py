@@ -1,14 +1,14 @@
 """Several evaluations side by side: one table a task with real data on top, and differences clip by clip."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
+from utils.files import read_jsonl
 from utils.metric_report import Rows, format_table, read_results
-from utils.paired_comparison import match_by_id, paired_difference, shared_scores
+from utils.paired_comparison import score_differences
 
 # What each task is read by, in this order; results.json holds more.
 COLUMNS = {
@@ -75,12 +75,10 @@ def _differences(first: NamedResults, other: NamedResults) -> str:
     if None in rows:
         lacking = first if rows[0] is None else other
         return f"{title}: not possible, no scored predictions.jsonl beside {lacking.path}"
-    names = shared_scores(*rows)
-    width = max(map(len, names), default=0)
+    differences = score_differences(rows[1], rows[0])
+    width = max(map(len, differences), default=0)
     lines = [title]
-    for name in names:
-        pairs = match_by_id(rows[0], rows[1], name)
-        difference = paired_difference(pairs.b, pairs.a)
+    for name, difference in differences.items():
         # A star where the interval does not hold 0.
         lines.append(f"  {name:{width}}  {difference.text(4)}{' *' if difference.clear else ''}")
     return "\n".join(lines)
@@ -91,5 +89,5 @@ def _sample_scores(results: NamedResults) -> list[dict[str, Any]] | None:
     path = results.path.parent / "predictions.jsonl"
     if not path.is_file():
         return None
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = read_jsonl(path)
     return rows if rows and "scores" in rows[0] else None

@@ -37,7 +37,8 @@ class RunFolder:
     def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Write args.json; a folder that holds a run of other arguments is refused, never overwritten.
 
-        A start that failed before it made anything is no run, and its arguments may be corrected. An argument that did not exist when the run was begun is no other argument: later versions continue it.
+        A start that failed before it made anything is no run: its arguments may be corrected. An argument that did not
+        exist when the run was begun is no other argument: later versions continue it.
 
         Args:
             arguments: JSON-able values by name.

@@ -14,15 +14,15 @@ All is done by the commands of the README, one after the other. Run it again to 
 """
 
 import argparse
-import json
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from rewards.build import parse_reward_weights
+from utils.files import read_jsonl
 from utils.metric_report import MetricValue, read_results
-from utils.paired_comparison import match_by_id, paired_difference, shared_scores
+from utils.paired_comparison import PairedDifference, score_differences
 from utils.result_comparison import COLUMNS, GENERATED
 
 HELD_OUT_SEED, HELD_OUT_CLIPS = 7, 2000  # 292 of them are test clips
@@ -103,7 +103,7 @@ class Trial:
         return plan
 
     def _reward(self, name: str) -> str:
-        rows = [json.loads(line) for line in (self.out / name / "metrics.jsonl").read_text().splitlines()]
+        rows = read_jsonl(self.out / name / "metrics.jsonl")
         totals = [row["held_out_reward/total"] for row in rows if "held_out_reward/total" in row]
         return f"{totals[0]:.3f} -> {max(totals[1:]):.3f}"
 
@@ -114,22 +114,24 @@ class Trial:
     def _cells(self, folder: Path, before: Path | None) -> list[str]:
         """Each metric with its interval; ``+`` / ``-`` where it is clearly better / worse than in `before`."""
         values = read_results(folder / "results.json")[GENERATED]
-        scores = None if before is None else [predictions(before), predictions(folder)]
+        differences = {}
+        if before is not None:
+            differences = score_differences(*(read_jsonl(run / "predictions.jsonl") for run in (folder, before)))
         cells = []
         for name in self._metrics():
             cell = values[name].text() if name in values else "-"
-            cells.append(f"{cell} {verdict(name, values, before, scores)}".strip())
+            cells.append(f"{cell} {verdict(name, values, before, differences)}".strip())
         return cells
 
 
-def verdict(name: str, values: dict[str, MetricValue], before: Path | None, scores: list | None) -> str:
+def verdict(
+    name: str, values: dict[str, MetricValue], before: Path | None, differences: dict[str, PairedDifference]
+) -> str:
     """By the paired difference where clips have scores of their own, else (FID) by whether the intervals overlap."""
     if before is None or name not in values:
         return ""
-    if name in shared_scores(*scores):
-        pairs = match_by_id(scores[0], scores[1], name)
-        difference = paired_difference(pairs.b, pairs.a)
-        change = difference.mean if difference.clear else 0.0
+    if name in differences:
+        change = differences[name].mean if differences[name].clear else 0.0
     else:
         old, new = read_results(before / "results.json")[GENERATED][name], values[name]
         change = new.mean - old.mean
@@ -140,10 +142,6 @@ def verdict(name: str, values: dict[str, MetricValue], before: Path | None, scor
     if name == "Diversity" or not change:  # neither more nor less of it is better
         return ""
     return "(+)" if change > 0 else "(-)"
-
-
-def predictions(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
