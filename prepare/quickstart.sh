@@ -137,8 +137,8 @@ motion_to_text() {
     evaluate m2t
 }
 text_to_motion() {
-    train t2m "$T2M_EPOCHS" --rl-scale-rewards batch --rl-kl-coef 0.05 --reward-align-weight 1 --reward-phys-weight 2 \
-        --constrain-grammar
+    train t2m "$T2M_EPOCHS" --rl-scale-rewards batch --rl-kl-coef 0.3 --lr-schedule linear --reward-align-weight 1 \
+        --reward-phys-weight 1 --constrain-grammar
     evaluate t2m
 }
 beside motion_to_text text_to_motion
