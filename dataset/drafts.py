@@ -62,12 +62,15 @@ class Drafts:
         ]  # fmt: skip
         if not others:
             return None
+        partly = None
+        for other in others:
+            lacking = self._lacking(own, self._samples[other])
+            if all(lacking):
+                return other
+            if any(lacking) and partly is None:
+                partly = other
         nearest = max(others, key=lambda other: _likeness(self._words[index], self._words[other]))
-        lacking = {other: self._lacking(own, self._samples[other]) for other in others}
-        for enough in (all, any):
-            if found := [other for other in others if enough(lacking[other])]:
-                return found[0]
-        return nearest
+        return nearest if partly is None else partly
 
     def _lacking(self, own: Sample, other: Sample) -> tuple[str, str]:
         """For t2m (the other motion by the own caption) and for m2t (the other caption by the own motion)."""
