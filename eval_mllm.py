@@ -17,45 +17,47 @@ from pathlib import Path
 
 import torch
 
-from com.agreement import AGREEMENT
 from com.answering import ReplyFile, answer_all
-from com.ranking import Ranking
+from com.ranking import AGREEMENT, Ranking
 from com.reply_search import ComSettings, cost_of_rounds
 from com.trace import readable_traces, write_trace
-from dataset.data_tagger import tagger_of
-from dataset.humanml_layout import read_split
-from models.caption_evaluation import judge_captions, real_caption_metrics
-from models.checkpoints import Checkpoint, load_checkpoint, motion_tokenizer_of
-from models.evaluation_results import Replies, write_evaluation
-from models.motion_evaluation import Judge, Metrics, judge_motions, real_motion_metrics
-from models.motion_llm import MotionLLM, Sampling
-from models.motion_tokenizer import MotionTokenizer
-from models.multimodality import SAMPLES, multimodality_metric
-from models.policy import build_policy
-from models.predictions import arrange
-from models.predictions_file import read_predictions
-from models.questions import Questions, predictions_of
-from models.text_motion_evaluator import TextMotionEvaluator
-from options.arguments import ComFlags, DataFlags, EvalFlags, ModelFlags, RewardFlags, RunFlags
-from options.parsing import FlagError, parse_flags
-from options.published_flags import TokenizerShapeFlags, UnusedEvalFlags
-from rewards.build import parse_reward_weights
+from dataset.captions.tagger import Tagger
+from dataset.humanml.layout import read_split, tagger_of
+from models.evaluation.captions import judge_captions, real_caption_metrics
+from models.evaluation.judge import Judge, Metrics
+from models.evaluation.motions import judge_motions, real_motion_metrics
+from models.evaluation.multimodality import SAMPLES, multimodality_metric
+from models.evaluation.predictions import arrange
+from models.evaluation.predictions_file import read_predictions
+from models.evaluation.questions import Questions, predictions_of
+from models.evaluation.results import Replies, write_evaluation
+from models.language.motion_llm import MotionLLM, Sampling
+from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokenizer_of
+from models.policy.policy import build_policy
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from options.flags.com import ComFlags
+from options.flags.common import DataFlags, ModelFlags, RunFlags
+from options.flags.evaluation import EvalFlags
+from options.flags.parsing import FlagError, parse_flags
+from options.flags.published import TokenizerShapeFlags, UnusedEvalFlags
+from options.flags.rewards import RewardFlags
 from rewards.lacking import Lacking
-from rewards.loading import load_rewards
-from rewards.scorers import scorer_weights
+from rewards.mixture.loading import load_rewards
+from rewards.mixture.ranking import scorer_weights
+from rewards.mixture.weighted import parse_reward_weights
 from rewards.text_models import SentenceEncoder, find_model
-from utils.bert_score import BertScorer
-from utils.caption_tagger import Tagger
-from utils.command import quiet_libraries, run_command
-from utils.devices import model_dtype, resolve_device
 from utils.errors import InputError
-from utils.files import fingerprint_file
-from utils.metric_report import MetricValue, Signature, format_table, read_results, transposed
-from utils.result_comparison import comparison
-from utils.run_folder import RunFolder
-from utils.skeleton import Skeleton, get_skeleton
-from utils.stage_timer import StageTimer
-from utils.text_motion_protocol import pairs_of_diversity
+from utils.files.fingerprints import fingerprint_file
+from utils.metrics.bert_score import BertScorer
+from utils.metrics.comparison import comparison
+from utils.metrics.report import MetricValue, Signature, format_table, read_results, transposed
+from utils.metrics.text_motion import pairs_of_diversity
+from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.run.command import quiet_libraries, run_command
+from utils.run.devices import model_dtype, resolve_device
+from utils.run.folder import RunFolder
+from utils.run.stage_timer import StageTimer
 
 # Replies of an evaluation that is not finished.
 REPLIES_FILE, MULTIMODALITY_FILE = "replies.part.jsonl", "multimodality.part.jsonl"
@@ -290,9 +292,7 @@ def _run_path(settings: Settings) -> Path:
     flags = settings.evaluation
     judged = Path(flags.from_predictions or flags.eval_ckpt)
     name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if settings.com.use_com else "")
-    if settings.run.exp_name is None:
-        return judged.parent / name
-    return Path(settings.run.out_dir) / settings.run.exp_name
+    return judged.parent / name if settings.run.exp_name is None else Path(settings.run.out_dir) / settings.run.exp_name
 
 
 if __name__ == "__main__":

@@ -16,31 +16,33 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from dataset.cot_samples import CotSamples
-from dataset.data_tagger import tagger_of
-from dataset.sample import TASKS
-from dataset.training_data import read_training_data
-from models.cot_codebook import tokenizer_of
-from models.motion_tokenizer import MotionTokenizer
-from models.motion_vocabulary import MotionVocabulary
-from models.prompts import PromptStyle, prompt_style
-from models.sample_view import describe_samples
-from models.sft_batch import SupervisionCollator, SupervisionConfig
-from options.arguments import DEFAULT_BACKBONE, DataFlags, ModelFlags, RewardFlags, RunFlags
-from options.parsing import FlagError, parse_flags
-from options.published_flags import TokenizerShapeFlags, UnusedTrainFlags
-from options.training_arguments import RlFlags, SftFlags, TrainingFlags
-from utils.command import quiet_libraries, run_command
-from utils.devices import model_dtype, narrow_to_gpu, resolve_device
+from dataset.cot.sample import TASKS
+from dataset.cot.samples import CotSamples
+from dataset.cot.training_rows import read_training_data
+from dataset.humanml.layout import tagger_of
+from models.language.prompts import PromptStyle, prompt_style
+from models.language.vocabulary import MotionVocabulary
+from models.sft.batch import SupervisionCollator, SupervisionConfig
+from models.sft.sample_view import describe_samples
+from models.tokenizer.loading import tokenizer_of
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
+from options.flags.parsing import FlagError, parse_flags
+from options.flags.published import TokenizerShapeFlags, UnusedTrainFlags
+from options.flags.rewards import RewardFlags
+from options.flags.training import RlFlags, SftFlags, TrainingFlags
 from utils.errors import InputError
-from utils.files import append_jsonl, fingerprint_file
-from utils.interrupt import InterruptFlag
-from utils.processes import launched_as_main
-from utils.run_folder import RunFolder
+from utils.files.atomic import append_jsonl
+from utils.files.fingerprints import fingerprint_file
+from utils.run.command import quiet_libraries, run_command
+from utils.run.devices import model_dtype, narrow_to_gpu, resolve_device
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
+from utils.run.processes import launched_as_main
 
 if TYPE_CHECKING:
-    from models.policy import Start
-    from models.reply_metrics import ReplyValidation
+    from models.evaluation.reply_validation import ReplyValidation
+    from models.policy.policy import Start
 
 # Flags that change where or how loudly a run works, not what it computes.
 _MAY_DIFFER = ("device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "resume", "report_to")
@@ -109,9 +111,9 @@ def main() -> None:
 
 def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt: InterruptFlag) -> dict:
     # Late imports: `--help` and a mistyped path must not wait for trl.
-    from models.policy import LoraSize
-    from models.sft_training import TrainingData, Validation, supervise
-    from options.trainer_configs import sft_config
+    from models.policy.adapters import LoraSize
+    from models.sft.training import TrainingData, Validation, supervise
+    from options.trl_configs import sft_config
 
     motion_tokenizer, nb_code = _codebook(settings)
     train, validation = read_samples(settings, nb_code)
@@ -144,7 +146,7 @@ def run_sft(settings: Settings, run: RunFolder, device: torch.device, interrupt:
 def _start_of_sft(
     settings: Settings, motion_tokenizer: MotionTokenizer | None, nb_code: int, dtype: torch.dtype
 ) -> tuple["Start", bool]:
-    from models.sft_start import BackboneChoice, start_fresh, start_from
+    from models.policy.start import BackboneChoice, start_fresh, start_from
 
     model, path = settings.model, settings.sft.init_ckpt
     name = model.llm_backbone or (DEFAULT_BACKBONE if path is None else None)
@@ -160,10 +162,10 @@ def _reply_validation(
     settings: Settings, metric: str, start: "Start", motion_tokenizer: MotionTokenizer | None, device: torch.device
 ) -> "ReplyValidation":
     """Replies to clips of the data set's val split, judged by --val-evaluator; `metric`: one that is needed of them."""
-    from models.best_by import CRITERIA
-    from models.motion_llm import Sampling
-    from models.reply_metrics import ReplyValidation
-    from options.trainer_configs import max_reply_tokens
+    from models.evaluation.reply_validation import ReplyValidation
+    from models.language.motion_llm import Sampling
+    from options.trl_configs import max_reply_tokens
+    from utils.metrics.criteria import CRITERIA
 
     training, data = settings.training, settings.data
     return ReplyValidation.of_folder(
@@ -191,7 +193,7 @@ def _supervision(settings: Settings, train: CotSamples, style: PromptStyle) -> S
 
 def show_samples(settings: Settings) -> None:
     """Print the first samples as SFT with these flags would see them; only the text tokenizer is loaded."""
-    from models.policy import load_text_tokenizer
+    from models.policy.backbone import load_text_tokenizer
 
     if settings.training.train_stage != "sft":
         raise InputError("--show-samples shows what supervised fine-tuning sees: give --train-stage sft")
@@ -205,15 +207,16 @@ def show_samples(settings: Settings) -> None:
 
 
 def run_rlvr(settings: Settings, run: RunFolder, device: torch.device, interrupt: InterruptFlag) -> dict:
-    from models.checkpoints import load_checkpoint, motion_tokenizer_of
-    from models.policy import LoraSize, Start, build_policy
-    from options.trainer_configs import grpo_config
-    from rewards.build import parse_reward_weights, usable_for
-    from rewards.grpo_prompts import draw_prompts
-    from rewards.grpo_reflection import Reflecting
-    from rewards.grpo_training import reinforce
-    from rewards.grpo_validation import HeldOut, refuse_rewarding_judge
-    from rewards.loading import load_rewards
+    from models.policy.adapters import LoraSize
+    from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
+    from models.policy.policy import Start, build_policy
+    from options.trl_configs import grpo_config
+    from rewards.grpo.prompts import draw_prompts
+    from rewards.grpo.reflection import Reflecting
+    from rewards.grpo.training import reinforce
+    from rewards.grpo.validation import HeldOut, refuse_rewarding_judge
+    from rewards.mixture.loading import load_rewards
+    from rewards.mixture.weighted import parse_reward_weights, usable_for
 
     if (path := settings.rl.rl_reference_ckpt) is None:
         raise InputError("--rl-reference-ckpt is needed: the SFT checkpoint that GRPO starts from")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from com.reply_search import ComSettings, search_replies
-from models.motion_llm import MotionLLM, Sampling
-from models.prompts import Query
-from models.rollout import Rollout
+from models.language.motion_llm import MotionLLM, Sampling
+from models.language.prompts import Query
+from models.language.rollout import Rollout
 from utils.errors import InputError
 
 # Queries whose candidates are generated and ranked together: bounds what an interruption loses.

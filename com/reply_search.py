@@ -7,10 +7,9 @@ from typing import Any
 
 from com.chain_of_motion import Request, Score, chain_of_motion_batch
 from com.trace import trace_rows
-from models.motion_llm import MotionLLM, Sampling
-from models.prompts import Query
-from models.reflections import reflection_on
-from models.rollout import Rollout
+from models.language.motion_llm import MotionLLM, Sampling
+from models.language.prompts import Query, reflection_on
+from models.language.rollout import Rollout
 
 # A candidate's key for sampling is its query's number times this, plus its own.
 _CANDIDATE_KEYS = 1 << 20
@@ -22,7 +21,7 @@ class ComSettings:
 
     Attributes:
         candidates, refine_steps, patience: k candidates in each of t rounds, see `com.chain_of_motion`.
-        rank: candidates and the voters of each (`com.agreement`) -> scores.
+        rank: candidates and the voters of each (`com.ranking`) -> scores.
         lacking: attempts -> what each lacks, in words, for the reflection on it.
         temperatures: of the rounds, the last of them for all that follow; empty: that of the sampling.
         max_new_tokens: of a candidate; None: as the sampling.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from com.chain_of_motion import Chain
-from models.rollout import Rollout
-from utils.files import write_jsonl
+from models.language.rollout import Rollout
+from utils.files.atomic import write_jsonl
 
 _WIDTH = 110
 

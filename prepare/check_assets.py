@@ -10,14 +10,16 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 
-from dataset.humanml_layout import FEATURES_FOLDER, MEAN_FILE, STD_FILE, TEXTS_FOLDER
-from options.arguments import DEFAULT_BACKBONE, EvalFlags, RewardFlags
-from options.parsing import flag, parse_flags
-from prepare.asset_list import ASSETS, Asset, is_evaluator, is_ready_evaluator
-from prepare.asset_state import AssetState, look
+from dataset.humanml.layout import FEATURES_FOLDER, MEAN_FILE, STD_FILE, TEXTS_FOLDER
+from options.flags.common import DEFAULT_BACKBONE
+from options.flags.evaluation import EvalFlags
+from options.flags.parsing import flag, parse_flags
+from options.flags.rewards import RewardFlags
+from prepare.assets.catalogue import ASSETS, Asset, is_evaluator, is_ready_evaluator
+from prepare.assets.state import AssetState, look
 from utils.asset_hints import HINTS
-from utils.command import run_command
 from utils.errors import InputError
+from utils.run.command import run_command
 
 DATA_SETS = {"humanml3d": "HumanML3D", "kit-ml": "KIT-ML"}
 

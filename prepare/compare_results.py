@@ -5,11 +5,11 @@ python -m prepare.compare_results --results SFT=run_a/results.json RLVR=run_b/re
 
 from dataclasses import dataclass, field
 
-from options.parsing import parse_flags
-from utils.command import run_command
+from options.flags.parsing import parse_flags
 from utils.errors import InputError
-from utils.result_comparison import comparison
-from utils.run_folder import RunFolder
+from utils.metrics.comparison import comparison
+from utils.run.command import run_command
+from utils.run.folder import RunFolder
 
 
 @dataclass

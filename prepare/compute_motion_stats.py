@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from dataset.humanml_layout import clip_files, read_split_ids, write_mean_std
-from dataset.motion_statistics import compute_mean_std
-from options.parsing import flag, parse_flags, required_flag
-from prepare.conversion import report_bad
-from utils.command import run_command
+from dataset.humanml.layout import clip_files, read_split_ids, write_mean_std
+from dataset.humanml.statistics import compute_mean_std
+from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.conversion.convert import report_bad
 from utils.errors import InputError
-from utils.skeleton import get_skeleton
+from utils.motion.skeleton import get_skeleton
+from utils.run.command import run_command
 
 
 @dataclass

@@ -17,12 +17,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
-from options.parsing import flag, need, parse_flags
-from prepare.asset_install import Wish, install
-from prepare.asset_list import ASSETS, GROUPS, Asset, find_assets
-from prepare.asset_state import look
-from utils.command import run_command
+from options.flags.parsing import flag, need, parse_flags
+from prepare.assets.catalogue import ASSETS, GROUPS, Asset, find_assets
+from prepare.assets.install import Wish, install
+from prepare.assets.state import look
 from utils.errors import InputError
+from utils.run.command import run_command
 
 
 @dataclass

@@ -17,15 +17,16 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from dataset.cot_source import CotSource, read_cot_source, source_path, write_cot_source
-from dataset.humanml_layout import MotionRecord, read_split
-from models.motion_tokenizer import MotionTokenizer
-from options.parsing import flag, parse_flags, required_flag
-from utils.command import run_command
-from utils.devices import resolve_device
+from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
+from dataset.humanml.layout import MotionRecord, read_split
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files import fingerprint, write_text
-from utils.skeleton import get_skeleton
+from utils.files.atomic import write_text
+from utils.files.fingerprints import fingerprint
+from utils.motion.skeleton import get_skeleton
+from utils.run.command import run_command
+from utils.run.devices import resolve_device
 
 _CLIPS_AT_ONCE = 512
 

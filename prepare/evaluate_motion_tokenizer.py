@@ -13,11 +13,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataset.humanml_layout import read_motions
-from options.parsing import flag, parse_flags, required_flag
-from prepare.tokenizer_results import load_any_tokenizer, load_evaluator, report_tokenizer
-from utils.command import run_command
-from utils.devices import resolve_device
+from dataset.humanml.layout import read_motions
+from models.tokenizer.loading import load_any_tokenizer
+from models.tokenizer.results import load_evaluator, report_tokenizer
+from options.flags.parsing import flag, parse_flags, required_flag
+from utils.run.command import run_command
+from utils.run.devices import resolve_device
 
 
 @dataclass
@@ -53,7 +54,8 @@ def main() -> None:
     if flags.evaluator is not None:
         evaluator = load_evaluator(flags.evaluator, "--evaluator", tokenizer.skeleton, device)
     clips = read_motions(flags.data_root, flags.split, tokenizer.skeleton, tokenizer.skeleton.min_frames)
-    report_tokenizer(flags.out_path, tokenizer, clips, flags.data_root, flags.split, evaluator)
+    _, table = report_tokenizer(flags.out_path, tokenizer, clips, flags.data_root, flags.split, evaluator)
+    print(table)
     print(f"{len(clips)} motions, tokenizer {tokenizer.fingerprint} -> {flags.out_path}")
 
 

@@ -15,13 +15,13 @@ from typing import Literal
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
-from models.checkpoints import Checkpoint, load_checkpoint, motion_tokenizer_of
-from models.policy import build_policy
-from models.prompts import Query, render_query
-from options.parsing import flag, parse_flags, required_flag
-from utils.command import quiet_libraries, run_command
+from models.language.prompts import Query, render_query
+from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokenizer_of
+from models.policy.policy import build_policy
+from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files import write_text
+from utils.files.atomic import write_text
+from utils.run.command import quiet_libraries, run_command
 
 TOKENIZER_FILE, CARD_FILE = "motion_tokenizer.pth", "README.md"
 # Largest difference of a logit between the checkpoint's policy and the folder.

@@ -19,21 +19,21 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from dataset.cot_validation import Bounds
-from dataset.humanml_layout import MotionRecord, read_split
-from options.parsing import parse_flags
-from prepare.annotation_client import AnnotationClient, Endpoint
-from prepare.annotation_flags import DataFlags, EndpointFlags
-from prepare.annotation_plan import Assignment, Evidence, assignments_of, doubtful_captions
-from prepare.annotation_report import print_summary, show_plan
-from prepare.annotation_run import AnnotationRun, Asking
-from prepare.annotation_store import AnnotationStore
-from prepare.doubtful_captions import DOUBTFUL_FILE, doubtful_row
-from utils.command import run_command
+from dataset.cot.acceptance import Bounds
+from dataset.humanml.layout import MotionRecord, read_split
+from options.flags.parsing import parse_flags
+from prepare.annotation.client import AnnotationClient, Endpoint
+from prepare.annotation.flags import DataFlags, EndpointFlags
+from prepare.annotation.plan import Assignment, Evidence, assignments_of, doubtful_captions
+from prepare.annotation.report import print_summary, show_plan
+from prepare.annotation.run import AnnotationRun, Asking
+from prepare.annotation.store import AnnotationStore
+from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_row
 from utils.errors import InputError
-from utils.files import write_jsonl
-from utils.interrupt import InterruptFlag
-from utils.skeleton import get_skeleton
+from utils.files.atomic import write_jsonl
+from utils.motion.skeleton import get_skeleton
+from utils.run.command import run_command
+from utils.run.interrupt import InterruptFlag
 
 
 def main() -> None:

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import torch
 
-from models.checkpoints import Checkpoint, PolicyConfig, save_checkpoint
-from models.policy import load_backbone
-from models.prompts import prompt_style
-from models.published_policy import EMBEDDINGS, HEAD, codes_of, import_adapter, tasks_of
-from models.published_tokenizer import read_torch_file
-from options.parsing import flag, parse_flags, required_flag
-from prepare.tokenizer_results import load_any_tokenizer
-from utils.command import quiet_libraries, run_command
+from models.language.prompts import prompt_style
+from models.policy.backbone import load_backbone
+from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
+from models.policy.published import EMBEDDINGS, HEAD, codes_of, import_adapter, tasks_of
+from models.tokenizer.loading import load_any_tokenizer
+from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
+from utils.files.torch_files import read_torch_file
+from utils.run.command import quiet_libraries, run_command
 
 
 @dataclass

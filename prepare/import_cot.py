@@ -4,10 +4,10 @@
     python -m prepare.import_cot --source mogen_train.jsonl mound_train.jsonl --map caption=desc --out-dir data/cot
 
 SOURCE is an id of the hub, or files and folders of json, jsonl, parquet or csv. Which column holds what is recognised
-by its name (dataset/cot_columns.py; --map says it where it is not): captions, motion codes (lists, numbers in a text,
-<Motion_17>, <motion_id_17>), reasoning, task, id, weight; or conversations and instruction data whose replies hold
-<think>...</think> and whose codes stand in the query (m2t) or in the reply (t2m). The columns of the published data set
-could not be looked up when this was written. Data without codes take them by id from --codes.
+by its name (dataset/cot/foreign/columns.py; --map says it where it is not): captions, motion codes (lists, numbers in a
+text, <Motion_17>, <motion_id_17>), reasoning, task, id, weight; or conversations and instruction data whose replies
+hold <think>...</think> and whose codes stand in the query (m2t) or in the reply (t2m). The columns of the published
+data set could not be looked up when this was written. Data without codes take them by id from --codes.
 
 OUT_DIR gets cot_<split>.jsonl, rejected.jsonl with every row that cannot be used and why, statistics.json and
 cot_statistics.png. Rows are streamed; equal lines are written once.
@@ -25,17 +25,17 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from dataset.cot_columns import Columns, detect_columns, parse_mapping
-from dataset.cot_conversion import ConvertedLine, RowConverter, task_in_name
-from dataset.cot_loading import SourcePart, SourceRow, source_parts, split_of
-from dataset.cot_source import CotSource, read_cot_source, source_path, write_cot_source
-from models.motion_tokenizer import MotionTokenizer
-from options.parsing import flag, need, parse_flags, required_flag
-from prepare.cot_inputs import read_jsonl
-from prepare.cot_report import report_cot
-from utils.command import quiet_libraries, run_command
+from dataset.cot.foreign.columns import Columns, detect_columns, parse_mapping
+from dataset.cot.foreign.loading import SourcePart, SourceRow, source_parts, split_of
+from dataset.cot.foreign.rows import ConvertedLine, RowConverter, task_in_name
+from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from options.flags.parsing import flag, need, parse_flags, required_flag
+from prepare.cot.inputs import read_jsonl
+from prepare.cot.report import report_cot
 from utils.errors import InputError
-from utils.line_writers import LineWriters
+from utils.files.line_writers import LineWriters
+from utils.run.command import quiet_libraries, run_command
 
 REJECTED_FILE = "rejected.jsonl"
 _ROWS_FOR_COLUMNS = 100  # optional fields of jsonl may be missing in the first rows

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.humanml_layout import read_mean_std
-from models.co_embedding import EvaluatorSizes, sizes_of_state
-from models.published_evaluator import (
+from dataset.captions.word_vectors import WordVectorizer
+from dataset.humanml.layout import read_mean_std
+from models.text_motion.evaluator import ABOUT_FILE, TextMotionEvaluator
+from models.text_motion.networks import EvaluatorSizes, sizes_of_state
+from models.text_motion.published import (
     LARGEST_SCALE,
     PUBLISHED_SCALE,
     PublishedFiles,
@@ -29,14 +31,13 @@ from models.published_evaluator import (
     relative_scale,
     skeleton_of,
 )
-from models.published_tokenizer import read_torch_file
-from models.text_motion_evaluator import ABOUT_FILE, TextMotionEvaluator
-from options.parsing import flag, parse_flags, required_flag
-from utils.command import run_command
+from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files import fingerprint, read_npy
-from utils.skeleton import Skeleton
-from utils.word_vectorizer import WordVectorizer
+from utils.files.atomic import read_npy
+from utils.files.fingerprints import fingerprint
+from utils.files.torch_files import read_torch_file
+from utils.motion.skeleton import Skeleton
+from utils.run.command import run_command
 
 
 @dataclass

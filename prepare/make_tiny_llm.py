@@ -13,13 +13,13 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from dataset.cot_samples import CotSamples, read_cot_jsonl
-from dataset.sample import TASKS
-from models.motion_vocabulary import THINK_CLOSE, THINK_OPEN
-from models.prompts import PLAIN, query_of, render_query
-from options.parsing import flag, parse_flags, required_flag
-from utils.command import run_command
-from utils.files import fingerprint
+from dataset.cot.sample import TASKS
+from dataset.cot.samples import CotSamples, read_cot_jsonl
+from models.language.prompts import PLAIN, query_of, render_query
+from models.language.vocabulary import THINK_CLOSE, THINK_OPEN
+from options.flags.parsing import flag, parse_flags, required_flag
+from utils.files.fingerprints import fingerprint
+from utils.run.command import run_command
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 

@@ -12,17 +12,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dataset.conversion_settings import METADATA_FILE
-from dataset.humanml_layout import write_mean_std, write_record, write_splits
-from dataset.motion_statistics import compute_mean_std
-from dataset.toy_motions import ToyClip, toy_clips
-from dataset.toy_programs import all_programs
-from options.parsing import flag, parse_flags
-from utils.command import run_command
+from dataset.humanml.layout import write_mean_std, write_record, write_splits
+from dataset.humanml.statistics import compute_mean_std
+from dataset.sources.settings import METADATA_FILE
+from dataset.toy.clips import ToyClip, toy_clips
+from dataset.toy.programs import all_programs
+from options.flags.parsing import flag, parse_flags
 from utils.errors import InputError
-from utils.files import fingerprint, write_json, write_jsonl
-from utils.motion_features import features_from_joints, joints_from_features
-from utils.skeleton import T2M
+from utils.files.atomic import write_json, write_jsonl
+from utils.files.fingerprints import fingerprint
+from utils.motion.features import features_from_joints, joints_from_features
+from utils.motion.skeleton import T2M
+from utils.run.command import run_command
 
 PROGRAMS_FILE = "programs.jsonl"
 UNFINISHED_FILE = ".unfinished.json"

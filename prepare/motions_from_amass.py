@@ -16,17 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.amass_clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass
-from dataset.body_model import NUM_BETAS, BodyModel, find_body_model
-from dataset.humanml_index import IndexEntry, cut, find_source, read_humanact12, read_index
-from dataset.joint_conversion import SourceClip, source_id
-from options.conversion_flags import DatasetFlags
-from options.parsing import flag, parse_flags, required_flag
-from prepare.conversion import convert_dataset
-from utils.command import run_command
-from utils.devices import resolve_device
+from dataset.sources.amass.body_model import NUM_BETAS, BodyModel, find_body_model
+from dataset.sources.amass.clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass
+from dataset.sources.amass.humanml_index import IndexEntry, cut, find_source, read_humanact12, read_index
+from dataset.sources.conversion import SourceClip, source_id
+from options.flags.dataset import DatasetFlags
+from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.conversion.convert import convert_dataset
 from utils.errors import InputError
-from utils.skeleton import T2M
+from utils.motion.skeleton import T2M
+from utils.run.command import run_command
+from utils.run.devices import resolve_device
 
 # The clip whose skeleton all of HumanML3D has (published processing).
 _HUMANML3D_TARGET = "000021"

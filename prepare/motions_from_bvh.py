@@ -2,25 +2,25 @@
 
 BVH: *.bvh, also in sub-folders: walks/a.bvh becomes the clip walks_a, whose captions are walks_a.txt, one a line, plain
 or as `caption#word/POS word/POS ...#start#end`. Which joints of the file are which of ours is a small table
-(--mapping): it is found by itself for common skeletons, for others copy a file of dataset/joint_mappings/ and give
-its path. Local rotations are resampled (slerp) before the joints are placed. Then, as for every source, each clip is
-retargeted to one skeleton, put on the floor, moved to the origin and turned to face +Z. A second run converts only
-what is new or changed.
+(--mapping): it is found by itself for common skeletons, for others copy a file of dataset/sources/bvh/joint_mappings/
+and give its path. Local rotations are resampled (slerp) before the joints are placed. Then, as for every source, each
+clip is retargeted to one skeleton, put on the floor, moved to the origin and turned to face +Z. A second run converts
+only what is new or changed.
 """
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dataset.joint_conversion import SourceClip, source_id
-from dataset.joint_mapping import load_mapping, read_bvh_joints, shipped_mappings
-from dataset.joint_units import UNITS, check_up, parse_unit
-from options.conversion_flags import DatasetFlags
-from options.parsing import flag, parse_flags, required_flag
-from prepare.conversion import convert_dataset
-from utils.command import run_command
+from dataset.sources.bvh.joint_mapping import load_mapping, read_bvh_joints, shipped_mappings
+from dataset.sources.conversion import SourceClip, source_id
+from dataset.sources.units import UNITS, check_up, parse_unit
+from options.flags.dataset import DatasetFlags
+from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.conversion.convert import convert_dataset
 from utils.errors import InputError
-from utils.skeleton import get_skeleton
+from utils.motion.skeleton import get_skeleton
+from utils.run.command import run_command
 
 
 @dataclass

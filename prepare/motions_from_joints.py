@@ -1,6 +1,6 @@
 """Turn a folder of joint positions and a folder of captions into a data set in the HumanML3D layout.
 
-Joints: <id>.npy (T, J, 3), Y up, metres for t2m, millimetres for kit, in the joint order of utils/skeleton.py.
+Joints: <id>.npy (T, J, 3), Y up, metres for t2m, millimetres for kit, in the joint order of utils/motion/skeleton.py.
 Captions: <id>.txt, one a line, plain or as `caption#word/POS word/POS ...#start#end`. Every clip is retargeted to one
 skeleton, put on the floor, moved to the origin and turned to face +Z. A second run converts only what is new or
 changed.
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dataset.joint_conversion import SourceClip, read_joints
-from options.conversion_flags import DatasetFlags
-from options.parsing import flag, parse_flags, required_flag
-from prepare.conversion import convert_dataset
-from utils.command import run_command
+from dataset.sources.conversion import SourceClip, read_joints
+from options.flags.dataset import DatasetFlags
+from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.conversion.convert import convert_dataset
 from utils.errors import InputError
-from utils.skeleton import get_skeleton
+from utils.motion.skeleton import get_skeleton
+from utils.run.command import run_command
 
 
 @dataclass

@@ -7,16 +7,16 @@ drawn side by side. Left limbs are blue, right limbs red.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataset.caption_files import read_caption_file
-from dataset.humanml_layout import FEATURES_FOLDER, TEXTS_FOLDER
-from options.parsing import flag, parse_flags, required_flag
-from utils.command import run_command
+from dataset.captions.files import read_caption_file
+from dataset.humanml.layout import FEATURES_FOLDER, TEXTS_FOLDER
+from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files import read_npy
-from utils.motion_features import joints_of_motion
-from utils.motion_pictures import ENDINGS, save_animation, save_sheet
-from utils.plot_motion import Clip
-from utils.skeleton import skeleton_with_joints
+from utils.files.atomic import read_npy
+from utils.motion.features import joints_of_motion
+from utils.motion.pictures import ENDINGS, save_animation, save_sheet
+from utils.motion.skeleton import skeleton_with_joints
+from utils.motion.stick_figure import Clip
+from utils.run.command import run_command
 
 
 @dataclass

@@ -19,13 +19,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from options.parsing import need, parse_flags, required_flag
-from utils.command import EXIT_INTERRUPTED, run_command
+from options.flags.parsing import need, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files import read_jsonl, write_json, write_jsonl
-from utils.metric_report import MetricValue, format_table, read_results
-from utils.paired_comparison import score_differences
-from utils.result_comparison import GENERATED, REAL
+from utils.files.atomic import read_jsonl, write_json, write_jsonl
+from utils.metrics.comparison import GENERATED, REAL
+from utils.metrics.paired import score_differences
+from utils.metrics.report import MetricValue, format_table, read_results
+from utils.run.command import EXIT_INTERRUPTED, run_command
 
 EVAL = Path(__file__).resolve().parent.parent / "eval_mllm.py"
 SHOWN = {

@@ -17,22 +17,22 @@ from typing import Literal
 import numpy as np
 import torch
 
-from dataset.humanml_layout import MotionRecord, read_mean_std, read_split
-from dataset.text_motion_pairs import TextMotionPairs
-from models.co_embedding import PUBLISHED_SIZES, EvaluatorSizes
-from models.evaluator_session import EvaluatorSession, SessionConfig
-from models.evaluator_trainer import EvaluatorTrainer, TrainerSettings
-from models.real_motion_metrics import EmbeddedRecords
-from options.arguments import RunFlags
-from options.parsing import flag, parse_flags, required_flag
-from utils.command import run_command
-from utils.devices import resolve_device
-from utils.files import fingerprint
-from utils.interrupt import InterruptFlag
-from utils.metric_report import MetricValue, Signature, collect_repeats, format_table, write_results
-from utils.run_folder import RunFolder
-from utils.skeleton import get_skeleton
-from utils.word_vectorizer import WordVectorizer, make_word_vectors
+from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
+from dataset.humanml.layout import MotionRecord, read_mean_std, read_split
+from dataset.humanml.pairs import TextMotionPairs
+from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes
+from models.text_motion.real_motion import EmbeddedRecords
+from models.text_motion.session import EvaluatorSession, SessionConfig
+from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
+from options.flags.common import RunFlags
+from options.flags.parsing import flag, parse_flags, required_flag
+from utils.files.fingerprints import fingerprint
+from utils.metrics.report import MetricValue, Signature, collect_repeats, format_table, write_results
+from utils.motion.skeleton import get_skeleton
+from utils.run.command import run_command
+from utils.run.devices import resolve_device
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
 
 REPORTED = ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")
 # Flags that change where a run works, not what it computes.

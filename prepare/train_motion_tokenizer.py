@@ -16,23 +16,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataset.humanml_layout import read_mean_std, read_motions
-from dataset.motion_windows import MotionWindows
-from models.motion_tokenizer import MotionTokenizer
-from models.published_tokenizer import load_weights
-from models.tokenizer_session import TokenizerSession
-from models.tokenizer_training import TokenizerTrainer, TrainingConfig
-from models.vq_network import MotionVQ, NetworkConfig
-from options.arguments import RunFlags
-from options.parsing import parse_flags
-from options.tokenizer_arguments import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
-from prepare.tokenizer_results import load_evaluator, report_tokenizer
-from utils.command import EXIT_INTERRUPTED, run_command
-from utils.files import fingerprint
-from utils.interrupt import InterruptFlag
-from utils.processes import Processes, joined_processes
-from utils.run_folder import RunFolder
-from utils.skeleton import Skeleton, get_skeleton
+from dataset.humanml.layout import read_mean_std, read_motions
+from dataset.humanml.windows import MotionWindows
+from models.tokenizer.loss import TrainingConfig
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
+from models.tokenizer.published import load_weights
+from models.tokenizer.results import load_evaluator, report_tokenizer
+from models.tokenizer.session import TokenizerSession
+from models.tokenizer.trainer import TokenizerTrainer
+from options.flags.common import RunFlags
+from options.flags.parsing import parse_flags
+from options.flags.tokenizer import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
+from utils.files.fingerprints import fingerprint
+from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.run.command import EXIT_INTERRUPTED, run_command
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
+from utils.run.processes import Processes, joined_processes
 
 # Flags that change where or how loudly a run works, not what it computes; and, with --resume, its schedule.
 _MAY_DIFFER = ("device", "out_dir", "print_iter", "resume")
@@ -131,7 +132,10 @@ def train(
         return True
 
     tokenizer = MotionTokenizer.load(session.best_path, device)
-    report = report_tokenizer(run.path / "results.json", tokenizer, data.test, flags.data_root, "test", evaluator)
+    report, table = report_tokenizer(
+        run.path / "results.json", tokenizer, data.test, flags.data_root, "test", evaluator
+    )
+    print(table)
     run.finish({**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)})
     print(f"{trainer.step} steps in {trainer.seconds:.0f} s -> {session.best_path} ({tokenizer.fingerprint})")
     return True

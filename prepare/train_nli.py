@@ -4,9 +4,9 @@
 
 OUT_DIR becomes a transformers folder (`--nli-model-name OUT_DIR`) and holds results.json: on clips that training did
 not see, how often the class is right, and how often a clip's own caption is likelier entailed than one that is not, by
-kind of pair (dataset/entailment_pairs.py tells what they are). The model knows the language of these data only; where a
-hub can be reached, a large NLI model knows more. The same command again continues an interrupted run and leaves a
-finished one alone.
+kind of pair (dataset/cot/entailment_pairs.py tells what they are). The model knows the language of these data only;
+where a hub can be reached, a large NLI model knows more. The same command again continues an interrupted run and leaves
+a finished one alone.
 """
 
 import logging
@@ -18,17 +18,18 @@ from itertools import islice
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from dataset.cot_samples import read_cot_jsonl
-from dataset.entailment_pairs import EntailmentPairs, ReasonedCaption, reasoned_captions
-from models.nli_model import NliSizes, make_nli_model, train_nli_tokenizer
-from models.nli_training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, measure
-from options.parsing import flag, need, parse_flags, required_flag
-from utils.command import quiet_libraries, run_command
-from utils.devices import resolve_device
+from dataset.cot.entailment_pairs import EntailmentPairs, ReasonedCaption, reasoned_captions
+from dataset.cot.samples import read_cot_jsonl
+from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
+from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, measure
+from options.flags.parsing import flag, need, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files import fingerprint, write_json
-from utils.interrupt import InterruptFlag
-from utils.run_folder import RunFolder
+from utils.files.atomic import write_json
+from utils.files.fingerprints import fingerprint
+from utils.run.command import quiet_libraries, run_command
+from utils.run.devices import resolve_device
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
 
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir")

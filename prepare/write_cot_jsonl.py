@@ -5,10 +5,10 @@
 
 Reasoning comes from a jsonl with `id` and `reasoning` (a string or a list of them), by default DATA_ROOT/programs.jsonl
 where that exists; from the folder of prepare.generate_cot, which reasons for each task by itself; or, with `--reasoning
-template`, from what is measured on the motions (dataset/template_reasoning.py: no model, no API). Otherwise there is
+template`, from what is measured on the motions (dataset/cot/templates.py: no model, no API). Otherwise there is
 none. A line serves both tasks, but where each has its own reasoning it has its own lines. Lines of one split that are
-equal in all of this are written once. With `--with-reflections` a line also holds a draft (dataset/drafts.py), which
-prepares the model for the reflections of Chain-of-Motion.
+equal in all of this are written once. With `--with-reflections` a line also holds a draft (dataset/cot/drafts.py),
+which prepares the model for the reflections of Chain-of-Motion.
 
 Captions that their own motion contradicts get no template; they are listed in OUT_DIR/doubtful_captions.jsonl.
 
@@ -22,22 +22,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dataset.cot_samples import write_cot_jsonl
-from dataset.cot_source import CotSource, read_cot_source, write_cot_source
-from dataset.drafts import Drafts
-from dataset.humanml_layout import MotionRecord, read_split
-from dataset.sample import TASKS, Sample
-from options.parsing import flag, parse_flags, required_flag
-from prepare.cot_inputs import read_jsonl
-from prepare.cot_reasoning import BOTH, NONE, TEMPLATE, Reasonings, doubtful_rows, reasoning_source
-from prepare.cot_report import report_cot
-from prepare.doubtful_captions import DOUBTFUL_FILE
-from utils.command import quiet_libraries, run_command
+from dataset.cot.drafts import Drafts
+from dataset.cot.sample import TASKS, Sample
+from dataset.cot.samples import write_cot_jsonl
+from dataset.cot.source import CotSource, read_cot_source, write_cot_source
+from dataset.facts.motion_facts import MotionFacts, motion_facts
+from dataset.humanml.layout import MotionRecord, read_split
+from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
+from prepare.cot.inputs import read_jsonl
+from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
+from prepare.cot.report import report_cot
 from utils.errors import InputError
-from utils.files import write_jsonl
-from utils.motion_facts import MotionFacts, motion_facts
-from utils.motion_features import joints_in_metres
-from utils.skeleton import Skeleton, get_skeleton
+from utils.files.atomic import write_jsonl
+from utils.motion.features import joints_in_metres
+from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.run.command import quiet_libraries, run_command
 
 
 @dataclass
@@ -97,7 +97,7 @@ def without_repeats(samples: list[Sample]) -> list[Sample]:
 
 
 def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int) -> list[Sample]:
-    """The samples, each with a draft (`dataset.drafts`)."""
+    """The samples, each with a draft (`dataset.cot.drafts`)."""
     drafts = Drafts(samples, facts, seed)
     return [replace(sample, draft=drafts.draft(index)) for index, sample in enumerate(samples)]
 

@@ -1,4 +1,4 @@
-"""The rewards that have a name: name -> "module:Class", imported only when asked for (`rewards.build.load_reward`)."""
+"""The rewards that have a name: name -> "module:Class", imported when asked for (`rewards.mixture.loading`)."""
 
 REWARDS = {
     "format": "rewards.motion_format:MotionFormat",

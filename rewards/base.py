@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from dataset.sample import TASKS
-from models.rollout import Rollout
+from dataset.captions.tagger import Tagger
+from dataset.cot.sample import TASKS
+from models.language.rollout import Rollout
 from rewards.cache import ResultCache
-from utils.caption_tagger import Tagger
-from utils.skeleton import Skeleton
+from utils.motion.skeleton import Skeleton
 
 if TYPE_CHECKING:  # a reward that needs no evaluator does not load one
-    from models.text_motion_evaluator import TextMotionEvaluator
+    from models.text_motion.evaluator import TextMotionEvaluator
 
 DEFAULT_MAX_BATCH_SIZE = 32
 

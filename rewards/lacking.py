@@ -4,21 +4,22 @@
     the answer says turns left, the motion turns right                    m2t
 
 The words come from what the rewards measure (grammar, terms of `physical`) and from what is measured on the motion
-against what the caption says (`dataset.fact_check`); never from a reference. Nothing lacking gives an empty text.
+against what the caption says (`dataset.facts.contradictions`); never from a reference. Nothing lacking gives an empty
+text.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from dataset.fact_check import contradictions
-from models.prompts import parse_reply
-from models.rollout import Rollout
+from dataset.facts.contradictions import contradictions
+from dataset.facts.motion_facts import MotionFacts, motion_facts
+from models.language.prompts import parse_reply
+from models.language.rollout import Rollout
 from rewards.base import RewardContext
 from rewards.physical_plausibility import PhysicalPlausibility
-from utils.motion_facts import MotionFacts, motion_facts
-from utils.motion_features import joints_in_metres
-from utils.skeleton import Skeleton
+from utils.motion.features import joints_in_metres
+from utils.motion.skeleton import Skeleton
 
 # A term of `physical` is worth a word from here on: real motion has 0, and a decoded one 0.1 of `bones`.
 NOTICED = 0.2

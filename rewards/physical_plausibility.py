@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from models.rollout import Rollout
+from models.language.rollout import Rollout
 from rewards import physical_quantities as quantities
 from rewards.base import Reward
 from rewards.physical_quantities import Track
-from utils.motion_features import joints_from_features
-from utils.skeleton import Skeleton
+from utils.motion.features import joints_from_features
+from utils.motion.skeleton import Skeleton
 
 # Published: joint 0.6, velocity 0.25, acceleration 0.15. `bones` and `angles` share the joint group: the worse counts.
 JOINT_WEIGHT = 0.6

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from utils.skeleton import Skeleton
+from utils.motion.skeleton import Skeleton
 
 # Seconds within which the support of a moving body comes to rest (a running step takes about 0.35 s), and
 # within which a body comes down to the floor again (a high jump is airborne for 0.6 s).

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from dataset.entailment_pairs import split_sentences
-from models.rollout import Rollout
+from dataset.cot.entailment_pairs import split_sentences
+from models.language.rollout import Rollout
 from rewards.base import Reward, RewardContext
 from rewards.cache import ResultCache
 from rewards.text_models import EntailmentModel

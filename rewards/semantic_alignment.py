@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from models.rollout import Rollout
+from models.language.rollout import Rollout
 from rewards.base import Reward, RewardContext
 from rewards.cache import ResultCache
 from rewards.text_models import SentenceEncoder

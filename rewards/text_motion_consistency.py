@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from dataset.text_motion_pairs import FRAMES_PER_UNIT
-from models.rollout import Rollout
+from dataset.humanml.pairs import FRAMES_PER_UNIT
+from models.language.rollout import Rollout
 from rewards.base import Reward, RewardContext
 from rewards.cache import ResultCache
 from utils.errors import InputError
-from utils.files import fingerprint
+from utils.files.fingerprints import fingerprint
 
 WORST = -1.0
 

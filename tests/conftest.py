@@ -33,7 +33,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory, cot_jsonl: Path) -> str:
     """Folder of a random Qwen3 of 64 x 2."""
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    from dataset.cot_samples import read_cot_jsonl
+    from dataset.cot.samples import read_cot_jsonl
     from prepare.make_tiny_llm import train_tokenizer, training_text
 
     folder = tmp_path_factory.mktemp("backbone")
@@ -52,9 +52,9 @@ def backbone(tmp_path_factory: pytest.TempPathFactory, cot_jsonl: Path) -> str:
 @pytest.fixture(scope="session")
 def motion_tokenizer():
     """Random weights, 16 codes."""
-    from models.motion_tokenizer import MotionTokenizer
-    from models.vq_network import MotionVQ, NetworkConfig
-    from utils.skeleton import T2M
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
+    from models.tokenizer.network import MotionVQ, NetworkConfig
+    from utils.motion.skeleton import T2M
 
     torch.manual_seed(0)
     config = NetworkConfig(feature_dim=263, nb_code=NB_CODE, code_dim=16, width=16, depth=1, output_emb_width=16)

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 import eval_mllm
-from models.checkpoints import Checkpoint, PolicyConfig, save_checkpoint
-from models.motion_tokenizer import MotionTokenizer
-from models.policy import full_part, load_backbone
-from models.vq_network import MotionVQ, NetworkConfig
+from models.policy.adapters import full_part
+from models.policy.backbone import load_backbone
+from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
 from tests.prepare.random_motions import random_evaluator, write_motions
-from utils.command import run_command
 from utils.errors import InputError
+from utils.run.command import run_command
 
 CLIPS = 34
 NUMBERS = ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "Skating", "Well-formed")

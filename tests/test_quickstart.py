@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
+
 pytestmark = pytest.mark.pipeline
 
 

@@ -12,10 +12,10 @@ import pytest
 import trl
 
 import train_mllm
-from models.checkpoints import load_checkpoint
-from utils.command import run_command
+from models.policy.checkpoint import load_checkpoint
+from tests.places import ROOT
+from utils.run.command import run_command
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.pipeline
 
 

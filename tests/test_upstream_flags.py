@@ -4,8 +4,8 @@ import pytest
 
 import eval_mllm
 import train_mllm
-from options.parsing import parse_flags
-from options.published_flags import UnusedEvalFlags, UnusedTrainFlags
+from options.flags.parsing import parse_flags
+from options.flags.published import UnusedEvalFlags, UnusedTrainFlags
 
 TRAIN = """--device cpu --learning-rate 1e-5 --batch-size 6 --epochs-t2m 500 --epochs-m2t 10 --training-task t2m
 --epochs-start-val 70 --epochs-val-interval 3 --train-stage sft --use-reasoning --reasoning-weight 1 --motion-weight 1

@@ -1,6 +1,6 @@
 """What has to be downloaded (or made), what for, and the command that gets it: the words of every message about it.
 
-`prepare.asset_list` says where each thing comes from; `prepare.check_assets` shows all of them.
+`prepare.assets.catalogue` says where each thing comes from; `prepare.check_assets` shows all of them.
 """
 
 from dataclasses import dataclass

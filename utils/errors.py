@@ -1,6 +1,6 @@
 """The one exception that means "what you gave cannot be used".
 
-Entry points turn it into a single line on stderr and exit status 2 (see `utils.command`); everything else
+Entry points turn it into a single line on stderr and exit status 2 (see `utils.run.command`); everything else
 that escapes is a bug of ours and keeps its traceback.
 """
 

@@ -17,25 +17,18 @@ import numpy as np
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from dataset.toy_motions import toy_clips
-from models.co_embedding import build_networks
-from models.motion_tokenizer import MotionTokenizer
-from models.motion_vocabulary import (
-    ANSWER_CLOSE,
-    ANSWER_OPEN,
-    MARKERS,
-    THINK_CLOSE,
-    MotionVocabulary,
-    write_codes,
-)
-from models.text_motion_evaluator import TextMotionEvaluator
-from models.vq_network import MotionVQ, NetworkConfig
+from dataset.captions.tagger import CaptionTagger
+from dataset.captions.word_vectors import make_word_vectors
+from dataset.toy.clips import toy_clips
+from models.language.vocabulary import ANSWER_CLOSE, ANSWER_OPEN, MARKERS, THINK_CLOSE, MotionVocabulary, write_codes
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.text_motion.networks import build_networks
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
 from prepare.make_tiny_llm import train_tokenizer
 from rewards.base import RewardContext
-from rewards.build import WeightedRewards
-from utils.caption_tagger import CaptionTagger
-from utils.skeleton import T2M
-from utils.word_vectorizer import make_word_vectors
+from rewards.mixture.weighted import WeightedRewards
+from utils.motion.skeleton import T2M
 
 NEW_TOKENS, CODES = 160, 48
 NB_CODE, VOCABULARY = 512, 1032

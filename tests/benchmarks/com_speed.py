@@ -18,10 +18,10 @@ import torch
 
 from com.ranking import Ranking
 from com.reply_search import ComSettings, search_replies
-from models.motion_llm import MotionLLM, Sampling
-from models.motion_vocabulary import MotionVocabulary
-from models.policy import load_backbone
-from models.prompts import PLAIN, Query
+from models.language.motion_llm import MotionLLM, Sampling
+from models.language.prompts import PLAIN, Query
+from models.language.vocabulary import MotionVocabulary
+from models.policy.backbone import load_backbone
 from rewards.lacking import Lacking
 from tests.benchmarks.baseline_sizes import (
     CAPTION,
@@ -32,7 +32,7 @@ from tests.benchmarks.baseline_sizes import (
     replies,
     tiny_backbone,
 )
-from utils.command import quiet_libraries
+from utils.run.command import quiet_libraries
 
 CANDIDATES, ROUNDS = 8, 2
 BATCH_SIZES = (1, 8, 32, 128, 256)

@@ -93,12 +93,12 @@ def open_file(jsonl: Path, tokenizer: Path, name: str) -> None:
     """One row of the table, in this process."""
     from transformers import AutoTokenizer
 
-    from dataset.cot_samples import read_cot_jsonl
-    from dataset.sample import TASKS
-    from dataset.task_rows import task_rows
-    from models.motion_vocabulary import MotionVocabulary
-    from models.sft_batch import SupervisionCollator, SupervisionConfig
-    from utils.command import quiet_libraries
+    from dataset.cot.sample import TASKS
+    from dataset.cot.samples import read_cot_jsonl
+    from dataset.cot.training_rows import task_rows
+    from models.language.vocabulary import MotionVocabulary
+    from models.sft.batch import SupervisionCollator, SupervisionConfig
+    from utils.run.command import quiet_libraries
 
     quiet_libraries()
     vocabulary = MotionVocabulary(AutoTokenizer.from_pretrained(tokenizer), NB_CODE)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import sqrtm
 
-from utils.motion_metrics import frechet_distance
+from utils.metrics.text_motion import frechet_distance
 
 
 def scipy_distance(real: np.ndarray, generated: np.ndarray) -> float:

@@ -23,11 +23,12 @@ from peft import LoraConfig
 from transformers import TrainerCallback
 from trl import GRPOConfig
 
-from models.policy import LORA_TARGETS, load_backbone
-from models.prompts import PLAIN, Query
-from rewards.grpo_adapter import GrpoRewards
-from rewards.grpo_prompts import prompt_row
-from rewards.grpo_trainer import RenderedPromptTrainer
+from models.language.prompts import PLAIN, Query
+from models.policy.adapters import LORA_TARGETS
+from models.policy.backbone import load_backbone
+from rewards.grpo.adapter import GrpoRewards
+from rewards.grpo.prompts import prompt_row
+from rewards.grpo.trainer import RenderedPromptTrainer
 from tests.benchmarks.baseline_sizes import (
     CAPTION,
     NB_CODE,

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.data_tagger import tagger_of
-from models.motion_tokenizer import MotionTokenizer
-from models.prompts import parse_reply
-from models.rollout import Rollout
-from rewards.build import parse_reward_weights
-from rewards.loading import load_rewards
-from utils.files import read_jsonl
-from utils.paired_comparison import score_differences
+from dataset.humanml.layout import tagger_of
+from models.language.prompts import parse_reply
+from models.language.rollout import Rollout
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from rewards.mixture.loading import load_rewards
+from rewards.mixture.weighted import parse_reward_weights
+from utils.files.atomic import read_jsonl
+from utils.metrics.paired import score_differences
 
 TOTAL = "total"
 

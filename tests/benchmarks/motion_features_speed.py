@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from dataset.toy_motions import toy_clips
-from utils.motion_features import features_from_joints, joints_from_features
-from utils.skeleton import T2M
+from dataset.toy.clips import toy_clips
+from utils.motion.features import features_from_joints, joints_from_features
+from utils.motion.skeleton import T2M
 
 
 def clips_per_second(clips: int, work: Callable[[], object], device: str) -> float:

@@ -16,8 +16,8 @@ import torch
 from rewards import physical_plausibility as physical
 from rewards import physical_quantities as quantities
 from rewards.physical_quantities import Track
-from utils.motion_features import canonical_joints, joints_from_features
-from utils.skeleton import T2M
+from utils.motion.features import canonical_joints, joints_from_features
+from utils.motion.skeleton import T2M
 
 PERCENTILES = (0.1, 1, 50, 99, 99.9, 100)
 BATCH = 64

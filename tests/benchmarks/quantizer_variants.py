@@ -17,15 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dataset.humanml_layout import read_mean_std, read_motions
-from dataset.motion_windows import MotionWindows
-from models.quantizers import QUANTIZERS, EmaResetQuantizer, QuantizerOutput, perplexity
-from models.tokenizer_training import TokenizerTrainer, TrainingConfig
-from models.vq_network import MotionVQ, NetworkConfig
-from utils.motion_features import joints_from_features
-from utils.physics_metrics import skating_ratio
-from utils.processes import Processes
-from utils.skeleton import T2M
+from dataset.humanml.layout import read_mean_std, read_motions
+from dataset.humanml.windows import MotionWindows
+from models.tokenizer.loss import TrainingConfig
+from models.tokenizer.network import MotionVQ, NetworkConfig
+from models.tokenizer.quantizers import QUANTIZERS, EmaResetQuantizer, QuantizerOutput, perplexity
+from models.tokenizer.trainer import TokenizerTrainer
+from utils.metrics.physics import skating_ratio
+from utils.motion.features import joints_from_features
+from utils.motion.skeleton import T2M
+from utils.run.processes import Processes
 
 FSQ_LEVELS = (8, 8, 8)
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.humanml_layout import FEATURES_FOLDER, TEXTS_FOLDER, MotionRecord, read_split, write_splits
-from utils.skeleton import T2M
+from dataset.humanml.layout import FEATURES_FOLDER, TEXTS_FOLDER, MotionRecord, read_split, write_splits
+from utils.motion.skeleton import T2M
 
 DISTINCT = 40
 WORKERS = 2

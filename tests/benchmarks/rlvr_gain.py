@@ -19,11 +19,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rewards.build import parse_reward_weights
-from utils.files import read_jsonl
-from utils.metric_report import MetricValue, read_results
-from utils.paired_comparison import PairedDifference, score_differences
-from utils.result_comparison import COLUMNS, GENERATED
+from rewards.mixture.weighted import parse_reward_weights
+from utils.files.atomic import read_jsonl
+from utils.metrics.comparison import COLUMNS, GENERATED
+from utils.metrics.paired import PairedDifference, score_differences
+from utils.metrics.report import MetricValue, read_results
 
 HELD_OUT_SEED, HELD_OUT_CLIPS = 7, 2000  # 292 of them are test clips
 LOWER_IS_BETTER = ("FID", "MM-Dist", "Skating", "Jerk", "Bone-drift", "Penetration-mm", "Float-mm")

@@ -16,15 +16,16 @@ from datasets import disable_progress_bars
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
-from dataset.cot_samples import CotSamples, read_cot_jsonl
-from dataset.task_rows import task_rows
-from models.motion_tokenizer import MotionTokenizer
-from models.motion_vocabulary import MotionVocabulary
-from models.policy import LoraSize, add_sft_adapter, load_text_tokenizer
-from models.sft_batch import SupervisionCollator, SupervisionConfig
-from models.sft_trainer import WeightedSFTTrainer
-from models.token_rows import add_token_rows
-from utils.command import quiet_libraries
+from dataset.cot.samples import CotSamples, read_cot_jsonl
+from dataset.cot.training_rows import task_rows
+from models.language.vocabulary import MotionVocabulary
+from models.policy.adapters import LoraSize, add_sft_adapter
+from models.policy.backbone import load_text_tokenizer
+from models.policy.token_rows import add_token_rows
+from models.sft.batch import SupervisionCollator, SupervisionConfig
+from models.sft.trainer import WeightedSFTTrainer
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from utils.run.command import quiet_libraries
 
 KINDS = (("noise", 0.1), ("codebook", 0.1), ("noise", 1.0), ("codebook", 1.0))
 HELD_OUT = 48

@@ -18,14 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dataset.humanml_layout import read_motions
-from dataset.motion_windows import MotionWindows
-from dataset.toy_motions import toy_clips
-from models.motion_tokenizer import MotionTokenizer
-from models.tokenizer_training import TokenizerTrainer, TrainingConfig, resolve_precision
-from models.vq_network import MotionVQ, NetworkConfig
-from utils.motion_features import features_from_joints
-from utils.skeleton import T2M
+from dataset.humanml.layout import read_motions
+from dataset.humanml.windows import MotionWindows
+from dataset.toy.clips import toy_clips
+from models.tokenizer.loss import TrainingConfig
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
+from models.tokenizer.trainer import TokenizerTrainer, resolve_precision
+from utils.motion.features import features_from_joints
+from utils.motion.skeleton import T2M
 
 WINDOW = 64
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from com.chain_of_motion import Score, chain_of_motion, chain_of_motion_batch
-from models.rollout import Rollout
+from models.language.rollout import Rollout
 from utils.errors import InputError
 
 

@@ -5,15 +5,14 @@ import math
 import pytest
 import torch
 
-from com.agreement import agreement
 from com.chain_of_motion import Score, chain_of_motion
-from com.ranking import Ranking
+from com.ranking import Ranking, agreement
 from com.reply_search import ComSettings, cost_of_rounds, search_replies
 from com.trace import readable_traces, write_trace
-from models.motion_llm import MotionLLM, Sampling
-from models.policy import load_backbone
-from models.prompts import PLAIN, Query
-from models.rollout import Rollout
+from models.language.motion_llm import MotionLLM, Sampling
+from models.language.prompts import PLAIN, Query
+from models.language.rollout import Rollout
+from models.policy.backbone import load_backbone
 from utils.errors import InputError
 
 ANGLES = {"walks": 0.0, "strolls": 30.0, "sits": 90.0, "flies": 180.0}

@@ -1,16 +1,16 @@
 """Raw BVH files against the joints that the test pack made of them (read from ../shared), to 0.1 mm."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dataset.bvh_file import read_bvh
-from dataset.joint_mapping import read_bvh_joints
-from utils.skeleton import T2M
+from dataset.sources.bvh.file import read_bvh
+from dataset.sources.bvh.joint_mapping import read_bvh_joints
+from tests.places import SHARED
+from utils.motion.skeleton import T2M
 
-PACK = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bnr"
+PACK = SHARED / "data" / "bnr"
 pytestmark = pytest.mark.skipif(not PACK.is_dir(), reason="the shared data beside the repository is absent")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.caption_metrics import caption_scores, caption_scores_per_sample
-from utils.ptb_tokenizer import ptb_tokens
+from utils.metrics.captions import caption_scores, caption_scores_per_sample
+from utils.metrics.ptb_tokenizer import ptb_tokens
 
 REFERENCE = json.loads((Path(__file__).resolve().parent / "caption_metrics.json").read_text())
 EXPECTED = REFERENCE["expected"]

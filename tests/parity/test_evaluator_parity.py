@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.text_motion_evaluator import TextMotionEvaluator, build_networks
+from models.text_motion.evaluator import TextMotionEvaluator, build_networks
 from utils.errors import InputError
-from utils.skeleton import KIT, T2M
+from utils.motion.skeleton import KIT, T2M
 
 HERE = Path(__file__).resolve().parent
 SHAPES = json.loads((HERE / "state_dict_keys.json").read_text())

@@ -1,16 +1,14 @@
 """Our features against the official HumanML3D sample and the field's reference implementation (read from ../shared)."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from utils.inverse_kinematics import offsets_of_frame, retarget
-from utils.motion_features import canonical_joints, features_from_joints, joints_from_features
-from utils.skeleton import T2M
+from tests.places import SHARED
+from utils.motion.features import canonical_joints, features_from_joints, joints_from_features
+from utils.motion.inverse_kinematics import offsets_of_frame, retarget
+from utils.motion.skeleton import T2M
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 SAMPLE, REFERENCE, PACK = SHARED / "data/humanml3d_sample", SHARED / "reference", SHARED / "data/bnr"
 needs_shared = pytest.mark.skipif(not SAMPLE.is_dir(), reason="the shared data beside the repository is absent")
 REFERENCE_CLIPS = ("bnr1_kick_normal_001_s1", "bnr2_walk-turn-left_youthful_012", "bnr2_wave-both-hands_elderly_020")

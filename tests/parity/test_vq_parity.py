@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.motion_tokenizer import MotionTokenizer
-from models.vq_network import MotionVQ, NetworkConfig
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
 from utils.errors import InputError
-from utils.skeleton import KIT, T2M
+from utils.motion.skeleton import KIT, T2M
 
 HERE = Path(__file__).resolve().parent
 SHAPES = json.loads((HERE / "state_dict_keys.json").read_text())

@@ -1,4 +1,4 @@
-"""An evaluator written as the hub holds the published one (source of the layout: models/hub_evaluator.py)."""
+"""An evaluator written as the hub holds the published one (source of the layout: models/text_motion/hub.py)."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from models.text_motion_evaluator import TextMotionEvaluator
+from models.text_motion.evaluator import TextMotionEvaluator
 
 
 def write_hub_evaluator(evaluator: TextMotionEvaluator, folder: Path, wrapper: str = "") -> Path:

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataset.caption_lines import Caption
-from dataset.humanml_layout import write_mean_std, write_record, write_splits
-from models.co_embedding import EvaluatorSizes, build_networks
-from models.motion_tokenizer import MotionTokenizer
-from models.text_motion_evaluator import TextMotionEvaluator
-from models.vq_network import MotionVQ, NetworkConfig
-from utils.skeleton import T2M, Skeleton
-from utils.word_vectorizer import make_word_vectors
+from dataset.captions.lines import Caption
+from dataset.captions.word_vectors import make_word_vectors
+from dataset.humanml.layout import write_mean_std, write_record, write_splits
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.text_motion.networks import EvaluatorSizes, build_networks
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
+from utils.motion.skeleton import T2M, Skeleton
 
 WORDS = ("walk", "jump", "turn", "wave")
 

@@ -6,17 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from models.policy import load_text_tokenizer
-from models.text_motion_evaluator import TextMotionEvaluator
+from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
+from models.policy.backbone import load_text_tokenizer
+from models.text_motion.evaluator import TextMotionEvaluator
 from prepare import check_assets, download
-from prepare.asset_list import ASSETS, BY_NAME, GROUPS, HubFolder
-from prepare.asset_state import look, write_receipt
+from prepare.assets.catalogue import ASSETS, BY_NAME, GROUPS, HubFolder
+from prepare.assets.state import look, write_receipt
 from tests.prepare.hub_layout import write_hub_evaluator
 from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.asset_hints import HINTS, how_to_get
-from utils.command import run_command
 from utils.errors import InputError
-from utils.word_vectorizer import WordVectorizer, make_word_vectors
+from utils.run.command import run_command
 
 
 def run_here(capsys, monkeypatch, *words):

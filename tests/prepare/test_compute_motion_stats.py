@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dataset.humanml_layout import read_mean_std, write_splits
-from dataset.motion_statistics import compute_mean_std
+from dataset.humanml.layout import read_mean_std, write_splits
+from dataset.humanml.statistics import compute_mean_std
 from prepare import compute_motion_stats
-from utils.command import EXIT_BAD_INPUT, run_command
-from utils.skeleton import KIT, T2M
+from utils.motion.skeleton import KIT, T2M
+from utils.run.command import EXIT_BAD_INPUT, run_command
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import pytest
 from filelock import FileLock
 
 from prepare import download
-from prepare.asset_fetch import fetch_url
-from prepare.asset_list import BY_NAME
+from prepare.assets.catalogue import BY_NAME
+from prepare.assets.fetch import fetch_url
+from tests.places import ROOT
 from tests.prepare.loopback import FileServer, mounted, running, write_gdown
-from utils.command import run_command
 from utils.errors import InputError
+from utils.run.command import run_command
 
-ROOT = Path(__file__).parents[2]
 GLOVE, EVALUATOR, AGENT = (BY_NAME[name] for name in ("glove", "evaluator-t2m", "motion-agent"))
 WORDS = {f"our_vab_{rest}": f"content of {rest} ".encode() * 500 for rest in ("data.npy", "words.pkl", "idx.pkl")}
 
@@ -253,7 +253,7 @@ def test_a_full_disk(small_disk, server, run_here, stored):
 def test_a_disk_that_gets_full_while_unpacking(small_disk, server, run_here, monkeypatch):
     """The room was looked at before, but somebody else took it."""
     server.files[GLOVE.drive.file_id] = glove_zip(**{"glove/more": os.urandom(200_000)})
-    monkeypatch.setattr("prepare.archive_safety._check_room", lambda needed, folder: folder.mkdir(parents=True))
+    monkeypatch.setattr("prepare.assets.archives._check_room", lambda needed, folder: folder.mkdir(parents=True))
     status, _, errors = run_here("glove", "--source", "drive", "--dest", small_disk / "glove")
     assert status == 2 and f"the disk of {small_disk}/glove is full" in errors
     assert (small_disk / "glove/.downloads/glove/glove.zip").exists()

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.co_embedding import EvaluatorSizes, build_networks
-from models.text_motion_evaluator import TextMotionEvaluator
-from prepare.asset_list import BY_NAME, HUB_EVALUATOR
+from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.text_motion.networks import EvaluatorSizes, build_networks
+from prepare.assets.catalogue import BY_NAME, HUB_EVALUATOR
 from tests.prepare.hub_layout import write_hub_evaluator
 from tests.prepare.loopback import REVISION, FileServer, Hub, mounted, running, write_gdown
 from tests.prepare.test_download import ROOT, WORDS, glove_zip
-from utils.skeleton import T2M
-from utils.word_vectorizer import WordVectorizer, make_word_vectors
+from utils.motion.skeleton import T2M
 
 LFS = ("model.safetensors", "glove/our_vab_data.npy")
 

@@ -7,22 +7,21 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.motion_tokenizer import MotionTokenizer
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import encode_motions
+from tests.places import ROOT
 from tests.prepare.random_motions import random_tokenizer, write_motions
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNTS = {"train": 14, "val": 3, "test": 3}
 TOTAL, CHUNK = 20, 3
 # The command with small chunks, each of which takes a while.
 SLOW_COMMAND = f"""
 import time
-from models.motion_tokenizer import MotionTokenizer
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import encode_motions
 
 encode_motions._CLIPS_AT_ONCE = {CHUNK}

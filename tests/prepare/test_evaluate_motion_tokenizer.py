@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.motion_tokenizer import MotionTokenizer
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import evaluate_motion_tokenizer, train_motion_tokenizer
 from tests.prepare.random_motions import random_evaluator, random_tokenizer, write_motions
-from utils.command import run_command
-from utils.skeleton import KIT
+from utils.motion.skeleton import KIT
+from utils.run.command import run_command
 
 TINY = "--width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --total-iter 2 --device cpu"
 EVALUATOR_METRICS = ("FID", "R@1", "R@2", "R@3", "MM-Dist")

@@ -4,11 +4,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from models.checkpoints import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
-from models.motion_tokenizer import MotionTokenizer
-from models.motion_vocabulary import MotionVocabulary
-from models.policy import build_policy, full_part, load_backbone
-from models.prompts import PromptStyle
+from models.language.prompts import PromptStyle
+from models.language.vocabulary import MotionVocabulary
+from models.policy.adapters import full_part
+from models.policy.backbone import load_backbone
+from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
+from models.policy.policy import build_policy
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import export_hf
 from utils.errors import InputError
 

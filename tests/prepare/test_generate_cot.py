@@ -10,30 +10,30 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
 
-from dataset.caption_lines import Caption
-from dataset.cot_source import CotSource, write_cot_source
-from dataset.humanml_layout import write_record, write_splits
-from dataset.toy_motions import toy_clips
-from prepare import annotation_run, generate_cot, write_cot_jsonl
-from prepare.annotation_client import read_completion
-from prepare.annotation_store import AnnotationStore
+from dataset.captions.lines import Caption
+from dataset.cot.source import CotSource, write_cot_source
+from dataset.humanml.layout import write_record, write_splits
+from dataset.toy.clips import toy_clips
+from prepare import generate_cot, write_cot_jsonl
+from prepare.annotation import run as annotation_run
+from prepare.annotation.client import read_completion
+from prepare.annotation.store import AnnotationStore
+from tests.places import ROOT
 from tests.prepare.annotation_server import AnnotationServer, Play, good_text
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
-from utils.command import run_command
-from utils.files import write_jsonl
-from utils.motion_features import features_from_joints
-from utils.skeleton import T2M
+from utils.files.atomic import write_jsonl
+from utils.motion.features import features_from_joints
+from utils.motion.skeleton import T2M
+from utils.run.command import run_command
 
 pytest.importorskip("openai", reason="the package openai is not installed")
 
-ROOT = Path(__file__).resolve().parents[2]
 CONCURRENCY = 4
 
 

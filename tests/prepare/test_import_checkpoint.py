@@ -5,8 +5,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from models.checkpoints import load_checkpoint
-from models.policy import LORA_TARGETS, build_policy
+from models.policy.adapters import LORA_TARGETS
+from models.policy.checkpoint import load_checkpoint
+from models.policy.policy import build_policy
 from prepare import import_checkpoint
 from utils.errors import InputError
 

@@ -4,15 +4,15 @@ import gzip
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataset.cot_samples import read_cot_jsonl
-from dataset.cot_source import CotSource, read_cot_source, write_cot_source
+from dataset.cot.samples import read_cot_jsonl
+from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from prepare.import_cot import main
+from tests.places import ROOT
 from tests.prepare.random_motions import random_tokenizer
 from utils.errors import InputError
 
@@ -242,7 +242,7 @@ def test_what_cannot_be_read_is_said(tmp_path, imported):
 def test_the_command_trains_what_it_imports(tmp_path):
     path = write_lines(tmp_path / "mogen.jsonl", [{**WALK, "caption": f"walk {number}."} for number in range(30)])
     command = [sys.executable, "-m", "prepare.import_cot", "--source", path, "--out-dir", tmp_path / "out"]
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     done = subprocess.run([*map(str, command)], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     samples = read_cot_jsonl(tmp_path / "out/cot_train.jsonl", 16, task="t2m")

@@ -4,23 +4,23 @@ import json
 import math
 import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from dataset.humanml_layout import write_mean_std
-from models.text_motion_evaluator import EvaluatorSizes, TextMotionEvaluator, build_networks
+from dataset.captions.word_vectors import make_word_vectors
+from dataset.humanml.layout import write_mean_std
+from models.text_motion.evaluator import EvaluatorSizes, TextMotionEvaluator, build_networks
 from prepare import import_evaluator
-from utils.command import run_command
+from tests.places import ROOT
 from utils.errors import InputError
-from utils.files import fingerprint
-from utils.skeleton import KIT, T2M
-from utils.word_vectorizer import make_word_vectors
+from utils.files.fingerprints import fingerprint
+from utils.motion.skeleton import KIT, T2M
+from utils.run.command import run_command
 
 SIZES = EvaluatorSizes(12, 10, 8, 14, 6, 5)
-PARITY = Path(__file__).resolve().parents[1] / "parity"
+PARITY = ROOT / "tests" / "parity"
 TOKENS = ("a/DET", "man/NOUN", "walk/VERB")
 
 

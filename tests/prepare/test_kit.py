@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from dataset.cot_samples import read_cot_jsonl
-from dataset.humanml_layout import read_mean_std, read_split, read_split_ids
-from dataset.toy_motions import toy_clips
-from models.motion_tokenizer import MotionTokenizer
+from dataset.cot.samples import read_cot_jsonl
+from dataset.humanml.layout import read_mean_std, read_split, read_split_ids
+from dataset.toy.clips import toy_clips
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import compute_motion_stats, encode_motions, motions_from_joints, train_motion_tokenizer, write_cot_jsonl
 from utils.errors import InputError
-from utils.inverse_kinematics import bone_vectors
-from utils.motion_features import joints_from_features, joints_in_metres
-from utils.skeleton import KIT, T2M
+from utils.motion.features import joints_from_features, joints_in_metres
+from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.skeleton import KIT, T2M
 
 # KIT's joints out of those of T2M: one, or a point between two.
 SAME = {

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from dataset.humanml_layout import read_mean_std, read_split, read_split_ids
-from dataset.motion_statistics import compute_mean_std
+from dataset.humanml.layout import read_mean_std, read_split, read_split_ids
+from dataset.humanml.statistics import compute_mean_std
 from prepare import make_toy_dataset
-from utils.command import EXIT_BAD_INPUT, run_command
-from utils.motion_features import joints_from_features
-from utils.physics_metrics import skating_ratio
-from utils.skeleton import T2M
+from utils.metrics.physics import skating_ratio
+from utils.motion.features import joints_from_features
+from utils.motion.skeleton import T2M
+from utils.run.command import EXIT_BAD_INPUT, run_command
 
 
 def make(folder, monkeypatch, clips=40, seed=0):

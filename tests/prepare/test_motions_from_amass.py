@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from dataset.amass_clips import joints_of_clip, read_amass
-from dataset.body_model import BodyModel
-from dataset.humanml_layout import read_split, read_split_ids
+from dataset.humanml.layout import read_split, read_split_ids
+from dataset.sources.amass.body_model import BodyModel
+from dataset.sources.amass.clips import joints_of_clip, read_amass
 from prepare import motions_from_amass
-from tests.dataset.synthetic_body_model import walking, write_amass, write_body_model
+from tests.dataset.sources.amass.synthetic_body_model import walking, write_amass, write_body_model
 from utils.errors import InputError
-from utils.motion_features import canonical_joints
-from utils.skeleton import T2M
+from utils.motion.features import canonical_joints
+from utils.motion.skeleton import T2M
 
 TAGGED = "he raises the left arm.#he/PRON raise/VERB the/DET left/ADJ arm/NOUN#0.0#0.0\n"
 

@@ -1,20 +1,20 @@
 """Folders of BVH files become data sets: made-up people always, the real files of the pack where they are."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dataset.humanml_layout import read_split, read_split_ids
-from dataset.joint_mapping import read_bvh_joints
+from dataset.humanml.layout import read_split, read_split_ids
+from dataset.sources.bvh.joint_mapping import read_bvh_joints
 from prepare import motions_from_bvh
-from tests.dataset.synthetic_bvh import SHIPPED_METRES, body, bvh_text
+from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
+from tests.places import SHARED
 from utils.errors import InputError
-from utils.motion_features import canonical_joints
-from utils.skeleton import T2M
+from utils.motion.features import canonical_joints
+from utils.motion.skeleton import T2M
 
-REAL = Path(__file__).resolve().parents[2].parent / "shared/data/bnr/bvh"
+REAL = SHARED / "data" / "bnr" / "bvh"
 TAGGED = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
 
 

@@ -4,19 +4,18 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dataset.humanml_layout import read_mean_std, read_motions, read_split, read_split_ids
+from dataset.humanml.layout import read_mean_std, read_motions, read_split, read_split_ids
 from prepare import compute_motion_stats, motions_from_joints, render_motion
+from tests.places import ROOT
 from utils.errors import InputError
-from utils.inverse_kinematics import bone_vectors
-from utils.motion_features import canonical_joints
-from utils.skeleton import T2M
+from utils.motion.features import canonical_joints
+from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.skeleton import T2M
 
-ROOT = Path(__file__).resolve().parents[2]
 LINE = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
 
 
@@ -156,7 +155,7 @@ def test_a_clip_of_two_splits_is_bad_and_in_none(folders, monkeypatch, capsys):
 
 
 def test_plain_captions_are_tagged_and_the_data_set_says_by_what(folders, monkeypatch, capsys):
-    monkeypatch.setattr("utils.caption_tagger._spacy_tagger", lambda: None)
+    monkeypatch.setattr("dataset.captions.tagger._spacy_tagger", lambda: None)
     (folders / "texts/a.txt").write_text("A person walks\n", encoding="utf-8")
     convert(folders, monkeypatch)
     assert "1 plain captions tagged by lexicon" in capsys.readouterr().out
@@ -227,14 +226,14 @@ def test_a_killed_run_is_continued_and_leaves_nothing_half_written(folders, monk
     script = (
         "import os, signal\n"
         "from prepare import motions_from_joints as command\n"
-        "from dataset import humanml_layout\n"
-        "write = humanml_layout.write_npy\n"
+        "from dataset.humanml import layout\n"
+        "write = layout.write_npy\n"
         "def die(path, array):\n"
         "    if path.name == 'c.npy' and 'vecs' in str(path):\n"
         "        os.write(os.open(path.parent / '.c.npy.x.tmp', os.O_CREAT | os.O_WRONLY), b'half')\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    write(path, array)\n"
-        "humanml_layout.write_npy = die\n"
+        "layout.write_npy = die\n"
         "command.main()\n"
     )
     given = ["--joints-dir", folders / "joints", "--texts-dir", folders / "texts", "--out-dir", folders / "out"]

@@ -6,21 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dataset.caption_lines import Caption
-from dataset.humanml_layout import write_mean_std, write_record, write_splits
-from models.real_motion_metrics import EmbeddedRecords
-from models.text_motion_evaluator import TextMotionEvaluator
+from dataset.captions.lines import Caption
+from dataset.captions.word_vectors import make_word_vectors
+from dataset.humanml.layout import write_mean_std, write_record, write_splits
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.text_motion.real_motion import EmbeddedRecords
 from prepare import train_evaluator
-from utils.command import run_command
-from utils.metric_report import read_results
-from utils.word_vectorizer import make_word_vectors
+from tests.places import ROOT
+from utils.metrics.report import read_results
+from utils.run.command import run_command
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = "--hidden-size 8 --motion-hidden-size 8 --embedding-size 8 --word-size 8 --batch-size 4 --train-word-vectors"
 SPLITS = {"train": 8, "val": 4, "test": 34}
 

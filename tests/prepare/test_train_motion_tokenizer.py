@@ -7,21 +7,20 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from dataset.caption_lines import Caption
-from dataset.humanml_layout import write_mean_std, write_record, write_splits
-from models.motion_tokenizer import MotionTokenizer
-from models.vq_network import NetworkConfig
-from options.tokenizer_arguments import TokenizerNetworkFlags
+from dataset.captions.lines import Caption
+from dataset.humanml.layout import write_mean_std, write_record, write_splits
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import NetworkConfig
+from options.flags.tokenizer import TokenizerNetworkFlags
 from prepare import encode_motions, train_motion_tokenizer
-from utils.command import run_command
+from tests.places import ROOT
+from utils.run.command import run_command
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = "--width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --warm-up-iter 2 --lr 3e-3"
 TRAIN = ("-m", "prepare.train_motion_tokenizer")
 SPLITS = {"train": 6, "val": 2, "test": 3}
@@ -157,7 +156,7 @@ def metric_rows(folder):
 # Dies where the best file of a step is written and the state of that step is not yet.
 DIE_BETWEEN_FILES = """
 import os, signal, sys
-from models.tokenizer_session import TokenizerSession
+from models.tokenizer.session import TokenizerSession
 from prepare import train_motion_tokenizer
 save = TokenizerSession._save
 def die_or_save(session):

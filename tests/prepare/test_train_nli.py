@@ -5,22 +5,21 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from dataset.toy_captions import write_captions
-from dataset.toy_programs import sample_programs
-from dataset.toy_reasoning import write_reasoning
-from models.nli_training import NliTraining
+from dataset.toy.captions import write_captions
+from dataset.toy.programs import sample_programs
+from dataset.toy.reasoning import write_reasoning
+from models.nli.training import NliTraining
 from prepare import train_nli
 from rewards.text_models import EntailmentModel
-from utils.command import run_command
+from tests.places import ROOT
+from utils.run.command import run_command
 
-ROOT = Path(__file__).resolve().parents[2]
 FLAGS = "--hidden-size 16 --heads 2 --layers 1 --batch-size 2 --steps 3 --val-lines 20 --device cpu"
 TINY = FLAGS.split()
 

@@ -5,17 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from dataset.caption_lines import Caption
-from dataset.cot_samples import read_cot_jsonl
-from dataset.cot_source import CotSource, read_cot_source, write_cot_source
-from dataset.fact_check import contradictions
-from dataset.humanml_layout import MotionRecord, read_split
-from dataset.sample import Sample
+from dataset.captions.lines import Caption
+from dataset.cot.sample import Sample
+from dataset.cot.samples import read_cot_jsonl
+from dataset.cot.source import CotSource, read_cot_source, write_cot_source
+from dataset.facts.contradictions import contradictions
+from dataset.humanml.layout import MotionRecord, read_split
 from prepare import make_toy_dataset
-from prepare.cot_inputs import read_jsonl, read_reasoning
+from prepare.cot.inputs import read_jsonl, read_reasoning
 from prepare.write_cot_jsonl import main, measured, samples_of, without_repeats
 from utils.errors import InputError
-from utils.skeleton import T2M
+from utils.motion.skeleton import T2M
 
 
 def record(id, *captions):

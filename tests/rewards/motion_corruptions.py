@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from utils.motion_features import features_from_joints
-from utils.skeleton import Skeleton
+from utils.motion.features import features_from_joints
+from utils.motion.skeleton import Skeleton
 
 
 def noise(joints: np.ndarray, rng: np.random.Generator, skeleton: Skeleton, metres: float = 0.01) -> np.ndarray:

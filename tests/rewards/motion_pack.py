@@ -1,12 +1,13 @@
 """The real-motion pack that may lie beside the repository."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-PACK = Path(__file__).resolve().parents[3] / "shared" / "data" / "bnr" / "joints_test.npz"
+from tests.places import SHARED
+
+PACK = SHARED / "data" / "bnr" / "joints_test.npz"
 needs_pack = pytest.mark.skipif(not PACK.is_file(), reason="the real-motion pack is not beside the repository")
 
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from models.rollout import Rollout
+from models.language.rollout import Rollout
 from rewards.base import RewardContext
-from rewards.motion_format import MotionFormat
-from rewards.repetition import looped_share
-from utils.skeleton import T2M
+from rewards.motion_format import MotionFormat, looped_share
+from utils.motion.skeleton import T2M
 
 NB_CODE = 512
 REWARD = MotionFormat(RewardContext(skeleton=T2M, nb_code=NB_CODE))

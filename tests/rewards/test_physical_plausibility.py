@@ -1,19 +1,12 @@
 """Physical: hand-computed terms on simple motions, and the order of real motion above every corruption of it."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from models.rollout import Rollout
+from models.language.rollout import Rollout
 from rewards.base import RewardContext
-from rewards.physical_plausibility import (
-    TERMS,
-    PhysicalPlausibility,
-    physical_terms,
-    weighted_penalty,
-)
+from rewards.physical_plausibility import TERMS, PhysicalPlausibility, physical_terms, weighted_penalty
 from rewards.physical_quantities import (
     bone_deviation,
     depth,
@@ -24,13 +17,13 @@ from rewards.physical_quantities import (
     roughness,
     support_speed,
 )
+from tests.places import SHARED
 from tests.rewards.motion_corruptions import CORRUPTIONS, SEEN_BY, floating, noise, raise_by, slide, stretch, teleport
 from tests.rewards.motion_pack import needs_pack, read_pack
-from utils.motion_features import features_from_joints, joints_from_features
-from utils.skeleton import KIT, T2M
+from utils.motion.features import features_from_joints, joints_from_features
+from utils.motion.skeleton import KIT, T2M
 
-SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-SAMPLES = SHARED / "humanml3d_sample"
+SAMPLES = SHARED / "data" / "humanml3d_sample"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the HumanML3D samples are not beside the repository")
 
 REWARD = PhysicalPlausibility(RewardContext(skeleton=T2M, nb_code=512))

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from dataset.entailment_pairs import EntailmentPairs, ReasonedCaption, split_sentences
-from dataset.toy_captions import write_captions
-from dataset.toy_programs import all_programs
-from dataset.toy_reasoning import write_reasoning
-from models.nli_model import NliSizes, make_nli_model, train_nli_tokenizer
-from models.nli_training import NliTraining, NliTrainingConfig
-from models.rollout import Rollout
+from dataset.cot.entailment_pairs import EntailmentPairs, ReasonedCaption, split_sentences
+from dataset.toy.captions import write_captions
+from dataset.toy.programs import all_programs
+from dataset.toy.reasoning import write_reasoning
+from models.language.rollout import Rollout
+from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
+from models.nli.training import NliTraining, NliTrainingConfig
 from rewards.base import RewardContext
-from rewards.build import load_reward
 from rewards.cache import ResultCache
+from rewards.mixture.weighted import load_reward
 from rewards.reasoning_coherence import sentence_windows
 from rewards.text_models import EntailmentModel
-from utils.interrupt import InterruptFlag
-from utils.run_folder import RunFolder
-from utils.skeleton import T2M
+from utils.motion.skeleton import T2M
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
 
 KINDS = ("wave", "kick", "walk", "squat")
 STEPS = 450

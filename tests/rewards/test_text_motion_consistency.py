@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.co_embedding import EvaluatorSizes, build_networks
-from models.rollout import Rollout
-from models.text_motion_evaluator import TextMotionEvaluator
+from dataset.captions.tagger import CaptionTagger
+from dataset.captions.word_vectors import make_word_vectors
+from models.language.rollout import Rollout
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.text_motion.networks import EvaluatorSizes, build_networks
 from rewards.base import RewardContext
-from rewards.build import load_reward
-from utils.caption_tagger import CaptionTagger
+from rewards.mixture.weighted import load_reward
 from utils.errors import InputError
-from utils.skeleton import KIT, T2M
-from utils.word_vectorizer import make_word_vectors
+from utils.motion.skeleton import KIT, T2M
 
 CAPTIONS = [
     ("a person walks forward", ("a/DET", "person/NOUN", "walk/VERB", "forward/ADV")),

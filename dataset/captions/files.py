@@ -1,0 +1,134 @@
+"""The text files that a data set is made from: tagged captions as published, or plain ones, which are tagged here.
+
+A line is ``caption#word/POS word/POS ...#start#end`` as published, ``caption##start#end`` without tokens, or, without
+any ``#``, a plain caption of the whole clip.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dataset.captions.lines import Caption, numbered_lines, parse_caption_line, parse_captions
+from dataset.captions.tagger import UNKNOWN_CLASS, CaptionTagger, Tagger
+from utils.errors import InputError
+
+_SHOWN_WORDS = 8
+
+
+@dataclass
+class CaptionSet:
+    """The captions of many clips, all tagged.
+
+    Attributes:
+        captions: id -> its captions, in the order of its file.
+        problems: id -> why its file cannot be used (with path and line).
+        tagged_plain: how many captions came without tokens.
+        tagger: what tagged those; None when there were none.
+        unknown_words: words of plain captions that the tagger knows nothing about, most frequent first.
+    """
+
+    captions: dict[str, tuple[Caption, ...]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    tagged_plain: int = 0
+    tagger: str | None = None
+    unknown_words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.tagged_plain:
+            return "captions tagged as given"
+        shown = ", ".join(self.unknown_words[:_SHOWN_WORDS]) + ("..." if len(self.unknown_words) > _SHOWN_WORDS else "")
+        unknown = f"; {len(self.unknown_words)} words unknown to it ({shown})" if self.unknown_words else ""
+        return f"{self.tagged_plain} plain captions tagged by {self.tagger}{unknown}"
+
+
+def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None) -> CaptionSet:
+    """Read the text file of every id; plain captions are tagged by spaCy, or as the tagged captions teach it.
+
+    A file that cannot be used (absent, not UTF-8, no caption, a malformed line) is a problem of its clip, never of
+    the whole. Raises InputError when there are plain captions and nothing to tag them with.
+
+    Args:
+        paths: id -> text file.
+        lexicon_folder: more tagged text files to learn words from, such as HumanML3D's ``texts``.
+    """
+    found = CaptionSet()
+    for id, path in paths.items():
+        try:
+            found.captions[id] = tuple(read_caption_file(path))
+        except InputError as error:
+            found.problems[id] = str(error)
+    given = [caption for captions in found.captions.values() for caption in captions]
+    plain = dict.fromkeys(caption.text for caption in given if not caption.tokens)
+    if not plain:
+        return found
+    tagged = [caption for caption in given if caption.tokens]
+    tagger = _choose_tagger([*tagged, *_lexicon_captions(lexicon_folder)], next(iter(plain)))
+    tokens = {text: tagger.tag(text) for text in plain}
+    found.tagger, found.tagged_plain = tagger.name, len(given) - len(tagged)
+    found.unknown_words = _unknown_words(tokens.values())
+    for id, captions in list(found.captions.items()):
+        made = [replace(caption, tokens=caption.tokens or tokens[caption.text]) for caption in captions]
+        wordless = next((caption.text for caption in made if not caption.tokens), None)
+        if wordless is None:
+            found.captions[id] = tuple(made)
+        else:
+            del found.captions[id]
+            found.problems[id] = f"{paths[id]}: no word in the caption {wordless!r}"
+    return found
+
+
+def read_caption_file(path: str | Path) -> list[Caption]:
+    """The captions of one text file, without tokens where it has none.
+
+    Raises InputError (path, line, reason) unless all of it is well.
+    """
+    path = Path(path)
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    captions = []
+    for number, line in numbered_lines(content):
+        try:
+            captions.append(parse_caption_line(line, needs_tokens=False))
+        except InputError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+    if not captions:
+        raise InputError(f"{path}: no caption in it")
+    return captions
+
+
+def _lexicon_captions(folder: Path | None) -> list[Caption]:
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of tagged texts")
+    contents = (path.read_text(encoding="utf-8-sig", errors="replace") for path in sorted(folder.glob("*.txt")))
+    captions = [caption for content in contents for caption in parse_captions(content)[0]]
+    if not captions:
+        raise InputError(f"{folder}: no tagged caption in it")
+    return captions
+
+
+def _choose_tagger(tagged: list[Caption], example: str) -> Tagger:
+    tagger = CaptionTagger.default((caption.text, caption.tokens) for caption in tagged)
+    if isinstance(tagger, CaptionTagger) and not tagged:
+        raise InputError(
+            f"captions such as {example!r} have no word/POS tokens, and there is nothing to tag them with: "
+            "pip install spacy && python -m spacy download en_core_web_sm, or give --lexicon-texts FOLDER with tagged "
+            "texts to learn from (HumanML3D's texts folder)"
+        )
+    return tagger
+
+
+def _unknown_words(captions: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for tokens in captions:
+        for token in tokens:
+            if token.endswith(f"/{UNKNOWN_CLASS}"):
+                counts[token] = counts.get(token, 0) + 1
+    return tuple(token.rpartition("/")[0] for token in sorted(counts, key=lambda token: -counts[token]))

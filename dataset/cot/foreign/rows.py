@@ -1,0 +1,171 @@
+"""From a row of foreign chain-of-thought data to lines of our jsonl."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from dataset.cot.foreign.columns import Columns
+from dataset.cot.foreign.replies import (
+    caption_in_query,
+    codes_in_text,
+    codes_of,
+    last_exchange,
+    split_reply,
+    text_of,
+    without_tags,
+)
+from dataset.cot.lines import parse_line
+
+_FILE_ENDINGS = (".npy", ".npz", ".mp4", ".txt", ".json", ".bvh")
+_TASKS = {
+    "t2m": (
+        "t2m", "text_to_motion", "text2motion", "motion_generation", "generation", "generate", "mogen", "mogen_cot",
+    ),
+    "m2t": (
+        "m2t", "motion_to_text", "motion2text", "motion_understanding", "understanding", "motion_captioning",
+        "captioning", "mound", "mound_cot",
+    ),
+    "": ("", "both", "t2m_m2t", "none", "null"),
+}  # fmt: skip
+
+
+def task_in_name(name: str) -> str:
+    """``t2m``, ``m2t`` or empty, by what the name of a file or split says: mogen_cot.jsonl is t2m."""
+    said = {task for task in ("t2m", "m2t") if re.search("|".join(_TASKS[task]), name.lower())}
+    return said.pop() if len(said) == 1 else ""
+
+
+@dataclass(frozen=True)
+class ConvertedLine:
+    """A line of JSON; `content` is equal for lines of equal caption, codes, reasoning and task (within a process)."""
+
+    text: str
+    content: int
+
+
+class RowConverter:
+    """Makes lines of rows that have the same columns.
+
+    Args:
+        columns: what is where.
+        codes: codes by id, in place of those of the rows; None: the rows hold them.
+        nb_code: codes must be below it; None skips that check.
+        task: of every row; None: as the row says it, by a task or by what the query and the reply are.
+        default_task: where a row does not say it.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        codes: Mapping[str, Any] | None = None,
+        nb_code: int | None = None,
+        task: str | None = None,
+        default_task: str = "",
+    ) -> None:
+        self._columns, self._codes, self._nb_code = columns, codes, nb_code
+        self._task, self._default_task = task, default_task
+
+    def lines(self, row: Mapping[str, Any]) -> Iterator["ConvertedLine"]:
+        """A line for every caption of the row. Raises ValueError, which says what is wrong with it."""
+        texts = self._texts(row)
+        fields: dict[str, Any] = {"motion_tokens": self._codes_of(row, texts)}
+        if texts.reasoning:
+            fields["reasoning"] = texts.reasoning
+        if task := self._task_of(row, texts):
+            fields["task"] = task
+        if (weight := self._value(row, "sample_weight")) is not None:
+            fields["sample_weight"] = weight
+        if clip := self._id(row):
+            fields["id"] = clip
+        for caption in self._captions(row, texts):
+            line = json.dumps({"caption": caption, **fields}, ensure_ascii=False)
+            parse_line(line, self._nb_code)  # what is written can be read
+            said = caption, tuple(fields["motion_tokens"]), texts.reasoning, task
+            yield ConvertedLine(line, hash(said))
+
+    def _texts(self, row: Mapping[str, Any]) -> "_Texts":
+        query, context = text_of(self._value(row, "query")), text_of(self._value(row, "context"))
+        answer = text_of(self._value(row, "reply"))
+        if "conversation" in self._columns:
+            query, answer = last_exchange(self._value(row, "conversation"))
+            context = ""
+        reply = split_reply(answer)
+        told = text_of(self._value(row, "reasoning"))
+        thoughts = split_reply(told)
+        if not thoughts.reasoning:  # without tags all of it is reasoning
+            thoughts = replace(thoughts, reasoning=told.strip(), answer="")
+        return _Texts(query, context, reply.answer or thoughts.answer, reply.reasoning or thoughts.reasoning)
+
+    def _codes_of(self, row: Mapping[str, Any], texts: "_Texts") -> list[int]:
+        if self._codes is not None:
+            clip = self._id(row)
+            if clip not in self._codes:
+                raise ValueError(f"there are no codes of {clip!r}")
+            return [int(code) for code in self._codes[clip]]
+        if "motion_tokens" in self._columns:
+            return codes_of(self._value(row, "motion_tokens"))
+        found = texts.asked if texts.asked is not None else texts.replied
+        if found is None:
+            raise ValueError("there are no motion codes in the query or the reply")
+        return found
+
+    def _captions(self, row: Mapping[str, Any], texts: "_Texts") -> list[str]:
+        value = self._value(row, "caption")
+        if value is not None:
+            captions = value if isinstance(value, list) else [value]
+        elif texts.asked is not None or (texts.replied is None and texts.answer):
+            captions = [without_tags(texts.answer)]
+        else:
+            captions = [texts.context.strip() or caption_in_query(texts.query)]
+        if not captions or not all(isinstance(caption, str) and caption.strip() for caption in captions):
+            raise ValueError("there is no caption")
+        return captions
+
+    def _task_of(self, row: Mapping[str, Any], texts: "_Texts") -> str:
+        if self._task is not None:
+            return self._task
+        value = self._value(row, "task")
+        if value is None:
+            return texts.task or self._default_task
+        name = re.sub(r"[^a-z0-9]+", "_", str(value).lower()).strip("_")
+        task = next((task for task, names in _TASKS.items() if name in names), None)
+        if task is None:
+            raise ValueError(f"the task {value!r} is neither t2m nor m2t (--task says it for all rows)")
+        return task
+
+    def _id(self, row: Mapping[str, Any]) -> str:
+        value = self._value(row, "id")
+        name = PurePosixPath("" if value is None else str(value)).name
+        return next((name.removesuffix(ending) for ending in _FILE_ENDINGS if name.endswith(ending)), name)
+
+    def _value(self, row: Mapping[str, Any], role: str) -> Any:
+        """None where no column holds it or the row leaves it empty."""
+        value = row.get(self._columns.by_role[role]) if role in self._columns else None
+        return None if value == "" else value
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """What a row says in words: what is asked, what it is asked about, what is answered, and the thoughts."""
+
+    query: str
+    context: str
+    answer: str
+    reasoning: str
+
+    @property
+    def asked(self) -> list[int] | None:
+        """Codes that are asked about."""
+        return codes_in_text(f"{self.query} {self.context}")
+
+    @property
+    def replied(self) -> list[int] | None:
+        return codes_in_text(self.answer)
+
+    @property
+    def task(self) -> str:
+        """By where the codes are."""
+        return "m2t" if self.asked is not None else "t2m" if self.replied is not None else ""

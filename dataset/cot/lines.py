@@ -1,0 +1,175 @@
+"""From the lines of a CoT jsonl to a parsed table on disk.
+
+The first reading of a file parses it into ``.cache/<file>.<nb_code>-<stamp>.arrow`` beside it (about as large; may be
+deleted), which `datasets` maps into memory: 140,000 lines open in a fraction of a second, and processes share them.
+The stamp names the size and times of the jsonl, so an edited file is parsed again, and what was parsed of its former
+content is deleted.
+"""
+
+import gzip
+import json
+import logging
+import math
+import zlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import datasets.config
+import pyarrow as pa
+from datasets import Dataset, Features, List, Value
+from filelock import FileLock
+
+from dataset.cot.sample import TASKS
+from utils.errors import InputError
+from utils.files.atomic import write_atomic
+from utils.files.fingerprints import fingerprint
+
+logger = logging.getLogger(__name__)
+
+_FORMAT_VERSION = 2  # of the parsed file: raise it when `parse_line` gives something else for the same line
+_LINES_A_BATCH = 1000  # what is held while a file is parsed
+_CODE_LIMIT = 2**31  # codes are kept as int32
+DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
+_GZIP_MAGIC = b"\x1f\x8b"
+_FEATURES = Features(
+    {
+        "id": Value("string"),
+        "task": Value("string"),
+        "caption": Value("string"),
+        "codes": List(Value("int32")),
+        "reasoning": Value("string"),
+        "sample_weight": Value("float64"),
+        **{name: Value("string") for name in DRAFT_COLUMNS},
+        "problem": Value("string"),
+    }
+)
+_NO_DRAFT = dict.fromkeys(DRAFT_COLUMNS, "")
+_EMPTY = {
+    "id": "", "task": "", "caption": "", "codes": [], "reasoning": "", "sample_weight": 1.0, **_NO_DRAFT, "problem": "",
+}  # fmt: skip
+
+
+def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
+    """Every line that is not blank, mapped from the file that an earlier reading left or that is made now.
+
+    Columns: id, task, caption, codes, reasoning, sample_weight, those of the draft, and problem, which is empty but
+    for malformed lines (``line: what is wrong``).
+
+    That file lies beside the jsonl, or, where nothing can be written there, in the datasets library's cache (where
+    HF_DATASETS_CACHE says). One process makes it while others wait.
+    """
+    state = path.stat()
+    stamp = fingerprint(f"{_FORMAT_VERSION} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
+    kind = f"{path.name}.{nb_code}-"
+    beside = path.parent / ".cache"
+    try:
+        return _load_or_make(path, nb_code, beside, kind, stamp)
+    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        elsewhere = Path(datasets.config.HF_DATASETS_CACHE) / "cot_jsonl" / fingerprint(str(path.parent.resolve()))
+        logger.warning(f"{beside} cannot be used ({error}): {path.name} is parsed into {elsewhere}")
+    return _load_or_make(path, nb_code, elsewhere, kind, stamp)
+
+
+def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stamp: str) -> Dataset:
+    target = folder / f"{kind}{stamp}.arrow"
+    if not target.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{path.name}.lock"):
+            if not target.is_file():  # another process may have made it meanwhile
+                for file in folder.iterdir():  # of the former content, or unfinished and its process gone
+                    if file.name.lstrip(".").startswith(kind.lstrip(".")):
+                        file.unlink()
+                write_atomic(target, lambda stream: _write_parsed(path, nb_code, stream))
+    return Dataset.from_file(str(target))
+
+
+def _write_parsed(path: Path, nb_code: int | None, stream: BinaryIO) -> None:
+    schema = _FEATURES.arrow_schema
+    rows = (row for number, line in enumerate(_lines(path), start=1) if (row := _parse_row(line, number, nb_code)))
+    with pa.RecordBatchStreamWriter(stream, schema) as writer:
+        while batch := list(islice(rows, _LINES_A_BATCH)):
+            writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    try:
+        with gzip.open(path) if compressed else path.open("rb") as stream:
+            yield from stream
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged gzip file ({error})") from error
+
+
+def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] | None:
+    """None for a blank line, which is no sample and no mistake."""
+    try:
+        text = line.decode("utf-8").strip()
+        return parse_line(text, nb_code) if text else None
+    except (ValueError, TypeError, OverflowError) as error:
+        return {**_EMPTY, "problem": f"{number}: {error}"}
+
+
+def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
+    """One line that is not blank as a row of `parsed_lines`; raises ValueError, which says what is wrong with it."""
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {type(value).__name__}")
+    caption = value.get("caption")
+    if not isinstance(caption, str) or not caption.strip():
+        raise ValueError("'caption' must be a non-empty string")
+    task = value.get("task") or ""
+    if task not in ("", *TASKS):
+        raise ValueError(f"'task' must be one of {', '.join(TASKS)}, found {task!r}")
+    reasoning = value.get("reasoning") or ""
+    if not isinstance(reasoning, str):
+        raise ValueError("'reasoning' must be a string")
+    weight = next((value[key] for key in ("sample_weight", "reward", "advantage") if value.get(key) is not None), 1.0)
+    if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not math.isfinite(weight):
+        raise ValueError(f"the sample weight must be a finite number, found {weight!r}")
+    clip = str(value.get("id") or "")
+    draft = _parse_draft(value.get("draft"))
+    for words in (caption, reasoning, clip, *draft.values()):
+        words.encode()  # raises ValueError for half a surrogate pair, which JSON can escape and Arrow cannot hold
+    return {
+        "id": clip,
+        "task": task,
+        "caption": caption.strip(),
+        "codes": _parse_codes(value.get("motion_tokens"), nb_code),
+        "reasoning": reasoning.strip(),
+        "sample_weight": float(weight),
+        **draft,
+        "problem": "",
+    }
+
+
+def _parse_draft(value: Any) -> dict[str, str]:
+    if value is None:
+        return _NO_DRAFT
+    lacking = value.get("lacking", {}) if isinstance(value, dict) else None
+    if not isinstance(lacking, dict):
+        raise ValueError("'draft' must be an object with 'reasoning', 'caption' and 'lacking' by task")
+    parts = (value.get("reasoning", ""), value.get("caption", ""), lacking.get("t2m", ""), lacking.get("m2t", ""))
+    if not all(isinstance(part, str) for part in parts) or not any(parts[:2]):
+        raise ValueError("'draft' must hold texts, and a reasoning or a caption")
+    return dict(zip(DRAFT_COLUMNS, map(str.strip, parts), strict=True))
+
+
+def _parse_codes(value: Any, nb_code: int | None) -> list[int]:
+    if isinstance(value, str):
+        try:
+            value = [int(part) for part in value.split()]
+        except ValueError as error:
+            raise ValueError("'motion_tokens' given as a string must be space-separated integers") from error
+    if not isinstance(value, list) or not value or any(type(code) is not int for code in value):
+        raise ValueError("'motion_tokens' must be a non-empty list of integers (codebook indices)")
+    limit = _CODE_LIMIT if nb_code is None else nb_code
+    worst = max(value) if max(value) >= limit else min(value)
+    if not 0 <= worst < limit:
+        raise ValueError(f"motion token {worst} is outside the codebook [0, {limit})")
+    return value

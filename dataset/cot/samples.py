@@ -1,0 +1,171 @@
+"""Reading and writing chain-of-thought jsonl (design: formats), one JSON object a line.
+
+`dataset.cot.lines` parses a file once; from then on it is mapped from disk, and what a process itself holds of it is
+4 bytes a row.
+"""
+
+import random
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset
+
+from dataset.cot.lines import DRAFT_COLUMNS, parsed_lines
+from dataset.cot.sample import TASKS, Draft, Sample
+from utils.errors import InputError
+from utils.files.atomic import write_jsonl
+
+
+def read_cot_jsonl(
+    path: str | Path, nb_code: int | None, task: str | None = None, skip_bad_lines: bool = False
+) -> "CotSamples":
+    """Open a CoT jsonl (plain or gzip).
+
+    Args:
+        path: the file.
+        nb_code: codes must be below it; None skips that check.
+        task: keep the lines usable for this task (a line without ``task`` serves both); None keeps all.
+        skip_bad_lines: drop malformed lines and count them instead of stopping at the first.
+
+    Raises:
+        InputError: no such file, malformed line (with ``file:line``), or nothing left to train on.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such CoT jsonl file: {path}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty: expected one JSON object a line with 'caption' and 'motion_tokens'")
+    lines = parsed_lines(path, nb_code)
+    is_bad = pc.binary_length(lines.data.column("problem")).to_numpy() > 0
+    bad = np.flatnonzero(is_bad)
+    if len(bad) and not skip_bad_lines:
+        first = lines[int(bad[0])]["problem"]
+        raise InputError(f"{path}:{first}" + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""))
+    samples = CotSamples(lines, np.flatnonzero(~is_bad), dropped=len(bad))
+    if task:
+        samples = samples.only(samples.usable_for(task))
+    if len(samples) == 0:
+        wanted = f" for task {task}" if task else ""
+        raise InputError(f"{path} holds no usable line{wanted} ({len(bad)} malformed)")
+    return samples
+
+
+class CotSamples:
+    """N lazy rows of a CoT jsonl; `sample(index, task)` gives one as `Sample`.
+
+    Args:
+        lines: all parsed lines, mapped from disk.
+        index: (N,) which of them are the rows. What is asked of all rows is computed on whole columns, so it is this
+            array alone that selecting rows makes anew.
+        dropped: malformed lines that were left out.
+    """
+
+    def __init__(self, lines: Dataset, index: np.ndarray, dropped: int = 0) -> None:
+        self._lines = lines
+        self._index = index.astype(np.int32)
+        self.dropped = dropped
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @cached_property
+    def rows(self) -> Dataset:
+        """The N rows with all their columns."""
+        return self._lines.select(self._index)
+
+    def sample(self, index: int, task: str) -> Sample:
+        """Row `index` as a sample of `task`."""
+        row = self._lines[int(self._index[index])]
+        draft = [row[name] for name in DRAFT_COLUMNS]
+        return Sample(
+            task=task,
+            caption=row["caption"],
+            codes=tuple(row["codes"]),
+            reasoning=row["reasoning"],
+            weight=row["sample_weight"],
+            id=row["id"] or str(index),
+            draft=Draft(*draft) if any(draft) else None,
+        )
+
+    def task_of(self, index: int) -> str:
+        """``t2m``, ``m2t`` or empty (usable for both)."""
+        return self._lines[int(self._index[index])]["task"]
+
+    def usable_for(self, task: str) -> np.ndarray:
+        """(N,) bool: rows of `task` and rows that serve both."""
+        return pc.is_in(self._lines.data.column("task"), pa.array(["", task])).to_numpy()[self._index]
+
+    def only(self, keep: np.ndarray) -> "CotSamples":
+        """The rows where `keep` (N,) is True."""
+        return CotSamples(self._lines, self._index[keep], self.dropped)
+
+    def at_most(self, max_codes: int) -> "CotSamples":
+        """Only the rows whose motion has at most `max_codes` codes."""
+        lengths = pc.list_value_length(self._lines.data.column("codes")).to_numpy()
+        return self.only(lengths[self._index] <= max_codes)
+
+    def mean_weight(self) -> float:
+        """Mean sample weight; 1 where it would be no divisor."""
+        mean = float(self._lines.data.column("sample_weight").to_numpy()[self._index].mean())
+        return mean if mean > 0 else 1.0
+
+    def captions_by_clip(self) -> dict[str, tuple[str, ...]]:
+        """Every caption of each clip id: the references of a motion."""
+        captions: dict[str, list[str]] = {}
+        for clip, caption in zip(self._clips().to_pylist(), self._column("caption").to_pylist(), strict=True):
+            captions.setdefault(clip, []).append(caption)
+        return {clip: tuple(items) for clip, items in captions.items()}
+
+    def split(self, fraction: float, seed: int) -> tuple["CotSamples", "CotSamples"]:
+        """(rest, held out): a fixed share of the clips, never a clip's captions on both sides."""
+        encoded = self._clips().dictionary_encode().combine_chunks()
+        clips = pc.sort_indices(encoded.dictionary).to_numpy()  # in an order that is the ids' own, not the file's
+        shuffled = list(range(len(clips)))
+        random.Random(seed).shuffle(shuffled)
+        is_held_out = np.zeros(len(clips), dtype=bool)
+        is_held_out[clips[shuffled[: max(1, round(fraction * len(clips)))]]] = True
+        inside = is_held_out[encoded.indices.to_numpy()]
+        if inside.all():
+            raise InputError(f"{len(clips)} clip(s) are too few to hold some out for validation")
+        return CotSamples(self._lines, self._index[~inside]), CotSamples(self._lines, self._index[inside])
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        return self._lines.data.column(name).take(pa.array(self._index))
+
+    def _clips(self) -> pa.ChunkedArray:
+        """(N,) clip ids; a row without one is a clip of its own, named by its number."""
+        ids = self._column("id")
+        missing = pc.equal(ids, "")
+        if not pc.any(missing).as_py():
+            return ids
+        return pc.if_else(missing, pa.array(np.arange(len(self))).cast(pa.string()), ids)
+
+
+def write_cot_jsonl(path: str | Path, samples: Iterable[Sample], both_tasks: bool = True) -> int:
+    """Write samples as CoT jsonl; with `both_tasks` a line carries no task and serves both. Returns the count."""
+    rows = []
+    for sample in samples:
+        row: dict[str, Any] = {"caption": sample.caption, "motion_tokens": list(sample.codes)}
+        if sample.reasoning:
+            row["reasoning"] = sample.reasoning
+        if not both_tasks:
+            row["task"] = sample.task
+        if sample.weight != 1.0:
+            row["sample_weight"] = sample.weight
+        if sample.id:
+            row["id"] = sample.id
+        if sample.draft is not None:
+            lacking = {task: sample.draft.lacking(task) for task in TASKS}
+            row["draft"] = {
+                "reasoning": sample.draft.reasoning,
+                "caption": sample.draft.caption,
+                "lacking": {task: words for task, words in lacking.items() if words},
+            }
+        rows.append(row)
+    write_jsonl(path, rows)
+    return len(rows)

@@ -1,0 +1,39 @@
+"""What stands beside codes or a CoT jsonl: which motion tokenizer its codes come from."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from utils.files.atomic import write_json
+
+
+@dataclass(frozen=True)
+class CotSource:
+    """Where codes come from.
+
+    Attributes:
+        motion_tokenizer: path of the tokenizer. fingerprint: of its content. nb_code: size of its codebook.
+        data_root: the data set that was encoded.
+        data_fingerprint: of its motions; None where it is not known.
+    """
+
+    motion_tokenizer: str
+    fingerprint: str
+    nb_code: int
+    data_root: str
+    data_fingerprint: str | None = None
+
+
+def source_path(cot_jsonl: str | Path) -> Path:
+    """``cot_train.jsonl`` -> ``cot_train.source.json`` beside it."""
+    return Path(str(cot_jsonl).removesuffix(".gz").removesuffix(".jsonl") + ".source.json")
+
+
+def write_cot_source(cot_jsonl: str | Path, source: CotSource) -> None:
+    write_json(source_path(cot_jsonl), asdict(source))
+
+
+def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
+    """None for a jsonl that came without one (for example a downloaded data set)."""
+    path = source_path(cot_jsonl)
+    return CotSource(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

@@ -1,0 +1,71 @@
+"""The two source files of one clip, its motion and its texts, each read with a verdict.
+
+What is wrong is an InputError of fixed wording and without the path, so that clips can be counted by reason.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import InputError
+from utils.files.atomic import read_npy
+
+_ABSENT = "-"
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """Where one clip is stored.
+
+    Attributes:
+        id: clip id, as its split lists it.
+        motion: .npy of (T, D) features.
+        text: .txt of caption lines.
+    """
+
+    id: str
+    motion: Path
+    text: Path
+
+    def stamp(self) -> str:
+        """Another text whenever one of the files was changed, added or removed; opens neither."""
+        return f"{self.id}\t{_stamp(self.motion)}\t{_stamp(self.text)}"
+
+    def read_motion(self, feature_dim: int) -> np.ndarray:
+        """(T, D) float32, contiguous, denormalised; raises InputError with the reason."""
+        if not self.motion.is_file():
+            raise InputError("no motion file" + (", listed with .npy" if self.id.endswith(".npy") else ""))
+        try:
+            features = read_npy(self.motion)
+        except InputError:
+            raise InputError("motion file unreadable") from None
+        if features.ndim != 2 or features.shape[1] != feature_dim:
+            shape = ", ".join(["T", *map(str, features.shape[1:])])
+            raise InputError(f"motion of shape ({shape}), not (T, {feature_dim})")
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused as such
+            features = np.ascontiguousarray(features, dtype=np.float32)
+        if not np.isfinite(features).all():
+            raise InputError("NaN in the motion")
+        return features
+
+    def read_text(self) -> str:
+        """The whole file as it is, without its byte order mark; raises InputError with the reason."""
+        try:
+            return self.text.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InputError("text file not UTF-8") from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError("no text file") from None
+        except OSError:
+            raise InputError("text file unreadable") from None
+
+
+def _stamp(path: Path) -> str:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return _ABSENT
+    # The mode tells that a file became readable.
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_mode:o}"

@@ -1,0 +1,226 @@
+"""The data set folder of HumanML3D and KIT-ML as published: reading a split, writing a new data set.
+
+``new_joint_vecs/<id>.npy`` (T, D) float32 features, ``new_joints/<id>.npy`` (T, J, 3), ``texts/<id>.txt``,
+``<split>.txt`` with one id a line, ``Mean.npy`` and ``Std.npy``. Reading a split leaves it packed in ``.cache``
+(`dataset.humanml.clip_pack`), so that the next reading takes seconds and processes share the memory.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.captions.lines import Caption, format_caption_line, parse_captions
+from dataset.captions.tagger import CaptionTagger
+from dataset.humanml.clip_files import ClipFiles
+from dataset.humanml.clip_pack import ClipPack, pack_clips
+from dataset.humanml.skipped_clips import SkippedClips
+from utils.asset_hints import how_to_get
+from utils.errors import InputError
+from utils.files.atomic import read_npy, write_npy, write_text
+from utils.motion.skeleton import Skeleton
+
+logger = logging.getLogger(__name__)
+FEATURES_FOLDER = "new_joint_vecs"
+JOINTS_FOLDER = "new_joints"
+TEXTS_FOLDER = "texts"
+# Made by reading; may be deleted at any time.
+CACHE_FOLDER = ".cache"
+MEAN_FILE, STD_FILE = "Mean.npy", "Std.npy"
+# Seconds of a segment become frames with this rate in the published protocol, for KIT-ML (12.5 fps) too.
+SEGMENT_FPS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class MotionRecord:
+    """One motion with its captions.
+
+    Attributes:
+        id: clip id; ``<id>_<i>`` for the segment described by line i (from 0) of the clip's texts.
+        features: (T, D) float32, denormalised; a view, of a segment into its clip.
+        captions: at least one; the segment's own caption for a segment.
+    """
+
+    id: str
+    features: np.ndarray
+    captions: tuple[Caption, ...]
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.features)
+
+
+def read_split(root: str | Path, split: str, skeleton: Skeleton) -> list[MotionRecord]:
+    """Every usable motion of ``<root>/<split>.txt``, in the order of that file, a clip before its segments.
+
+    Kept are motions of `skeleton.min_frames` <= T < `skeleton.max_frames` frames, as published; a clip outside that
+    range gives no segments either. Clips with NaN (007975 and M007975 of HumanML3D), missing or broken files and
+    malformed caption lines are skipped, and one logged line says how many and which. Raises InputError when the
+    folder or the split file is missing, or nothing is usable.
+    """
+    skipped = SkippedClips()
+    pack = _read_pack(root, split, skeleton, skipped)
+    records: list[MotionRecord] = []
+    for id, features, text in zip(pack.ids, pack.features, pack.texts, strict=True):
+        if text is None:
+            skipped.add(pack.bad_texts[id], id)
+            continue
+        captions, bad_lines = parse_captions(text)
+        for line in bad_lines:
+            skipped.add("caption line malformed", id, line)
+        if captions:
+            records.extend(_records_of_clip(id, features, captions, skeleton, skipped))
+        else:
+            skipped.add("no caption in the text", id)
+    _log_summary(root, split, len(records), pack, skipped, f"{split}.skipped.txt")
+    return records
+
+
+def read_motions(root: str | Path, split: str, skeleton: Skeleton, min_frames: int) -> list[np.ndarray]:
+    """The clips of a split without their texts: (T, D) float32 each, whole, T >= `min_frames`, in the split's order.
+
+    As the published tokenizer training reads them: no upper length limit, no segments, no caption needed. Skips,
+    logs and raises as `read_split` does.
+    """
+    skipped = SkippedClips()
+    pack = _read_pack(root, split, skeleton, skipped)
+    motions = []
+    for id, features in zip(pack.ids, pack.features, strict=True):
+        if len(features) >= min_frames:
+            motions.append(features)
+        else:
+            skipped.add(f"fewer than {min_frames} frames", id)
+    _log_summary(root, split, len(motions), pack, skipped, f"{split}.skipped-motions.txt")
+    return motions
+
+
+def pack_split(root: str | Path, split: str, ids: Sequence[str], skeleton: Skeleton) -> ClipPack:
+    """The pack of the clips `ids`, in ``.cache`` under the name of their split (see `pack_clips`)."""
+    clips = [clip_files(root, id) for id in ids]
+    return pack_clips(clips, skeleton.feature_dim, Path(root) / CACHE_FOLDER, split)
+
+
+def clip_files(root: str | Path, id: str) -> ClipFiles:
+    """Where the features and texts of clip `id` are, or would be."""
+    root = Path(root)
+    return ClipFiles(id, root / FEATURES_FOLDER / f"{id}.npy", root / TEXTS_FOLDER / f"{id}.txt")
+
+
+def read_split_ids(root: str | Path, split: str) -> list[str]:
+    """The ids of ``<root>/<split>.txt`` in order, each once. Raises InputError when it cannot be read."""
+    return list(dict.fromkeys(_listed_ids(Path(root), split)))
+
+
+def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """(D,) float32 mean and standard deviation of the features. Raises InputError if absent or not usable."""
+    arrays = []
+    for name in (MEAN_FILE, STD_FILE):
+        path = Path(root) / name
+        if not path.is_file():
+            raise InputError(f"{path}: no such file (prepare.compute_motion_stats makes it)")
+        arrays.append(read_npy(path).astype(np.float32))
+    mean, std = arrays
+    if mean.ndim != 1 or mean.shape != std.shape or not np.isfinite(mean).all() or not (std > 0).all():
+        raise InputError(f"{root}: Mean.npy {mean.shape} and Std.npy {std.shape} must be finite (D,), Std positive")
+    return mean, std
+
+
+def write_record(
+    root: str | Path, id: str, features: np.ndarray, joints: np.ndarray, captions: Iterable[Caption]
+) -> None:
+    """Write the files of one clip, no text where it has no captions; features last: where they are, all is."""
+    root = Path(root)
+    text = root / TEXTS_FOLDER / f"{id}.txt"
+    if lines := [f"{format_caption_line(caption)}\n" for caption in captions]:
+        write_text(text, "".join(lines))
+    else:
+        text.unlink(missing_ok=True)  # of an earlier conversion
+    write_npy(root / JOINTS_FOLDER / f"{id}.npy", np.asarray(joints, dtype=np.float32))
+    write_npy(root / FEATURES_FOLDER / f"{id}.npy", np.asarray(features, dtype=np.float32))
+
+
+def write_splits(root: str | Path, splits: Mapping[str, Sequence[str]]) -> None:
+    """Write ``<split>.txt`` for each entry, ids in the given order."""
+    for split, ids in splits.items():
+        write_text(Path(root) / f"{split}.txt", "".join(f"{id}\n" for id in ids))
+
+
+def write_mean_std(root: str | Path, mean: np.ndarray, std: np.ndarray) -> None:
+    write_npy(Path(root) / MEAN_FILE, np.asarray(mean, dtype=np.float32))
+    write_npy(Path(root) / STD_FILE, np.asarray(std, dtype=np.float32))
+
+
+def _listed_ids(root: Path, split: str) -> list[str]:
+    if not root.is_dir():
+        raise InputError(f"{root}: no such data set folder; {how_to_get('humanml3d')}")
+    path = root / f"{split}.txt"
+    if not path.is_file():
+        raise InputError(f"{path}: no such split file")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _read_pack(root: str | Path, split: str, skeleton: Skeleton, skipped: SkippedClips) -> ClipPack:
+    counts = Counter(_listed_ids(Path(root), split))  # keeps the order
+    pack = pack_split(root, split, list(counts), skeleton)
+    for id, reason in pack.bad_motions.items():
+        skipped.add(reason, id)
+    for id, count in counts.items():
+        if count > 1:
+            skipped.add("listed more than once, used once", id)
+    return pack
+
+
+def _log_summary(
+    root: str | Path, split: str, count: int, pack: ClipPack, skipped: SkippedClips, list_name: str
+) -> None:
+    """Say in one line what was read and what was not; raises InputError when nothing was."""
+    root, clips = Path(root), len(pack.ids) + len(pack.bad_motions)
+    problems = skipped.report(root / CACHE_FOLDER / list_name)
+    if not count:
+        raise InputError(f"{root / f'{split}.txt'}: none of its {clips} clips is usable: {problems or 'no ids'}")
+    summary = f"{root} {split}: {count} motions from {clips} clips"
+    if problems:
+        logger.warning(f"{summary}, skipped: {problems}")
+    else:
+        logger.info(summary)
+
+
+def _records_of_clip(
+    id: str, features: np.ndarray, captions: list[Caption], skeleton: Skeleton, skipped: SkippedClips
+) -> list[MotionRecord]:
+    allowed = range(skeleton.min_frames, skeleton.max_frames)
+    if len(features) not in allowed:
+        skipped.add(f"fewer than {allowed.start} or at least {allowed.stop} frames", id)
+        return []
+    records = []
+    whole = tuple(caption for caption in captions if not caption.is_segment)
+    if whole:
+        records.append(MotionRecord(id, features, whole))
+    for index, caption in enumerate(captions):
+        if not caption.is_segment:
+            continue
+        start, end = (_frame_at(seconds, len(features)) for seconds in (caption.start, caption.end))
+        part = features[start:end]
+        if len(part) in allowed:
+            records.append(MotionRecord(f"{id}_{index}", part, (caption,)))
+        else:
+            skipped.add(f"segment of fewer than {allowed.start} frames", f"{id}_{index}")
+    return records
+
+
+def _frame_at(seconds: float, num_frames: int) -> int:
+    """The frame of a moment, within the clip; the moment may be infinite."""
+    return int(min(max(seconds * SEGMENT_FPS, 0), num_frames))
+
+
+def tagger_of(root: str, skeleton: Skeleton) -> CaptionTagger:
+    """What tags generated captions: spaCy where it is installed, else a lexicon of the tagged training captions."""
+    records = read_split(root, "train", skeleton)
+    return CaptionTagger.default((caption.text, caption.tokens) for record in records for caption in record.captions)

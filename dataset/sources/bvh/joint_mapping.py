@@ -1,0 +1,182 @@
+"""Which joints of a BVH file are which of ours, in what unit and with which axis up: small tables, shipped or a user's.
+
+A table is a YAML file (see ``dataset/sources/bvh/joint_mappings/``)::
+
+    name: my_rig
+    skeleton: t2m              # or kit
+    metres_per_unit: 0.01      # the file is in centimetres
+    up: y                      # x, y, z or -x, -y, -z
+    joints:                    # every joint of the skeleton
+      pelvis: Hips
+      spine1: [Hips, Spine]    # the mean of several
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from dataset.sources.bvh.file import read_bvh
+from dataset.sources.bvh.motion import positions, resample, without_first
+from dataset.sources.units import check_legs, check_unit, check_up, to_metres_y_up
+from utils.errors import InputError
+from utils.motion.skeleton import Skeleton, get_skeleton
+
+_FOLDER = Path(__file__).parent / "joint_mappings"
+_KEYS = ("name", "skeleton", "metres_per_unit", "up", "joints")
+
+
+@dataclass(frozen=True)
+class JointMapping:
+    """A table from our joints to those of a BVH skeleton.
+
+    Attributes:
+        name: of the table, for messages.
+        skeleton: whose joints it makes.
+        metres_per_unit: what one unit of the file is in metres.
+        up: the file's axis that points up, a key of ``x y z -x -y -z``.
+        sources: for each of our joints in order the names whose mean it is. A name also fits a joint of the file that
+            has it behind a prefix: ``Hips`` fits ``mixamorig:Hips``.
+    """
+
+    name: str
+    skeleton: Skeleton
+    metres_per_unit: float
+    up: str
+    sources: tuple[tuple[str, ...], ...]
+
+    def source_names(self) -> set[str]:
+        return {name for names in self.sources for name in names}
+
+    def missing(self, joint_names: tuple[str, ...]) -> list[str]:
+        """Names of the table that a file with these joints lacks, sorted."""
+        return sorted(self.source_names() - set(joint_names) - {_without_prefix(name) for name in joint_names})
+
+    def apply(
+        self, motion_positions: np.ndarray, joint_names: tuple[str, ...], metres_per_unit: float | None = None,
+        up: str | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """(T, Jb, 3) in the file's unit and axes -> (T, J, 3) metres, Y up, right-handed.
+
+        `metres_per_unit` and `up` override the table's. Raises InputError for joints that are missing or ambiguous, and
+        where the legs are not those of a person.
+        """
+        if missing := self.missing(joint_names):
+            raise InputError(
+                f"joint mapping {self.name!r} needs joints that the file lacks: {', '.join(missing)}; "
+                f"the file has {', '.join(joint_names)}"
+            )
+        unit = self.metres_per_unit if metres_per_unit is None else metres_per_unit
+        index = {name: _find_joint(name, joint_names) for name in self.source_names()}
+        joints = np.stack(
+            [motion_positions[:, [index[name] for name in names]].mean(axis=1) for names in self.sources], axis=1
+        )
+        joints = to_metres_y_up(joints, unit, self.up if up is None else up)
+        check_legs(joints, unit, self.skeleton)
+        return joints
+
+
+def read_bvh_joints(
+    path: str | Path, mapping: JointMapping | None, skeleton: Skeleton, metres_per_unit: float | None = None,
+    up: str | None = None, fps: float | None = None, skip_frames: int = 0,
+) -> np.ndarray:  # fmt: skip
+    """One BVH file -> (T, J, 3) float64 in the skeleton's unit, Y up, at the skeleton's frame rate.
+
+    Local rotations are resampled by slerp before forward kinematics. `mapping` None: the shipped one that fits;
+    `metres_per_unit` and `up` override the mapping's, `fps` the file's frame time. `skip_frames` frames of the file are
+    left out at the start (CMU's begin with a T-pose). Raises InputError with the path.
+    """
+    motion = read_bvh(path, fps)
+    try:
+        if mapping is None:
+            mapping = detect_mapping(motion.joint_names, skeleton)
+        if mapping.skeleton is not skeleton:
+            raise InputError(f"joint mapping {mapping.name!r} makes {mapping.skeleton.name}, not {skeleton.name}")
+        places = positions(resample(without_first(motion, skip_frames), skeleton.fps))
+        return mapping.apply(places, motion.joint_names, metres_per_unit, up) / skeleton.metres_per_unit
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def shipped_mappings() -> tuple[str, ...]:
+    """Names of the tables that come with the project."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+
+
+def detect_mapping(joint_names: tuple[str, ...], skeleton: Skeleton) -> JointMapping:
+    """The shipped table all of whose joints the file has; of several the one that uses most of them."""
+    shipped = [load_mapping(name) for name in shipped_mappings()]
+    fitting = [mapping for mapping in shipped if mapping.skeleton is skeleton and not mapping.missing(joint_names)]
+    if not fitting:
+        names = ", ".join(mapping.name for mapping in shipped if mapping.skeleton is skeleton) or "none"
+        raise InputError(
+            f"no shipped joint mapping for {skeleton.name} ({names}) fits the joints of the file: "
+            f"{', '.join(joint_names)}. Write your own: copy a file of {_FOLDER}, put these names behind ours under "
+            "'joints' (a list means the mean of several), set 'metres_per_unit' and 'up', and give its path"
+        )
+    return max(fitting, key=lambda mapping: len(mapping.source_names()))
+
+
+def load_mapping(name_or_path: str | Path) -> JointMapping:
+    """A shipped table by name, or a user's by the path of its .yaml file. Raises InputError with file and key."""
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        if str(name_or_path) not in shipped_mappings():
+            raise InputError(
+                f"unknown joint mapping {str(name_or_path)!r}: expected {', '.join(shipped_mappings())} "
+                "or the path of a .yaml file"
+            )
+        path = _FOLDER / f"{name_or_path}.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a YAML file ({error})") from None
+    try:
+        return _parse_mapping(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _parse_mapping(content: Any) -> JointMapping:
+    if not isinstance(content, dict) or set(content) != set(_KEYS):
+        got = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise InputError(f"expected the keys {', '.join(_KEYS)}, got {got}")
+    skeleton = get_skeleton(str(content["skeleton"]))
+    joints = content["joints"]
+    if not isinstance(joints, dict):
+        raise InputError(f"joints: expected 'our joint: BVH joint' pairs, got {joints!r}")
+    if unknown := [str(name) for name in joints if name not in skeleton.joint_names]:
+        raise InputError(
+            f"joints: {skeleton.name} has no {', '.join(unknown)}; it has {', '.join(skeleton.joint_names)}"
+        )
+    if absent := [name for name in skeleton.joint_names if name not in joints]:
+        raise InputError(f"joints: {', '.join(absent)} of {skeleton.name} missing")
+    sources = tuple(_parse_sources(name, joints[name]) for name in skeleton.joint_names)
+    unit, up = check_unit(content["metres_per_unit"]), check_up(content["up"])
+    return JointMapping(str(content["name"]), skeleton, unit, up, sources)
+
+
+def _parse_sources(joint: str, value: Any) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise InputError(f"joints: {joint}: expected the name of a BVH joint or a list of names, got {value!r}")
+    return tuple(names)
+
+
+def _without_prefix(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _find_joint(name: str, joint_names: tuple[str, ...]) -> int:
+    """The joint called `name`, else the only one called so behind a prefix."""
+    if name in joint_names:
+        return joint_names.index(name)
+    found = [index for index, candidate in enumerate(joint_names) if _without_prefix(candidate) == name]
+    if len(found) > 1:
+        candidates = ", ".join(joint_names[index] for index in found)
+        raise InputError(f"joint {name!r} is ambiguous in the file (several bodies?): {candidates}")
+    return found[0]

@@ -1,0 +1,105 @@
+"""Clips of joint positions, wherever they are from, become clips of a HumanML3D-layout data set.
+
+Shared by every command that makes a data set (``prepare.motions_from_*``).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.captions.lines import Caption
+from dataset.humanml.layout import FEATURES_FOLDER, write_record
+from dataset.sources.mirroring import mirror_id, mirror_joints
+from dataset.sources.settings import ConversionSettings, check_offsets
+from utils.errors import InputError
+from utils.files.atomic import read_npy
+from utils.motion.features import features_from_joints, joints_from_features
+from utils.motion.inverse_kinematics import offsets_of_frame
+from utils.motion.resampling import resample_linear
+from utils.motion.skeleton import Skeleton
+
+# Shares of HumanML3D's own split.
+_TRAIN_SHARE, _VAL_SHARE = 0.8, 0.05
+
+
+@dataclass(frozen=True)
+class SourceClip:
+    """A motion somewhere on disk.
+
+    Attributes:
+        id: what it will be called.
+        paths: the files it is made from: where one is newer than the result, the clip is converted again.
+        read: gives (T, J, 3) joints at the skeleton's frame rate, in its unit, Y up; raises InputError with the path.
+        mirrored: it is the mirror image of the file.
+    """
+
+    id: str
+    paths: tuple[Path, ...]
+    read: Callable[[], np.ndarray]
+    mirrored: bool = False
+
+
+def source_id(folder: Path, path: Path) -> str:
+    """What the clip of a file below `folder` is called: its path without the ending, folders joined by ``_``."""
+    return "_".join(path.relative_to(folder).with_suffix("").parts)
+
+
+def mirrored(clip: SourceClip, skeleton: Skeleton) -> SourceClip:
+    """The clip with left and right exchanged, named as HumanML3D does it (``M<id>``)."""
+    return SourceClip(mirror_id(clip.id), clip.paths, lambda: mirror_joints(clip.read(), skeleton), mirrored=True)
+
+
+def read_joints(path: str | Path, skeleton: Skeleton, source_fps: float) -> np.ndarray:
+    """(T, J, 3) at the skeleton's rate from one .npy; raises InputError with the path and the reason."""
+    joints = read_npy(path)
+    if joints.ndim != 3 or joints.shape[1:] != (skeleton.num_joints, 3):
+        raise InputError(f"{path}: expected joints (T, {skeleton.num_joints}, 3), got {joints.shape}")
+    if not np.isfinite(joints).all():
+        raise InputError(f"{path}: joints hold values that are not finite numbers (NaN)")
+    return resample_linear(joints.astype(np.float64), source_fps, skeleton.fps)
+
+
+def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(J, 3) offsets of the first frame of (T, J, 3); raises InputError where they cannot be a person in metres."""
+    if len(joints) == 0:
+        raise InputError("no frame to take the skeleton from")
+    offsets = offsets_of_frame(joints[0], skeleton)
+    check_offsets(offsets, skeleton)
+    return offsets
+
+
+def convert_clip(
+    root: str | Path, clip: SourceClip, captions: Sequence[Caption], settings: ConversionSettings, skeleton: Skeleton
+) -> int:
+    """Write one clip and return its number of frames. As published, the joints are those of the features (T-1)."""
+    joints = clip.read()
+    if settings.offsets is None:
+        skeleton_of_clip(joints, skeleton)  # with retargeting, the scale comes from the target
+    features = features_from_joints(joints, skeleton, settings.offsets)
+    write_record(root, clip.id, features, joints_from_features(features, skeleton), captions)
+    return len(features)
+
+
+def is_converted(root: str | Path, id: str, sources: Sequence[Path]) -> bool:
+    """The clip is there and newer than the files that it is made from (its features are written last)."""
+    made = Path(root) / FEATURES_FOLDER / f"{id}.npy"
+    if not made.is_file():
+        return False
+    return all(source.is_file() and source.stat().st_mtime <= made.stat().st_mtime for source in sources)
+
+
+def random_splits(ids: Sequence[str], seed: int) -> dict[str, list[str]]:
+    """Train, val, test in HumanML3D's shares; a clip and its mirror image (``M<id>``) stay together."""
+    known = set(ids)
+    group_of = {id: id[1:] if id.startswith("M") and id[1:] in known else id for id in ids}
+    groups = sorted(set(group_of.values()))
+    order = np.random.default_rng(seed).permutation(len(groups))
+    position = {groups[index]: rank / len(groups) for rank, index in enumerate(order)}
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for id in sorted(ids):
+        share = position[group_of[id]]
+        split = "train" if share < _TRAIN_SHARE else "val" if share < _TRAIN_SHARE + _VAL_SHARE else "test"
+        splits[split].append(id)
+    return splits

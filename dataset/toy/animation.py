@@ -1,0 +1,83 @@
+"""From a program to joints: the actions one after the other, brought to life, at the origin and facing +Z."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dataset.toy.body import Pose, joined, joints_from_pose
+from dataset.toy.gestures import bow, clap, lean, punch, raise_arm, wave
+from dataset.toy.leg_actions import jump, kick, lift_knee, sit, squat
+from dataset.toy.locomotion import circle, run, sidestep, turn, walk
+from dataset.toy.performer import Performer, alive, new_performer
+from dataset.toy.programs import Action, Program
+
+MIN_FRAMES = 45  # joint frames; one fewer features, and a little more than data sets ask for (40)
+CODE_FRAMES = 4  # clips have a multiple of this many feature frames
+
+_ANIMATE: dict[str, Callable[[Action, Performer, np.random.Generator], Pose]] = {
+    "walk": walk,
+    "run": run,
+    "sidestep": sidestep,
+    "turn": turn,
+    "circle": circle,
+    "jump": jump,
+    "squat": squat,
+    "wave": wave,
+    "raise": raise_arm,
+    "kick": kick,
+    "punch": punch,
+    "knee": lift_knee,
+    "clap": clap,
+    "bow": bow,
+    "lean": lean,
+    "sit": sit,
+    "stand": sit,
+    "sit_stand": sit,
+}
+
+
+def animate(program: Program, rng: np.random.Generator) -> np.ndarray:
+    """(T, 22, 3) float32 joints in metres at 20 fps; T is a multiple of 4 plus 1.
+
+    Everything that the program leaves open (posture, amplitude, timing, sway) is drawn from `rng`.
+    """
+    performer = new_performer(rng)
+    parts: list[Pose] = []
+    x = z = heading = 0.0
+    for action in program.actions:
+        part = _animate(action, performer, rng, alone=len(program.actions) == 1).placed(x, z, heading)
+        (x, z), heading = part.root[-1], part.heading[-1]
+        parts.append(part)
+    pose = _whole_codes(joined(parts), rng)
+    joints = joints_from_pose(alive(pose, rng))
+    return joints.astype(np.float32)
+
+
+def _animate(action: Action, performer: Performer, rng: np.random.Generator, alone: bool) -> Pose:
+    """One action, from the origin facing +Z."""
+    if action.kind == "walk":
+        # A walk that is all of the clip and whose steps are not counted may already be under way when it begins.
+        rolling = alone and not action.count and bool(rng.random() < 0.5)
+        pose = walk(action, performer, rng, rolling)
+    else:
+        pose = _ANIMATE[action.kind](action, performer, rng)
+    (x, z), heading = pose.root[0], pose.heading[0]
+    return pose.placed(-x, -z, 0.0).placed(0.0, 0.0, -heading)
+
+
+def _whole_codes(pose: Pose, rng: np.random.Generator) -> Pose:
+    """The first and last frame held (or, in mid-gait, the end cut off) for a length of 4 k + 1."""
+    frames = len(pose)
+    if _moving(pose, -1):
+        return pose.picked(np.arange(frames - (frames - 1) % CODE_FRAMES))
+    missing = max(MIN_FRAMES - frames, 0)
+    missing += -(frames + missing - 1) % CODE_FRAMES
+    before = 0 if _moving(pose, 0) else int(rng.integers(missing + 1))
+    order = np.concatenate([np.zeros(before, int), np.arange(frames), np.full(missing - before, frames - 1)])
+    return pose.picked(order)
+
+
+def _moving(pose: Pose, frame: int) -> bool:
+    """The body is under way at the given end of the clip."""
+    neighbour = 1 if frame == 0 else -2
+    return float(np.linalg.norm(pose.root[frame] - pose.root[neighbour])) > 0.005

@@ -1,0 +1,75 @@
+"""The toy data set as values: clips of joints with their program, captions and reasoning, decided by a seed.
+
+The parts: `toy_programs` (what can be shown), `toy_animation` (a program becomes joints, on the body of
+`toy_skeleton`), `toy_captions`, `toy_lexicon` and `toy_reasoning` (a program becomes language).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataset.captions.lines import Caption
+from dataset.toy.animation import animate
+from dataset.toy.captions import write_captions
+from dataset.toy.lexicon import tag_caption
+from dataset.toy.programs import Program, sample_programs
+from dataset.toy.reasoning import write_reasoning
+
+# Evaluation works on groups of 32, so the test part keeps to at least this many where there are enough clips.
+TEST_SHARE, VAL_SHARE = 0.15, 0.05
+MIN_TEST, EVALUATION_GROUP, SPARE_TEST = 160, 32, 4
+
+
+@dataclass(frozen=True, eq=False)
+class ToyClip:
+    """One clip.
+
+    Attributes:
+        id: six digits.
+        split: train, val or test.
+        program: what it shows; the ground truth.
+        joints: (T, 22, 3) float32 metres, 20 fps, starting at the origin and facing +Z.
+        captions: three, tagged.
+        reasoning: chains of thought that follow from the program.
+    """
+
+    id: str
+    split: str
+    program: Program
+    joints: np.ndarray
+    captions: tuple[Caption, ...]
+    reasoning: tuple[str, ...]
+
+
+def toy_clip(program: Program, rng: np.random.Generator) -> np.ndarray:
+    """(T, 22, 3) float32 joints of `program`, performed as `rng` has it."""
+    return animate(program, rng)
+
+
+def toy_clips(count: int, seed: int) -> Iterator[ToyClip]:
+    """`count` clips; a clip is the same whenever count and seed are. Programs recur, clips do not."""
+    programs = sample_programs(count, np.random.default_rng([seed, 0]))
+    for index, (program, split) in enumerate(zip(programs, _splits(count), strict=True)):
+        rng = np.random.default_rng([seed, 1, index])
+        joints = toy_clip(program, rng)
+        texts = write_captions(program, rng)
+        yield ToyClip(
+            id=f"{index:06d}",
+            split=split,
+            program=program,
+            joints=joints,
+            captions=tuple(Caption(text, tag_caption(text)) for text in texts),
+            reasoning=tuple(write_reasoning(program, len(joints), rng)),
+        )
+
+
+def _splits(count: int) -> list[str]:
+    """The split of every index; `sample_programs` has shuffled already, so the split goes by position."""
+    test = round(count * TEST_SHARE)
+    if count >= 4 * MIN_TEST:
+        test = max(test, MIN_TEST)
+        test = test - test % EVALUATION_GROUP + SPARE_TEST
+    val = max(round(count * VAL_SHARE), 1)
+    test = max(test, 1)
+    return ["train"] * (count - val - test) + ["val"] * val + ["test"] * test

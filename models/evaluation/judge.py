@@ -1,0 +1,79 @@
+"""What the evaluations of both tasks share: who judges, ranks of one clip among others, means over draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial.distance import cdist
+from scipy.stats import hypergeom
+
+from models.text_motion.evaluator import TextMotionEvaluator
+from utils.metrics.report import MetricValue, collect_repeats
+from utils.metrics.text_motion import GROUP, r_precision
+
+# So far from everything that a missing motion or caption is no neighbour of the others.
+NOWHERE = 1e6
+TOP = 3
+Metrics = dict[str, MetricValue]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who measures, how often, and from which seed."""
+
+    evaluator: TextMotionEvaluator
+    repeats: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """An evaluation: metrics over all predictions, and scores of each by draw and clip (None: not applicable)."""
+
+    metrics: Metrics
+    samples: list[list[dict[str, float | None]]]
+
+
+def ranks(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> dict[str, float]:
+    """R-precision of paired rows (N, E) in their order, in groups of 32; a row that is not `usable` is a miss."""
+    top = r_precision(text, motion, top_k=TOP, group=GROUP, usable=usable)
+    return {f"R@{rank}": float(value) for rank, value in enumerate(top, start=1)}
+
+
+def sample_matching(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) -> list[dict[str, float | None]]:
+    """Per paired row (N, E): distance of caption and motion, and its chance to be among the top 1 to 3 of its group.
+
+    That chance is exact over all groups of 32 that the row could be in (hypergeometric in the number of motions that
+    are nearer to the caption), so systems can be compared clip by clip without the noise of one grouping.
+    """
+    others = len(text) - 1
+    distances = cdist(text, motion)
+    own = distances.diagonal()
+    nearer = (distances < own[:, None]).sum(axis=1)
+    rows: list[dict[str, float | None]] = []
+    for index in range(len(text)):
+        row: dict[str, float | None] = {"MM-Dist": float(own[index]) if usable[index] else None}
+        for rank in range(1, TOP + 1):
+            chance = hypergeom.cdf(rank - 1, others, nearer[index], GROUP - 1) if others >= GROUP - 1 else np.nan
+            chance = float(chance) if usable[index] else 0.0
+            row[f"R@{rank}"] = chance if np.isfinite(chance) else None
+        rows.append(row)
+    return rows
+
+
+def over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: int) -> Metrics:
+    """Metrics over `repeats` shufflings, dealt out over the draws.
+
+    What varies between evaluations is what was generated, not how it was shuffled: with several draws the interval
+    is over the draws, each the mean of its shufflings. With one draw it can only be over the shufflings.
+    """
+    shufflings = -(-repeats // draws)
+    rows = [[measure(draw) for _ in range(shufflings)] for draw in range(draws)]
+    if draws == 1:
+        return collect_repeats(rows[0], n)
+    return collect_repeats([{name: float(np.mean([row[name] for row in own])) for name in own[0]} for own in rows], n)
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -1,0 +1,118 @@
+"""What an evaluation judges: one prediction per clip and draw, ours or somebody else's.
+
+A prediction that cannot be used (`problem`) stays in and counts as a failure; it never becomes a default motion.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from models.language.prompts import parse_reply
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from utils.errors import InputError
+
+EMPTY, CUT, UNPLAYABLE, MISSING = "empty reply", "longer than the limit", "codes outside the codebook", "no prediction"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One reply, ready to be judged.
+
+    Attributes:
+        id, draw: which clip, which reply to it.
+        caption: t2m: what was asked for; m2t: None.
+        text: the whole reply of a model of ours, None for other systems.
+        answer: m2t: the predicted caption; None where there is none.
+        codes: t2m: (N,) int64; None where there are none.
+        motion: t2m: (T, D) float32 denormalised features; None where there is none.
+        problem: why it counts as a failure; None where it does not.
+        finished: the reply ended by itself.
+    """
+
+    id: str
+    draw: int
+    caption: str | None = None
+    text: str | None = None
+    answer: str | None = None
+    codes: np.ndarray | None = None
+    motion: np.ndarray | None = None
+    problem: str | None = None
+    finished: bool = True
+
+    @property
+    def well_formed(self) -> bool:
+        return self.problem is None
+
+    def row(self) -> dict[str, Any]:
+        """As a line of predictions.jsonl."""
+        codes = None if self.codes is None else self.codes.tolist()
+        return {
+            "id": self.id, "draw": self.draw, "caption": self.caption, "text": self.text, "answer": self.answer,
+            "codes": codes, "finished": self.finished, "problem": self.problem,
+        }  # fmt: skip
+
+
+def from_reply(prediction: Prediction, task: str) -> Prediction:
+    """Take `text` apart by the grammar: answer, codes and problem follow from it; the motion is decoded later."""
+    text = prediction.text or ""
+    reply = parse_reply(text, task)
+    problem = EMPTY if not text.strip() else CUT if not prediction.finished else reply.problem
+    if task == "m2t":
+        return replace(prediction, answer=reply.answer, problem=problem)
+    codes = None if reply.codes is None else np.array(reply.codes, dtype=np.int64)
+    return replace(prediction, answer=None, codes=codes, problem=problem)
+
+
+def failures(predictions: Iterable[Prediction]) -> dict[str, int]:
+    """How many predictions cannot be used, by reason, the commonest first."""
+    return dict(Counter(p.problem for p in predictions if p.problem is not None).most_common())
+
+
+def with_motions(
+    predictions: Sequence[Prediction], tokenizer: MotionTokenizer | None, where: str = "predictions"
+) -> list[Prediction]:
+    """Decode, in one batch, the codes of those that have no motion yet. InputError where that needs a tokenizer."""
+    waiting = [i for i, p in enumerate(predictions) if p.codes is not None and p.motion is None and p.problem is None]
+    if not waiting:
+        return list(predictions)
+    if tokenizer is None:
+        raise InputError(f"{where} holds motion codes: give --motion-tokenizer, the tokenizer that they are of")
+    done = list(predictions)
+    playable = []
+    for index in waiting:
+        codes = predictions[index].codes
+        if codes.min() >= 0 and codes.max() < tokenizer.nb_code:
+            playable.append(index)
+        else:
+            done[index] = replace(predictions[index], problem=UNPLAYABLE)
+    motions = tokenizer.decode_batch([predictions[index].codes for index in playable])
+    for index, motion in zip(playable, motions, strict=True):
+        done[index] = replace(predictions[index], motion=motion)
+    return done
+
+
+def arrange(
+    predictions: Sequence[Prediction], ids: Sequence[str], where: str, warn: Callable[[str], None]
+) -> list[list[Prediction]]:
+    """One list a draw, in the order of `ids`; an id without a prediction counts as a failure (`MISSING`).
+
+    Raises InputError for predictions of unknown ids, and for draws of one clip that answer different captions.
+    """
+    by_key = {(p.id, p.draw): p for p in predictions}
+    known = set(ids)
+    unknown = sorted({p.id for p in predictions} - known)
+    if unknown:
+        raise InputError(f"{where}: {len(unknown)} ids are not in the evaluated split, the first is {unknown[0]!r}")
+    draws = 1 + max(p.draw for p in predictions)
+    arranged = [[by_key.get((id, draw), Prediction(id, draw, problem=MISSING)) for id in ids] for draw in range(draws)]
+    missing = sum(p.problem == MISSING for row in arranged for p in row)
+    if missing:
+        warn(f"{where}: {missing} of {len(ids) * draws} predictions are missing and count as failures")
+    for column in zip(*arranged, strict=True):
+        captions = {p.caption for p in column if p.caption is not None}
+        if len(captions) > 1:
+            raise InputError(f"{where}: the draws of {column[0].id} answer different captions: {sorted(captions)}")
+    return arranged

@@ -1,0 +1,142 @@
+"""Predictions on disk: ``predictions.jsonl``, or a folder of motions.
+
+``predictions.jsonl``, one JSON object a line:
+
+    id          clip id of the data set's split (a segment is ``<id>_<i>``)
+    draw        number of the reply to the same prompt, from 0; absent = 0
+    caption     t2m: the caption that was asked for; absent = one of the clip's captions, drawn by the seed
+    text        the whole reply of a model of ours; or else, for any other system,
+    codes       t2m: codebook indices (they are decoded with --motion-tokenizer), or
+    motion      t2m: a .npy beside this file, features (T, D) or joints (T, J, 3), or
+    answer      m2t: the predicted caption
+    finished    false where the reply was cut at the length limit
+
+In a folder every ``<id>.npy`` is a motion (t2m); the first line of ``<id>.txt`` beside it is the caption asked for.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.evaluation.predictions import CUT, EMPTY, Prediction, from_reply, with_motions
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from utils.errors import InputError
+from utils.files.atomic import read_npy
+from utils.motion.features import features_from_joints
+from utils.motion.skeleton import Skeleton
+
+
+def read_predictions(
+    path: str | Path, task: str, skeleton: Skeleton, tokenizer: MotionTokenizer | None = None
+) -> list[Prediction]:
+    """All lines of a predictions.jsonl, or all ``<id>.npy`` of a folder (t2m; ``<id>.txt`` beside it: the caption).
+
+    Args:
+        tokenizer: decodes rows that have codes or texts but no motion.
+
+    Raises InputError with file:line for what cannot be read; what can be read but not used is a prediction with a
+    problem.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_folder(path, task, skeleton)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such predictions (a .jsonl file or a folder of .npy motions)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error})") from None
+    found: list[Prediction] = []
+    seen: dict[tuple[str, int], int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            prediction = _parse_row(line, task, path.parent, skeleton)
+        except InputError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+        key = prediction.id, prediction.draw
+        if key in seen:
+            raise InputError(f"{path}:{number}: draw {key[1]} of {key[0]} is on line {seen[key]} already")
+        seen[key] = number
+        found.append(prediction)
+    if not found:
+        raise InputError(f"{path}: no prediction in it")
+    return with_motions(found, tokenizer, str(path))
+
+
+def _parse_row(line: str, task: str, folder: Path, skeleton: Skeleton) -> Prediction:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"not JSON ({error})") from None
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+        raise InputError('expected an object with at least an "id" that is text')
+    draw = row.get("draw", 0)
+    if not isinstance(draw, int) or isinstance(draw, bool) or draw < 0:
+        raise InputError(f'"draw" must be a whole number from 0, got {draw!r}')
+    finished = _checked(row, "finished", bool, True)
+    caption, text, answer = (_checked(row, name, str, None) for name in ("caption", "text", "answer"))
+    prediction = Prediction(row["id"], draw, caption, text, answer, finished=finished)
+    if text is not None:
+        return from_reply(prediction, task)  # again, so that a file is judged by the grammar of today
+    if not finished:
+        return replace(prediction, problem=CUT)
+    if task == "m2t":
+        return prediction if (answer or "").strip() else replace(prediction, problem=EMPTY)
+    if row.get("motion") is not None:
+        return replace(prediction, motion=_read_motion(folder / _checked(row, "motion", str, ""), skeleton))
+    codes = row.get("codes")
+    if isinstance(codes, str):
+        codes = codes.split()
+    if not codes:
+        return replace(prediction, problem=EMPTY)
+    try:
+        return replace(prediction, codes=np.array([int(code) for code in codes], dtype=np.int64))
+    except (TypeError, ValueError, OverflowError):
+        raise InputError('"codes" must be a list of whole numbers') from None
+
+
+def _checked(row: dict[str, Any], name: str, kind: type, default: Any) -> Any:
+    value = row.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise InputError(f'"{name}" must be {"text" if kind is str else "true or false"}, got {value!r}')
+    return value
+
+
+def _read_folder(folder: Path, task: str, skeleton: Skeleton) -> list[Prediction]:
+    if task != "t2m":
+        raise InputError(
+            f"{folder}: a folder of motions can be judged as t2m only; captions are given as a .jsonl file"
+        )
+    paths = sorted(folder.glob("*.npy"))
+    if not paths:
+        raise InputError(f"{folder}: no .npy motion in it")
+    found = []
+    for path in paths:
+        text = path.with_suffix(".txt")
+        lines = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
+        caption = next((line.split("#")[0].strip() for line in lines if line.strip()), None)
+        found.append(Prediction(path.stem, 0, caption, motion=_read_motion(path, skeleton)))
+    return found
+
+
+def _read_motion(path: Path, skeleton: Skeleton) -> np.ndarray:
+    """(T, D) features from a file of features or of joints."""
+    motion = read_npy(path)
+    if motion.ndim == 3:
+        try:
+            motion = features_from_joints(motion, skeleton)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+    if motion.ndim != 2 or motion.shape[1] != skeleton.feature_dim or not np.isfinite(motion).all():
+        raise InputError(
+            f"{path}: expected finite features (T, {skeleton.feature_dim}) or joints "
+            f"(T, {skeleton.num_joints}, 3), got {motion.shape}"
+        )
+    return motion.astype(np.float32)

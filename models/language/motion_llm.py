@@ -1,0 +1,175 @@
+"""A language model that speaks text and motion: queries in, rollouts out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
+
+from models.language.motion_language import rollouts_of
+from models.language.prompts import PromptStyle, Query, parse_reply, render_query
+from models.language.rollout import Rollout
+from models.language.sampling import SeededSampling
+from models.language.vocabulary import MotionVocabulary
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+
+OnBatch = Callable[[Sequence[int], list[Rollout]], None]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How replies are drawn.
+
+    Attributes:
+        temperature: 0 = greedy.
+        top_p: nucleus; 1 = the whole distribution.
+        max_new_tokens: longer replies are cut and count as unfinished.
+        batch_size: replies generated together.
+        seed: same seed and queries = same replies, whatever the batch size; up to draws so close that the rounding
+            of the logits, which does depend on the batch, decides them (rare in float32, less so in bfloat16).
+    """
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    max_new_tokens: int = 512
+    batch_size: int = 128
+    seed: int = 0
+
+
+class MotionLLM:
+    """A merged policy with its two tokenizers.
+
+    Args:
+        model: causal language model whose vocabulary includes the motion tokens.
+        vocabulary: text tokenizer with motion tokens.
+        motion_tokenizer: turns codes into motion.
+        style: what stood around the queries in its training.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        vocabulary: MotionVocabulary,
+        motion_tokenizer: MotionTokenizer,
+        style: PromptStyle,
+    ) -> None:
+        self.model = model.eval()
+        self.vocabulary = vocabulary
+        self.motion_tokenizer = motion_tokenizer
+        self.style = style
+
+    def answer(
+        self,
+        queries: Sequence[Query],
+        sampling: Sampling,
+        references: Sequence[tuple[str, ...]] | None = None,
+        progress: str | None = None,
+        on_batch: OnBatch | None = None,
+        keys: Sequence[int] | None = None,
+    ) -> list[Rollout]:
+        """One reply per query, in the order of the queries.
+
+        Args:
+            queries: repeat one to draw several replies.
+            sampling: how to draw.
+            references: true captions that go with each query into its rollout (never into the prompt).
+            progress: label of a progress bar with the share of well-formed replies so far; None for none.
+            on_batch: called after every batch with the indices of its queries and their rollouts, in the order in
+                which they are generated: what it has written is safe from an interruption.
+            keys: what the randomness of each reply hangs on, by default the query's index. Who answers only some of
+                the queries gives their keys, and gets the replies that all would have got. Equal keys share their
+                randomness, so equal queries with equal keys get equal replies.
+
+        Raises:
+            ValueError: not one key per query.
+        """
+        keys = range(len(queries)) if keys is None else keys
+        if len(keys) != len(queries):
+            raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
+        prompts = [self.vocabulary.encode(render_query(query, self.style)) for query in queries]
+        # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
+        order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
+        found: dict[int, Rollout] = {}
+        well_formed = 0
+        with tqdm(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
+            for start in range(0, len(order), sampling.batch_size):
+                chosen = order[start : start + sampling.batch_size]
+                rollouts = rollouts_of(
+                    [queries[index] for index in chosen],
+                    self._generate([prompts[index] for index in chosen], [keys[index] for index in chosen], sampling),
+                    self.vocabulary,
+                    self.motion_tokenizer,
+                    self.style,
+                    [references[index] for index in chosen] if references is not None else None,
+                )
+                found.update(zip(chosen, rollouts, strict=True))
+                if on_batch is not None:
+                    on_batch(chosen, rollouts)
+                well_formed += sum(
+                    rollout.finished and parse_reply(rollout.text, rollout.task).problem is None for rollout in rollouts
+                )
+                bar.set_postfix(well_formed=f"{well_formed / len(found):.0%}", refresh=False)
+                bar.update(len(chosen))
+        return [found[index] for index in range(len(queries))]
+
+    @torch.inference_mode()
+    def _generate(self, prompts: list[list[int]], keys: Sequence[int], sampling: Sampling) -> list[list[int]]:
+        length = max(map(len, prompts))
+        pad, eos = self.vocabulary.tokenizer.pad_token_id, self.vocabulary.eos_id
+        device = self.model.device
+        input_ids = torch.tensor([[pad] * (length - len(ids)) + ids for ids in prompts], device=device)
+        mask = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
+        # transformers fills in what stays None from the backbone's own generation_config.json: Qwen2.5's repetition
+        # penalty counts the padding as said, so it depends on the batch, and motion repeats codes by nature. The
+        # settings of its own sampling are transformers' defaults here, so that it does not warn of Qwen3's.
+        config = GenerationConfig(
+            max_new_tokens=sampling.max_new_tokens,
+            do_sample=False,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=50,
+            repetition_penalty=1.0,
+            no_repeat_ngram_size=0,
+            eos_token_id=eos,
+            pad_token_id=pad,
+        )
+        draw = LogitsProcessorList()
+        if sampling.temperature > 0:
+            draw.append(SeededSampling(sampling.temperature, sampling.top_p, sampling.seed, keys, length, device))
+        output = self.model.generate(
+            input_ids=input_ids, attention_mask=mask, generation_config=config, logits_processor=draw,
+            past_key_values=self._shared_prefill(prompts, input_ids, mask),
+        )  # fmt: skip
+        return [_until(ids, eos) for ids in output[:, length:].tolist()]
+
+    def _shared_prefill(self, prompts: list[list[int]], input_ids: Tensor, mask: Tensor) -> Cache | None:
+        """Keys and values of all prompt tokens but the last, computed once for equal prompts; None without any equal.
+
+        Args:
+            prompts: B token lists.
+            input_ids, mask: (B, L) the same, padded on the left.
+        """
+        first: dict[tuple[int, ...], int] = {}
+        for row, prompt in enumerate(prompts):
+            first.setdefault(tuple(prompt), row)
+        if len(first) == len(prompts) or input_ids.shape[1] < 2:
+            return None
+        place = {row: number for number, row in enumerate(first.values())}
+        rows = torch.tensor(list(first.values()), device=input_ids.device)
+        known = mask[rows, :-1]
+        cache = DynamicCache(config=self.model.config)
+        self.model(
+            input_ids=input_ids[rows, :-1], attention_mask=known, past_key_values=cache, use_cache=True,
+            position_ids=(known.cumsum(dim=-1) - 1).clamp_min(0), logits_to_keep=1,
+        )  # fmt: skip
+        cache.batch_select_indices(
+            torch.tensor([place[first[tuple(prompt)]] for prompt in prompts], device=input_ids.device)
+        )
+        return cache
+
+
+def _until(ids: list[int], eos: int) -> list[int]:
+    """Ids up to and with the first end of sequence."""
+    return ids[: ids.index(eos) + 1] if eos in ids else ids

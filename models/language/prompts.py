@@ -1,0 +1,187 @@
+"""Every word the language model is prompted with, and the grammar of its replies.
+
+Training, reinforcement learning, evaluation and Chain-of-Motion all render through this file, so that the model
+is asked at test time exactly what it was trained on.
+
+    query   {before}<instruction and input>{after}<think>      `PromptStyle` says what stands around the question
+    reply   {reasoning}</think><answer>{answer}</answer>        then the end-of-sequence token
+    answer  t2m: <Motion><Motion_17>...</Motion>                m2t: a caption
+"""
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from dataset.cot.sample import Draft, Sample
+from models.language.rollout import Rollout
+from models.language.vocabulary import (
+    ANSWER_CLOSE,
+    ANSWER_OPEN,
+    MARKERS,
+    THINK_CLOSE,
+    THINK_OPEN,
+    is_motion_text,
+    read_codes,
+    write_codes,
+)
+from utils.errors import InputError
+
+PROMPT_VERSION = "1"
+_INSTRUCTION = {
+    "t2m": "Generate the motion that the text describes. Reason first.",
+    "m2t": "Describe the motion in one sentence. Reason first.",
+}
+_INPUT_NAME = {"t2m": "Text", "m2t": "Motion"}
+# Regions of a rendered sample; the loss weight depends on them.
+REGION_QUERY, REGION_REASONING, REGION_ANSWER = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """What a refinement query shows of the best attempt so far.
+
+    Attributes:
+        reasoning: the attempt's reasoning.
+        answer: the attempt's caption (m2t); empty for t2m, whose codes would be copied.
+        lacking: what the scores found lacking, in words; may be empty.
+    """
+
+    reasoning: str
+    answer: str = ""
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question to the model: `caption` for t2m, `codes` for m2t."""
+
+    task: str
+    caption: str = ""
+    codes: tuple[int, ...] = ()
+    reflection: Reflection | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class PromptStyle:
+    """What stands around a question: nothing but a line break (base models), or one turn of a chat (instruct models).
+
+    The checkpoint keeps the texts themselves, so a backbone whose chat template changes later is still asked as it
+    was trained.
+
+    Attributes:
+        name: ``plain`` or ``chat``.
+        before: text before the question.
+        after: text between the question and ``<think>``.
+    """
+
+    name: str
+    before: str
+    after: str
+
+
+PLAIN = PromptStyle("plain", "", "\n")
+STYLE_NAMES = ("auto", "plain", "chat")
+
+
+@dataclass(frozen=True)
+class Segment:
+    text: str
+    region: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply taken apart; a part is None where the reply lacks it. `problem` is None for a well-formed reply."""
+
+    reasoning: str | None
+    answer: str | None
+    codes: tuple[int, ...] | None
+    problem: str | None
+
+
+def prompt_style(name: str, tokenizer: PreTrainedTokenizerBase) -> PromptStyle:
+    """The style called `name` for a backbone's tokenizer; ``auto`` is ``chat`` where it has a chat template.
+
+    Raises:
+        InputError: ``chat`` for a tokenizer without a chat template, or with one that drops or repeats the question.
+    """
+    if name == "plain" or (name == "auto" and not tokenizer.chat_template):
+        return PLAIN
+    if not tokenizer.chat_template:
+        raise InputError(f"--prompt-style chat: the tokenizer of {tokenizer.name_or_path!r} has no chat template")
+    question = "QUESTION"
+    turn = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
+    )
+    if turn.count(question) != 1:
+        raise InputError(f"--prompt-style chat: the chat template of {tokenizer.name_or_path!r} does not fit")
+    before, _, after = turn.partition(question)
+    # Templates of reasoning models open the chain of thought themselves; `render_query` does it for all.
+    return PromptStyle("chat", before, after.rstrip().removesuffix(THINK_OPEN) if THINK_OPEN in after else after)
+
+
+def render_query(query: Query, style: PromptStyle) -> str:
+    """The prompt, ending in ``<think>``."""
+    given = query.caption.strip() if query.task == "t2m" else write_codes(query.codes)
+    lines = [_INSTRUCTION[query.task], f"{_INPUT_NAME[query.task]}: {given}"]
+    if query.reflection is not None:
+        attempt = query.reflection
+        lines.append(f"Earlier attempt: {attempt.reasoning.strip()}")
+        if attempt.answer:
+            lines.append(f"Its answer: {attempt.answer.strip()}")
+        if attempt.lacking:
+            lines.append(f"Lacking: {attempt.lacking.strip()}")
+        lines.append("Do better.")
+    return style.before + "\n".join(lines) + style.after + THINK_OPEN
+
+
+def render_target(sample: Sample) -> list[Segment]:
+    """What the model must write after the query, without the end-of-sequence token."""
+    answer = write_codes(sample.codes) if sample.task == "t2m" else sample.caption.strip()
+    return [
+        Segment(sample.reasoning.strip() + THINK_CLOSE, REGION_REASONING),
+        Segment(ANSWER_OPEN + answer + ANSWER_CLOSE, REGION_ANSWER),
+    ]
+
+
+def query_of(sample: Sample, reflection: Reflection | None = None) -> Query:
+    """The question that `sample` answers."""
+    if sample.task == "t2m":
+        return Query("t2m", caption=sample.caption, reflection=reflection, id=sample.id)
+    return Query("m2t", codes=sample.codes, reflection=reflection, id=sample.id)
+
+
+def parse_reply(text: str, task: str) -> Reply:
+    """Take a reply apart by the grammar above. Never raises: a malformed reply is a result, not an error."""
+    reasoning, closed, rest = text.partition(THINK_CLOSE)
+    if not closed:
+        return Reply(None, None, None, "no </think>")
+    before, opened, rest = rest.partition(ANSWER_OPEN)
+    answer, closed, after = rest.partition(ANSWER_CLOSE)
+    if not opened or not closed:
+        return Reply(reasoning.strip(), None, None, "no <answer>...</answer>")
+    codes = tuple(read_codes(answer)) or None if task == "t2m" else None
+    problem = None
+    if any(marker in reasoning for marker in MARKERS) or read_codes(reasoning):
+        problem = "tags inside the reasoning"
+    elif before.strip() or after.strip():
+        problem = "text outside <think> and <answer>"
+    elif task == "t2m" and not is_motion_text(answer):
+        problem = "the answer is not one <Motion>...</Motion>"
+    elif task == "m2t" and (not answer.strip() or any(m in answer for m in MARKERS) or read_codes(answer)):
+        problem = "the answer is not a sentence"
+    return Reply(reasoning.strip(), answer.strip(), codes, problem)
+
+
+def reflection_on(attempt: Rollout, lacking: str) -> Reflection:
+    """Its reasoning and, for m2t, its caption; parts that a malformed attempt lacks are empty.
+
+    `lacking` says in words what is wrong with it (`rewards.lacking`), and may be empty.
+    """
+    return Reflection(attempt.reasoning or "", (attempt.answer or "") if attempt.task == "m2t" else "", lacking)
+
+
+def reflection_on_draft(draft: Draft, task: str) -> Reflection:
+    """The same of an attempt that training data hold."""
+    return Reflection(draft.reasoning, draft.caption if task == "m2t" else "", draft.lacking(task))

@@ -1,0 +1,76 @@
+"""The frozen backbone in 4-bit numbers (QLoRA), where the package bitsandbytes is installed."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import is_bitsandbytes_available
+
+from models.language.vocabulary import MotionVocabulary
+from models.policy.token_rows import add_token_rows
+from utils.asset_hints import how_to_get
+from utils.errors import InputError
+
+
+def four_bit(dtype: torch.dtype) -> dict[str, Any]:
+    """Arguments of `from_pretrained` that hold the weights in NF4 and compute with `dtype`.
+
+    What is trained on top is merged into the backbone's own weights later (`models.policy.policy.build_policy`), never
+    into the 4-bit ones, whose rounding would swallow most of it.
+    """
+    if not is_bitsandbytes_available():
+        raise InputError("--load-in-4bit needs the package bitsandbytes (pip install bitsandbytes)")
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config, "dtype": dtype}
+
+
+def load_text_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """The text tokenizer of a backbone (hub id or folder), without motion tokens."""
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise _no_backbone(name, error) from error
+
+
+def load_backbone(
+    name: str, nb_code: int, seed: int, codebook: Tensor | None = None, **loading: Any
+) -> tuple[PreTrainedModel, MotionVocabulary, int]:
+    """A language model with motion tokens.
+
+    Args:
+        name: hub id or folder.
+        nb_code: size of the codebook.
+        seed, codebook: first rows of the new tokens, see `models.policy.token_rows`.
+        loading: further arguments of `from_pretrained`, for example `in_4bit`'s; float32 where they say nothing.
+
+    Returns:
+        (model with one fresh row per new token, vocabulary, text tokens before extension)
+    """
+    tokenizer = load_text_tokenizer(name)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **loading})
+    except (OSError, ValueError) as error:
+        raise _no_backbone(name, error) from error
+    text_vocabulary = len(tokenizer)
+    vocabulary = MotionVocabulary(tokenizer, nb_code)
+    add_token_rows(model, vocabulary, seed, codebook)
+    return model, vocabulary, text_vocabulary
+
+
+def _no_backbone(name: str, error: Exception) -> InputError:
+    return InputError(
+        f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder, or a hub id with "
+        f"network access; {how_to_get('backbone')}"
+    )

@@ -1,0 +1,211 @@
+"""The project's checkpoint: one file that says what it is and rebuilds the policy of each task.
+
+A policy is a backbone and the parts of its task, applied in order: full weights that take the place of all before, or
+a LoRA adapter that is merged. SFT adds a part, GRPO another. Two tasks may share parts (one model for both) or have
+their own (adapters `t2m` and `m2t` on one backbone). The motion tokenizer rides along, so that evaluation needs no
+shape flag.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dataset.cot.sample import TASKS
+from models.language.prompts import PLAIN, PROMPT_VERSION, PromptStyle
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from utils.errors import InputError
+from utils.files.atomic import write_atomic
+from utils.files.fingerprints import fingerprint
+
+FORMAT = "morl-checkpoint"
+FORMAT_VERSION = 2
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What a checkpoint's weights belong to.
+
+    Attributes:
+        backbone: hub id or folder of the language model.
+        nb_code: size of the codebook its motion tokens speak of.
+        text_vocabulary: tokens of the backbone's tokenizer before motion tokens were added.
+        seed: drew the first rows of the motion tokens.
+        style: what stands around a question.
+    """
+
+    backbone: str
+    nb_code: int
+    text_vocabulary: int
+    seed: int = 0
+    style: PromptStyle = PLAIN
+    prompt_version: str = PROMPT_VERSION
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one stage of training made.
+
+    Attributes:
+        tasks: whose policy it is a part of.
+        stage: ``sft``, ``rlvr`` or ``imported``.
+        weights: those of the adapter or, without `lora`, every weight of the model.
+        lora: keyword arguments of `LoraConfig`; None: `weights` take the place of all parts before.
+        use_reasoning: it was trained to reason before it answers.
+        rewarded_by: fingerprint of the text-motion evaluator whose reward it was trained on, None without one.
+    """
+
+    tasks: tuple[str, ...]
+    stage: str
+    weights: dict[str, torch.Tensor] = field(repr=False)
+    lora: dict[str, Any] | None = None
+    use_reasoning: bool = True
+    rewarded_by: str | None = None
+
+    @property
+    def finetune(self) -> str:
+        return "full" if self.lora is None else "lora"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything in the file; without parts it is the plain backbone."""
+
+    config: PolicyConfig
+    parts: tuple[Part, ...] = ()
+    motion_tokenizer: dict[str, Any] | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that it was trained for."""
+        return tuple(task for task in TASKS if any(task in part.tasks for part in self.parts))
+
+    def parts_of(self, task: str) -> tuple[Part, ...]:
+        """Parts of the policy of `task`, in order."""
+        return tuple(part for part in self.parts if task in part.tasks)
+
+    def shared_by(self, tasks: Sequence[str]) -> bool:
+        """Whether one policy answers all `tasks`."""
+        owned = [[id(part) for part in self.parts_of(task)] for task in tasks]
+        return all(own == owned[0] for own in owned)
+
+    def with_part(self, part: Part) -> "Checkpoint":
+        """Plus what a further stage made; what full weights replace is left out, unless the other task needs it."""
+        parts = self.parts
+        if part.lora is None:
+            kept = (replace(old, tasks=tuple(t for t in old.tasks if t not in part.tasks)) for old in parts)
+            parts = tuple(old for old in kept if old.tasks)
+        return replace(self, parts=(*parts, part))
+
+    def rewarded_by(self, task: str) -> tuple[str, ...]:
+        """Fingerprints of all evaluators whose reward the policy of `task` was trained on."""
+        return tuple(dict.fromkeys(p.rewarded_by for p in self.parts_of(task) if p.rewarded_by is not None))
+
+    def fingerprint(self, task: str) -> str:
+        """Names the weights of the policy of `task`, whatever else the file holds."""
+        names: list[bytes | str] = [str(asdict(self.config))]
+        for part in self.parts_of(task):
+            names += [part.stage, str(part.lora)]
+            for name in sorted(part.weights):
+                tensor = part.weights[name].detach().cpu().contiguous()
+                names += [name, tensor.view(torch.uint8).numpy().tobytes()]
+        return fingerprint(*names)
+
+    def check_tasks(self, tasks: Sequence[str], source: str) -> None:
+        """Raise InputError where it was not trained for one of `tasks`; `source` names the file."""
+        missing = [task for task in tasks if task not in self.tasks]
+        if missing:
+            raise InputError(f"{source} was trained for {', '.join(self.tasks)}, not for {', '.join(missing)}")
+
+
+def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
+    """Write the file atomically; loadable with ``torch.load(weights_only=True)``."""
+    value = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "config": asdict(checkpoint.config),
+        "parts": [_part_as_dict(part) for part in checkpoint.parts],
+        "motion_tokenizer": checkpoint.motion_tokenizer,
+        "metrics": checkpoint.metrics,
+    }
+    write_atomic(path, lambda stream: torch.save(value, stream))
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a file of `save_checkpoint`.
+
+    Raises:
+        InputError: no such file, not a checkpoint of this project, or of a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such checkpoint: {path}")
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        hint = ""
+        if isinstance(value, dict) and "embeddings" in value and "lm_head" in value:
+            hint = "; a published checkpoint is made usable by python -m prepare.import_checkpoint"
+        raise InputError(f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark){hint}")
+    if value["format_version"] > FORMAT_VERSION:
+        raise InputError(f"{path} has format version {value['format_version']}; this code reads up to {FORMAT_VERSION}")
+    if value["format_version"] == 1:
+        value = _from_version_1(value)
+    config = PolicyConfig(**{**value["config"], "style": PromptStyle(**value["config"]["style"])})
+    if config.prompt_version != PROMPT_VERSION:
+        raise InputError(f"{path} was trained with prompts {config.prompt_version}; this code speaks {PROMPT_VERSION}")
+    parts = tuple(Part(**{**item, "tasks": tuple(item["tasks"])}) for item in value["parts"])
+    return Checkpoint(config, parts, value["motion_tokenizer"], value["metrics"])
+
+
+def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) -> MotionTokenizer:
+    """The checkpoint's motion tokenizer, or the one at `given`; both must speak the same codebook.
+
+    Args:
+        checkpoint: a policy.
+        given: path of ``--motion-tokenizer``, or None.
+        source: name of the checkpoint, for messages.
+    """
+    inside = MotionTokenizer.from_state(checkpoint.motion_tokenizer) if checkpoint.motion_tokenizer else None
+    if given is None:
+        if inside is None:
+            raise InputError(f"{source} carries no motion tokenizer: give one with --motion-tokenizer")
+        return inside
+    outside = MotionTokenizer.load(given)
+    if outside.nb_code != checkpoint.config.nb_code:
+        raise InputError(
+            f"--motion-tokenizer {given} has {outside.nb_code} codes, but {source} was trained with "
+            f"{checkpoint.config.nb_code}"
+        )
+    if inside is not None and inside.fingerprint != outside.fingerprint:
+        raise InputError(
+            f"--motion-tokenizer {given} ({outside.fingerprint}) is not the one {source} was trained with "
+            f"({inside.fingerprint})"
+        )
+    return outside
+
+
+def _part_as_dict(part: Part) -> dict[str, Any]:
+    weights = {name: tensor.detach().cpu() for name, tensor in part.weights.items()}
+    return {**vars(part), "tasks": list(part.tasks), "weights": weights}
+
+
+def _from_version_1(value: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had one chain of parts for all tasks and one style of prompts."""
+    old = value["config"]
+    rewarded = old.get("rewarded_by", ())
+    common = {"tasks": old["tasks"], "use_reasoning": old["use_reasoning"]}
+    parts = [
+        {**common, "stage": "sft", "weights": item["weights"], "lora": item["config"]} for item in value["adapters"]
+    ]
+    if value["base_weights"] is not None:
+        parts.insert(0, {**common, "stage": "sft", "weights": value["base_weights"]})
+    if old["stage"] == "rlvr":
+        parts[-1] |= {"stage": "rlvr", "rewarded_by": rewarded[-1] if rewarded else None}
+    config = {name: old[name] for name in ("backbone", "nb_code", "text_vocabulary", "seed", "prompt_version")}
+    return {**value, "config": {**config, "style": asdict(PLAIN)}, "parts": parts}

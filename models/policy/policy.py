@@ -1,0 +1,96 @@
+"""From a checkpoint to a language model: the backbone with motion tokens, and the parts of a task merged into it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from models.language.vocabulary import MotionVocabulary
+from models.policy.backbone import load_backbone
+from models.policy.checkpoint import Checkpoint
+from models.policy.token_rows import copy_token_rows
+from utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a stage of training starts from: the model, and the checkpoint that its part will be added to."""
+
+    model: PreTrainedModel
+    vocabulary: MotionVocabulary
+    checkpoint: Checkpoint
+
+
+def build_policy(
+    checkpoint: Checkpoint, task: str | None, backbone: str | None = None, **loading: Any
+) -> tuple[PreTrainedModel, MotionVocabulary]:
+    """The merged model of a checkpoint for one task, ready to generate or to be trained further.
+
+    Args:
+        checkpoint: what to rebuild.
+        task: whose policy; None: the backbone alone.
+        backbone: where the backbone lies now, when it has moved.
+        loading: as in `load_backbone`. Parts are merged at the precision that the backbone is loaded in.
+    """
+    config = checkpoint.config if backbone is None else replace(checkpoint.config, backbone=backbone)
+    model, vocabulary, text_vocabulary = load_backbone(config.backbone, config.nb_code, config.seed, **loading)
+    if text_vocabulary != config.text_vocabulary:
+        raise InputError(
+            f"backbone {config.backbone} has {text_vocabulary} text tokens, but the checkpoint was trained on one "
+            f"with {config.text_vocabulary}"
+        )
+    for part in checkpoint.parts_of(task) if task is not None else ():
+        if part.lora is None:
+            _replace_weights(model, part.weights, config.backbone)
+            continue
+        peft_model = get_peft_model(model, LoraConfig(**part.lora))
+        set_peft_model_state_dict(peft_model, part.weights)
+        model = peft_model.merge_and_unload()
+    return model, vocabulary
+
+
+def continue_policy(
+    checkpoint: Checkpoint, tasks: Sequence[str], full: bool, backbone: str | None = None, **loading: Any
+) -> Start:
+    """What supervised fine-tuning of `tasks` starts from, after the training that `checkpoint` holds.
+
+    A task that the checkpoint knows goes on from its policy. A new task starts, under LoRA, from the plain backbone
+    with the trained rows of the motion tokens, so that both tasks keep adapters of their own on one backbone; with
+    full fine-tuning it starts from the other task's weights. A joint run continues the one policy there is.
+
+    Raises:
+        InputError: a joint run from two different policies, or a policy that would have to be merged into 4 bits.
+    """
+    known = [task for task in tasks if task in checkpoint.tasks]
+    if not checkpoint.shared_by(known):
+        raise InputError(
+            f"the checkpoint has a policy of its own for each of {' and '.join(known)}: train one task at a time"
+        )
+    if len(tasks) > 1 and known:
+        parts = tuple(replace(p, tasks=tuple(tasks)) if known[0] in p.tasks else p for p in checkpoint.parts)
+        checkpoint, known = replace(checkpoint, parts=parts), list(tasks)
+    if known and "quantization_config" in loading:
+        raise InputError("--load-in-4bit cannot go on from a trained policy: 4-bit weights cannot take it up")
+    source = known[0] if known else next(iter(checkpoint.tasks), None)
+    if known or full or source is None:
+        model, vocabulary = build_policy(checkpoint, source, backbone, **loading)
+    else:
+        trained, _ = build_policy(checkpoint, source, backbone)
+        model, vocabulary = build_policy(checkpoint, None, backbone, **loading)
+        copy_token_rows(trained, model, vocabulary)
+    if full:
+        model.requires_grad_(True)  # a merged adapter leaves what it was merged into frozen
+    return Start(model, vocabulary, checkpoint)
+
+
+def _replace_weights(model: PreTrainedModel, weights: dict[str, Tensor], backbone: str) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"the checkpoint's weights do not fit backbone {backbone}: {str(error).splitlines()[1].strip()}"
+        ) from error
+    model.tie_weights()

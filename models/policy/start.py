@@ -1,0 +1,93 @@
+"""What supervised fine-tuning starts from: a plain backbone, or what an earlier checkpoint made of it."""
+
+from dataclasses import dataclass
+
+import torch
+
+from models.language.prompts import prompt_style
+from models.policy.backbone import four_bit, load_backbone
+from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, motion_tokenizer_of
+from models.policy.policy import Start, continue_policy
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from utils.errors import InputError
+
+# A random model this small learns nothing through adapters; a pretrained one this small does not exist.
+FULL_FINETUNE_BELOW = 20_000_000
+
+
+@dataclass(frozen=True)
+class BackboneChoice:
+    """How the language model is loaded.
+
+    Attributes:
+        name: hub id or folder; None: the checkpoint's own.
+        finetune: ``full``, ``lora``, or ``auto``: full below `FULL_FINETUNE_BELOW`, or where the checkpoint was.
+        dtype: precision of a frozen backbone; weights that are trained are float32 always.
+        style: ``plain``, ``chat`` or ``auto``, see `models.language.prompts.prompt_style`.
+        rows: first embeddings of motion tokens: ``noise``, ``codebook`` (see `models.policy.token_rows`) or ``auto``:
+            codebook where the motion tokenizer is known.
+        in_4bit: hold the frozen backbone in 4-bit numbers.
+        seed: draws the first embeddings.
+    """
+
+    name: str | None
+    finetune: str = "auto"
+    dtype: torch.dtype = torch.float32
+    style: str = "auto"
+    rows: str = "auto"
+    in_4bit: bool = False
+    seed: int = 0
+
+    def loading(self, full: bool) -> dict:
+        """Arguments of `from_pretrained`."""
+        if self.in_4bit and not full:
+            return four_bit(self.dtype)
+        return {"dtype": torch.float32 if full else self.dtype}
+
+
+def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTokenizer | None) -> tuple[Start, bool]:
+    """(start, whether every weight is trained) from the backbone itself.
+
+    Args:
+        choice: `name` is needed.
+        motion_tokenizer: goes into the checkpoint, where it is known.
+    """
+    codebook = None
+    if choice.rows == "codebook" and motion_tokenizer is None:
+        raise InputError("--token-rows codebook needs --motion-tokenizer")
+    if choice.rows != "noise" and motion_tokenizer is not None:
+        codebook = motion_tokenizer.codebook
+    full = choice.finetune == "full"
+    model, vocabulary, text_vocabulary = load_backbone(
+        choice.name, nb_code, choice.seed, codebook, **choice.loading(full)
+    )
+    if choice.finetune == "auto" and not choice.in_4bit and model.num_parameters() < FULL_FINETUNE_BELOW:
+        full, model = True, model.float()
+    style = prompt_style(choice.style, vocabulary.tokenizer)
+    state = motion_tokenizer.state() if motion_tokenizer else None
+    config = PolicyConfig(choice.name, nb_code, text_vocabulary, choice.seed, style)
+    return Start(model, vocabulary, Checkpoint(config, motion_tokenizer=state)), full
+
+
+def start_from(
+    path: str, choice: BackboneChoice, tasks: tuple[str, ...], nb_code: int, motion_tokenizer: str | None
+) -> tuple[Start, bool]:
+    """(start, whether every weight is trained) from the checkpoint at `path` (--init-ckpt).
+
+    Args:
+        motion_tokenizer: path of the tokenizer that the data is encoded with; None: not known.
+
+    Raises:
+        InputError: the checkpoint speaks other codes or was trained with other prompts.
+    """
+    checkpoint = load_checkpoint(path)
+    style = checkpoint.config.style
+    if choice.style not in ("auto", style.name):
+        raise InputError(f"--prompt-style {choice.style}: {path} was trained with {style.name} prompts")
+    if checkpoint.config.nb_code != nb_code:
+        raise InputError(f"{path} speaks {checkpoint.config.nb_code} motion codes, the data {nb_code}")
+    if motion_tokenizer is not None:
+        motion_tokenizer_of(checkpoint, motion_tokenizer, path)
+    was_full = any(part.lora is None for part in checkpoint.parts)
+    full = choice.finetune == "full" or (choice.finetune == "auto" and was_full and not choice.in_4bit)
+    return continue_policy(checkpoint, tasks, full, choice.name, **choice.loading(full)), full

@@ -1,0 +1,106 @@
+"""trl's SFTTrainer with a loss weight per token."""
+
+import time
+from collections.abc import Callable
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import DataCollator, PreTrainedModel
+from transformers.trainer_utils import EvalLoopOutput
+from trl import SFTTrainer
+
+from models.sft.batch import IGNORED_LABEL
+
+
+class WeightedSFTTrainer(SFTTrainer):
+    """Cross-entropy weighted per token and divided by the total weight of the optimiser step.
+
+    Dividing by the weight over all micro-batches and processes makes batch 8 x 1 equal 2 x 4.
+    Expects batches of `models.sft.batch.SupervisionCollator`; validation rows index another file than training
+    rows, so validation has a collator of its own.
+
+    Attributes:
+        eval_collator: makes validation batches; None: as training ones.
+        reply_metrics: measures replies of the model at every validation; its numbers join the validation's.
+    """
+
+    eval_collator: DataCollator | None = None
+    reply_metrics: Callable[[PreTrainedModel], dict[str, float]] | None = None
+    _speed_since: tuple[float, float] | None = None
+    _validated: Tensor | None = None  # sums over the validation that is running
+
+    def get_eval_dataloader(self, eval_dataset: Dataset | str | None = None) -> DataLoader:
+        training_collator = self.data_collator
+        self.data_collator = self.eval_collator or training_collator
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = training_collator
+
+    def evaluation_loop(self, *args: object, **kwargs: object) -> EvalLoopOutput:
+        self._validated = torch.zeros(4, dtype=torch.float64)
+        output = super().evaluation_loop(*args, **kwargs)
+        nll, weight, correct, supervised = self._validated.tolist()
+        self._validated = None
+        # Over all tokens of all processes, not the mean of the batches' means.
+        output.metrics["eval_loss"] = nll / max(weight, 1e-8)
+        output.metrics["eval_token_accuracy"] = correct / max(supervised, 1)
+        if self.reply_metrics is not None:
+            model = self.accelerator.unwrap_model(self.model)
+            output.metrics.update({f"eval_{name}": value for name, value in self.reply_metrics(model).items()})
+            model.train()
+        return output
+
+    def gathered_state(self) -> dict[str, Tensor]:
+        """The whole model's state dict on the CPU, whatever shards the processes hold. Every process must call it."""
+        return {name: value.cpu() for name, value in self.accelerator.get_state_dict(self.model_wrapped).items()}
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "loss" in logs:
+            now = (time.perf_counter(), self._total_train_tokens)
+            if self._speed_since is not None and now[1] > self._speed_since[1]:
+                logs["tokens_per_second"] = (now[1] - self._speed_since[1]) / (now[0] - self._speed_since[0])
+            self._speed_since = now
+        super().log(logs, start_time)
+
+    def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:
+        if not batch_samples or "loss_weights" not in batch_samples[0]:
+            return None
+        total = torch.stack([batch["loss_weights"][:, 1:].sum() for batch in batch_samples]).sum().to(device)
+        return self.accelerator.gather(total).sum()
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Tensor:
+        if return_outputs:
+            raise NotImplementedError("the fused head gives losses, not logits")
+        weights = inputs.pop("loss_weights")[:, 1:]
+        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        total = weights.sum() if num_items_in_batch is None else num_items_in_batch
+        loss = -(outputs.log_probs * weights).sum() / total.clamp(min=1e-8)
+        if num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes  # DDP averages gradients over processes
+        supervised = inputs["labels"][:, 1:] != IGNORED_LABEL
+        if self.model.training:
+            self._record_step(inputs, outputs.is_top1, supervised)
+        elif self._validated is not None:
+            self._record_validation(outputs.log_probs * weights, weights, outputs.is_top1, supervised)
+        return loss
+
+    def _record_step(self, inputs: dict[str, Tensor], correct: Tensor, supervised: Tensor) -> None:
+        counts = torch.stack([correct.sum(), supervised.sum(), inputs["attention_mask"].sum()])
+        correct_count, supervised_count, tokens = self.accelerator.gather(counts[None]).sum(dim=0).tolist()
+        self._metrics["train"]["mean_token_accuracy"].append(correct_count / max(supervised_count, 1))
+        self._total_train_tokens += tokens
+        self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+
+    def _record_validation(self, log_probs: Tensor, weights: Tensor, correct: Tensor, supervised: Tensor) -> None:
+        sums = [column.sum(dim=1).float() for column in (-log_probs, weights, correct, supervised)]
+        rows = self.accelerator.gather_for_metrics(torch.stack(sums, dim=1))  # (B, 4), without padding rows
+        self._validated += rows.cpu().double().sum(dim=0)

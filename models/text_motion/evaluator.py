@@ -1,0 +1,232 @@
+"""The text-motion evaluator: captions and motions as points of one space, compared by Euclidean distance.
+
+It judges generated motion (R-precision, MM-Dist, FID, Diversity) and rewards it (consistency). The published
+weights load with `from_published`; evaluators of `prepare.train_evaluator`, and the published one as the hub holds it,
+load with `load`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from dataset.captions.word_vectors import POS_CLASSES, WordVectorizer
+from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES, fit_length, pad_motions
+from models.text_motion.hub import is_hub_folder, read_hub_evaluator
+from models.text_motion.networks import FOOT_CONTACT_DIMS, NETWORK_NAMES, EvaluatorSizes, build_networks, sizes_of_state
+from models.text_motion.published import find_weights
+from utils.asset_hints import how_to_get
+from utils.errors import InputError
+from utils.files.atomic import read_npy, write_atomic, write_json, write_npy
+from utils.files.fingerprints import fingerprint
+from utils.files.torch_files import read_torch_file
+from utils.motion.skeleton import Skeleton, get_skeleton
+
+__all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks"]
+
+FORMAT_VERSION = 1
+ABOUT_FILE = "evaluator.json"
+_WEIGHTS_FILE = "finest.tar"
+State = Mapping[str, Mapping[str, torch.Tensor]]
+
+
+class TextMotionEvaluator:
+    """Networks, the mean/std of their training data, their skeleton and (for captions) their word vectors.
+
+    Always in evaluation mode and without gradients.
+
+    Args:
+        networks: the three modules of `build_networks`.
+        mean, std: (D,) statistics that features are normalised with; the evaluator's own, not the tokenizer's.
+        skeleton: which features it reads.
+        words: word vectors; needed by `embed_captions` only.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        mean: np.ndarray,
+        std: np.ndarray,
+        skeleton: Skeleton,
+        words: WordVectorizer | None = None,
+    ) -> None:
+        if mean.shape != (skeleton.feature_dim,) or std.shape != (skeleton.feature_dim,):
+            raise InputError(
+                f"mean {mean.shape} and std {std.shape} do not fit {skeleton.name}: expected ({skeleton.feature_dim},)"
+            )
+        if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+            raise InputError("the evaluator's mean must be finite and its std positive")
+        self.networks = nn.ModuleDict({name: networks[name] for name in NETWORK_NAMES}).eval().requires_grad_(False)
+        self.mean, self.std = mean.astype(np.float32), std.astype(np.float32)
+        self.skeleton, self.words = skeleton, words
+        self.device = torch.device("cpu")
+        self.feature_dim, self.sizes = sizes_of_state(self.state())
+        if self.feature_dim != skeleton.feature_dim:
+            raise InputError(
+                f"these weights read {self.feature_dim} features, but {skeleton.name} has {skeleton.feature_dim}"
+            )
+        if words is not None and words.dim != self.sizes.word_size:
+            raise InputError(f"word vectors of size {words.dim}, but the evaluator reads {self.sizes.word_size}")
+        if words is not None and self.sizes.pos_size != len(POS_CLASSES):
+            raise InputError(
+                f"the evaluator reads {self.sizes.pos_size} word classes, captions have {len(POS_CLASSES)}"
+            )
+
+    @classmethod
+    def from_published(
+        cls,
+        path_or_state: str | Path | State,
+        mean: np.ndarray,
+        std: np.ndarray,
+        skeleton: Skeleton,
+        words: WordVectorizer | None = None,
+    ) -> "TextMotionEvaluator":
+        """From `finest.tar` or its dict (other entries are ignored); the three state dicts must fit strictly."""
+        path = None if isinstance(path_or_state, Mapping) else path_or_state
+        state = read_torch_file(path) if path is not None else path_or_state
+        where = "evaluator state" if path is None else str(path)
+        try:
+            feature_dim, sizes = sizes_of_state(state)
+            networks = build_networks(feature_dim, sizes)
+            for name, network in networks.items():
+                network.load_state_dict(state[name], strict=True)
+        except (KeyError, TypeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())  # torch lists missing keys over several lines
+            raise InputError(f"{where}: not the weights of a text-motion evaluator: {reason}") from None
+        return cls(networks, mean, std, skeleton, words)
+
+    def to(self, device: str | torch.device) -> "TextMotionEvaluator":
+        self.device = torch.device(device)
+        self.networks.to(self.device)
+        return self
+
+    def state(self) -> dict[str, dict[str, torch.Tensor]]:
+        """The three state dicts, as `finest.tar` holds them."""
+        return {name: self.networks[name].state_dict() for name in NETWORK_NAMES}
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits of weights, statistics and word vectors: who gave a number."""
+        parts: list[str | np.ndarray] = [self.mean, self.std]
+        for name, tensors in self.state().items():
+            for key in sorted(tensors):
+                parts += [f"{name}.{key}", tensors[key].cpu().numpy()]
+        if self.words is not None:
+            parts += ["\n".join(self.words.words), self.words.vectors]
+        return fingerprint(*parts)
+
+    @torch.no_grad()
+    def embed_text(self, words: torch.Tensor, pos_one_hot: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """words (B, W, word_size), pos_one_hot (B, W, 15), lengths (B,) in words with sos/eos, any order -> (B, E)."""
+        return self.networks["text_encoder"](
+            words.to(self.device).float(), pos_one_hot.to(self.device).float(), torch.as_tensor(lengths)
+        )
+
+    @torch.no_grad()
+    def embed_motion(self, normalized: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """normalized (B, T, D) zero-padded, lengths (B,) in FRAMES, any order -> (B, E).
+
+        Drops the foot contacts and turns frames into movement units; nobody else does.
+        """
+        movements = self.networks["movement_encoder"](normalized.to(self.device).float()[..., :-FOOT_CONTACT_DIMS])
+        return self.networks["motion_encoder"](movements, torch.as_tensor(lengths) // FRAMES_PER_UNIT)
+
+    def embed_captions(self, captions: Sequence[Sequence[str]], batch_size: int = 256) -> torch.Tensor:
+        """N captions as `word/POS` tokens -> (N, E), in the given order."""
+        if self.words is None:
+            raise InputError("this evaluator was loaded without word vectors, so it cannot read captions")
+        rows = []
+        for start in range(0, len(captions), batch_size):
+            encoded = [self.words.encode(tokens) for tokens in captions[start : start + batch_size]]
+            words, classes, lengths = zip(*encoded, strict=True)
+            rows.append(
+                self.embed_text(
+                    torch.from_numpy(np.stack(words)), torch.from_numpy(np.stack(classes)), torch.tensor(lengths)
+                )
+            )
+        return torch.cat(rows) if rows else torch.zeros(0, self.sizes.embedding_size)
+
+    def embed_features(self, motions: Sequence[np.ndarray], batch_size: int = 64) -> torch.Tensor:
+        """N motions (T, D) of denormalised features -> (N, E), in the given order.
+
+        Motions are cut to whole movement units and `MAX_FRAMES`. One of fewer than 4 frames is a ValueError: it has
+        no embedding, so whoever generated it must decide what that means.
+        """
+        lengths = np.array([fit_length(len(motion)) for motion in motions], dtype=np.int64)
+        if len(lengths) and lengths.min() == 0:
+            raise ValueError(
+                f"motion {int(lengths.argmin())} has fewer than {FRAMES_PER_UNIT} frames: nothing to embed"
+            )
+        result = torch.zeros(len(motions), self.sizes.embedding_size, device=self.device)
+        order = np.argsort(-lengths, kind="stable")  # alike lengths together: less padding
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            batch, frames = pad_motions([motions[index] for index in chosen], self.mean, self.std)
+            result[torch.from_numpy(chosen)] = self.embed_motion(torch.from_numpy(batch), torch.from_numpy(frames))
+        return result
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights, mean/std, word vectors and sizes; `evaluator.json` comes last and names the rest."""
+        folder = Path(folder)
+        state = {name: {key: value.cpu() for key, value in part.items()} for name, part in self.state().items()}
+        write_atomic(folder / _WEIGHTS_FILE, lambda stream: torch.save(state, stream))
+        write_npy(folder / "mean.npy", self.mean)
+        write_npy(folder / "std.npy", self.std)
+        if self.words is not None:
+            self.words.save(folder)
+        about = {
+            "format_version": FORMAT_VERSION,
+            "skeleton": self.skeleton.name,
+            "sizes": asdict(self.sizes),
+            "word_vectors": self.words is not None,
+            "fingerprint": self.fingerprint,
+        }
+        write_json(folder / ABOUT_FILE, about)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "TextMotionEvaluator":
+        """Read a folder of `save`, or of the hub. Raises InputError where something is missing or was changed."""
+        folder = Path(folder)
+        if is_hub_folder(folder) and not (folder / ABOUT_FILE).exists():
+            return cls._from_hub(folder).to(device)
+        try:
+            about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
+            version, skeleton, named = about["format_version"], get_skeleton(about["skeleton"]), about["fingerprint"]
+            words = WordVectorizer.load(folder) if about["word_vectors"] else None
+            mean, std = (read_npy(folder / f"{name}.npy") for name in ("mean", "std"))
+        except OSError as error:
+            raise InputError(f"{folder}: {_why_no_folder(folder, error)}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{folder}: damaged evaluator folder: {error}") from None
+        if version != FORMAT_VERSION:
+            raise InputError(f"{folder}: evaluator format {version}, this program reads {FORMAT_VERSION}")
+        evaluator = cls.from_published(folder / _WEIGHTS_FILE, mean, std, skeleton, words)
+        if evaluator.fingerprint != named:
+            raise InputError(
+                f"{folder}: its files do not belong together (fingerprint {evaluator.fingerprint}, not {named})"
+            )
+        return evaluator.to(device)
+
+    @classmethod
+    def _from_hub(cls, folder: Path) -> "TextMotionEvaluator":
+        found = read_hub_evaluator(folder)
+        try:
+            return cls.from_published(found.state, found.mean, found.std, found.skeleton, found.words)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from None
+
+
+def _why_no_folder(folder: Path, error: OSError) -> str:
+    published = find_weights(folder)
+    if published is None or (folder / ABOUT_FILE).exists():
+        hint = how_to_get("evaluator-kit" if folder.name == "kit" else "evaluator-t2m")
+        return f"not an evaluator folder (prepare.train_evaluator makes one): {error}; {hint}"
+    return (
+        f"no {ABOUT_FILE}. The weights there ({published}), if published ones, are to be imported first: "
+        f"python -m prepare.import_evaluator --published {folder} --word-vectors FOLDER_OF_our_vab_FILES "
+        "--exp-name NAME; then name checkpoints/NAME"
+    )

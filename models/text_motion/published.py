@@ -1,0 +1,171 @@
+"""The published evaluator's folder: where its weights, sizes and statistics are, and whether they fit each other.
+
+    t2m/text_mot_match/model/finest.tar          weights
+    t2m/Comp_v6_KLD005/opt.txt                   sizes, in part: the published code sets the others itself
+    t2m/Comp_v6_KLD005/meta/{mean,std}.npy       what features are normalised with (and kit/ alike)
+
+Other projects hand on finest.tar in other folders. `find_weights` and `find_files` say in which order they look.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES
+from models.text_motion.networks import EvaluatorSizes
+from utils.errors import InputError
+from utils.motion.skeleton import KIT, T2M, Skeleton
+
+WEIGHTS_FILE = "finest.tar"
+WEIGHTS_PLACES = (f"text_mot_match/model/{WEIGHTS_FILE}", f"model/{WEIGHTS_FILE}", WEIGHTS_FILE)
+OPT_PLACES = ("Comp_v6_KLD005/opt.txt", "text_mot_match/opt.txt")
+# T2M-GPT and what was built on it keep the evaluator's statistics in the folder of a tokenizer.
+STATISTICS_PLACES = ("Comp_v6_KLD005/meta", "VQVAEV3_CB1024_CMT_H1024_NRES3/meta")
+SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
+# Root and foot-contact columns of the published evaluator's std are those of its data set divided by 25 (measured on
+# HumanML3D's: 0.040, all others 1.00), so that they weigh more. Halfway to 1, in ratio, is 0.2.
+PUBLISHED_SCALE, LARGEST_SCALE = 1 / 25, 1 / 5
+
+OptValue = bool | int | float | str
+_OPT_LINE = re.compile(r"(\w+)\s*[:=]\s*(.*)")
+_INTEGER, _FLOAT = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class PublishedFiles:
+    """What belongs to one published evaluator; `opt` is None where there is no opt.txt."""
+
+    weights: Path
+    opt: Path | None
+    mean: Path
+    std: Path
+
+
+def find_weights(place: str | Path) -> Path | None:
+    """finest.tar of a published folder: `place` itself, or the first of `WEIGHTS_PLACES` in it; None without one."""
+    place = Path(place)
+    if place.is_file():
+        return place
+    return next((place / name for name in WEIGHTS_PLACES if (place / name).is_file()), None)
+
+
+def find_files(
+    place: str | Path, opt: str | Path | None = None, statistics: tuple[str | Path, str | Path] | None = None
+) -> PublishedFiles:
+    """The files of a published evaluator; an `opt` or `statistics` (mean, std) given come first.
+
+    Statistics are looked for in `STATISTICS_PLACES` of the folder that holds text_mot_match, then in meta/ beside
+    finest.tar, then beside it; opt.txt in `OPT_PLACES`, then beside finest.tar. Raises InputError where weights or
+    statistics are missing.
+    """
+    weights = find_weights(place)
+    if weights is None:
+        several = sorted(str(path) for path in Path(place).glob(f"*/{WEIGHTS_PLACES[0]}"))
+        hint = f"; there are {', '.join(several)}: name one" if several else ""
+        raise InputError(f"{place}: no {WEIGHTS_FILE} (looked for {', '.join(WEIGHTS_PLACES)}){hint}")
+    beside, root = weights.parent, _root(weights)
+    if opt is None:
+        places = [root / name for name in OPT_PLACES] + [beside / "opt.txt"]
+        opt = next((path for path in places if path.is_file()), None)
+    if statistics is None:
+        folders = [*(root / name for name in STATISTICS_PLACES), beside / "meta", beside]
+        found = [folder for folder in folders if all((folder / f"{name}.npy").is_file() for name in ("mean", "std"))]
+        if not found:
+            shown = ", ".join(str(folder) for folder in folders)
+            raise InputError(f"no mean.npy and std.npy of this evaluator in {shown}: give --mean FILE --std FILE")
+        statistics = (found[0] / "mean.npy", found[0] / "std.npy")
+    mean, std = map(Path, statistics)
+    return PublishedFiles(weights, None if opt is None else Path(opt), mean, std)
+
+
+def _root(weights: Path) -> Path:
+    """The folder of one data set (t2m/, kit/), as far as it can be told from the weights' path."""
+    weights = weights.absolute()  # and links kept: a cache may link to a file of another name
+    if weights.parts[-3:-1] == ("text_mot_match", "model"):
+        return weights.parents[2]
+    return weights.parents[1] if weights.parent.name == "model" else weights.parent
+
+
+def read_opt(path: str | Path) -> dict[str, OptValue]:
+    """Values of an opt.txt: lines `key: value` between a header and a footer of dashes. Raises InputError.
+
+    `key = value` is read too: people add lines by hand. Values are True, False, integers, floats, or text.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a readable opt.txt ({error})") from None
+    values: dict[str, OptValue] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("---"):
+            continue
+        match = _OPT_LINE.fullmatch(line)
+        if match is None:
+            raise InputError(f"{path}:{number}: {line[:60]!r} is not a line `key: value`")
+        values[match[1]] = _opt_value(match[2])
+    return values
+
+
+def _opt_value(text: str) -> OptValue:
+    if text in ("True", "False"):
+        return text == "True"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def check_opt(
+    where: str | Path, values: Mapping[str, OptValue], feature_dim: int, sizes: EvaluatorSizes
+) -> dict[str, OptValue]:
+    """What an opt.txt and the weights agree on, by key. Raises InputError for the first contradiction.
+
+    Args:
+        where: of the opt.txt, for the message.
+        feature_dim, sizes: of the weights (`sizes_of_state`).
+    """
+    skeleton = skeleton_of(feature_dim, str(where))
+    expected: dict[str, tuple[OptValue, str]] = {
+        "dataset_name": (skeleton.name, f"the weights read {feature_dim} features"),
+        "dim_pose": (feature_dim, "as in the weights"),
+        "joints_num": (skeleton.num_joints, f"the weights read {feature_dim} features"),
+        "dim_word": (sizes.word_size, "as in the weights"),
+        "dim_pos_ohot": (sizes.pos_size, "as in the weights"),
+        "dim_text_hidden": (sizes.text_hidden, "as in the weights"),
+        "dim_motion_hidden": (sizes.motion_hidden, "as in the weights"),
+        "dim_coemb_hidden": (sizes.embedding_size, "as in the weights"),
+        "dim_movement_enc_hidden": (sizes.movement_hidden, "as in the weights"),
+        "dim_movement_latent": (sizes.movement_size, "as in the weights"),
+        "max_motion_length": (MAX_FRAMES, "the longest motion that evaluators here read"),
+        "unit_length": (FRAMES_PER_UNIT, "the frames of a movement unit"),
+    }
+    for key, (value, why) in expected.items():
+        if key in values and values[key] != value:
+            raise InputError(f"{where}: {key} is {values[key]}, expected {value} ({why})")
+    return {key: value for key, value in values.items() if key in expected}
+
+
+def skeleton_of(feature_dim: int, where: str) -> Skeleton:
+    """The skeleton whose motions have so many features. Raises InputError, beginning with `where`, for none."""
+    for skeleton in SKELETONS.values():
+        if skeleton.feature_dim == feature_dim:
+            return skeleton
+    known = ", ".join(f"{skeleton.feature_dim} ({name})" for name, skeleton in SKELETONS.items())
+    raise InputError(f"{where}: the weights read {feature_dim} features, expected one of {known}")
+
+
+def relative_scale(std: np.ndarray, data_std: np.ndarray, skeleton: Skeleton) -> tuple[float, float]:
+    """How small an evaluator's std (D,) is in the root and in the contact columns, against its data set's (D,).
+
+    Medians of std / data_std, in units of that of all other columns: `PUBLISHED_SCALE` for the published evaluator,
+    1 for a data set's own statistics.
+    """
+    ratio = np.asarray(std, dtype=np.float64) / data_std
+    special = np.zeros(skeleton.feature_dim, dtype=bool)
+    special[skeleton.root_slice] = special[skeleton.contacts_slice] = True
+    others = np.median(ratio[~special])
+    root, contacts = (np.median(ratio[columns]) for columns in (skeleton.root_slice, skeleton.contacts_slice))
+    return float(root / others), float(contacts / others)

@@ -1,0 +1,176 @@
+"""The run around the training steps of a text-motion evaluator: schedule, validation, best weights, resume."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from dataset.humanml.layout import MotionRecord
+from dataset.humanml.pairs import TextMotionPairs
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.text_motion.real_motion import EmbeddedRecords
+from models.text_motion.trainer import EvaluatorTrainer
+from utils.errors import InputError
+from utils.files.atomic import write_atomic
+from utils.files.torch_files import read_torch_file
+from utils.metrics.text_motion import GROUP
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
+
+STATE_FILE = "latest_state.pth"
+WARM_UP_STEPS = 20
+LAST_RATE = 0.02  # of the learning rate, where the cosine schedule ends
+SAVE_EVERY_SECONDS = 15.0
+VALIDATED = ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")
+VALIDATION_SEED = 0  # the same captions and groups at every epoch
+
+
+@dataclass(frozen=True)
+class SessionConfig:
+    """When training ends; `max_minutes` counts training time over all runs, None = no limit."""
+
+    epochs: int
+    batch_size: int
+    max_minutes: float | None
+    patience: int
+    val_repeats: int
+    seed: int
+
+
+class EvaluatorSession:
+    """Trains until finished or interrupted, keeps what matches validation captions and motions best.
+
+    Args:
+        pairs: training clips, normalised with `mean` and `std` (D,).
+        validation: at least 2 clips; its mean reciprocal rank chooses the weights and stops the training.
+        data_fingerprint: of the training data; a state of other data is refused.
+    """
+
+    def __init__(
+        self,
+        trainer: EvaluatorTrainer,
+        pairs: TextMotionPairs,
+        validation: Sequence[MotionRecord],
+        mean: np.ndarray,
+        std: np.ndarray,
+        run: RunFolder,
+        config: SessionConfig,
+        data_fingerprint: str,
+    ) -> None:
+        if len(pairs) < 2 or len(validation) < 2:
+            raise InputError(f"an evaluator needs 2 clips to train and validate: {len(pairs)}, {len(validation)} given")
+        self._trainer, self._pairs, self._validation = trainer, pairs, validation
+        self._mean, self._std, self._run, self.config = mean, std, run, config
+        self._data = data_fingerprint
+        self._rng = np.random.default_rng(config.seed)
+        self._saved_at = time.perf_counter()
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
+        self.best_score, self.best_epoch = -math.inf, 0
+        self.best: TextMotionEvaluator | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.progress >= 1 or self.epoch - self.best_epoch >= self.config.patience
+
+    @property
+    def progress(self) -> float:
+        """Share of the epochs or of the minutes that is used up, whichever is more; the schedule follows it."""
+        steps = math.ceil(len(self._pairs) / self.config.batch_size) * self.config.epochs
+        share = max(self.step / steps, self.epoch / self.config.epochs)
+        if self.config.max_minutes is not None:
+            share = max(share, self.seconds / (60 * self.config.max_minutes))
+        return min(share, 1.0)
+
+    def train(self, interrupt: InterruptFlag) -> None:
+        """Run to the end; on an interrupt save what there is and return early."""
+        with tqdm(total=self.config.epochs, initial=self.epoch, desc="evaluator", unit="epoch") as bar:
+            while not self.finished and not interrupt.raised:
+                losses = self._run_epoch(interrupt)
+                if interrupt.raised:
+                    break
+                self.epoch += 1
+                row = self._validate(losses)
+                bar.update()
+                bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", "val_R@1", "val_R@3")})
+                if time.perf_counter() - self._saved_at > SAVE_EVERY_SECONDS:
+                    self._save()
+        self._save()
+
+    def _run_epoch(self, interrupt: InterruptFlag) -> list[float]:
+        losses = []
+        began = time.perf_counter()
+        for batch in self._pairs.epoch(self.config.batch_size, self._rng, self._trainer.settings.word_dropout):
+            warm_up = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+            cosine = (1 + math.cos(math.pi * self.progress)) / 2
+            losses.append(self._trainer.step(batch, warm_up * max(cosine, LAST_RATE)))
+            if not math.isfinite(losses[-1]):
+                raise InputError(f"the loss is {losses[-1]} in epoch {self.epoch + 1}: give a smaller --learning-rate")
+            self.step += 1
+            self.seconds += time.perf_counter() - began
+            began = time.perf_counter()
+            if interrupt.raised or (self.config.max_minutes is not None and self.progress >= 1):
+                break
+        return losses
+
+    def _validate(self, losses: list[float]) -> dict[str, float]:
+        began = time.perf_counter()
+        evaluator = self._trainer.evaluator(self._mean, self._std)
+        embedded = EmbeddedRecords.of(evaluator, self._validation)
+        rng = np.random.default_rng(VALIDATION_SEED)
+        repeats = embedded.repeats(self.config.val_repeats, rng, min(GROUP, len(self._validation)))
+        means = {f"val_{name}": float(np.mean([row[name] for row in repeats])) for name in VALIDATED}
+        score = embedded.mean_reciprocal_rank()
+        if score > self.best_score:
+            self.best, self.best_score, self.best_epoch = evaluator, score, self.epoch
+        self.seconds += time.perf_counter() - began
+        row = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 1)}
+        row |= {"loss": float(np.mean(losses)), "val_mrr": score, **means}
+        self._run.log(row)
+        return row
+
+    def _save(self) -> None:
+        if self.best is None:  # interrupted within the first epoch: nothing worth keeping
+            return
+        self.best.save(self._run.path)
+        state = {
+            "data": self._data,
+            "trainer": self._trainer.state_dict(),
+            "best": self.best.state(),
+            "best_vectors": torch.from_numpy(self.best.words.vectors),
+            "counters": (self.epoch, self.step, self.seconds, self.best_score, self.best_epoch),
+            "numpy_rng": json.dumps(self._rng.bit_generator.state),
+            "torch_rng": torch.get_rng_state(),
+        }
+        write_atomic(self._state_path, lambda stream: torch.save(state, stream))
+        self._saved_at = time.perf_counter()
+
+    def resume(self) -> bool:
+        """Continue from the last saved state if there is one. Raises InputError when it is of other data."""
+        if not self._state_path.is_file():
+            return False
+        state = read_torch_file(self._state_path)
+        if state["data"] != self._data:
+            raise InputError(f"{self._state_path}: was trained on other data: use another --exp-name")
+        self._trainer.load_state_dict(state["trainer"])
+        self.epoch, self.step, self.seconds, self.best_score, self.best_epoch = state["counters"]
+        words = self._trainer.words_with(state["best_vectors"].numpy())
+        skeleton = self._trainer.skeleton
+        self.best = TextMotionEvaluator.from_published(state["best"], self._mean, self._std, skeleton, words)
+        self.best.to(self._trainer.device)
+        self._rng.bit_generator.state = json.loads(state["numpy_rng"])
+        torch.set_rng_state(state["torch_rng"])
+        return True
+
+    def forget_state(self) -> None:
+        """Remove what only an unfinished run needs."""
+        self._state_path.unlink(missing_ok=True)
+
+    @property
+    def _state_path(self) -> Path:
+        return self._run.path / STATE_FILE

@@ -1,0 +1,107 @@
+"""Every flag of eval_mllm.py, and those that train_mllm.py shares with it: name, default, meaning, bounds.
+
+Each flag is declared once, here or in `options.flags.training`; published flags keep their names. Groups are
+dataclasses; `options.flags.parsing.parse_flags` turns them into a command line. Checks are in `__post_init__` and name
+the flag.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from options.flags.parsing import flag, need
+
+DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
+
+
+@dataclass
+class RunFlags:
+    """Where a run is kept and what it runs on."""
+
+    _argument_group_name = "run"
+
+    device: str = flag("auto", "auto (a GPU if there is one), cpu, cuda, cuda:1, ...")
+    seed: int = flag(123, "seed of everything random")
+    out_dir: str = flag("experiments", "folder of all runs")
+    exp_name: str | None = flag(
+        None, "name of this run: files go to OUT_DIR/EXP_NAME; default: test, or beside the evaluated checkpoint"
+    )
+
+
+@dataclass
+class DataFlags:
+    """What is read."""
+
+    _argument_group_name = "data"
+
+    dataname: Literal["t2m", "kit"] = flag("t2m", "skeleton and protocol: t2m = HumanML3D, kit = KIT-ML")
+    data_root: str | None = flag(
+        None, "folder in HumanML3D layout; default data/HumanML3D or data/KIT-ML by --dataname (evaluation, rewards)"
+    )
+    cot_train_jsonl: str | None = flag(None, "CoT jsonl to train on (made by prepare.write_cot_jsonl)")
+    cot_val_jsonl: str | None = flag(None, "CoT jsonl to validate on; default: --val-fraction of the training clips")
+    val_fraction: float = flag(0.05, "share of the clips held out for validation without --cot-val-jsonl")
+    cot_task_filter: Literal["t2m", "m2t"] | None = flag(None, "keep only the lines of this task")
+    cot_num_workers: int = flag(0, "worker processes that prepare batches")
+    skip_bad_lines: bool = flag(False, "drop and count malformed jsonl lines instead of stopping at the first")
+    motion_tokenizer: str | None = flag(
+        None, "motion tokenizer file; default: the one in the checkpoint, or the one named beside the jsonl"
+    )
+
+    def __post_init__(self) -> None:
+        need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
+        need(self.cot_num_workers >= 0, "--cot-num-workers must not be negative")
+
+    @property
+    def data_root_or_default(self) -> str:
+        return self.data_root or {"t2m": "data/HumanML3D", "kit": "data/KIT-ML"}[self.dataname]
+
+    @property
+    def default_evaluator(self) -> str:
+        return f"checkpoints/{self.dataname}"
+
+
+@dataclass
+class ModelFlags:
+    """The language model and what of it is trained."""
+
+    _argument_group_name = "language model"
+
+    llm_backbone: str | None = flag(None, f"hub id or folder; default {DEFAULT_BACKBONE}, or the checkpoint's own")
+    finetune: Literal["lora", "full", "auto"] = flag(
+        "auto", "lora: adapters and the new token rows; full: every weight (right for a tiny random backbone); "
+        "auto: full below 20 million parameters"
+    )  # fmt: skip
+    precision: Literal["auto", "fp32", "bf16"] = flag(
+        "auto", "numbers that the language model computes with; auto: bf16 on a GPU that has it, else fp32"
+    )
+    prompt_style: Literal["auto", "plain", "chat"] = flag(
+        "auto", "what stands around a question: nothing (base models) or the backbone's chat template (instruct "
+        "models); auto: chat where there is a template. A checkpoint keeps its own"
+    )  # fmt: skip
+    token_rows: Literal["auto", "noise", "codebook"] = flag(
+        "auto", "first embeddings of the motion tokens: mean of all tokens plus noise, or plus a projection of the "
+        "codebook's vectors; auto: codebook where the motion tokenizer is known"
+    )  # fmt: skip
+    load_in_4bit: bool = flag(
+        False, "hold the frozen backbone in 4-bit NF4 numbers (QLoRA; needs the package bitsandbytes and lora)"
+    )
+    lora_r_t2m: int = flag(64, "rank of the t2m adapter")
+    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter")
+    lora_r_m2t: int = flag(32, "rank of the m2t adapter")
+    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter")
+    lora_dropout: float = flag(0.1, "dropout inside adapters")
+    max_text_len: int = flag(256, "most tokens of reasoning; longer reasoning is shortened")
+    max_motion_len: int = flag(200, "most motion codes; longer samples are dropped and counted")
+
+    def __post_init__(self) -> None:
+        for name in ("lora_r_t2m", "lora_alpha_t2m", "lora_r_m2t", "lora_alpha_m2t", "max_text_len", "max_motion_len"):
+            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        need(0 <= self.lora_dropout < 1, f"--lora-dropout must be in [0, 1), not {self.lora_dropout}")
+        need(not (self.load_in_4bit and self.finetune == "full"), "--load-in-4bit goes with --finetune lora")
+
+    def lora_size(self, tasks: tuple[str, ...]) -> tuple[int, int, float]:
+        """(rank, scale, dropout) of an adapter for `tasks`; one for both tasks has t2m's size."""
+        r, alpha = self.lora_r_t2m, self.lora_alpha_t2m
+        if tasks == ("m2t",):
+            r, alpha = self.lora_r_m2t, self.lora_alpha_m2t
+        return r, alpha, self.lora_dropout

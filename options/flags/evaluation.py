@@ -1,0 +1,56 @@
+"""What eval_mllm.py asks, how it decodes, and who judges."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from options.flags.parsing import flag, need
+
+
+@dataclass
+class EvalFlags:
+    """Evaluation."""
+
+    _argument_group_name = "evaluation"
+
+    eval_task: Literal["t2m", "m2t"] = flag("t2m", "text to motion, or motion to text")
+    eval_ckpt: str | None = flag(None, "checkpoint to evaluate, for example experiments/NAME/motionllm_t2m_best.pth")
+    eval_split: str = flag("test", "split of the data set", "--m2t-eval-split")
+    eval_evaluator: str | None = flag(
+        None, "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME"
+    )
+    eval_batch_size: int = flag(128, "replies generated together", "--m2t-eval-batch-size", "--batch-size")
+    samples: int = flag(1, "replies a prompt; metrics are averaged over them")
+    repeats: int = flag(20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals")
+    limit: int | None = flag(None, "evaluate only the first N clips")
+    temperature: float = flag(0.7, "sampling temperature; 0 = greedy")
+    top_p: float = flag(1.0, "nucleus")
+    max_new_tokens: int = flag(512, "longest reply")
+    mm_repeats: int | None = flag(
+        None, "t2m: replies to one caption that MultiModality compares, 0 = leave it out; default 30, 0 with --use-com"
+    )
+    mm_texts: int = flag(100, "t2m: captions that MultiModality is averaged over")
+    m2t_protocol: Literal["raw", "lemmatized"] = flag(
+        "raw", "m2t: compare captions as written, or as the lemmatised words of earlier papers"
+    )
+    bertscore_model: str = flag(
+        "roberta-large", "m2t: hub id or folder of the model behind BERTScore; none leaves it out"
+    )
+    from_predictions: str | None = flag(
+        None,
+        "judge these instead of generating: a predictions.jsonl, ours or another system's (format: "
+        "models/evaluation/predictions_file.py), or for t2m a folder of <id>.npy features or joints; codes are decoded "
+        "by --motion-tokenizer or that of --eval-ckpt",
+    )
+    compare: list[str] = field(
+        default_factory=list,
+        metadata={"help": "print these results.json side by side, with differences clip by clip, and do nothing else"},
+    )
+    profile: bool = flag(False, "print where the time went")
+
+    def __post_init__(self) -> None:
+        need(self.mm_repeats is None or (self.mm_repeats >= 0 and self.mm_repeats != 1), "--mm-repeats: 0, 2 or more")
+        for name in ("eval_batch_size", "samples", "repeats", "max_new_tokens", "mm_texts"):
+            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
+        need(self.limit is None or self.limit > 0, "--limit must be positive")
+        need(self.temperature >= 0, "--temperature must not be negative")
+        need(0 < self.top_p <= 1, "--top-p must be in (0, 1]")

@@ -1,0 +1,42 @@
+"""Which rewards count how much, and the models behind them."""
+
+from dataclasses import dataclass
+
+from options.flags.parsing import flag, need
+
+
+@dataclass
+class RewardFlags:
+    """Rewards of GRPO and scorers of Chain-of-Motion. A weight of 0 leaves the reward out."""
+
+    _argument_group_name = "rewards"
+
+    rewards: str | None = flag(None, "name=weight,... or file.py:Class=weight,...: replaces the weights below")
+    reward_format_weight: float = flag(0.2, "well-formed replies")
+    reward_phys_weight: float = flag(0.5, "physical plausibility (t2m)")
+    reward_align_weight: float = flag(0.5, "text-motion consistency, by --reward-evaluator")
+    reward_sem_weight: float = flag(0.5, "semantic alignment with the true caption (m2t)")
+    reward_coh_weight: float = flag(0.8, "the reasoning entails the answer (m2t)")
+    reward_evaluator: str | None = flag(None, "text-motion evaluator that rewards: a folder of prepare.train_evaluator")
+    semantic_model_name: str = flag(
+        "sentence-transformers/all-MiniLM-L6-v2", "sentence embedding model: hub id, folder or installed package"
+    )
+    nli_model_name: str = flag(
+        "MoritzLaurer/DeBERTa-v3-large-mnli-fever-anli-ling-wanli", "natural language inference model: hub id or folder"
+    )
+    reward_device: str | None = flag(None, "device of reward models; default --device")
+    reward_max_batch_size: int = flag(64, "largest batch of a reward model")
+
+    def __post_init__(self) -> None:
+        need(self.reward_max_batch_size > 0, "--reward-max-batch-size must be positive")
+
+    def weights(self) -> dict[str, float]:
+        """Weight by reward name, those of weight 0 left out."""
+        by_name = {
+            "format": self.reward_format_weight,
+            "physical": self.reward_phys_weight,
+            "consistency": self.reward_align_weight,
+            "semantic": self.reward_sem_weight,
+            "coherence": self.reward_coh_weight,
+        }
+        return {name: weight for name, weight in by_name.items() if weight != 0}

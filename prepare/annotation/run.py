@@ -1,0 +1,157 @@
+"""Asking for many annotations at once: a few workers, each with one request in flight, each answer stored at once."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from dataset.cot.acceptance import Bounds, Rejection, rejection_of
+from models.language.prompts import Reply, parse_reply
+from models.language.vocabulary import THINK_OPEN
+from prepare.annotation.client import AnnotationClient, Answer, NoAnswer
+from prepare.annotation.plan import Assignment, Evidence
+from prepare.annotation.prompts import ANNOTATION_PROMPT_VERSION
+from prepare.annotation.store import AnnotationStore
+from utils.run.interrupt import InterruptFlag
+
+# So many requests in a row without an answer: the server is down, or refuses all of them.
+_GIVE_UP_AFTER = 10
+_LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Money for a million tokens, in any currency; None where unknown."""
+
+    prompt: float | None = None
+    completion: float | None = None
+
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float | None:
+        if self.prompt is None or self.completion is None:
+            return None
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How assignments are asked and judged.
+
+    Attributes:
+        evidence: what is shown of the motion.
+        bounds: of the reasoning's length.
+        fact_check: hold the reply against the measured motion.
+        model: its name, for the records.
+    """
+
+    evidence: Evidence
+    bounds: Bounds
+    fact_check: bool
+    model: str
+
+
+class AnnotationRun:
+    """Asks for assignments with `concurrency` workers.
+
+    A worker stores an answer before it takes the next assignment, so at most `concurrency` paid answers can be lost
+    when the process is killed.
+
+    Attributes:
+        unanswered: assignments that got no answer; nothing is stored of them.
+        last_error: of the latest of them.
+        given_up: the run stopped because of them.
+    """
+
+    def __init__(
+        self, client: AnnotationClient, store: AnnotationStore, asking: Asking, prices: Prices, concurrency: int
+    ) -> None:
+        self._client, self._store, self._asking, self._prices = client, store, asking, prices
+        self._concurrency = concurrency
+        self._failures_in_a_row = 0
+        self._tokens = [0, 0]
+        self._counts = [0, 0]
+        self.unanswered = 0
+        self.last_error = ""
+        self.given_up = False
+
+    async def ask_all(self, assignments: Sequence[Assignment], interrupt: InterruptFlag) -> None:
+        """Ask until all are answered, `interrupt` is raised, or too many in a row got no answer."""
+        queue = iter(assignments)
+        with tqdm(total=len(assignments), desc="annotations", unit="reply", smoothing=0.05) as bar:
+            watch = asyncio.create_task(self._watch(interrupt, bar))
+            try:
+                await asyncio.gather(*(self._work(queue, interrupt, bar) for _ in range(self._concurrency)))
+            finally:
+                watch.cancel()
+
+    async def _work(self, queue: Iterator[Assignment], interrupt: InterruptFlag, bar: tqdm) -> None:
+        for assignment in queue:
+            if interrupt.raised or self.given_up:
+                return
+            # Measuring and drawing take a while: meanwhile the replies to other workers must be received.
+            messages = await asyncio.to_thread(self._asking.evidence.messages, assignment, self._asking.bounds)
+            try:
+                answer = await self._client.ask(messages)
+            except NoAnswer as error:
+                self._count_failure(error)
+                continue
+            self._failures_in_a_row = 0
+            self._keep(assignment, answer)
+            bar.set_postfix_str(self._progress(), refresh=False)
+            bar.update()
+
+    def _count_failure(self, error: NoAnswer) -> None:
+        self.unanswered += 1
+        self.last_error = str(error)
+        self._failures_in_a_row += 1
+        self.given_up = self.given_up or error.hopeless or self._failures_in_a_row >= _GIVE_UP_AFTER
+
+    def _keep(self, assignment: Assignment, answer: Answer) -> None:
+        asking = self._asking
+        row: dict[str, Any] = {
+            "id": assignment.record.id,
+            "task": assignment.task,
+            "caption": assignment.caption,
+            "caption_number": assignment.number,
+        }
+        made_with = {
+            "model": asking.model,
+            "evidence": asking.evidence.name,
+            "prompt_version": ANNOTATION_PROMPT_VERSION,
+            "usage": {"prompt_tokens": answer.prompt_tokens, "completion_tokens": answer.completion_tokens},
+        }
+        judged = judge(assignment, answer, asking)
+        if isinstance(judged, Rejection):
+            reply = answer.raw if answer.text is None else answer.text
+            self._store.reject({**row, "reason": judged.kind, "detail": judged.detail, "reply": reply, **made_with})
+        else:
+            self._store.accept({**row, "reasoning": judged.reasoning, "answer": judged.answer, **made_with})
+        self._counts[isinstance(judged, Rejection)] += 1
+        self._tokens[0] += answer.prompt_tokens or 0
+        self._tokens[1] += answer.completion_tokens or 0
+
+    def _progress(self) -> str:
+        cost = self._prices.cost(*self._tokens)
+        spent = f"{sum(self._tokens)} tokens" if cost is None else f"cost {cost:.4f}"
+        return f"{self._counts[0]} accepted, {self._counts[1]} rejected, {self.unanswered} unanswered, {spent}"
+
+    async def _watch(self, interrupt: InterruptFlag, bar: tqdm) -> None:
+        while not interrupt.raised:
+            await asyncio.sleep(_LOOK_EVERY_S)
+        bar.write("finishing the requests in flight; Ctrl-C again drops them (their answers may be paid for twice)")
+
+
+def judge(assignment: Assignment, answer: Answer, asking: Asking) -> Reply | Rejection:
+    """The reply taken apart, its reasoning on one line, or why it is not accepted."""
+    if answer.text is None or answer.problem is not None:
+        return Rejection("response", answer.problem or "no reply")
+    # The own model's prompt ends in <think>; the grammar of its replies begins after it. For t2m too the annotator
+    # answers with a sentence: the codes are those of the real motion.
+    reply = parse_reply(answer.text.strip().removeprefix(THINK_OPEN), "m2t")
+    if reply.problem is not None or reply.reasoning is None or reply.answer is None:
+        return Rejection("malformed", reply.problem or "no reasoning")
+    reasoning, sentence = (" ".join(text.split()) for text in (reply.reasoning, reply.answer))
+    facts = asking.evidence.facts(assignment.record) if asking.fact_check else None
+    rejection = rejection_of(assignment.task, assignment.caption, reasoning, sentence, facts, asking.bounds)
+    return rejection or Reply(reasoning, sentence, None, None)

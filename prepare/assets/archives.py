@@ -1,0 +1,88 @@
+"""Archives of other people: tested whole, and unpacked only where nothing in them can leave its folder."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from utils.errors import InputError
+from utils.files.manifest import relative_path
+
+_ENCRYPTED = 0x1
+_NOISE = ("__MACOSX", ".DS_Store")
+# What zipfile raises for damaged or unknown contents.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+
+
+class DiskFull(InputError):
+    """There is nothing wrong with what was to be written."""
+
+
+def check_archive(path: Path) -> None:
+    """Read every member and compare its checksum. Raises InputError where the file is not a whole zip archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except _DAMAGED as error:
+        raise InputError(f"{path}: {_why_no_archive(path)} ({error})") from None
+    if bad is not None:
+        raise InputError(f"{path}: damaged: {bad} does not have its checksum")
+
+
+def _why_no_archive(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(512).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        return "a web page, not an archive: the server refused the download (often: too many downloads today)"
+    if start.startswith(b"pk\x03\x04"):
+        return "a truncated or damaged zip archive"
+    return "not a zip archive"
+
+
+def unpack(path: Path, folder: Path) -> None:
+    """Unpack a zip archive into `folder`, regular files only.
+
+    Raises InputError, before anything is written, where a member is an absolute path, leads out of the folder, is a
+    link or a device, is encrypted, stands there twice, or where the disk has less room than all of them need.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _checked_members(archive, path)
+            _check_room(sum(info.file_size for info, _ in members), folder)
+            for info, name in members:
+                place = folder / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(info) as source, place.open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+    except _DAMAGED as error:
+        raise InputError(f"{path}: {_why_no_archive(path)} ({error})") from None
+
+
+def _checked_members(archive: zipfile.ZipFile, path: Path) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    members, seen = [], set()
+    for info in archive.infolist():
+        try:
+            # `filename` was cut at a NUL and has this system's separators; what stands in the archive is looked at too.
+            relative_path(info.orig_filename)
+            name = relative_path(info.filename)
+        except ValueError as error:
+            raise InputError(f"{path}: refused: {error} (nothing was unpacked)") from None
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise InputError(f"{path}: refused: {info.filename!r} is a link or a device (nothing was unpacked)")
+        if info.flag_bits & _ENCRYPTED:
+            raise InputError(f"{path}: refused: {info.filename!r} is encrypted (nothing was unpacked)")
+        if info.is_dir() or any(part in _NOISE for part in name.parts):
+            continue
+        if (key := str(name).casefold()) in seen:
+            raise InputError(f"{path}: refused: {info.filename!r} is in it twice (nothing was unpacked)")
+        seen.add(key)
+        members.append((info, name))
+    return members
+
+
+def _check_room(needed: int, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise DiskFull(f"{folder}: the disk is full: unpacking needs {needed} bytes, {free} are free")

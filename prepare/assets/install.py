@@ -1,0 +1,155 @@
+"""From a source to the folder where an asset belongs: fetch aside, verify, then move in; nothing there is replaced.
+
+Everything is fetched and unpacked in DEST/.downloads/NAME, on the disk of the target, so that moving in is a rename.
+What is there survives a failure, for the next try; it goes when the asset is complete.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from prepare.assets.archives import DiskFull, check_archive, unpack
+from prepare.assets.catalogue import Asset
+from prepare.assets.fetch import SourceUnavailable, fetch_archive, fetch_from_drive
+from prepare.assets.state import write_receipt
+from utils.errors import InputError
+from utils.files.fingerprints import sha256_file
+from utils.files.manifest import ListedFile, differences, list_files
+
+STAGING_FOLDER = ".downloads"
+_DEPTH = 3  # of the folder within an archive that is the asset
+_SHOWN = 5
+Source = Literal["auto", "hub", "drive"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user said about where from; `archive` is a file or an address, `sha256` the archive's."""
+
+    source: Source = "auto"
+    archive: str | None = None
+    sha256: str | None = None
+
+
+def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
+    """Bring an asset into `dest`; returns the files of its receipt.
+
+    Raises InputError: it could not be had, did not verify, the disk is full, or other files are in its place.
+    """
+    staging, target = dest / STAGING_FOLDER / asset.name, asset.target(dest)
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+        with _alone(staging):
+            root, paths, origin = _fetch(asset, staging, wish)
+            brought = _move_in(root, paths, target)
+            files = write_receipt(asset, target, brought, origin)
+        shutil.rmtree(staging)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                f"the disk of {dest} is full: make room, or give --dest on another one; what was downloaded is kept in "
+                f"{staging}"
+            ) from None
+        raise InputError(f"{error.filename or dest}: {error.strerror or error}") from None
+    with contextlib.suppress(OSError):  # the last one takes the folder away
+        (staging.parent / f"{asset.name}.lock").unlink()
+        staging.parent.rmdir()
+    return files
+
+
+@contextlib.contextmanager
+def _alone(staging: Path) -> Iterator[None]:
+    lock = FileLock(staging.parent / f"{staging.name}.lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise InputError(f"another download works in {staging}: wait for it to end") from None
+
+
+def _fetch(asset: Asset, staging: Path, wish: Wish) -> tuple[Path, list[str], str]:
+    """(folder that is the asset, its files, where they come from), verified."""
+    if wish.archive is not None:
+        name = asset.drive.archive if asset.drive else f"{asset.name}.zip"
+        return _from_archive(asset, fetch_archive(wish.archive, name, staging), staging, wish.archive, wish.sha256)
+    if wish.source != "drive" and asset.hub is not None:
+        from prepare.assets.hub import fetch_from_hub
+
+        try:
+            return fetch_from_hub(asset.hub, staging / "hub")
+        except SourceUnavailable as error:
+            if wish.source == "hub" or asset.drive is None:
+                raise
+            print(f"{asset.name}: {error}\n{asset.name}: so it is fetched from Google Drive")
+    if wish.source == "hub" or asset.drive is None:
+        raise InputError(f"there is no --source {wish.source} of it")
+    sha256 = wish.sha256 or asset.drive.sha256
+    return _from_archive(asset, fetch_from_drive(asset.drive, staging), staging, asset.drive.url, sha256)
+
+
+def _from_archive(
+    asset: Asset, archive: Path, staging: Path, origin: str, sha256: str | None
+) -> tuple[Path, list[str], str]:
+    try:
+        found = _verified(asset, archive, sha256)
+        unpacked = staging / "unpacked"
+        shutil.rmtree(unpacked, ignore_errors=True)  # half of it, of an earlier try
+        unpack(archive, unpacked)
+    except DiskFull:
+        raise
+    except InputError:
+        if archive.parent == staging:
+            archive.unlink()  # it would be wrong for ever: the next try fetches it anew
+        raise
+    root = _root_in(unpacked, asset)
+    paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    return root, paths, f"{origin}, SHA-256 {found}"
+
+
+def _verified(asset: Asset, archive: Path, sha256: str | None) -> str:
+    size = archive.stat().st_size
+    known = asset.drive.size if asset.drive else None
+    if known is not None and size != known:
+        raise InputError(f"{archive}: {size} bytes, expected {known}")
+    check_archive(archive)
+    found = sha256_file(archive)
+    if sha256 is not None and found != sha256.lower():
+        raise InputError(f"{archive}: SHA-256 {found}, expected {sha256.lower()}")
+    return found
+
+
+def _root_in(unpacked: Path, asset: Asset) -> Path:
+    """The folder nearest to the top that is the asset: archives hold it under a name of their own."""
+    level = [unpacked]
+    for _ in range(_DEPTH):
+        for folder in level:
+            if asset.is_complete(folder):
+                return folder
+        level = [child for folder in level for child in sorted(folder.iterdir()) if child.is_dir()]
+    names = sorted(path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file())
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    raise InputError(f"the archive does not hold what is needed; it holds {shown or 'no file'}")
+
+
+def _move_in(root: Path, paths: list[str], target: Path) -> list[str]:
+    """Move files in by renaming. One that is there with the same content stays; another content is an InputError."""
+    there = [path for path in paths if (target / path).exists()]
+    other = differences(target, list_files(root, there))
+    if other:
+        more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
+        raise InputError(
+            f"{target} holds other files of these names ({'; '.join(other[:_SHOWN])}{more}): move them away, or give "
+            "--dest (nothing was changed)"
+        )
+    for path in paths:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        if path not in there:
+            os.replace(root / path, target / path)
+    return paths

@@ -1,0 +1,69 @@
+"""What a data set will consist of: its clips by id, their splits and captions; whatever is wrong goes to `bad`."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from dataset.captions.files import CaptionSet, read_captions
+from dataset.humanml.layout import read_split_ids
+from dataset.sources.conversion import SourceClip, random_splits
+from dataset.sources.mirroring import mirror_caption, mirror_id
+from options.flags.dataset import DatasetFlags
+from utils.errors import InputError
+
+# A clip in two of these would be a leak.
+_DISJOINT = ("train", "val", "test")
+
+
+def clips_by_id(clips: Iterable[SourceClip], bad: dict[str, str]) -> dict[str, SourceClip]:
+    clips = sorted(clips, key=lambda clip: clip.id)
+    by_id = {clip.id: clip for clip in clips}
+    for id, times in Counter(clip.id for clip in clips).items():
+        if times > 1:
+            files = ", ".join(str(clip.paths[0]) for clip in clips if clip.id == id)
+            bad[id] = f"{times} files have this id: {files}"
+    return by_id
+
+
+def plan_splits(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]) -> dict[str, list[str]]:
+    """The splits (``all`` included), from their files or by chance; what cannot be in one is added to `bad`."""
+    if flags.splits_dir is None:
+        if not by_id:
+            raise InputError("no motion found to convert")
+        return {**random_splits(list(by_id), flags.seed), "all": list(by_id)}
+    names = sorted(path.stem for path in Path(flags.splits_dir).glob("*.txt"))
+    splits = {name: read_split_ids(flags.splits_dir, name) for name in dict.fromkeys(["train", *names])}
+    listed = {id: name for name, members in splits.items() for id in members}
+    if flags.mirror and not any(mirror_id(id) in listed for id in listed):
+        splits = {name: [*ids, *map(mirror_id, ids)] for name, ids in splits.items()}
+    homes: dict[str, list[str]] = {}
+    for name in _DISJOINT:
+        for id in splits.get(name, []):
+            homes.setdefault(id, []).append(f"{name}.txt")
+    bad.update({id: f"listed in {' and in '.join(names)}" for id, names in homes.items() if len(names) > 1})
+    listed = {id: name for name, members in splits.items() for id in members}
+    known = {*by_id, *bad}
+    bad.update({id: f"no such file for an id of {name}.txt" for id, name in listed.items() if id not in known})
+    splits.setdefault("all", sorted({*by_id, *listed}))
+    return splits
+
+
+def plan_captions(
+    by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]
+) -> tuple[CaptionSet, dict[str, list[Path]]]:
+    """The captions of every clip and the files they are from; a mirror image without a file gets mirrored ones."""
+    if flags.texts_dir is None:
+        return CaptionSet(), {}
+    folder = Path(flags.texts_dir)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    paths = {id: folder / f"{id}.txt" for id in by_id}
+    images = {id: mirror_id(id) for id in by_id if mirror_id(id) in by_id and by_id[mirror_id(id)].mirrored}
+    made = {id: image for id, image in images.items() if not paths[image].is_file()}
+    for id, image in made.items():
+        paths[image] = paths[id]
+    captions = read_captions(paths, None if flags.lexicon_texts is None else Path(flags.lexicon_texts))
+    for image in made.values():
+        captions.captions[image] = tuple(map(mirror_caption, captions.captions.get(image, ())))
+    bad.update({id: reason for id, reason in captions.problems.items() if id not in bad})
+    return captions, {id: [path] for id, path in paths.items()}

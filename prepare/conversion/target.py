@@ -1,0 +1,57 @@
+"""The skeleton that all clips of a data set share, and the settings that a second run must not contradict."""
+
+from pathlib import Path
+
+import numpy as np
+
+from dataset.sources.conversion import SourceClip, skeleton_of_clip
+from dataset.sources.settings import ConversionSettings, check_offsets, read_settings
+from options.flags.dataset import DatasetFlags
+from utils.errors import InputError
+from utils.files.atomic import read_npy
+from utils.motion.skeleton import Skeleton
+
+
+def settle(
+    flags: DatasetFlags, skeleton: Skeleton, source: str, by_id: dict[str, SourceClip], candidates: list[str]
+) -> ConversionSettings:
+    """The settings of this data set: those it was begun with, which given flags must not contradict."""
+    begun = read_settings(flags.out_dir)
+    target_given = flags.no_retarget or flags.target_offsets is not None or flags.target_clip is not None
+    if begun is not None and not target_given:
+        target, offsets = begun.target, begun.offsets
+    else:
+        target, offsets = _choose_target(flags, skeleton, by_id, candidates)
+    rows = None if offsets is None else tuple(tuple(float(value) for value in row) for row in offsets)
+    settings = ConversionSettings(skeleton.name, skeleton.fps, source, target, rows)
+    if begun is not None and begun != settings:
+        fields = [name for name in vars(settings) if getattr(settings, name) != getattr(begun, name)]
+        raise InputError(
+            f"{flags.out_dir} was begun with other settings ({', '.join(fields)}; see dataset.json): "
+            "give another --out-dir"
+        )
+    return settings
+
+
+def _choose_target(
+    flags: DatasetFlags, skeleton: Skeleton, by_id: dict[str, SourceClip], candidates: list[str]
+) -> tuple[str, np.ndarray | None]:
+    """Name and (J, 3) offsets of the skeleton to retarget to; ("none", None) without retargeting."""
+    if flags.no_retarget:
+        return "none", None
+    if flags.target_offsets is not None:
+        offsets = read_npy(flags.target_offsets)
+        check_offsets(offsets, skeleton)
+        return Path(flags.target_offsets).name, offsets
+    if flags.target_clip is not None:
+        candidates = [flags.target_clip]
+    problem = "no training clip was found"
+    for id in candidates:
+        if id not in by_id:
+            problem = f"{id}: no such clip" if flags.target_clip else problem
+            continue
+        try:
+            return id, skeleton_of_clip(by_id[id].read(), skeleton)
+        except InputError as error:
+            problem = f"{id}: {error}"
+    raise InputError(f"no clip to take the target skeleton from: {problem}")

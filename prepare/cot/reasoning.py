@@ -1,0 +1,84 @@
+"""Where the reasoning of chain-of-thought data comes from: a jsonl, a folder of prepare.generate_cot, or templates."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset.cot.sample import TASKS
+from dataset.cot.templates import template_reasoning
+from dataset.facts.contradictions import contradictions
+from dataset.facts.motion_facts import MotionFacts
+from dataset.humanml.layout import MotionRecord
+from prepare.cot.inputs import read_reasoning, reasoning_path
+from utils.errors import InputError
+
+TEMPLATE = "template"  # as the value of --reasoning
+NONE = "none"  # the origin where there is no reasoning
+BOTH = ""  # in place of a task: the reasoning serves both
+# Reasonings by clip id; a clip's are dealt out over its captions in turn.
+Reasonings = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class ReasoningSource:
+    """What writes the reasoning of a data set.
+
+    Args:
+        origin: what it is, in words.
+        given: what was read, by task; None where it is written from templates.
+        seed: of the words of templates.
+    """
+
+    origin: str
+    given: dict[str, Reasonings] | None
+    seed: int = 0
+
+    @property
+    def needs_facts(self) -> bool:
+        """Whether the motions have to be measured for it."""
+        return self.given is None
+
+    def by_task(self, records: list[MotionRecord], facts: dict[str, MotionFacts]) -> dict[str, Reasonings]:
+        """The reasoning of `records`, by the task it is for."""
+        return {BOTH: _from_templates(records, facts, self.seed)} if self.given is None else self.given
+
+
+def reasoning_source(reasoning: str | None, data_root: str | Path, seed: int) -> ReasoningSource:
+    """What `reasoning` (a jsonl, a folder, ``template`` or None) names.
+
+    Raises:
+        InputError: no such file, a malformed one (with ``file:line``), or a folder without reasoning.
+    """
+    if reasoning == TEMPLATE:
+        return ReasoningSource(f"{TEMPLATE}, seed {seed}", None, seed)
+    toy = Path(data_root) / "programs.jsonl"  # prepare.make_toy_dataset explains its motions there
+    path = Path(reasoning) if reasoning else toy if toy.is_file() else None
+    if path is None:
+        return ReasoningSource(NONE, {BOTH: {}})
+    if not path.is_dir():
+        return ReasoningSource(str(path), {BOTH: read_reasoning(path)})
+    files = {task: reasoning_path(path, task) for task in TASKS if reasoning_path(path, task).is_file()}
+    if not files:
+        expected = " or ".join(reasoning_path(path, task).name for task in TASKS)
+        raise InputError(f"{path}: expected {expected} in it, as prepare.generate_cot writes them")
+    return ReasoningSource(
+        ", ".join(map(str, files.values())), {task: read_reasoning(file) for task, file in files.items()}
+    )
+
+
+def _from_templates(records: list[MotionRecord], facts: dict[str, MotionFacts], seed: int) -> Reasonings:
+    """For every record that was measured one text per caption; seed, id and number of the caption decide the words.
+
+    A caption that its motion contradicts has an empty one: no true reasoning leads to it.
+    """
+
+    def text(record: MotionRecord, number: int, caption: str) -> str:
+        if contradictions(caption, facts[record.id]):
+            return ""
+        return template_reasoning(facts[record.id], caption, random.Random(f"{seed}/{record.id}/{number}"))
+
+    return {
+        record.id: [text(record, number, caption.text) for number, caption in enumerate(record.captions)]
+        for record in records
+        if record.id in facts
+    }

@@ -1,0 +1,52 @@
+"""What GRPO asks: queries drawn from chain-of-thought samples."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dataset.cot.samples import CotSamples
+from models.language.prompts import PromptStyle, Query, query_of, render_query
+
+# Columns of the training set that others name: what is asked, and what an earlier attempt in it earned.
+PROMPT, DRAFT_SCORE = "prompt", "draft_score"
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Queries and, for each, every true caption of its clip."""
+
+    queries: tuple[Query, ...]
+    references: tuple[tuple[str, ...], ...]
+
+
+def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, seed: int) -> Prompts:
+    """`count` (None = all) different queries, tasks in turn, in an order drawn by `seed`."""
+    by_task = []
+    for number, task in enumerate(tasks):
+        indices = np.flatnonzero(samples.usable_for(task)).tolist()
+        random.Random(seed + number).shuffle(indices)
+        by_task.append([(task, index) for index in indices])
+    rows = [row for turn in zip(*by_task, strict=False) for row in turn] if len(by_task) > 1 else by_task[0]
+    captions = samples.captions_by_clip()
+    queries = [query_of(samples.sample(index, task)) for task, index in rows[:count]]
+    return Prompts(tuple(queries), tuple(captions[query.id] for query in queries))
+
+
+def prompt_row(query: Query, style: PromptStyle, references: Sequence[str]) -> dict:
+    """A row of the GRPO training set."""
+    return {
+        PROMPT: render_query(query, style),
+        "task": query.task,
+        "caption": query.caption,
+        "codes": list(query.codes),
+        "references": list(references),
+        "clip": query.id,
+    }
+
+
+def query_of_row(row: Mapping[str, Any]) -> Query:
+    """The query that `prompt_row` made the row of."""
+    return Query(row["task"], row["caption"], tuple(row["codes"]), id=row["clip"])

@@ -1,0 +1,144 @@
+"""What is measured of a policy in GRPO on prompts and clips that it is never trained on."""
+
+import json
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from transformers import PreTrainedModel
+
+from models.language.motion_llm import MotionLLM, Sampling
+from models.language.prompts import PromptStyle
+from models.language.vocabulary import MotionVocabulary
+from models.text_motion.evaluator import TextMotionEvaluator
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from rewards.grpo.hacking import HELD_OUT, HELD_OUT_TOTAL, TRAINING_REWARD, hacked_metrics
+from rewards.grpo.prompts import Prompts
+from rewards.mixture.weighted import WeightedRewards
+from utils.errors import InputError
+from utils.run.folder import RunFolder
+from utils.run.processes import launched_as_main
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a validation asks.
+
+    Attributes:
+        prompts: their reward chooses the best checkpoint.
+        replies: metrics by an evaluator that gives no reward (`models.evaluation.reply_validation`), called in every
+            process; None for none.
+        every: epochs between two measurements of `replies`; the first is before training, another after its end.
+        samples: replies to each of the prompts.
+    """
+
+    prompts: Prompts
+    replies: Callable[[PreTrainedModel], dict[str, float]] | None = None
+    every: int = 1
+    samples: int = 1
+
+
+class GrpoValidation:
+    """Validations of one run, which it writes down and can tell hacking from.
+
+    Args:
+        held_out: what is asked.
+        rewards: what the replies to the held-out prompts earn.
+        vocabulary, motion_tokenizer, style, sampling: how they are asked.
+        run: its metrics.jsonl holds the validations before an interruption.
+    """
+
+    def __init__(
+        self,
+        held_out: HeldOut,
+        rewards: WeightedRewards,
+        vocabulary: MotionVocabulary,
+        motion_tokenizer: MotionTokenizer,
+        style: PromptStyle,
+        sampling: Sampling,
+        run: RunFolder,
+    ) -> None:
+        self._held_out = held_out
+        self._rewards = rewards
+        self._vocabulary = vocabulary
+        self._motion_tokenizer = motion_tokenizer
+        self._style = style
+        self._sampling = sampling
+        self._by_epoch = _validations_in(run)
+
+    def __contains__(self, epoch: int) -> bool:
+        return epoch in self._by_epoch
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """Every validation so far, by epoch."""
+        return [self._by_epoch[epoch] for epoch in sorted(self._by_epoch)]
+
+    def measure(self, model: PreTrainedModel, epoch: int, last: bool = False) -> dict[str, float]:
+        """Numbers by name: ``held_out_reward/...`` in the first process, and ``held_out/...`` when it is their turn.
+
+        Args:
+            model: the policy; left in training mode.
+            epoch: the one that has ended, -1 before training.
+            last: no epoch follows.
+        """
+        numbers = self._reward(model) if launched_as_main() else {}
+        if self._held_out.replies is not None and (last or (epoch + 1) % self._held_out.every == 0):
+            numbers |= {f"{HELD_OUT}{name}": value for name, value in self._held_out.replies(model).items()}
+        model.train()
+        return numbers
+
+    def add(self, epoch: int, numbers: dict[str, float], earned: Sequence[float]) -> dict[str, float]:
+        """Remember a validation and warn of reward hacking. Returns the row to log.
+
+        Args:
+            epoch, numbers: as given to and by `measure`.
+            earned: rewards of the replies that were trained on since the validation before.
+        """
+        training = {TRAINING_REWARD: fmean(earned)} if earned else {}
+        self._by_epoch[epoch] = {"epoch": epoch, **training, **numbers}
+        hacked = hacked_metrics([row for row in self.history if row["epoch"] <= epoch])
+        if hacked:
+            logging.warning(
+                "epoch %d: the training reward rises while %s got worse at each of the last validations: the policy "
+                "may be learning to please the reward only (a smaller learning rate, a larger --rl-kl-coef or other "
+                "rewards may help)",
+                epoch, ", ".join(hacked),
+            )  # fmt: skip
+        return {**self._by_epoch[epoch], "reward_hacking": len(hacked), **{f"reward_hacking/{n}": 1 for n in hacked}}
+
+    def _reward(self, model: PreTrainedModel) -> dict[str, float]:
+        llm = MotionLLM(model, self._vocabulary, self._motion_tokenizer, self._style)
+        prompts, times = self._held_out.prompts, self._held_out.samples
+        replies = llm.answer(prompts.queries * times, self._sampling, prompts.references * times)
+        table = self._rewards.table(replies)
+        columns = {**table, "total": self._rewards.combine(table)}
+        means = {}
+        for name, column in columns.items():
+            values = [value for value in column if value is not None]
+            if values:
+                means[f"held_out_reward/{name}"] = fmean(values)
+        return means
+
+
+def refuse_rewarding_judge(folder: str, rewarding: Collection[str | None]) -> None:
+    """Raise InputError where the evaluator in `folder` gives a reward, now or in an earlier stage.
+
+    Args:
+        folder: of the judge.
+        rewarding: fingerprints of the evaluators that do, None among them where a stage has none.
+    """
+    if TextMotionEvaluator.load(folder).fingerprint in rewarding:
+        raise InputError(
+            f"--val-evaluator {folder} gives the reward: held-out metrics need another evaluator (train one with "
+            "another --seed)"
+        )
+
+
+def _validations_in(run: RunFolder) -> dict[int, dict[str, float]]:
+    """Validations that an interrupted run wrote down, by epoch."""
+    file = run.path / "metrics.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    rows = [json.loads(line) for line in lines if line.endswith("}")]  # a killed run may leave half a line
+    return {row["epoch"]: row for row in rows if HELD_OUT_TOTAL in row}

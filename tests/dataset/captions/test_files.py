@@ -1,0 +1,76 @@
+"""Text files as users write them: tagged, plain, with times, broken; plain ones are tagged after the tagged ones."""
+
+import pytest
+
+from dataset.captions import tagger as caption_tagger
+from dataset.captions.files import read_caption_file, read_captions
+from dataset.captions.lines import Caption
+from utils.errors import InputError
+
+TAGGED = "a person walks forward.#a/DET person/NOUN walk/VERB forward/ADV#0.0#0.0\n"
+
+
+@pytest.fixture(autouse=True)
+def without_spacy(monkeypatch):
+    monkeypatch.setattr(caption_tagger, "_spacy_tagger", lambda: None)
+
+
+def write(folder, **contents):
+    paths = {}
+    for id, content in contents.items():
+        paths[id] = folder / f"{id}.txt"
+        if content is not None:
+            paths[id].write_bytes(content if isinstance(content, bytes) else content.encode())
+    return paths
+
+
+def test_tagged_captions_stay_as_they_are(tmp_path):
+    found = read_captions(write(tmp_path, a=TAGGED * 2 + "\n"))
+    assert found.captions["a"] == (Caption("a person walks forward.", tuple(TAGGED.split("#")[1].split())),) * 2
+    assert found.tagger is None and not found.problems and str(found) == "captions tagged as given"
+
+
+def test_plain_captions_are_tagged_after_the_tagged_ones(tmp_path):
+    plain = "\ufeffA person walks!\r\na person somersaults##1.5#3.0\r\n"
+    found = read_captions(write(tmp_path, a=TAGGED, b=plain))
+    assert found.captions["b"] == (
+        Caption("A person walks!", ("a/DET", "person/NOUN", "walk/VERB")),
+        Caption("a person somersaults", ("a/DET", "person/NOUN", "somersaults/OTHER"), 1.5, 3.0),
+    )
+    assert found.tagger == "lexicon" and found.tagged_plain == 2 and found.unknown_words == ("somersaults",)
+    assert str(found) == "2 plain captions tagged by lexicon; 1 words unknown to it (somersaults)"
+
+
+def test_words_are_learned_from_another_folder(tmp_path):
+    (tmp_path / "tagged").mkdir()
+    write(tmp_path / "tagged", x=TAGGED + "no such line#\n")  # what is malformed there teaches nothing
+    paths = write(tmp_path, a="a person walks")
+    assert read_captions(paths, tmp_path / "tagged").captions["a"][0].tokens == ("a/DET", "person/NOUN", "walk/VERB")
+    with pytest.raises(InputError, match="no such folder"):
+        read_captions(paths, tmp_path / "nowhere")
+
+
+def test_nothing_to_tag_with_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"'a person walks'.*spacy.*--lexicon-texts"):
+        read_captions(write(tmp_path, a="a person walks"))
+
+
+def test_every_bad_file_is_a_problem_of_its_clip_only(tmp_path):
+    bad = {
+        "gone": (None, "no such file"),
+        "latin": (b"caf\xe9", "not UTF-8"),
+        "empty": ("\n \n", "no caption"),
+        "times": ("\n" + TAGGED.replace("0.0", "soon", 1), ":2: start and end"),
+        "hashes": ("walks#walk/VERB", ":1: expected caption#"),
+        "tokens": ("walks#walk#0.0#0.0", ":1: expected word/POS"),
+        "wordless": ("123 !?", "no word in the caption"),
+    }
+    found = read_captions(write(tmp_path, good=TAGGED, **{id: content for id, (content, _) in bad.items()}))
+    assert set(found.captions) == {"good"} and set(found.problems) == set(bad)
+    for id, (_, reason) in bad.items():
+        assert reason in found.problems[id] and str(tmp_path / f"{id}.txt") in found.problems[id]
+
+
+def test_one_file_gives_plain_captions_without_tokens(tmp_path):
+    path = write(tmp_path, a="a person walks\n")["a"]
+    assert read_caption_file(path) == [Caption("a person walks", ())]

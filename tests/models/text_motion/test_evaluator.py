@@ -1,0 +1,154 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dataset.captions.word_vectors import make_word_vectors
+from models.text_motion.evaluator import EvaluatorSizes, TextMotionEvaluator, build_networks
+from utils.errors import InputError
+from utils.motion.skeleton import T2M
+
+SIZES = EvaluatorSizes(12, 10, 8, 14, 6, 5)
+CAPTIONS = [("a/DET", "man/NOUN", "walk/VERB"), ("jump/VERB",), ("a/DET", "person/NOUN") * 12]
+
+
+@pytest.fixture
+def evaluator():
+    torch.manual_seed(0)
+    words = make_word_vectors([token for caption in CAPTIONS for token in caption], dim=5)
+    rng = np.random.default_rng(0)
+    mean, std = rng.normal(size=263), rng.uniform(0.5, 2, size=263)
+    return TextMotionEvaluator(build_networks(263, SIZES), mean, std, T2M, words)
+
+
+@pytest.fixture
+def motions():
+    rng = np.random.default_rng(1)
+    return [rng.normal(size=(frames, 263)).astype(np.float32) for frames in (60, 196, 4, 43, 90)]
+
+
+def test_rows_keep_their_order_whatever_the_batches(evaluator, motions):
+    expected = torch.cat([evaluator.embed_features([motion]) for motion in motions])
+    for batch_size in (1, 2, 5):
+        torch.testing.assert_close(evaluator.embed_features(motions, batch_size), expected, atol=1e-5, rtol=0)
+    expected = torch.cat([evaluator.embed_captions([tokens]) for tokens in CAPTIONS])
+    assert expected.shape == (3, 6)
+    torch.testing.assert_close(evaluator.embed_captions(CAPTIONS, 2), expected, atol=1e-5, rtol=0)
+
+
+def test_a_permuted_batch_gives_permuted_rows(evaluator):
+    """Motions of every length beside each other, also those that fill the padding to the last frame."""
+    rng = np.random.default_rng(2)
+    clips = [rng.normal(size=(frames, 263)).astype(np.float32) for frames in (*range(4, 196, 13), 192, 195, 196, 240)]
+    expected = evaluator.embed_features(clips, batch_size=8)
+    assert float((expected[:, None] - expected[None]).abs().amax(-1).fill_diagonal_(1).min()) > 1e-3  # rows differ
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(clips))
+        found = evaluator.embed_features([clips[index] for index in order], batch_size=8)
+        torch.testing.assert_close(found, expected[torch.from_numpy(order)], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_frames_become_movement_units_exactly_once(evaluator, motions, batch_size):
+    """60, 196, 4, 43 and 90 frames are 15, 49, 1, 10 and 22 units where the GRU reads them."""
+    seen = []
+    evaluator.networks["motion_encoder"].register_forward_pre_hook(lambda _, inputs: seen.extend(inputs[1].tolist()))
+    found = evaluator.embed_features(motions, batch_size)
+    assert sorted(seen) == [1, 10, 15, 22, 49]
+    # And by hand, from the networks alone.
+    for row, motion in zip(found, motions, strict=True):
+        frames = len(motion) // 4 * 4
+        normalized = np.zeros((1, 196, 259), np.float32)
+        normalized[0, :frames] = ((motion[:frames] - evaluator.mean) / evaluator.std)[:, :259]
+        with torch.no_grad():
+            movements = evaluator.networks["movement_encoder"](torch.from_numpy(normalized))
+            expected = evaluator.networks["motion_encoder"](movements, torch.tensor([frames // 4]))
+        torch.testing.assert_close(row, expected[0], atol=1e-5, rtol=0)
+
+
+def test_it_normalises_with_its_own_statistics(evaluator, motions):
+    normalized = (motions[0] - evaluator.mean) / evaluator.std
+    padded = np.pad(normalized, ((0, 136), (0, 0)))
+    expected = evaluator.embed_motion(torch.from_numpy(padded)[None], torch.tensor([60]))
+    torch.testing.assert_close(evaluator.embed_features(motions[:1]), expected, atol=1e-5, rtol=0)
+
+
+def test_foot_contacts_and_the_rest_of_a_unit_are_not_seen(evaluator, motions):
+    changed = motions[3].copy()
+    changed[:, 259:] = 1.0
+    changed[40:] = 9.0
+    torch.testing.assert_close(evaluator.embed_features([changed]), evaluator.embed_features(motions[3:4]))
+    changed[39] = 9.0
+    assert not torch.allclose(evaluator.embed_features([changed]), evaluator.embed_features(motions[3:4]))
+
+
+def test_nothing_to_embed_is_said(evaluator, motions):
+    with pytest.raises(ValueError, match="motion 1 has fewer than 4 frames"):
+        evaluator.embed_features([motions[0], motions[0][:3]])
+    assert evaluator.embed_features([]).shape == (0, 6)
+    assert evaluator.embed_captions([]).shape == (0, 6)
+
+
+def test_a_saved_folder_gives_the_same_evaluator(evaluator, motions, tmp_path):
+    evaluator.save(tmp_path)
+    loaded = TextMotionEvaluator.load(tmp_path)
+    assert loaded.fingerprint == evaluator.fingerprint
+    assert loaded.sizes == SIZES
+    assert torch.equal(loaded.embed_features(motions), evaluator.embed_features(motions))
+    assert torch.equal(loaded.embed_captions(CAPTIONS), evaluator.embed_captions(CAPTIONS))
+
+
+def test_a_folder_whose_files_do_not_belong_together_is_refused(evaluator, tmp_path):
+    evaluator.save(tmp_path)
+    np.save(tmp_path / "mean.npy", evaluator.mean + 1)
+    with pytest.raises(InputError, match="do not belong together"):
+        TextMotionEvaluator.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["evaluator.json", "finest.tar", "std.npy", "our_vab_words.pkl"])
+def test_a_missing_or_broken_file_is_one_clear_error(evaluator, tmp_path, name):
+    evaluator.save(tmp_path)
+    (tmp_path / name).write_bytes(b"{")
+    with pytest.raises(InputError, match=str(tmp_path)):
+        TextMotionEvaluator.load(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=str(tmp_path)):
+        TextMotionEvaluator.load(tmp_path)
+
+
+def test_a_newer_format_is_refused(evaluator, tmp_path):
+    evaluator.save(tmp_path)
+    about = json.loads((tmp_path / "evaluator.json").read_text())
+    (tmp_path / "evaluator.json").write_text(json.dumps(about | {"format_version": 2}))
+    with pytest.raises(InputError, match="format 2"):
+        TextMotionEvaluator.load(tmp_path)
+
+
+def test_captions_need_word_vectors_of_the_right_size(evaluator):
+    without = TextMotionEvaluator(evaluator.networks, evaluator.mean, evaluator.std, T2M)
+    with pytest.raises(InputError, match="without word vectors"):
+        without.embed_captions(CAPTIONS)
+    with pytest.raises(InputError, match="size 7"):
+        TextMotionEvaluator(evaluator.networks, evaluator.mean, evaluator.std, T2M, make_word_vectors([], 7))
+
+
+def test_the_word_classes_are_those_of_captions(evaluator):
+    networks = build_networks(263, EvaluatorSizes(12, 10, 8, 14, 6, 5, pos_size=9))
+    with pytest.raises(InputError, match="reads 9 word classes, captions have 15"):
+        TextMotionEvaluator(networks, evaluator.mean, evaluator.std, T2M, evaluator.words)
+
+
+def test_published_weights_in_its_place_are_told_how_to_import(evaluator, tmp_path):
+    evaluator.save(tmp_path)
+    (tmp_path / "evaluator.json").unlink()
+    with pytest.raises(InputError, match=rf"no evaluator\.json\..*prepare\.import_evaluator --published {tmp_path} "):
+        TextMotionEvaluator.load(tmp_path)
+    (tmp_path / "finest.tar").unlink()
+    with pytest.raises(InputError, match="not an evaluator folder"):
+        TextMotionEvaluator.load(tmp_path)
+
+
+def test_fingerprints_tell_evaluators_apart(evaluator):
+    other = TextMotionEvaluator(evaluator.networks, evaluator.mean + 1, evaluator.std, T2M, evaluator.words)
+    assert other.fingerprint != evaluator.fingerprint

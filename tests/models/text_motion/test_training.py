@@ -1,0 +1,147 @@
+"""Training finds which motions a caption means, moves every weight, and goes on where it stopped."""
+
+import numpy as np
+import pytest
+import torch
+
+from dataset.captions.lines import Caption
+from dataset.captions.word_vectors import make_word_vectors
+from dataset.humanml.layout import MotionRecord
+from dataset.humanml.pairs import TextMotionPairs
+from models.text_motion.evaluator import EvaluatorSizes
+from models.text_motion.real_motion import EmbeddedRecords
+from models.text_motion.session import EvaluatorSession, SessionConfig
+from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
+from utils.errors import InputError
+from utils.motion.skeleton import T2M
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
+
+ACTIONS = ("walk", "jump", "kick", "sit")
+SIZES = EvaluatorSizes(24, 24, 24, 24, 16, 8)
+MEAN, STD = np.zeros(263, np.float32), np.ones(263, np.float32)
+
+
+def make_records(count, seed):
+    """Clip i does action i modulo 4, which shows as an offset of ten features; captions vary around the verb."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for index in range(count):
+        action = index % len(ACTIONS)
+        features = rng.normal(0, 0.3, (int(rng.integers(40, 60)), 263)).astype(np.float32)
+        features[:, 10 * action : 10 * action + 10] += 2.0
+        captions = tuple(
+            Caption("", (f"{subject}/NOUN", f"{ACTIONS[action]}/VERB"), 0.0, 0.0) for subject in ("man", "person")
+        )
+        records.append(MotionRecord(str(index), features, captions))
+    return records
+
+
+TRAIN, VALIDATION, TEST = make_records(48, 0), make_records(4, 1), make_records(16, 2)
+WORDS = make_word_vectors([token for r in TRAIN for c in r.captions for token in c.tokens], dim=8)
+
+
+def make_trainer(train_words=True):
+    torch.manual_seed(0)
+    settings = TrainerSettings(1e-2, 0.01, 0.1, train_words, 0.05)
+    return EvaluatorTrainer(T2M, SIZES, WORDS, settings, torch.device("cpu"))
+
+
+def make_session(folder, epochs, trainer=None, patience=100, data="data"):
+    config = SessionConfig(epochs, 12, None, patience, 2, seed=5)
+    pairs = TextMotionPairs(TRAIN, MEAN, STD, WORDS)
+    return EvaluatorSession(trainer or make_trainer(), pairs, VALIDATION, MEAN, STD, RunFolder(folder), config, data)
+
+
+def weights(trainer):
+    return {name: value.clone() for name, value in trainer.state_dict()["parts"].items()}
+
+
+def test_it_learns_what_captions_mean(tmp_path):
+    session = make_session(tmp_path, epochs=14)
+    session.train(InterruptFlag())
+    rng = np.random.default_rng(0)
+    found = EmbeddedRecords.of(session.best, TEST[: len(ACTIONS)]).repeats(4, rng, group=len(ACTIONS))
+    assert np.mean([row["R@1"] for row in found]) > 0.9  # chance is 1 / 4
+    rows = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert len(rows) == 14
+    norms = session.best.embed_features([r.features for r in TEST]).norm(dim=1)
+    assert 2.5 < float(norms.mean()) < 10  # drawn to one radius, so that cosine and distance agree
+
+
+def test_one_epoch_moves_every_weight():
+    trainer = make_trainer()
+    before = weights(trainer)
+    for batch in TextMotionPairs(TRAIN, MEAN, STD, WORDS).epoch(12, np.random.default_rng(0)):
+        trainer.step(batch, rate=1.0)
+    assert [name for name, value in weights(trainer).items() if torch.equal(value, before[name])] == []
+
+
+def test_word_vectors_stay_unless_they_are_to_be_learned():
+    trainer = make_trainer(train_words=False)
+    for batch in TextMotionPairs(TRAIN, MEAN, STD, WORDS).epoch(12, np.random.default_rng(0)):
+        trainer.step(batch, rate=1.0)
+    np.testing.assert_array_equal(trainer.evaluator(MEAN, STD).words.vectors, WORDS.vectors)
+
+
+def test_an_evaluator_is_a_copy():
+    trainer = make_trainer()
+    evaluator = trainer.evaluator(MEAN, STD)
+    name = evaluator.fingerprint
+    for batch in TextMotionPairs(TRAIN, MEAN, STD, WORDS).epoch(48, np.random.default_rng(0)):
+        trainer.step(batch, rate=1.0)
+    assert evaluator.fingerprint == name != trainer.evaluator(MEAN, STD).fingerprint
+
+
+class StopAfterEpochs(InterruptFlag):
+    """Raised when looked at for the n-th time after an epoch's last batch."""
+
+    def __init__(self, session, epochs):
+        self._session, self._epochs = session, epochs
+        super().__init__()
+
+    @property
+    def raised(self):
+        return self._session.epoch >= self._epochs
+
+    @raised.setter
+    def raised(self, value):
+        pass
+
+
+def test_a_continued_run_equals_one_without_a_stop(tmp_path):
+    straight = make_session(tmp_path / "straight", epochs=4)
+    straight.train(InterruptFlag())
+
+    stopped = make_session(tmp_path / "stopped", epochs=4)
+    stopped.train(StopAfterEpochs(stopped, 2))
+    assert not stopped.finished
+    torch.manual_seed(99)  # whatever happens between the runs
+    resumed = make_session(tmp_path / "stopped", epochs=4)
+    assert resumed.resume()
+    assert resumed.epoch == 2
+    resumed.train(InterruptFlag())
+    assert resumed.finished
+    assert resumed.best.fingerprint == straight.best.fingerprint
+    for name, value in weights(straight._trainer).items():
+        assert torch.equal(value, weights(resumed._trainer)[name]), name
+
+
+def test_a_state_of_other_data_is_refused(tmp_path):
+    make_session(tmp_path, epochs=1).train(InterruptFlag())
+    with pytest.raises(InputError, match="other data"):
+        make_session(tmp_path, epochs=1, data="new data").resume()
+
+
+def test_it_stops_when_validation_no_longer_improves(tmp_path):
+    session = make_session(tmp_path, epochs=200, patience=3)
+    session.train(InterruptFlag())
+    assert session.finished
+    assert session.epoch == session.best_epoch + 3 < 200
+
+
+def test_one_clip_is_not_a_data_set(tmp_path):
+    pairs = TextMotionPairs(TRAIN[:1], MEAN, STD, WORDS)
+    config = SessionConfig(1, 2, None, 1, 1, 0)
+    with pytest.raises(InputError, match="2 clips"):
+        EvaluatorSession(make_trainer(), pairs, VALIDATION, MEAN, STD, RunFolder(tmp_path), config, "")

@@ -1,0 +1,160 @@
+"""The tokenizer as others use it: batches equal single clips, files come back, bad input is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.tokenizer.network import MotionVQ, NetworkConfig
+from utils.errors import InputError
+from utils.motion.skeleton import KIT, T2M
+
+CONFIG = NetworkConfig(nb_code=64, code_dim=16, output_emb_width=16, width=32, depth=2)
+
+
+def make_tokenizer(config=CONFIG, seed=0, skeleton=T2M):
+    torch.manual_seed(seed)
+    network = MotionVQ(replace(config, feature_dim=skeleton.feature_dim))
+    network.vqvae["quantizer"].table().data.normal_(std=0.3)
+    for name, value in network.named_buffers():
+        if name.endswith("running_mean"):
+            value.normal_()
+    rng = np.random.default_rng(seed)
+    mean, std = rng.normal(size=skeleton.feature_dim), rng.uniform(0.5, 2, skeleton.feature_dim)
+    return MotionTokenizer(network, mean, std, skeleton)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def clips():
+    rng = np.random.default_rng(1)
+    lengths = [4, 40, 41, 42, 43, 196, 7, 64, 63, 120, 5]
+    return [np.cumsum(rng.normal(size=(length, 263)), axis=0).astype(np.float32) * 0.3 for length in lengths]
+
+
+@pytest.mark.parametrize("norm", [None, "LN", "GN", "BN"])
+@pytest.mark.parametrize(("stride", "steps"), [(2, 2), (4, 1), (2, 3)])
+def test_a_batch_gives_what_one_by_one_gives(clips, norm, stride, steps):
+    tokenizer = make_tokenizer(replace(CONFIG, vq_norm=norm, stride_t=stride, down_t=steps))
+    clips = [clip for clip in clips if len(clip) >= stride**steps]
+    alone = [tokenizer.encode(clip) for clip in clips]
+    together = tokenizer.encode_batch(clips)
+    assert [len(codes) for codes in together] == [len(clip) // stride**steps for clip in clips]
+    for one, many in zip(alone, together, strict=True):
+        assert np.array_equal(one, many)
+    decoded = tokenizer.decode_batch(alone)
+    for codes, motion in zip(alone, decoded, strict=True):
+        np.testing.assert_allclose(motion, tokenizer.decode(codes), atol=1e-5)
+
+
+def test_a_clip_alone_is_what_the_bare_network_says(tokenizer, clips):
+    """The mask adds nothing for a clip that fills its batch: the published network, no padding anywhere."""
+    clip = clips[9]
+    normalized = torch.from_numpy(((clip - tokenizer.mean) / tokenizer.std)[None])
+    with torch.no_grad():
+        codes = tokenizer.network.encode(normalized)
+        features = tokenizer.network.decode(codes)[0].numpy() * tokenizer.std + tokenizer.mean
+    assert np.array_equal(codes[0].numpy(), tokenizer.encode(clip))
+    np.testing.assert_allclose(features, tokenizer.decode(codes[0].numpy()), atol=1e-5)
+
+
+def test_choices_between_equally_near_codes_are_those_of_the_clip_alone(clips):
+    """Two codes at the same place: rounding decides, and it rounds differently in a batch."""
+    tokenizer = make_tokenizer()
+    codebook = tokenizer.network.state_dict()["vqvae.quantizer.codebook"]
+    half = len(codebook) // 2
+    with torch.no_grad():
+        codebook[half:] = codebook[:half] + 1e-7 * torch.randn_like(codebook[:half])
+    asked = []
+    encode = tokenizer.network.encode
+    tokenizer.network.encode = lambda batch, lengths=None: asked.append(len(batch)) or encode(batch, lengths)
+    alone = [tokenizer.encode(clip) for clip in clips]
+    assert asked == [1] * len(clips)
+    together = tokenizer.encode_batch(clips)
+    assert len(asked) > len(clips) and set(asked) == {1}  # the unclear ones were encoded alone again
+    for one, many in zip(alone, together, strict=True):
+        assert np.array_equal(one, many)
+
+
+def test_large_sets_are_split_into_several_batches(tokenizer, clips, monkeypatch):
+    expected = tokenizer.encode_batch(clips)
+    monkeypatch.setattr("models.tokenizer.motion_tokenizer._FRAMES_PER_BATCH", 64)
+    for one, many in zip(expected, tokenizer.encode_batch(clips), strict=True):
+        assert np.array_equal(one, many)
+
+
+def test_frames_of_an_incomplete_last_unit_change_nothing(tokenizer, clips):
+    longer = np.concatenate([clips[1], np.full((3, 263), 9.0, np.float32)])
+    assert np.array_equal(tokenizer.encode(longer), tokenizer.encode(clips[1]))
+
+
+def test_what_comes_back_has_the_promised_types(tokenizer, clips):
+    codes = tokenizer.encode(clips[1])
+    assert codes.dtype == np.int64 and codes.shape == (10,)
+    motion = tokenizer.decode(codes.tolist())
+    assert motion.dtype == np.float32 and motion.shape == (40, 263)
+    assert tokenizer.encode_batch([]) == [] and tokenizer.decode_batch([]) == []
+
+
+def test_save_and_load_and_state_give_the_same_tokenizer(tokenizer, clips, tmp_path):
+    tokenizer.save(tmp_path / "tokenizer.pth")
+    content = torch.load(tmp_path / "tokenizer.pth", weights_only=True)
+    for copy in (MotionTokenizer.load(tmp_path / "tokenizer.pth"), MotionTokenizer.from_state(content)):
+        assert copy.fingerprint == tokenizer.fingerprint
+        assert copy.config == tokenizer.config and copy.skeleton == T2M
+        assert np.array_equal(copy.encode(clips[5]), tokenizer.encode(clips[5]))
+
+
+def test_the_fingerprint_names_weights_and_statistics(tokenizer):
+    assert make_tokenizer(seed=0).fingerprint == tokenizer.fingerprint
+    assert make_tokenizer(seed=1).fingerprint != tokenizer.fingerprint
+    moved = MotionTokenizer(tokenizer.network, tokenizer.mean + 0.1, tokenizer.std, T2M)
+    assert moved.fingerprint != tokenizer.fingerprint
+    assert len(tokenizer.fingerprint) == 12
+
+
+def test_kit_has_its_own_width(clips):
+    kit = make_tokenizer(skeleton=KIT)
+    assert kit.decode(kit.encode(clips[1][:, :251])).shape == (40, 251)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (np.zeros((40, 251)), r"must be \(T, 263\) with T >= 4, got \(40, 251\)"),
+        (np.zeros((3, 263)), r"T >= 4"),
+        (np.full((40, 263), np.nan), "not finite"),
+    ],
+)
+def test_bad_features_are_named(tokenizer, features, message):
+    with pytest.raises(InputError, match=message):
+        tokenizer.encode(features)
+
+
+@pytest.mark.parametrize("codes", [[], [64], [-1], [0.5], [[1, 2]]])
+def test_bad_codes_are_named(tokenizer, codes):
+    with pytest.raises(InputError, match=r"motion 1: codes must"):
+        tokenizer.decode_batch([[0], codes])
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        MotionTokenizer.load(tmp_path / "none.pth")
+    torch.save({"net": {}}, tmp_path / "net.pth")
+    with pytest.raises(InputError, match=r"net\.pth: this is not a motion tokenizer"):
+        MotionTokenizer.load(tmp_path / "net.pth")
+
+
+def test_contradictory_sizes_are_named():
+    with pytest.raises(InputError, match="--code-dim 8 and --output-emb-width 16"):
+        replace(CONFIG, code_dim=8)
+    with pytest.raises(InputError, match="--vq-norm XX"):
+        replace(CONFIG, vq_norm="XX")
+    with pytest.raises(InputError, match=r"mean and std must be \(263,\)"):
+        MotionTokenizer(MotionVQ(CONFIG), np.zeros(251), np.ones(251), T2M)

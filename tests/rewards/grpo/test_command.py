@@ -1,0 +1,57 @@
+"""`train_mllm.py --train-stage rlvr` with a grammar mask and an independent judge."""
+
+import json
+import sys
+
+import pytest
+
+import train_mllm
+from models.policy.checkpoint import save_checkpoint
+from tests.prepare.random_motions import random_evaluator, write_motions
+from tests.rewards.grpo.grpo_runs import start_of
+from utils.run.command import run_command
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture
+def rlvr(tmp_path, cot_jsonl, backbone, motion_tokenizer, monkeypatch, capsys):
+    write_motions(tmp_path / "data", {"train": 8, "val": 34})
+    random_evaluator().save(tmp_path / "judge")
+    save_checkpoint(tmp_path / "sft.pth", start_of(backbone, motion_tokenizer).checkpoint)
+    common = {
+        "train-stage": "rlvr", "training-task": "both", "cot-train-jsonl": cot_jsonl, "out-dir": tmp_path,
+        "device": "cpu", "print-iter": 1, "max-motion-len": 10, "max-text-len": 10, "rl-prompts": 4,
+        "rl-eval-prompts": 2, "rl-group-size": 2, "batch-size": 2, "rl-epochs": 1, "data-root": tmp_path / "data",
+        "rl-reference-ckpt": tmp_path / "sft.pth", "val-clips": 33, "rewards": "format=1",
+    }  # fmt: skip
+
+    def run(name, *switches, **flags):
+        given = {**common, "exp-name": name, **{flag.replace("_", "-"): value for flag, value in flags.items()}}
+        words = [word for flag, value in given.items() for word in (f"--{flag}", str(value))]
+        monkeypatch.setattr(sys, "argv", ["train_mllm.py", *words, *switches])
+        run_command(train_mllm.main)
+        rows = [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        return [row for row in rows if "held_out_reward/total" in row]
+
+    run.folder, run.errors = tmp_path, lambda: capsys.readouterr().err
+    return run
+
+
+def test_held_out_metrics_by_another_evaluator(rlvr):
+    before, after = rlvr("judged", "--constrain-grammar", val_evaluator=rlvr.folder / "judge")
+    assert {"held_out/well_formed_t2m", "held_out/well_formed_m2t", "held_out/CIDEr"} <= before.keys() & after.keys()
+    assert (rlvr.folder / "judged" / "samples" / "replies.jsonl").is_file()
+    assert json.loads((rlvr.folder / "judged" / "args.json").read_text())["constrain_grammar"] is True
+
+
+def test_without_a_judge_there_are_none(rlvr):
+    before, after = rlvr("plain")
+    assert not any(name.startswith("held_out/") for name in before.keys() | after.keys())
+
+
+def test_the_rewarding_evaluator_may_not_judge(rlvr):
+    judge = rlvr.folder / "judge"
+    with pytest.raises(SystemExit) as end:
+        rlvr("circular", rewards="consistency=1", reward_evaluator=judge, val_evaluator=judge)
+    assert end.value.code == 2 and "judge gives the reward" in rlvr.errors()

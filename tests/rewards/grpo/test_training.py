@@ -1,0 +1,164 @@
+"""GRPO: the KL reference is the start of training, checkpoints are written, an interrupted run goes on."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer
+
+from dataset.cot.samples import read_cot_jsonl
+from models.language.motion_llm import Sampling
+from models.language.prompts import PLAIN
+from models.policy.checkpoint import load_checkpoint
+from rewards.grpo.prompts import draw_prompts
+from rewards.grpo.reflection import Reflecting
+from rewards.grpo.trainer import RenderedPromptTrainer
+from rewards.grpo.validation import GrpoValidation, HeldOut
+from tests.rewards.grpo.grpo_runs import TASKS, run_grpo, short_replies, start_of
+from utils.errors import InputError
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag
+
+
+@pytest.fixture
+def run(cot_jsonl, backbone, motion_tokenizer, tmp_path):
+    def start(name="run", backbone=backbone, **fields):
+        folder = tmp_path / name
+        summary = run_grpo(folder, cot_jsonl, backbone, motion_tokenizer, **fields)
+        rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        return folder, summary, [row for row in rows if "kl" in row]
+
+    return start
+
+
+def test_reference_is_the_start_and_the_policy_leaves_it(run):
+    folder, summary, rows = run()
+    assert rows[0]["kl"] == 0.0
+    assert rows[-1]["kl"] > 0.0
+    for name in ("epoch_0", "epoch_1", "latest", "best"):
+        saved = load_checkpoint(folder / f"motionllm_rlvr_{name}.pth")
+        assert [(part.stage, part.finetune) for part in saved.parts] == [("sft", "full"), ("rlvr", "lora")]
+        assert saved.rewarded_by("t2m") == ("judge",)
+    # The best checkpoint is the epoch with the highest held-out reward, and the summary reports that one.
+    totals = [
+        load_checkpoint(folder / f"motionllm_rlvr_epoch_{epoch}.pth").metrics["held_out_reward/total"]
+        for epoch in range(2)
+    ]
+    assert summary["held_out_reward"] == max(totals)
+
+
+def test_prompts_are_drawn_in_turn_with_all_references(cot_jsonl):
+    samples = read_cot_jsonl(cot_jsonl, nb_code=16)
+    prompts = draw_prompts(samples, TASKS, 10, seed=4)
+    assert [query.task for query in prompts.queries] == ["t2m", "m2t"] * 5
+    assert all(len(references) == 3 for references in prompts.references)
+    assert draw_prompts(samples, TASKS, 10, seed=4) == prompts
+    assert len(draw_prompts(samples, ("t2m",), None, seed=4).queries) == 45
+
+
+def test_held_out_prompts_are_answered_as_often_as_asked(cot_jsonl, backbone, motion_tokenizer, tmp_path):
+    """The mean is over different replies to each prompt, the first of which are those of a single round."""
+    start = start_of(backbone, motion_tokenizer)
+    prompts, sampling = draw_prompts(read_cot_jsonl(cot_jsonl, nb_code=16), TASKS, 4, 0), Sampling(1.0, 1.0, 20)
+    earned = {}
+    for samples in (1, 3):
+        rewards, seen = short_replies(), []
+        score = rewards.rewards[0].reward.score_applicable
+        rewards.rewards[0].reward.score_applicable = lambda rollouts, seen=seen, score=score: (
+            seen.extend(score(rollouts)) or score(rollouts)
+        )
+        validation = GrpoValidation(
+            HeldOut(prompts, samples=samples), rewards, start.vocabulary, motion_tokenizer, PLAIN, sampling,
+            RunFolder(tmp_path),
+        )  # fmt: skip
+        total = validation.measure(start.model, -1)["held_out_reward/total"]
+        earned[samples] = seen
+        assert total == pytest.approx(sum(seen) / len(seen))
+    assert len(earned[1]) == 4 and len(earned[3]) == 12
+    assert earned[3][:4] == earned[1] and len(set(earned[3])) > len(set(earned[1]))
+
+
+class StopAfter:
+    """Ctrl-C while step `step` is logged, so that the step after it is the last."""
+
+    def __init__(self, step):
+        self.flag, self.step = InterruptFlag(), step
+
+    def __call__(self, row):
+        self.flag.raised = self.flag.raised or row["step"] >= self.step
+
+
+def weights_of(folder):
+    return load_checkpoint(folder / "motionllm_rlvr_latest.pth").parts[-1].weights
+
+
+@pytest.mark.parametrize(
+    ("logged", "last_step", "fields"),
+    [
+        (2, 3, {}),  # in the middle of the second of three epochs
+        (3, 4, {}),  # at its end
+        (2, 3, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}),
+        (2, 3, {"reflecting": Reflecting(0.5, 1.0)}),
+        (4, 6, {"num_iterations": 2}),  # the replies of steps 5 and 6 are the same and are not saved
+    ],
+)
+def test_a_resumed_run_is_a_straight_one(run, logged, last_step, fields):
+    """Weights, prompts and numbers: the sampler's order, the random state and the optimiser all go on."""
+    fields = {"num_train_epochs": 3, **fields}
+    straight, expected, rows = run("straight", **fields)
+    stop = StopAfter(logged)
+    _, nothing, before = run("stopped", extra_log=stop, interrupt=stop.flag, **fields)
+    assert nothing == {} and [row["step"] for row in before] == list(range(1, last_step + 1))
+    resumed, summary, after = run("stopped", **fields)
+    assert [row["step"] for row in after] == list(range(1, len(rows) + 1)) and len(rows) in (6, 12)
+    for row, other in zip(rows, after, strict=True):
+        names = ("reward", "kl", "entropy", "grad_norm", "learning_rate", "num_tokens", "epoch")
+        assert {name: row.get(name) for name in names} == {name: other.get(name) for name in names}
+    ours = weights_of(straight)
+    assert all(torch.equal(ours[name], weight) for name, weight in weights_of(resumed).items()) and ours
+    same = ("held_out_reward_before", "held_out_reward", "training_reward_first_epoch")
+    assert {name: summary[name] for name in same} == {name: expected[name] for name in same}
+
+
+def test_the_order_of_prompts_changes_by_epoch(run, monkeypatch):
+    asked = []
+    tokenize = RenderedPromptTrainer._tokenize_prompts
+
+    def spy(self, prompts):
+        asked.append(tuple(prompts[::4]))
+        return tokenize(self, prompts)
+
+    monkeypatch.setattr(RenderedPromptTrainer, "_tokenize_prompts", spy)
+    run()
+    first, second = asked[0] + asked[1], asked[2] + asked[3]
+    assert sorted(first) == sorted(second) and first != second
+
+
+def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run, backbone, tmp_path, monkeypatch):
+    """A tokenizer that puts a token in front of every text does so neither in SFT nor here."""
+    folder = tmp_path / "with_bos"
+    shutil.copytree(backbone, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    start = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", start)]
+    )
+    tokenizer.save_pretrained(folder)
+    assert AutoTokenizer.from_pretrained(folder)("x")["input_ids"][0] == start
+    asked = []
+    generate = RenderedPromptTrainer._generate_single_turn
+
+    def spy(self, prompt_ids, *more, **named):
+        asked.extend(prompt_ids)
+        return generate(self, prompt_ids, *more, **named)
+
+    monkeypatch.setattr(RenderedPromptTrainer, "_generate_single_turn", spy)
+    run(backbone=str(folder), num_train_epochs=1)
+    assert asked and all(start not in ids for ids in asked)
+
+
+def test_a_mask_that_would_not_be_applied_is_refused(run):
+    with pytest.raises(InputError, match="--constrain-grammar does not reach transformers' continuous batching"):
+        run(constrain=True, use_transformers_continuous_batching=True)

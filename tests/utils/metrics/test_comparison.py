@@ -1,0 +1,70 @@
+"""Tables and differences of several evaluations, from the files that an evaluation writes."""
+
+import json
+
+import pytest
+
+from utils.errors import InputError
+from utils.metrics.comparison import comparison, read_named
+from utils.metrics.report import MetricValue, Signature, write_results
+
+SIGNATURE = Signature(data="t2m", split="test", seed=0)
+
+
+def write(folder, rows, scores=None):
+    folder.mkdir()
+    write_results(folder / "results.json", rows, SIGNATURE)
+    if scores is not None:
+        lines = [{"id": id, "draw": draw, "scores": {"MM-Dist": score}} for (id, draw), score in scores.items()]
+        (folder / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder / "results.json"
+
+
+@pytest.fixture
+def results(tmp_path):
+    real = {"R@1": MetricValue(0.8, 0.01, 32, 20)}
+    first = {(f"c{i}", draw): 3.0 for i in range(10) for draw in (0, 1)}
+    second = {(f"c{i}", draw): 2.0 + 0.01 * i for i in range(10) for draw in (0, 1)}
+    a = write(tmp_path / "a", {"real": real, "generated": {"R@1": MetricValue(0.5, 0.02, 32, 20)}}, first)
+    b = write(tmp_path / "b", {"real": real, "generated": {"R@1": MetricValue(0.6, 0.02, 32, 20)}}, second)
+    c = write(tmp_path / "c", {"generated": {"CIDEr": MetricValue(1.5, None, 32, 1)}})
+    return a, b, c
+
+
+def test_one_table_a_task_with_real_data_on_top(results):
+    a, b, c = results
+    text = comparison([str(a), f"ours={b}", str(c.parent)])
+    lines = text.splitlines()
+    order = [line.split()[0] for line in lines if line.split() and line.split()[0] in ("real", "a", "ours", "c")]
+    assert order[:3] == ["real", "a", "ours"] and order[-1] == "c"
+    assert "0.600 +- 0.020" in text and "motion to text" in text
+
+
+def test_differences_are_clip_by_clip_against_the_first(results):
+    text = comparison([str(results[0]), str(results[1])])
+    line = next(line for line in text.splitlines() if line.strip().startswith("MM-Dist  "))
+    # Draws are averaged: ten clips, each nearer by 1.00 to 0.91.
+    assert "-0.9550" in line and "n 10: 0 above, 10 below, 0 equal" in line and line.endswith("*")
+
+
+def test_scores_that_the_first_reply_lacks_are_compared_too(results):
+    for path, skating in ((results[0], 0.1), (results[1], 0.2)):
+        file = path.parent / "predictions.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows[2:]:  # the first clip's replies have no motion
+            row["scores"]["Skating"] = skating
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = comparison([str(results[0]), str(results[1])])
+    line = next(line for line in text.splitlines() if line.startswith("  Skating"))
+    assert "+0.1000" in line and "n 9: 9 above" in line and "1 left out" in line
+
+
+def test_what_is_missing_is_said(results, tmp_path):
+    (tmp_path / "b/predictions.jsonl").unlink()
+    assert f"no scored predictions.jsonl beside {results[1]}" in comparison([str(results[0]), str(results[1])])
+    with pytest.raises(InputError, match="two results of one task are called 'a'"):
+        comparison([str(results[0]), f"a={results[1]}"])
+    with pytest.raises(InputError, match=r"NAME=results\.json"):
+        read_named([f"={results[0]}"])
+    with pytest.raises(InputError, match="nowhere"):
+        read_named(["nowhere.json"])

@@ -1,0 +1,67 @@
+import json
+import math
+
+import pytest
+
+from utils.errors import InputError
+from utils.metrics.report import (
+    MetricValue,
+    Signature,
+    collect_repeats,
+    format_table,
+    read_results,
+    signed_line,
+    write_results,
+)
+
+SIGNATURE = Signature(data="t2m", split="test", seed=123, evaluator="abc", checkpoint="def", com="8x2")
+
+
+def test_interval_by_hand():
+    # sd of (1, 2, 3, 4) over n is sqrt(1.25); 1.96 * sqrt(1.25) / sqrt(4)
+    value = MetricValue.over_repeats([1.0, 2.0, 3.0, 4.0], n=64)
+    assert value == MetricValue(2.5, pytest.approx(1.96 * math.sqrt(1.25) / 2), 64, 4)
+
+
+def test_one_repeat_has_no_interval_and_nan_is_not_zero():
+    assert MetricValue.over_repeats([0.5], 10) == MetricValue(0.5, None, 10, 1)
+    missing = MetricValue.over_repeats([0.5, float("nan")], 10)
+    assert missing.mean is None
+    assert missing.text() == "-"
+
+
+def test_signed_line():
+    line = signed_line("FID", MetricValue(0.2314, 0.0062, 4384, 20), SIGNATURE)
+    assert line == "FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:abc|ckpt:def|com:8x2|seed:123|v:1.0"
+
+
+def test_results_file_round_trip(tmp_path):
+    rows = {"real": collect_repeats([{"FID": 1.0, "R@1": math.nan}, {"FID": 3.0, "R@1": 0.5}], n=64)}
+    path = tmp_path / "results.json"
+    write_results(path, rows, SIGNATURE, extra={"unparsable": 1})
+    assert read_results(path) == rows
+    content = json.loads(path.read_text())
+    assert content["unparsable"] == 1
+    assert content["rows"]["real"]["FID"]["signature"].startswith("FID 2.000 +- 1.386 | data:t2m|")
+    assert content["rows"]["real"]["R@1"]["mean"] is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"rows": {"real": {"FID": {}}}}'])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"results\.json"):
+        read_results(path)
+
+
+def test_table_is_aligned():
+    rows = {
+        "real motion": {"R@1": MetricValue(0.75, 0.01, 32, 20)},
+        "SFT": {"R@1": MetricValue(0.5, None, 32, 1), "BLEU@1": MetricValue(0.61234, None, 32, 1)},
+    }
+    assert format_table(rows).splitlines() == [
+        "                        R@1  BLEU@1",
+        "-" * 35,
+        "real motion  0.750 +- 0.010       -",
+        "SFT                   0.500   0.612",
+    ]

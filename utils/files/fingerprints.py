@@ -1,0 +1,33 @@
+"""Short names for contents: two files with one fingerprint hold the same."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+
+def fingerprint(*parts: bytes | str | np.ndarray) -> str:
+    """Twelve hex digits that name this content (for signatures and consistency checks)."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype}{part.shape}".encode())
+            part = np.ascontiguousarray(part).tobytes()
+        elif isinstance(part, str):
+            part = part.encode("utf-8")
+        digest.update(part)
+    return digest.hexdigest()[:12]
+
+
+def fingerprint_file(path: str | Path) -> str:
+    """Fingerprint of a file's bytes."""
+    return sha256_file(path)[:12]
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits, read in pieces."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,93 @@
+"""Several evaluations side by side: one table a task with real data on top, and differences clip by clip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from utils.errors import InputError
+from utils.files.atomic import read_jsonl
+from utils.metrics.paired import score_differences
+from utils.metrics.report import Rows, format_table, read_results
+
+# What each task is read by, in this order; results.json holds more.
+COLUMNS = {
+    "t2m": ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "MultiModality", "Skating", "Jerk", "Well-formed"),
+    "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "BERTScore", "R@1", "R@3", "Well-formed"),
+}
+TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
+INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
+GENERATED, REAL = "generated", "real"
+
+
+@dataclass(frozen=True)
+class NamedResults:
+    """One evaluation: what it is called in the tables, its file, its rows."""
+
+    name: str
+    path: Path
+    rows: Rows
+
+    @property
+    def task(self) -> str:
+        return "m2t" if "CIDEr" in self.rows[GENERATED] else "t2m"
+
+
+def read_named(arguments: Sequence[str]) -> list[NamedResults]:
+    """``NAME=results.json`` or a path, which is called after its folder. Raises InputError for anything else."""
+    found = []
+    for argument in arguments:
+        name, equals, path = argument.rpartition("=")
+        if equals and not name:
+            raise InputError(f"{argument!r}: expected NAME=results.json")
+        file = Path(path) / "results.json" if Path(path).is_dir() else Path(path)
+        rows = read_results(file)
+        if GENERATED not in rows:
+            raise InputError(f"{file} is no result of eval_mllm.py: it has no row {GENERATED!r}")
+        found.append(NamedResults(name or file.resolve().parent.name, file, rows))
+    for task in COLUMNS:
+        names = [results.name for results in found if results.task == task]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"two results of one task are called {twice!r}: give NAME=results.json")
+    return found
+
+
+def comparison(arguments: Sequence[str]) -> str:
+    """Tables of all results by task, and how each differs from the first of its task on the same clips."""
+    named = read_named(arguments)
+    parts = []
+    for task, columns in COLUMNS.items():
+        results = [item for item in named if item.task == task]
+        if not results:
+            continue
+        rows = {item.name: item.rows[GENERATED] for item in results}
+        real = next((item.rows[REAL] for item in results if REAL in item.rows), None)
+        table = rows if real is None else {REAL: real, **rows}
+        parts.append(f"{TITLES[task]} ({INTERVALS})\n{format_table(table, columns)}")
+        parts += [_differences(results[0], other) for other in results[1:]]
+    return "\n\n".join(parts)
+
+
+def _differences(first: NamedResults, other: NamedResults) -> str:
+    title = f"{other.name} minus {first.name}, clip by clip"
+    rows = [_sample_scores(item) for item in (first, other)]
+    if None in rows:
+        lacking = first if rows[0] is None else other
+        return f"{title}: not possible, no scored predictions.jsonl beside {lacking.path}"
+    differences = score_differences(rows[1], rows[0])
+    width = max(map(len, differences), default=0)
+    lines = [title]
+    for name, difference in differences.items():
+        # A star where the interval does not hold 0.
+        lines.append(f"  {name:{width}}  {difference.text(4)}{' *' if difference.clear else ''}")
+    return "\n".join(lines)
+
+
+def _sample_scores(results: NamedResults) -> list[dict[str, Any]] | None:
+    """Lines of the predictions.jsonl beside a results.json; None where there is none with scores."""
+    path = results.path.parent / "predictions.jsonl"
+    if not path.is_file():
+        return None
+    rows = read_jsonl(path)
+    return rows if rows and "scores" in rows[0] else None

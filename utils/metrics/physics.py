@@ -1,0 +1,74 @@
+"""How physical a motion is, from joint positions (T, J, 3) -> float; lower is better, 0 is perfect.
+
+Positions are in METRES, Y up, and the floor is y = 0: `utils.motion.features` puts the lowest joint of a clip there
+(`canonical_joints`), and joints recovered from features are relative to that floor, so generated motion is judged as
+it comes and must not be shifted to its own lowest point first (that would hide floating). Joints are inside the body:
+a heel or toe joint at rest can be 1-2 cm up, so compare with the same numbers for real motion.
+KIT-ML's joints are in another unit: `utils.motion.features.joints_in_metres` gives metres for both data sets.
+"""
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.skeleton import T2M, skeleton_with_joints
+
+# Foot skating as Karunratanakul et al. (GMD, ICCV 2023) measure it.
+CONTACT_HEIGHT_M = 0.05
+SKATING_SPEED_MPS = 0.5
+SKATING_WINDOW = 5
+# Heights within this of the floor count as touching it (Yuan et al., PhysDiff, ICCV 2023).
+FLOOR_TOLERANCE_M = 0.005
+
+
+def skating_ratio(joints: np.ndarray, fps: float = T2M.fps) -> float:
+    """Share of frame steps in which a foot on the ground slides.
+
+    A toe joint slides in a step when it is below 0.05 m in both frames, its horizontal speed is above 0.5 m/s, and
+    so is the mean over 5 steps around it (zeros outside the clip). A step counts once if either foot slides.
+    """
+    skeleton = skeleton_with_joints(joints.shape[1])
+    if len(joints) < 2:
+        return 0.0
+    toes = joints[:, [skeleton.left_foot[1], skeleton.right_foot[1]]].astype(np.float64)
+    speed = np.linalg.norm(np.diff(toes[..., [0, 2]], axis=0), axis=-1) * fps
+    mean_speed = uniform_filter1d(speed, SKATING_WINDOW, axis=0, mode="constant")
+    low = toes[..., 1] < CONTACT_HEIGHT_M
+    slides = low[1:] & low[:-1] & (speed > SKATING_SPEED_MPS) & (mean_speed > SKATING_SPEED_MPS)
+    return float(slides.any(axis=1).mean())
+
+
+def penetration_mm(joints: np.ndarray) -> float:
+    """Mean over frames of the depth of the lowest joint below the floor, in mm; up to 5 mm counts as touching (0)."""
+    depth = -_lowest(joints)
+    return float(1000 * np.where(depth > FLOOR_TOLERANCE_M, depth, 0.0).mean())
+
+
+def float_mm(joints: np.ndarray) -> float:
+    """Mean over frames of the height of the lowest joint above the floor, in mm; up to 5 mm counts as touching (0).
+
+    A real jump floats too: read it beside the number of real motion.
+    """
+    height = _lowest(joints)
+    return float(1000 * np.where(height > FLOOR_TOLERANCE_M, height, 0.0).mean())
+
+
+def mean_jerk(joints: np.ndarray, fps: float = T2M.fps) -> float:
+    """Mean length of the third derivative of joint positions, in m/s^3, over all joints and frames."""
+    if len(joints) < 4:
+        return 0.0
+    jerk = np.diff(joints.astype(np.float64), n=3, axis=0) * fps**3
+    return float(np.linalg.norm(jerk, axis=-1).mean())
+
+
+def bone_length_drift(joints: np.ndarray) -> float:
+    """Mean over bones and frames of |length - its mean over time| / that mean, a fraction (0.01 = 1 %)."""
+    skeleton = skeleton_with_joints(joints.shape[1])
+    lengths = np.linalg.norm(bone_vectors(joints.astype(np.float64), skeleton), axis=-1)[:, 1:]
+    mean = lengths.mean(axis=0)
+    return float((np.abs(lengths - mean) / np.maximum(mean, 1e-6)).mean())
+
+
+def _lowest(joints: np.ndarray) -> np.ndarray:
+    """(T, J, 3) -> (T,) height of the lowest joint."""
+    return joints[..., 1].astype(np.float64).min(axis=1)

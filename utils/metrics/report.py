@@ -1,0 +1,147 @@
+"""Metrics with their intervals: how they are averaged, signed, written to results.json and printed as a table.
+
+Every number carries a signature of what made it, such as
+`FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:<fingerprint>|seed:123|v:1.0`.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from utils.errors import InputError
+from utils.files.atomic import write_json
+
+FORMAT_VERSION = 1
+PROTOCOL_VERSION = "1.0"  # raise it when a change makes numbers incomparable
+NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A metric: mean over repeats, half-width of its 95 % interval (None where unknown), samples, repeats.
+
+    `mean` is None where the metric could not be computed; it is never 0 for that reason.
+    """
+
+    mean: float | None
+    interval: float | None
+    n: int
+    repeats: int
+
+    @classmethod
+    def over_repeats(cls, values: Sequence[float], n: int) -> "MetricValue":
+        """1.96 sd / sqrt(repeats) around the mean of one value per repeat, each of `n` samples.
+
+        As in the field, sd divides by the number of repeats. One repeat has no interval; a NaN makes the whole
+        value None.
+        """
+        repeats = len(values)
+        if not repeats or not all(math.isfinite(value) for value in values):
+            return cls(None, None, n, repeats)
+        mean = math.fsum(values) / repeats
+        if repeats == 1:
+            return cls(mean, None, n, repeats)
+        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / repeats)
+        return cls(mean, NORMAL_95 * deviation / math.sqrt(repeats), n, repeats)
+
+    def text(self, digits: int = 3) -> str:
+        if self.mean is None:
+            return "-"
+        number = f"{self.mean:.{digits}f}"
+        return number if self.interval is None else f"{number} +- {self.interval:.{digits}f}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What made a number; a None is left out of the text.
+
+    Attributes:
+        data: data set name. split: its part. evaluator, checkpoint: fingerprints. seed: of the evaluation.
+        com: candidates x rounds of Chain-of-Motion, with `oracle` where references were used.
+        protocol: reading of the references (m2t). notes: anything a reader must know, e.g. `judge=ranker`.
+    """
+
+    data: str
+    split: str
+    seed: int
+    evaluator: str | None = None
+    checkpoint: str | None = None
+    com: str | None = None
+    protocol: str | None = None
+    notes: str | None = None
+
+    def text(self, value: MetricValue) -> str:
+        shown = {
+            "data": self.data, "split": self.split, "n": value.n, "rep": value.repeats, "eval": self.evaluator,
+            "ckpt": self.checkpoint, "com": self.com, "protocol": self.protocol, "notes": self.notes,
+            "seed": self.seed, "v": PROTOCOL_VERSION,
+        }  # fmt: skip
+        return "|".join(f"{key}:{part}" for key, part in shown.items() if part is not None)
+
+
+def signed_line(metric: str, value: MetricValue, signature: Signature) -> str:
+    return f"{metric} {value.text()} | {signature.text(value)}"
+
+
+def collect_repeats(repeats: Sequence[Mapping[str, float]], n: int) -> dict[str, MetricValue]:
+    """One dict of metrics per repeat -> one `MetricValue` per metric."""
+    return {name: MetricValue.over_repeats([row[name] for row in repeats], n) for name in repeats[0]}
+
+
+Rows = Mapping[str, Mapping[str, MetricValue]]
+
+
+def write_results(
+    path: str | Path, rows: Rows, signature: Signature, extra: Mapping[str, object] | None = None
+) -> None:
+    """results.json: row name (e.g. `real`, `generated`) -> metric -> value with its signature; `extra` beside them."""
+    body = {
+        row: {
+            name: {
+                "mean": value.mean, "interval": value.interval, "n": value.n, "repeats": value.repeats,
+                "signature": signed_line(name, value, signature),
+            }
+            for name, value in metrics.items()
+        }
+        for row, metrics in rows.items()
+    }  # fmt: skip
+    about = {field.name: getattr(signature, field.name) for field in fields(signature)}
+    write_json(path, {"format_version": FORMAT_VERSION, "about": about, "rows": body, **(extra or {})})
+
+
+def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
+    """The rows of a results.json. Raises InputError where it is none."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {
+            row: {name: MetricValue(v["mean"], v["interval"], v["n"], v["repeats"]) for name, v in metrics.items()}
+            for row, metrics in content["rows"].items()
+        }
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a results.json: {error!r}") from None
+
+
+def transposed(rows: Rows) -> dict[str, dict[str, MetricValue]]:
+    """Metrics downwards instead of across: for more of them than a terminal is wide."""
+    fullest_first = sorted(rows.values(), key=len, reverse=True)
+    metrics = dict.fromkeys(name for values in fullest_first for name in values)
+    return {name: {row: values[name] for row, values in rows.items() if name in values} for name in metrics}
+
+
+def format_table(rows: Rows, columns: Sequence[str] | None = None, digits: int = 3) -> str:
+    """Rows by columns as aligned text; `-` where a row lacks a metric. Columns default to all, in their order."""
+    if columns is None:
+        columns = list(dict.fromkeys(name for metrics in rows.values() for name in metrics))
+    cells = [["", *columns]]
+    for row, metrics in rows.items():
+        cells.append([row, *(metrics[name].text(digits) if name in metrics else "-" for name in columns)])
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    lines = [
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
+        for line in cells
+    ]
+    return "\n".join(line.rstrip() for line in [lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -1,0 +1,151 @@
+"""Stick figures: what a motion looks like from a camera that follows it.
+
+Left limbs are blue, right limbs red, the rest dark; the grid stands still on the floor (0.5 m squares where the body
+is in metres), so travel, sliding and floating can be seen, and every limb casts a shadow straight down.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter1d
+
+from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.skeleton import Skeleton, skeleton_with_joints
+
+LEFT_COLOUR, RIGHT_COLOUR, CENTRE_COLOUR = (38, 103, 203), (214, 64, 48), (52, 54, 64)
+GRID_COLOUR, SHADOW_COLOUR, PATH_COLOUR = (222, 225, 232), (198, 202, 212), (150, 190, 150)
+LABEL_COLOUR = (120, 124, 134)
+_SUPERSAMPLING = 2
+_CAMERA_YAW, _CAMERA_PITCH = np.radians(28.0), np.radians(14.0)
+# In body heights: distance of the camera, height of the picture, height that the camera looks at.
+_DISTANCE, _VIEW, _LOOK_AT = 4.0, 1.3, 0.45
+_FOLLOW_SIGMA = 6.0
+_GRID_REACH = 6
+_METRE_BODY = (0.9, 2.6)
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """What one panel shows: joints (T, J, 3), Y up with the floor at 0, and the text above it."""
+
+    joints: np.ndarray
+    title: str = ""
+
+
+class MotionView:
+    """Draws single frames of one clip. Skeleton (T2M or KIT) and scale follow from the joints."""
+
+    def __init__(self, clip: Clip, size: int, title_height: int = 0) -> None:
+        self.joints = clip.joints.astype(np.float64)
+        self.skeleton = skeleton_with_joints(self.joints.shape[1])
+        self.title, self.size, self.title_height = clip.title, size, title_height
+        self.height = _body_height(self.joints, self.skeleton)
+        self.grid_step = 0.5 if _METRE_BODY[0] < self.height < _METRE_BODY[1] else 0.3 * self.height
+        self.follow = gaussian_filter1d(self.joints[:, 0], _FOLLOW_SIGMA, axis=0, mode="nearest")
+        self.follow[:, 1] = _LOOK_AT * self.height
+        self.bones = [bone for chain in self.skeleton.chains for bone in pairwise(chain)]
+        self.colours = [_colour_of(self.skeleton.joint_names[child]) for _, child in self.bones]
+
+    def frame(self, index: int, label: str = "") -> Image.Image:
+        """An RGB picture (size, size + title_height) of frame `index`; past the end it is the last frame."""
+        index = min(index, len(self.joints) - 1)
+        scale = _SUPERSAMPLING
+        picture = Image.new("RGB", (self.size * scale, (self.size + self.title_height) * scale), "white")
+        draw = ImageDraw.Draw(picture)
+        target = self.follow[index]
+        self._draw_ground(draw, index, target)
+        self._draw_body(draw, self.joints[index], target)
+        picture = picture.reduce(scale)
+        self._draw_text(picture, label)
+        return picture
+
+    def _project(self, points: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 3) -> pixel positions (N, 2) and depth towards the camera (N,), by perspective."""
+        sin_yaw, cos_yaw, sin_pitch, cos_pitch = (
+            f(angle) for angle in (_CAMERA_YAW, _CAMERA_PITCH) for f in (np.sin, np.cos)
+        )
+        toward = np.array([sin_yaw * cos_pitch, sin_pitch, cos_yaw * cos_pitch])
+        right = np.array([cos_yaw, 0.0, -sin_yaw])
+        up = np.cross(toward, right)
+        relative = (points - target) / self.height
+        depth = relative @ toward
+        pixels = self.size * _SUPERSAMPLING / _VIEW * _DISTANCE / np.maximum(_DISTANCE - depth, 0.5)
+        middle = self.size * _SUPERSAMPLING / 2
+        x = middle + pixels * (relative @ right)
+        y = middle + self.title_height * _SUPERSAMPLING - pixels * (relative @ up)
+        return np.stack([x, y], axis=-1), depth
+
+    def _draw_ground(self, draw: ImageDraw.ImageDraw, index: int, target: np.ndarray) -> None:
+        step = self.grid_step
+        centre = np.round(target[[0, 2]] / step) * step
+        ends = np.array([-_GRID_REACH, _GRID_REACH]) * step
+        for line in np.arange(-_GRID_REACH, _GRID_REACH + 1) * step:
+            for x, z in (([line, line], ends), (ends, [line, line])):
+                points = np.stack([np.add(x, centre[0]), np.zeros(2), np.add(z, centre[1])], axis=-1)
+                self._line(draw, self._project(points, target)[0], GRID_COLOUR, 0.004)
+        path = self.joints[: index + 1, 0] * np.array([1.0, 0.0, 1.0])
+        if len(path) > 1:
+            self._line(draw, self._project(path, target)[0], PATH_COLOUR, 0.012)
+        shadow = self._project(self.joints[index] * np.array([1.0, 0.0, 1.0]), target)[0]
+        for bone in self.bones:
+            self._line(draw, shadow[list(bone)], SHADOW_COLOUR, 0.022)
+
+    def _draw_body(self, draw: ImageDraw.ImageDraw, joints: np.ndarray, target: np.ndarray) -> None:
+        pixels, depth = self._project(joints, target)
+        far_to_near = sorted(range(len(self.bones)), key=lambda bone: depth[list(self.bones[bone])].mean())
+        for bone in far_to_near:
+            self._line(draw, pixels[list(self.bones[bone])], self.colours[bone], 0.03)
+        self._disc(draw, pixels[self.skeleton.joint("head")], CENTRE_COLOUR, 0.055)
+
+    def _line(self, draw: ImageDraw.ImageDraw, points: np.ndarray, colour: tuple[int, int, int], width: float) -> None:
+        """A line with round ends; `width` in body heights."""
+        pixels = width * self.size * _SUPERSAMPLING / _VIEW
+        draw.line([tuple(point) for point in points], fill=colour, width=max(int(pixels), 1), joint="curve")
+        if pixels > 6:
+            for point in (points[0], points[-1]):
+                self._disc(draw, point, colour, width / 2)
+
+    def _disc(self, draw: ImageDraw.ImageDraw, centre: np.ndarray, colour: tuple[int, int, int], radius: float) -> None:
+        reach = radius * self.size * _SUPERSAMPLING / _VIEW
+        draw.ellipse([*(centre - reach), *(centre + reach)], fill=colour)
+
+    def _draw_text(self, picture: Image.Image, label: str) -> None:
+        font_size = max(self.size // 26, 11)
+        if self.title_height:
+            picture.paste(title_strip(self.title, self.size, self.title_height, font_size), (0, 0))
+        if label:
+            font = ImageFont.load_default(size=font_size)
+            ImageDraw.Draw(picture).text((8, picture.height - 8), label, LABEL_COLOUR, font, anchor="ls")
+
+
+def title_strip(title: str, width: int, height: int, font_size: int) -> Image.Image:
+    """White (width, height) with the title broken at spaces; what does not fit is cut."""
+    font = ImageFont.load_default(size=font_size)
+    lines: list[str] = []
+    for word in title.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(joined) <= width - 16:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    strip = Image.new("RGB", (width, height), "white")
+    ImageDraw.Draw(strip).multiline_text((8, 4), "\n".join(lines), CENTRE_COLOUR, font)
+    return strip
+
+
+def _body_height(joints: np.ndarray, skeleton: Skeleton) -> float:
+    """Length of a stretched body: the longest leg plus the spine, from the middle frame."""
+    lengths = np.linalg.norm(bone_vectors(joints[len(joints) // 2], skeleton), axis=-1)
+    chains = [chain for chain in skeleton.chains if chain[0] == 0]
+    spine = next(chain for chain in chains if skeleton.joint("head") in chain)
+    legs = [chain for chain in chains if chain is not spine]
+    longest = max(lengths[list(leg[1:])].sum() for leg in legs)
+    return max(float(longest + lengths[list(spine[1:])].sum()), 1e-6)
+
+
+def _colour_of(joint_name: str) -> tuple[int, int, int]:
+    if joint_name.startswith("left_"):
+        return LEFT_COLOUR
+    return RIGHT_COLOUR if joint_name.startswith("right_") else CENTRE_COLOUR

@@ -1,0 +1,130 @@
+"""The folder of one run: what it was asked, what it ran on, what it measured, whether it is finished.
+
+args.json         every argument            environment.json   versions, commit, device, seed, data fingerprint
+metrics.jsonl     one row a step or epoch   run.log            what the console showed of warnings and progress
+finished.json     written last: its presence means that the run is complete
+"""
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from utils.errors import InputError
+from utils.files.atomic import append_jsonl, write_json
+from utils.run.processes import launched_as_main
+
+# What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
+_LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
+_PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
+
+
+class RunFolder:
+    """One run on disk; the folder is made by the first thing written to it.
+
+    Args:
+        path: for example ``experiments/morl_sft_t2m``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
+        """Write args.json; a folder that holds a run of other arguments is refused, never overwritten.
+
+        A start that failed before it made anything is no run: its arguments may be corrected. An argument that did not
+        exist when the run was begun is no other argument: later versions continue it.
+
+        Args:
+            arguments: JSON-able values by name.
+            may_differ: names that do not change the result (device, log interval), ignored in the comparison.
+        """
+        file = self.path / "args.json"
+        arguments = json.loads(json.dumps(arguments, default=str))
+        if file.is_file() and not {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
+            before = json.loads(file.read_text(encoding="utf-8"))
+            names = sorted(before.keys() - set(may_differ))
+            changed = [name for name in names if before[name] != arguments.get(name)]
+            if changed:
+                shown = ", ".join(f"{name} was {before[name]!r}, now {arguments.get(name)!r}" for name in changed)
+                raise InputError(f"{self.path} holds a run with other arguments ({shown}): use another --exp-name")
+        write_json(file, arguments)
+
+    def set_aside(self) -> None:
+        """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin."""
+        if not self.path.exists():
+            return
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            raise InputError(f"--no-resume with several processes: rename {self.path} before you start them")
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+            number += 1
+        self.path.rename(aside)
+        logging.info("%s: the earlier run is now %s", self.path, aside)
+
+    def record_environment(self, seed: int, data_fingerprint: str = "", device: str = "cpu") -> None:
+        """Write environment.json."""
+        write_json(
+            self.path / "environment.json",
+            {
+                "seed": seed,
+                "data_fingerprint": data_fingerprint,
+                "device": str(device),
+                "command": sys.argv,
+                "commit": _commit(),
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "versions": {name: _version(name) for name in _PACKAGES},
+            },
+        )
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append one row to metrics.jsonl."""
+        append_jsonl(self.path / "metrics.jsonl", row)
+
+    def log_to_file(self) -> None:
+        """Copy all log records of this process to run.log; of several processes only the first has one."""
+        if not launched_as_main():
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(handler)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Mark the run complete."""
+        write_json(self.path / "finished.json", summary)
+
+    @property
+    def finished(self) -> dict[str, Any] | None:
+        """The summary of a complete run, None while it is not."""
+        file = self.path / "finished.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+    def summary(self) -> str:
+        """One line about a complete run."""
+        numbers = ((name, f"{v:.4f}" if isinstance(v, float) else v) for name, v in (self.finished or {}).items())
+        return " | ".join([f"finished {self.path}", *(f"{name} {value}" for name, value in numbers)])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Commit of this checkout; None outside git."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
