@@ -8,14 +8,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+import numpy as np
+
 from dataset.captions.tagger import Tagger
 from dataset.cot.sample import TASKS
 from models.language.rollout import Rollout
 from rewards.cache import ResultCache
-from utils.motion.skeleton import Skeleton
+from utils.motion.skeleton import KIT, T2M, Skeleton
 
 if TYPE_CHECKING:  # a reward that needs no evaluator does not load one
     from models.text_motion.evaluator import TextMotionEvaluator
+
+# A reward of your own imports nothing else of this project (rewards/README.md shows one). These names stay here,
+# wherever the files behind them move.
+__all__ = [
+    "DEFAULT_MAX_BATCH_SIZE",
+    "KIT",
+    "T2M",
+    "Reward",
+    "RewardContext",
+    "Rollout",
+    "Scorer",
+    "Skeleton",
+    "applies",
+    "joints_in_metres",
+]
 
 DEFAULT_MAX_BATCH_SIZE = 32
 
@@ -52,6 +69,14 @@ class Scorer(Protocol):
     needs_reference: bool
 
     def score(self, rollouts: Sequence[Rollout]) -> list[float | None]: ...
+
+
+def joints_in_metres(motion: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """The motion of a rollout, (T, D) features, as joints (T, J, 3) in metres with Y up."""
+    # The library's function of the same name, behind a door that stays. Imported late, since it needs torch.
+    from utils.motion import features
+
+    return features.joints_in_metres(motion, skeleton)
 
 
 def applies(reward: Scorer, rollout: Rollout) -> bool:

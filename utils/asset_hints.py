@@ -37,12 +37,12 @@ HINTS = {
     "cot-data": AssetHint("training on the published chains of thought", "python -m prepare.download cot-data"),
     "humanml3d": AssetHint(
         "evaluation, tokenizer and evaluator training (--dataname t2m)",
-        "README section 1 (from AMASS, or as its authors hand it out); to try things out, python -m "
+        "prepare/HUMANML3D.md (from AMASS, or as its authors hand it out); to try things out, python -m "
         "prepare.make_toy_dataset --out-dir data/toy",
     ),
     "kit-ml": AssetHint(
         "evaluation, tokenizer and evaluator training (--dataname kit)",
-        "README section 1 (as its authors hand it out)",
+        "dataset/README.md (as its authors hand it out)",
     ),
     "backbone": AssetHint(
         "train_mllm.py, eval_mllm.py (--llm-backbone)",

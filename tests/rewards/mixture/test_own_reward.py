@@ -1,4 +1,4 @@
-"""The reward that the README teaches to write: as printed there, on toy people and on real ones."""
+"""The reward that rewards/README.md teaches to write: as printed there, on toy people and on real ones."""
 
 import re
 from dataclasses import replace
@@ -7,22 +7,21 @@ import numpy as np
 import pytest
 
 from dataset.toy.clips import toy_clips
-from models.language.rollout import Rollout
-from rewards.base import RewardContext
+from rewards.base import T2M, RewardContext, Rollout, joints_in_metres
 from rewards.mixture.weighted import WeightedRewards
 from tests.places import ROOT
 from tests.rewards.motion_pack import needs_pack, read_pack
+from utils.motion import features as features_module
 from utils.motion.features import features_from_joints
-from utils.motion.skeleton import T2M
 
 CONTEXT = RewardContext(T2M, 16)
+(CODE,) = re.findall(r"```python\n(.*?)```", (ROOT / "rewards/README.md").read_text("utf-8"), flags=re.DOTALL)
 
 
 @pytest.fixture
 def name(tmp_path):
-    """The README's class in a file of its own, as --rewards takes it."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    (tmp_path / "turning.py").write_text(code, encoding="utf-8")
+    """The page's class in a file of its own, as --rewards takes it."""
+    (tmp_path / "turning.py").write_text(CODE, encoding="utf-8")
     return f"{tmp_path / 'turning.py'}:TurnsAsTold"
 
 
@@ -41,9 +40,14 @@ def swapped(caption):
     return re.sub("left|right", lambda side: {"left": "right", "right": "left"}[side[0]], caption)
 
 
-def test_it_has_about_20_lines():
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+def test_it_has_20_lines_and_needs_one_module_of_ours():
+    assert len([line for line in CODE.splitlines() if line.strip()]) <= 20
+    assert re.findall(r"^(?:from|import) (\S+)", CODE, flags=re.MULTILINE) == ["re", "numpy", "rewards.base"]
+
+
+def test_the_door_gives_the_joints_of_the_library():
+    features = features_from_joints(next(iter(toy_clips(1, seed=0))).joints, T2M)
+    assert np.array_equal(joints_in_metres(features, T2M), features_module.joints_in_metres(features, T2M))
 
 
 def test_true_side_is_paid_and_the_other_is_not(name):
@@ -60,7 +64,10 @@ def test_true_side_is_paid_and_the_other_is_not(name):
 
 def test_what_it_has_nothing_to_say_on(name):
     rewards = WeightedRewards.build({name: 0.3}, CONTEXT)
-    still, turned = np.zeros((40, 263), np.float32), np.full((40, 263), -0.1, np.float32)
+    still = np.zeros((40, 263), np.float32)
+    still[:, 4], still[:, 7] = 0.1, -0.1  # left hip to the left of the pelvis, right hip to its right
+    turned = still.copy()
+    turned[:, 0] = -0.1  # half the turn a frame, in radians; right is positive
     scores = rewards.table([
         turn("a person walks", still), turn("a person turns left", None), turn("a person turns left", still),
         turn("a person turns left", turned),
