@@ -1,6 +1,7 @@
 """Every page of the project is true: its commands take the flags it shows, its links lead somewhere, its lists of
 files are complete."""
 
+import ast
 import contextlib
 import functools
 import importlib
@@ -18,7 +19,7 @@ FOLDERS = ("com", "dataset", "models", "options", "prepare", "rewards", "tests",
 PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
 ENTRY_MODULES = ["train_mllm", "eval_mllm", *sorted(f"prepare.{f.stem}" for f in (ROOT / "prepare").glob("[!_]*.py"))]
 HANDED_ON = {"tests.benchmarks.rlvr_gain": "train_mllm", "prepare.sweep_com": "eval_mllm"}  # what follows ``--``
-LAUNCHERS = ("torchrun", "accelerate")
+LAUNCHERS = ("python", "torchrun", "accelerate")
 # Flags of other programs that a page may name: torchrun, accelerate, pytest, pip.
 FOREIGN_FLAGS = {"--nproc_per_node", "--num_processes", "--config_file", "--help", "--durations", "--import-mode"}
 COMMAND_NAME = re.compile(r"(prepare\.\w+|tests\.benchmarks\.\w+|train_mllm\.py|eval_mllm\.py)(\s|$)")
@@ -53,31 +54,23 @@ def code_spans(page: Path) -> list[str]:
 def commands_of(page: Path) -> list[tuple[str, list[str]]]:
     """(module, words) of every command of ours that a page shows, in its bash blocks and in its text."""
     found = []
-    for line in [*shell_lines(page), *(span for span in code_spans(page) if not COMMAND_NAME.match(span))]:
-        words = [word for word in split(line) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
-        if words[:1] == ["python"] or (words and words[0] in LAUNCHERS):
+    spans = [span for span in code_spans(page) if span.startswith("python ") or COMMAND_NAME.match(span)]
+    for line in [*shell_lines(page), *spans]:
+        words = [word for word in shlex.split(line, comments=True) if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+        if words and words[0] in LAUNCHERS:
             found += module_and_words(words[1:])
-    for span in code_spans(page):
-        if COMMAND_NAME.match(span):
-            found += module_and_words(split(span))
+        elif words and COMMAND_NAME.match(words[0]):
+            found += module_and_words(words)
     return found
-
-
-def split(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:  # an apostrophe in a text that is no command
-        return []
 
 
 def module_and_words(words: list[str]) -> list[tuple[str, list[str]]]:
     """The module that a command line starts, with its flags; what follows ``--`` goes to another command."""
     start = next((i for i, word in enumerate(words) if (ROOT / module_file(word)).is_file()), None)
     if start is None:
-        if words[0] == "-m":
-            assert words[1] in ("venv", "spacy"), f"there is no module {words[1]}"
-        else:
-            assert not words[0].endswith(".py"), f"there is no file {words[0]}"
+        named = next((word for word in words if not word.startswith("-")), "")
+        placeholder = named.rpartition(".")[2].isupper()  # `python -m prepare.X`
+        assert placeholder or named in ("", "venv", "spacy"), f"there is no command {named}"
         return []
     module, words = words[start].removesuffix(".py"), words[start + 1 :]
     end = words.index("--") if "--" in words else len(words)
@@ -124,6 +117,15 @@ def test_the_pages_show_the_commands():
 
 
 @for_every_page
+def test_examples_in_python_import_what_there_is(page):
+    for block in re.findall(r"```python\n(.*?)```", read(page), flags=re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                assert [name.name for name in node.names if not hasattr(module, name.name)] == [], name_of(page)
+
+
+@for_every_page
 def test_scripts_exist(page):
     scripts = [shlex.split(line)[1] for line in shell_lines(page) if line.startswith("bash ")]
     scripts += [span.split()[1] for span in code_spans(page) if span.startswith("bash ")]
@@ -162,6 +164,14 @@ def test_lines_are_short_outside_tables(page):
 
 def test_the_front_page_is_a_front_page():
     assert len(read(ROOT / "README.md").splitlines()) <= MAX_FRONT_PAGE
+
+
+def test_the_front_page_names_every_room():
+    tree = read(ROOT / "README.md").partition("## Where things are")[2]
+    shown = set(re.findall(r"^(\S+)/ ", tree, flags=re.MULTILINE))
+    assert shown == set(FOLDERS)
+    there = {room.name for name in ("dataset", "models", "rewards") for room in (ROOT / name).glob("[!_]*/")}
+    assert set(re.findall(r"^  (\w+)/ ", tree, flags=re.MULTILINE)) == there
 
 
 def listed_files(page: Path) -> list[str]:
