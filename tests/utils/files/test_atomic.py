@@ -1,47 +1,29 @@
-"""Reading arrays that users give: whatever is wrong with the file is one clear error."""
+"""A file is written whole or not at all."""
 
-import numpy as np
+import stat
+
 import pytest
 
-from utils.errors import InputError
-from utils.files.atomic import read_npy, write_npy
+from utils.files.atomic import remove_unfinished, write_atomic, write_text
 
 
-def damaged(good: bytes) -> dict[str, bytes]:
-    header_end = good.index(b"}")
-    return {
-        "empty": b"",
-        "truncated header": good[:40],
-        "truncated data": good[:-8],
-        "no array": b"a person walks",
-        "header that is no Python": good[:12] + b"\xff" + good[13:],
-        "header cut in a string": good.replace(b"'shape'", b"'shape "),
-        "header that is no dictionary": good[: header_end - 4] + b"((((" + good[header_end:],
-        "begins like a zip": b"PK\x03\x04" + good,
-        "a shape beyond all memory": good.replace(b"(7, 5)", b"(7000000000000000, 5)").replace(b" " * 16, b"", 1),
-    }
+def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "folder" / "a.txt"
+    write_text(path, "ä")
+    assert path.read_bytes() == "ä".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+    def write(stream):
+        stream.write(b"half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_atomic(path, write)
+    assert path.read_text() == "ä" and list(path.parent.iterdir()) == [path]
 
 
-CASES = (
-    "empty", "truncated header", "truncated data", "no array", "header that is no Python", "header cut in a string",
-    "header that is no dictionary", "begins like a zip", "a shape beyond all memory",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_damaged_arrays_are_named(tmp_path, case):
-    path = tmp_path / "a.npy"
-    write_npy(path, np.zeros((7, 5)))
-    assert read_npy(path).shape == (7, 5)
-    path.write_bytes(damaged(path.read_bytes())[case])
-    with pytest.raises(InputError, match=r"a\.npy: not a readable"):
-        read_npy(path)
-
-
-def test_what_is_no_array_of_numbers_is_refused(tmp_path):
-    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
-    np.save(tmp_path / "objects.npy", np.array([{}, None], dtype=object), allow_pickle=True)
-    np.savez(tmp_path / "many.npz", a=np.zeros(3))
-    for name in ("words.npy", "objects.npy", "many.npz", "absent.npy"):
-        with pytest.raises(InputError, match=name):
-            read_npy(tmp_path / name)
+def test_what_a_kill_left_is_removed(tmp_path):
+    for name in (".a.txt.x.tmp", "a.txt", ".hidden"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", ".hidden"}

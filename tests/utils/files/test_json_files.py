@@ -1,0 +1,63 @@
+"""Whatever is wrong with a JSON file is one error that names the file and the line."""
+
+import pytest
+
+from utils.errors import InputError
+from utils.files.json_files import numbered_rows, parse_object, read_json, read_jsonl, write_json, write_jsonl
+
+
+def test_what_is_written_is_read(tmp_path):
+    write_json(tmp_path / "a.json", {"text": "träumt", "numbers": [1, 2.5, None]})
+    assert read_json(tmp_path / "a.json") == {"text": "träumt", "numbers": [1, 2.5, None]}
+    rows = [{"text": "a \u2028 b"}, {"text": "\x85"}]
+    write_jsonl(tmp_path / "a.jsonl", rows)
+    assert read_jsonl(tmp_path / "a.jsonl") == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        (b"", r"not JSON \(Expecting value at column 1\)"),
+        (b'{"a": 1', r"not JSON \(.* at column 8\)"),
+        (b'{\n"a": 1,\n"b" 2}', r"not JSON \(.* at line 3, column 5\)"),
+        (b'{"a": "\xff"}', r"not JSON in UTF-8 \(invalid start byte\)"),
+        (b"[1, 2]", "expected a JSON object, found a list"),
+        (b"null", "expected a JSON object, found null"),
+        (b"[" * 100_000, r"not JSON .*\(too many brackets in brackets\)"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_way_out(tmp_path, content, said):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.json: {said}$") as caught:
+        read_json(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=rf"a\.json: {said}; delete it$"):
+        read_json(path, "delete it")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    for read in (read_json, read_jsonl):
+        with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)$"):
+            read(tmp_path)
+
+
+def test_lines_are_numbered_as_an_editor_numbers_them(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('\n{"a": 1}\n\n{"a": 2}')
+    assert list(numbered_rows(path)) == [(2, {"a": 1}), (4, {"a": 2})]
+    path.write_text('{"a": 1}\n{"a": \n')
+    rows = numbered_rows(path)
+    assert next(rows) == (1, {"a": 1})
+    with pytest.raises(InputError, match=r"a\.jsonl:2: not JSON"):
+        next(rows)
+    with pytest.raises(InputError, match=r"b\.jsonl: no such file"):
+        read_jsonl(tmp_path / "b.jsonl")
+
+
+def test_one_line_can_be_parsed_alone():
+    assert parse_object('{"a": 1}', "here") == {"a": 1}
+    with pytest.raises(InputError, match=r"^here:3: expected a JSON object, found a text$"):
+        parse_object('"a"', "here:3")

@@ -1,0 +1,96 @@
+"""These functions read and write JSON: a file of one object (.json), or of one object a line (.jsonl)."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from utils.errors import InputError
+from utils.files.atomic import write_text
+
+_KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+
+
+def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
+    """The JSON object that `text` is.
+
+    Args:
+        where: ``file.json`` or ``file.jsonl:12``, the beginning of an error message.
+
+    Raises:
+        InputError: `text` is no JSON, or something else than an object.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        line = "" if error.lineno == 1 else f"line {error.lineno}, "
+        raise InputError(f"{where}: not JSON ({error.msg} at {line}column {error.colno})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not JSON in UTF-8 ({error.reason})") from None
+    except RecursionError:
+        raise InputError(f"{where}: not JSON that can be read (too many brackets in brackets)") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: expected a JSON object, found {_KINDS[type(value)]}")
+    return value
+
+
+def read_json(path: str | Path, hint: str = "") -> dict[str, Any]:
+    """The object in a .json file.
+
+    Args:
+        hint: what to do about a file that is missing or damaged; it ends the error message.
+
+    Raises:
+        InputError: no such file, or one that does not hold a JSON object.
+    """
+    try:
+        return parse_object(_content(path), str(path))
+    except InputError as error:
+        raise InputError(f"{error}; {hint}") if hint else error from None
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def numbered_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line of a .jsonl that is not empty, one after the other.
+
+    Raises:
+        InputError: no such file, or (with ``file:line``) a line that is no JSON object.
+    """
+    try:
+        with Path(path).open("rb") as lines:
+            # Lines of bytes end at a line feed only; text would be split at line separators inside of strings too.
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield number, parse_object(line, f"{path}:{number}")
+    except OSError as error:
+        raise InputError(_cannot_be_read(path, error)) from None
+
+
+def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
+    """The objects of a .jsonl. Raises InputError as `numbered_rows` does."""
+    return [row for _, row in numbered_rows(path)]
+
+
+def write_jsonl(path: str | Path, rows: Iterable[dict]) -> None:
+    write_text(path, "".join(map(json_line, rows)))
+
+
+def json_line(row: dict) -> str:
+    """One line of a .jsonl, with its line break."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(_cannot_be_read(path, error)) from None
+
+
+def _cannot_be_read(path: str | Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: no such file"
+    return f"{path}: cannot be read ({error.strerror})"
