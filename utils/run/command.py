@@ -1,4 +1,4 @@
-"""How every entry point ends: exit status 0, one clear line for bad input, or a traceback for a bug."""
+"""Every entry point ends in one of three ways: status 0, one clear line for bad input, or a traceback for a bug."""
 
 import logging
 import sys
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 
 from utils.errors import InputError
+from utils.run.launcher import launched_as_main
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -29,12 +30,16 @@ def quiet_libraries() -> None:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run an entry point; map `InputError` to one line and status 2, Ctrl-C to status 130."""
+    """Run an entry point; map `InputError` to one line and status 2, Ctrl-C to one line and status 130.
+
+    Several processes stop together, so only the first of them says that it was interrupted.
+    """
     try:
         main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
-        print("interrupted: the last saved state is kept; run the same command again to continue", file=sys.stderr)
+        if launched_as_main():
+            print("interrupted: the last saved state is kept; run the same command again to continue", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)

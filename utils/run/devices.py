@@ -1,18 +1,25 @@
-"""Which device a run uses, and at which precision a language model works there."""
+"""These functions say which device a run uses, and at which precision a language model works there.
+
+torch is imported when one of them is asked: command lines import this file, and `--help` must not wait for torch.
+"""
 
 import os
-
-import torch
+from typing import TYPE_CHECKING
 
 from utils.errors import InputError
 
+if TYPE_CHECKING:
+    import torch
 
-def resolve_device(name: str) -> torch.device:
+
+def resolve_device(name: str) -> "torch.device":
     """``auto`` -> a GPU if there is one, else the CPU; anything else as torch names it.
 
     Raises:
         InputError: unknown name, or a GPU that is not there.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -24,8 +31,10 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def model_dtype(precision: str, device: torch.device) -> torch.dtype:
+def model_dtype(precision: str, device: "torch.device") -> "torch.dtype":
     """Precision of a language model: ``fp32``, ``bf16``, or ``auto``: bf16 on a GPU that has it, else float32."""
+    import torch
+
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]

@@ -1,4 +1,4 @@
-"""The folder of one run: what it was asked, what it ran on, what it measured, whether it is finished.
+"""A run has a folder that says what it was asked, what it ran on, what it measured and whether it is finished.
 
 args.json         every argument            environment.json   versions, commit, device, seed, data fingerprint
 metrics.jsonl     one row a step or epoch   run.log            what the console showed of warnings and progress
@@ -8,16 +8,17 @@ finished.json     written last: its presence means that the run is complete
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
-from utils.files.atomic import append_jsonl, write_json
-from utils.run.processes import launched_as_main
+from utils.files.journal import Journal
+from utils.files.json_files import read_json, write_json
+from utils.run.launcher import launched_as_main, launched_processes
 
 # What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
 _LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
@@ -34,8 +35,13 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
-        """Write args.json; a folder that holds a run of other arguments is refused, never overwritten.
+    @property
+    def metrics(self) -> Journal:
+        """metrics.jsonl. Lines that no run of ours wrote whole are left out of it."""
+        return Journal(self.path / "metrics.jsonl")
+
+    def check_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
+        """Refuse a folder that holds a run of other arguments.
 
         A start that failed before it made anything is no run: its arguments may be corrected. An argument that did not
         exist when the run was begun is no other argument: later versions continue it.
@@ -43,23 +49,30 @@ class RunFolder:
         Args:
             arguments: JSON-able values by name.
             may_differ: names that do not change the result (device, log interval), ignored in the comparison.
+
+        Raises:
+            InputError: naming what was and what is now.
         """
         file = self.path / "args.json"
-        arguments = json.loads(json.dumps(arguments, default=str))
-        if file.is_file() and not {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
-            before = json.loads(file.read_text(encoding="utf-8"))
-            names = sorted(before.keys() - set(may_differ))
-            changed = [name for name in names if before[name] != arguments.get(name)]
-            if changed:
-                shown = ", ".join(f"{name} was {before[name]!r}, now {arguments.get(name)!r}" for name in changed)
-                raise InputError(f"{self.path} holds a run with other arguments ({shown}): use another --exp-name")
-        write_json(file, arguments)
+        if not file.is_file() or {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
+            return
+        before, now = read_json(file, "use another --exp-name"), _as_stored(arguments)
+        names = sorted(before.keys() - set(may_differ))
+        changed = [name for name in names if before[name] != now.get(name)]
+        if changed:
+            shown = ", ".join(f"{name} was {before[name]!r}, now {now.get(name)!r}" for name in changed)
+            raise InputError(f"{self.path} holds a run with other arguments ({shown}): use another --exp-name")
+
+    def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
+        """Write args.json, unless `check_arguments` refuses it: another run's is never overwritten."""
+        self.check_arguments(arguments, may_differ)
+        write_json(self.path / "args.json", _as_stored(arguments))
 
     def set_aside(self) -> None:
         """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin."""
         if not self.path.exists():
             return
-        if os.environ.get("WORLD_SIZE", "1") != "1":
+        if launched_processes() != 1:
             raise InputError(f"--no-resume with several processes: rename {self.path} before you start them")
         number = 1
         while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
@@ -85,16 +98,26 @@ class RunFolder:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append one row to metrics.jsonl."""
-        append_jsonl(self.path / "metrics.jsonl", row)
+        self.metrics.append(row)
 
-    def log_to_file(self) -> None:
-        """Copy all log records of this process to run.log; of several processes only the first has one."""
+    def log_to_file(self) -> Callable[[], None]:
+        """Copy all log records of this process to run.log; of several processes only the first has one.
+
+        Returns:
+            what ends it
+        """
         if not launched_as_main():
-            return
+            return lambda: None
         self.path.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
+
+        def end() -> None:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+        return end
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Mark the run complete."""
@@ -104,12 +127,17 @@ class RunFolder:
     def finished(self) -> dict[str, Any] | None:
         """The summary of a complete run, None while it is not."""
         file = self.path / "finished.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        return read_json(file, "delete it to have the run finished again") if file.is_file() else None
 
     def summary(self) -> str:
         """One line about a complete run."""
         numbers = ((name, f"{v:.4f}" if isinstance(v, float) else v) for name, v in (self.finished or {}).items())
         return " | ".join([f"finished {self.path}", *(f"{name} {value}" for name, value in numbers)])
+
+
+def _as_stored(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments as they come back from a JSON file."""
+    return json.loads(json.dumps(arguments, default=str))
 
 
 def _version(package: str) -> str | None:

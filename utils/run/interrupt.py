@@ -1,7 +1,11 @@
-"""Ctrl-C that lets the current step finish, so that what is saved is whole."""
+"""Ctrl-C lets the current step finish, so that what is saved is whole."""
 
 import signal
 from types import FrameType
+
+
+class Stopped(KeyboardInterrupt):
+    """A run was told to stop, and has saved all that it needs to go on."""
 
 
 class InterruptFlag:

@@ -1,11 +1,10 @@
-"""Several processes that compute one training step together; a run without a launcher is one process.
+"""Several processes compute one training step together; a run without a launcher is one process.
 
 A launcher (``torchrun --nproc_per_node N -m module ...``, ``accelerate launch --multi_gpu -m module ...``) starts the
 same command N times. Each process computes a share of every sum, and `Processes.add_up` makes the whole of it, the
 same bits in all of them.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,10 @@ from torch import Tensor
 
 from utils.errors import InputError
 from utils.run.devices import resolve_device
+from utils.run.interrupt import Stopped
+from utils.run.launcher import launched_as_main, launched_here, launched_processes
+
+__all__ = ["ALONE", "Processes", "joined_processes", "launched_as_main"]
 
 # Processes wait this long for one that validates or writes. One that dies is noticed by the launcher, not by this.
 _TIMEOUT = timedelta(hours=3)
@@ -103,11 +106,6 @@ class Processes:
 ALONE = Processes()
 
 
-def launched_as_main() -> bool:
-    """This process is the only one, or the first of those that a launcher started: it prints and finishes."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 @contextmanager
 def joined_processes(device: str) -> Iterator[Processes]:
     """Join the processes that a launcher started, for the length of the block; without one, be alone.
@@ -118,7 +116,7 @@ def joined_processes(device: str) -> Iterator[Processes]:
     Raises:
         InputError: more processes than GPUs, all of them told to use the same one, or a device without messages.
     """
-    started = int(os.environ.get("WORLD_SIZE", "1"))  # set by every launcher
+    started = launched_processes()
     wanted = resolve_device(device)
     if started == 1:
         yield Processes(device=wanted)
@@ -127,7 +125,7 @@ def joined_processes(device: str) -> Iterator[Processes]:
     from accelerate import PartialState
 
     if wanted.type == "cuda":
-        here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", started)), torch.cuda.device_count()
+        here, gpus = launched_here(), torch.cuda.device_count()
         if wanted.index is not None:
             raise InputError(f"--device {device} with {started} processes: each takes a GPU of its own, say cuda")
         if here > gpus:
@@ -138,6 +136,12 @@ def joined_processes(device: str) -> Iterator[Processes]:
     if state.num_processes != started:
         raise InputError(f"--device {device}: {started} processes cannot work together there, only on cpu and cuda")
     processes = Processes(state.process_index, state.num_processes, state.device)
-    yield processes
+    stopped = None
+    try:
+        yield processes
+    except Stopped as stop:  # what all processes agreed on; any other end of one is for the launcher to see
+        stopped = stop
     processes.wait()  # nobody leaves while another still waits for a message
     state.destroy_process_group()
+    if stopped is not None:
+        raise stopped

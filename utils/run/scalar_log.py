@@ -1,4 +1,4 @@
-"""The numbers of a run: metrics.jsonl, and the same for TensorBoard where its package is installed."""
+"""The numbers of a run go to metrics.jsonl, and to TensorBoard where its package is installed."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the time of a run went, stage by stage."""
+"""A timer tells where the time of a run went, stage by stage."""
 
 import time
 from collections.abc import Iterator

@@ -44,3 +44,22 @@ def test_an_argument_that_is_gone_is_another_argument(tmp_path):
     run = begun(tmp_path, {"steps": 5, "magic": True})
     with pytest.raises(InputError, match="magic was True, now None"):
         run.record_arguments({"steps": 5})
+
+
+def test_a_damaged_record_is_named_with_the_way_out(tmp_path):
+    run = begun(tmp_path, {"steps": 5})
+    (tmp_path / "args.json").write_text('{"steps": ')
+    with pytest.raises(InputError, match=r"args\.json: not JSON .*use another --exp-name$"):
+        run.check_arguments({"steps": 5})
+    (tmp_path / "finished.json").write_text("")
+    with pytest.raises(InputError, match=r"finished\.json: not JSON .*delete it"):
+        run.summary()
+
+
+def test_a_row_of_metrics_is_never_glued_to_a_torn_one(tmp_path):
+    run = RunFolder(tmp_path)
+    run.log({"step": 1, "loss": 0.5})
+    with (tmp_path / "metrics.jsonl").open("a") as stream:
+        stream.write('{"step": 2, "lo')  # what a kill leaves
+    run.log({"step": 2, "loss": 0.25})
+    assert run.metrics.rows() == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}]

@@ -1,0 +1,163 @@
+"""A run is recorded, seeded, worked on and finished in one way; what stops it early leaves it to be continued."""
+
+import json
+import logging
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.places import ROOT
+from utils.errors import InputError
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag, Stopped
+from utils.run.launcher import launched_as_main
+from utils.run.session import Run
+
+CPU = torch.device("cpu")
+ARGUMENTS = {"steps": 5, "device": "cpu"}
+
+
+def asked(folder, arguments=ARGUMENTS, **more) -> Run:
+    return Run(RunFolder(folder), arguments, ("device",), seed=7, device=CPU, **more)
+
+
+def work(begin):
+    session = begin("abc")
+    (session.folder.path / "weights").write_text("w")
+    return {"loss": 0.25, "steps": 5}
+
+
+def never(begin):
+    raise AssertionError("there was nothing to do")
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_completed_run_is_recorded_and_left_alone_afterwards(tmp_path):
+    folder = tmp_path / "run"
+    summary = asked(folder).complete(work)
+    assert str(summary) == f"finished {folder} | loss 0.2500 | steps 5" and not summary.already
+    assert names(folder) == ["args.json", "environment.json", "finished.json", "run.log", "weights"]
+    environment = json.loads((folder / "environment.json").read_text())
+    assert (environment["seed"], environment["data_fingerprint"], environment["device"]) == (7, "abc", "cpu")
+
+    before = {name: (folder / name).stat().st_mtime_ns for name in names(folder)}
+    again = asked(folder, {**ARGUMENTS, "device": "cuda"}).complete(never)
+    assert again.already and again.numbers == summary.numbers
+    assert str(again) == f"already finished {folder} | loss 0.2500 | steps 5"
+    assert {name: (folder / name).stat().st_mtime_ns for name in names(folder)} == before
+
+
+def test_a_session_is_what_the_work_needs_with_torch_seeded(tmp_path):
+    drawn = []
+
+    def draw(begin):
+        torch.manual_seed(0)  # whatever happened while the data were read
+        session = begin("abc")
+        assert (session.folder.path, session.device, session.seed) == (tmp_path, CPU, 7)
+        assert session.data_fingerprint == "abc" and not session.interrupt.raised
+        drawn.append(torch.rand(1).item())
+
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            asked(tmp_path).complete(draw)
+    torch.manual_seed(7)
+    assert drawn == [torch.rand(1).item()] * 2
+
+
+def test_a_start_that_fails_before_it_begins_leaves_nothing(tmp_path):
+    def misread(begin):
+        raise InputError("no such data")
+
+    with pytest.raises(InputError, match="no such data"):
+        asked(tmp_path / "run").complete(misread)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_arguments_are_refused_before_any_work(tmp_path):
+    asked(tmp_path).complete(work)
+    with pytest.raises(InputError, match="steps was 5, now 6"):
+        asked(tmp_path, {**ARGUMENTS, "steps": 6}).complete(never)
+
+
+def test_a_run_to_be_begun_anew_sets_the_old_one_aside(tmp_path):
+    asked(tmp_path / "run").complete(work)
+    summary = asked(tmp_path / "run", {**ARGUMENTS, "steps": 6}, anew=True).complete(work)
+    assert not summary.already and (tmp_path / "run.old-1" / "finished.json").is_file()
+    assert json.loads((tmp_path / "run" / "args.json").read_text())["steps"] == 6
+
+
+def test_what_is_stopped_is_not_finished_and_goes_on(tmp_path):
+    def stop(begin):
+        work(begin)
+
+    with pytest.raises(KeyboardInterrupt):  # as a Ctrl-C that nothing held back
+        asked(tmp_path).complete(stop)
+    assert not (tmp_path / "finished.json").exists()
+    assert not asked(tmp_path).complete(work).already
+
+
+def test_run_log_holds_what_this_run_logged_and_is_closed(tmp_path):
+    def logging_work(begin):
+        logging.warning("before")
+        numbers = work(begin)
+        logging.warning("within")
+        return numbers
+
+    handlers = list(logging.getLogger().handlers)
+    asked(tmp_path).complete(logging_work)
+    logging.warning("after")
+    assert (tmp_path / "run.log").read_text().split(": ", 1)[1] == "within\n"
+
+    def break_down(begin):
+        begin("")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asked(tmp_path / "other").complete(break_down)
+    assert logging.getLogger().handlers == handlers
+
+
+def test_of_several_processes_only_the_first_writes_and_answers(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not launched_as_main()
+    folder, seen = tmp_path / "run", []
+
+    def other(begin):
+        seen.append(begin("abc").seed)
+        return {}
+
+    assert asked(folder).complete(other) is None
+    assert seen == [7] and not folder.exists()
+    with pytest.raises(InputError, match="with several processes"):
+        folder.mkdir()
+        asked(folder, anew=True).complete(never)
+    monkeypatch.setenv("RANK", "0")
+    assert asked(folder).complete(work) is not None
+    monkeypatch.setenv("RANK", "1")
+    assert asked(folder).complete(never) is None
+
+
+def test_the_interrupt_of_a_session_is_a_flag_only_within_its_context(tmp_path):
+    def interrupted(begin):
+        session = begin("")
+        assert isinstance(session.interrupt, InterruptFlag)
+        with session.interrupt as interrupt:
+            interrupt.raised = True
+        return {"steps": 1}  # the loop had come to its end all the same
+
+    assert asked(tmp_path).complete(interrupted).numbers == {"steps": 1}
+
+
+def test_command_lines_do_not_wait_for_torch():
+    code = (
+        "import sys, utils.run.session, utils.run.command, utils.run.devices, utils.run.launcher\n"
+        "print([name for name in ('torch', 'numpy') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout == "[]\n"

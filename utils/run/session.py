@@ -1,0 +1,125 @@
+"""A run is completed here, in the same way by every command that trains: recorded, seeded, worked on, finished.
+
+    run = Run(folder, arguments, may_differ=("device",), seed=123, device=device)
+    summary = run.complete(work)
+
+where `work` reads its data, calls `session = begin(data_fingerprint)`, and trains. It returns the numbers of the
+finished run, or None when it stopped before its end.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from utils.run.folder import RunFolder
+from utils.run.interrupt import InterruptFlag, Stopped
+from utils.run.launcher import launched_as_main
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a stage needs while it works.
+
+    Attributes:
+        folder: where all that it makes goes.
+        device: where it computes.
+        seed: of everything random; torch's generator is seeded with it already.
+        data_fingerprint: of the data that it learns from.
+        interrupt: a context for the loop that can stop between two steps: within it Ctrl-C sets `interrupt.raised`.
+            Everywhere else Ctrl-C stops at once.
+    """
+
+    folder: RunFolder
+    device: "torch.device"
+    seed: int
+    data_fingerprint: str
+    interrupt: InterruptFlag
+
+
+# `begin(data_fingerprint)`: the data are read and good, from here on the folder holds this run.
+Begin = Callable[[str], Session]
+# What there is to do: the numbers of the finished run, None when it stopped before its end.
+Work = Callable[[Begin], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A finished run; as text, one line about it.
+
+    Attributes:
+        numbers: what finished.json holds.
+        already: it was finished before this command was given.
+    """
+
+    folder: RunFolder
+    numbers: dict[str, Any]
+    already: bool
+
+    def __str__(self) -> str:
+        return ("already " if self.already else "") + self.folder.summary()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as a command line asks for it.
+
+    Attributes:
+        arguments: all flags, JSON-able, by name. A folder with a run of other ones is refused.
+        may_differ: names of those that change where or how loudly it works, not what it finds.
+        seed: of everything random.
+        device: where this process computes.
+        anew: what the folder holds already is set aside (--no-resume).
+    """
+
+    folder: RunFolder
+    arguments: dict[str, Any]
+    may_differ: tuple[str, ...]
+    seed: int
+    device: "torch.device"
+    anew: bool = False
+
+    def complete(self, work: Work) -> Summary | None:
+        """Do what is left to do of the run; a finished one is left as it is.
+
+        Args:
+            work: trains and measures. It calls the `begin` that it gets as soon as its data are read and good: a start
+                that fails before leaves nothing behind. Of several processes only the numbers of the first one count.
+
+        Returns:
+            the finished run; None in all processes but the first, which alone prints
+
+        Raises:
+            InputError: the folder holds a run of other arguments.
+            Stopped: the work was told to stop; the same command continues it.
+        """
+        if self.anew:
+            self.folder.set_aside()
+        if launched_as_main():  # before the data are read, which can take a while
+            self.folder.check_arguments(self.arguments, self.may_differ)
+        numbers = self.folder.finished
+        already = numbers is not None
+        if numbers is None:
+            with ExitStack() as ending:
+                numbers = work(lambda data_fingerprint: self._begin(data_fingerprint, ending))
+            if numbers is None:
+                raise Stopped
+        if not launched_as_main():
+            return None
+        if not already:
+            self.folder.finish(numbers)
+        return Summary(self.folder, numbers, already)
+
+    def _begin(self, data_fingerprint: str, ending: ExitStack) -> Session:
+        """Record the run and seed torch; `ending` closes the log."""
+        import torch
+
+        if launched_as_main():
+            self.folder.record_arguments(self.arguments, self.may_differ)
+            self.folder.record_environment(self.seed, data_fingerprint, str(self.device))
+            ending.callback(self.folder.log_to_file())
+        torch.manual_seed(self.seed)
+        return Session(self.folder, self.device, self.seed, data_fingerprint, InterruptFlag())
