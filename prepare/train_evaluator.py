@@ -12,27 +12,26 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
 from dataset.humanml.layout import MotionRecord, read_mean_std, read_split
 from dataset.humanml.pairs import TextMotionPairs
 from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes
 from models.text_motion.real_motion import EmbeddedRecords
-from models.text_motion.session import EvaluatorSession, SessionConfig
+from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig, forget_state
 from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
 from options.flags.common import RunFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.files.fingerprints import fingerprint
-from utils.metrics.report import MetricValue, Signature, collect_repeats, format_table, write_results
-from utils.motion.skeleton import get_skeleton
+from utils.metrics.report import Signature, collect_repeats, format_table, write_results
+from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
-from utils.run.interrupt import InterruptFlag
+from utils.run.session import Begin, Run, Session
 
 REPORTED = ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")
 # Flags that change where a run works, not what it computes.
@@ -81,82 +80,98 @@ class EvaluatorFlags:
             raise ValueError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {wanted}")
 
 
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """Clips by split, the statistics they are normalised with, and vectors for the words of their captions."""
+
+    train: list[MotionRecord]
+    validation: list[MotionRecord]
+    test: list[MotionRecord]
+    mean: np.ndarray
+    std: np.ndarray
+    words: WordVectorizer
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.mean, self.std, *(record.id for record in self.train), *_all_tokens(self.train))
+
+
+def read_data(flags: EvaluatorFlags, skeleton: Skeleton, seed: int) -> _Data:
+    train, validation, test = (read_split(flags.data_root, split, skeleton) for split in ("train", "val", "test"))
+    mean, std = read_mean_std(flags.data_root)
+    if flags.word_vectors is not None:
+        words = WordVectorizer.load(flags.word_vectors)
+    else:
+        words = make_word_vectors(_all_tokens(train), flags.word_size, seed)
+    return _Data(train, validation, test, mean, std, words)
+
+
 def main() -> None:
     flags, run_flags = parse_flags(EvaluatorFlags, RunFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    device = resolve_device(run_flags.device)
-    folder = Path(run_flags.out_dir) / (run_flags.exp_name or f"evaluator_{flags.dataname}")
+    folder = RunFolder(Path(run_flags.out_dir) / (run_flags.exp_name or f"evaluator_{flags.dataname}"))
     arguments = asdict(flags) | asdict(run_flags)
-    if folder.is_dir():  # before the data are read, which can take a while
-        run = RunFolder(folder)
-        run.record_arguments(arguments, _MAY_DIFFER)
-        if run.finished is not None:
-            print(f"already finished: {run.path} ({_summary(run.finished)})")
-            return
-    skeleton = get_skeleton(flags.dataname)
-    train, validation, test = (read_split(flags.data_root, split, skeleton) for split in ("train", "val", "test"))
-    mean, std = read_mean_std(flags.data_root)
-    torch.manual_seed(run_flags.seed)
-    words = _word_vectors(flags, train, run_flags.seed)
-    run = RunFolder(folder)
-    run.record_arguments(arguments, _MAY_DIFFER)
-    data = fingerprint(mean, std, *(record.id for record in train), *_all_tokens(train))
-    run.record_environment(run_flags.seed, data, str(device))
+    run = Run(folder, arguments, _MAY_DIFFER, run_flags.seed, resolve_device(run_flags.device))
+    summary = run.complete(lambda begin: train(flags, run.seed, begin))
+    if summary is None:
+        return
+    forget_state(folder)
+    if summary.already:
+        print(f"already finished: {folder.path} ({_in_words(summary.numbers)})")
 
+
+def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | None:
+    """Train, and measure on the test split. Returns the numbers; None when a signal stopped it before its end."""
+    data = read_data(flags, get_skeleton(flags.dataname), seed)
+    session = begin(data.fingerprint)
+
+    training = make_training(flags, data, session)
+    if training.resume():
+        logging.info("continuing %s after epoch %d", session.folder.path, training.epoch)
+    with session.interrupt as interrupt:
+        training.train(interrupt)
+    if not training.finished:
+        return None
+
+    best = training.best
+    assert best is not None  # finished means at least one epoch
+    repeats = EmbeddedRecords.of(best, data.test).repeats(flags.repeats, np.random.default_rng(seed))
+    metrics = collect_repeats(repeats, len(data.test))
+    rows = {"real motion": {name: metrics[name] for name in REPORTED}}
+    signature = Signature(flags.dataname, "test", seed, evaluator=best.fingerprint)
+    write_results(session.folder.path / "results.json", rows, signature)
+    numbers = {
+        **{name: metrics[name].mean for name in REPORTED},
+        "epochs": training.epoch,
+        "best_epoch": training.best_epoch,
+        "seconds": round(training.seconds, 1),
+    }
+    print(format_table(rows))
+    print(f"{_in_words(numbers)} -> {session.folder.path} ({best.fingerprint})")
+    return numbers
+
+
+def make_training(flags: EvaluatorFlags, data: _Data, session: Session) -> EvaluatorSession:
+    """A new evaluator before its first epoch."""
     width = flags.hidden_size
-    sizes = EvaluatorSizes(width, width, width, flags.motion_hidden_size, flags.embedding_size, words.dim)
+    sizes = EvaluatorSizes(width, width, width, flags.motion_hidden_size, flags.embedding_size, data.words.dim)
     settings = TrainerSettings(
         flags.learning_rate, flags.weight_decay, flags.temperature, flags.train_word_vectors, flags.word_dropout
     )
     config = SessionConfig(
-        flags.epochs, flags.batch_size, flags.max_minutes, flags.patience, flags.val_repeats, run_flags.seed
+        flags.epochs, flags.batch_size, flags.max_minutes, flags.patience, flags.val_repeats, session.seed
     )
-    session = EvaluatorSession(
-        EvaluatorTrainer(skeleton, sizes, words, settings, device),
-        TextMotionPairs(train, mean, std, words),
-        validation,
-        mean,
-        std,
-        run,
-        config,
-        data,
-    )
-    if session.resume():
-        logging.info("continuing %s after epoch %d", run.path, session.epoch)
-    with InterruptFlag() as interrupt:
-        session.train(interrupt)
-    if not session.finished:
-        raise KeyboardInterrupt
-
-    assert session.best is not None  # finished means at least one epoch
-    rng = np.random.default_rng(run_flags.seed)
-    metrics = collect_repeats(EmbeddedRecords.of(session.best, test).repeats(flags.repeats, rng), len(test))
-    rows = {"real motion": {name: metrics[name] for name in REPORTED}}
-    signature = Signature(flags.dataname, "test", run_flags.seed, evaluator=session.best.fingerprint)
-    write_results(run.path / "results.json", rows, signature)
-    numbers = _numbers(session, metrics)
-    run.finish(numbers)
-    session.forget_state()
-    print(format_table(rows))
-    print(f"{_summary(numbers)} -> {run.path} ({session.best.fingerprint})")
-
-
-def _word_vectors(flags: EvaluatorFlags, records: Iterable[MotionRecord], seed: int) -> WordVectorizer:
-    if flags.word_vectors is not None:
-        return WordVectorizer.load(flags.word_vectors)
-    return make_word_vectors(_all_tokens(records), flags.word_size, seed)
+    trainer = EvaluatorTrainer(get_skeleton(flags.dataname), sizes, data.words, settings, session.device)
+    pairs = TextMotionPairs(data.train, data.mean, data.std, data.words)
+    learned_from = EvaluatorData(pairs, data.validation, data.mean, data.std, session.data_fingerprint)
+    return EvaluatorSession(trainer, learned_from, config, session.folder)
 
 
 def _all_tokens(records: Iterable[MotionRecord]) -> Iterable[str]:
     return (token for record in records for caption in record.captions for token in caption.tokens)
 
 
-def _numbers(session: EvaluatorSession, metrics: dict[str, MetricValue]) -> dict[str, float | None]:
-    numbers = {name: metrics[name].mean for name in REPORTED}
-    return {**numbers, "epochs": session.epoch, "best_epoch": session.best_epoch, "seconds": round(session.seconds, 1)}
-
-
-def _summary(numbers: dict) -> str:
+def _in_words(numbers: dict[str, Any]) -> str:
     precision = numbers["R@1"]  # None where the test split has fewer than 32 clips
     shown = "test split too small for R-precision" if precision is None else f"R@1 {precision:.3f} on real motion"
     return f"{shown}, best of epoch {numbers['best_epoch']} of {numbers['epochs']}, {numbers['seconds']:.0f} s"

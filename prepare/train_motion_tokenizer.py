@@ -9,12 +9,11 @@ any number of processes, continues an interrupted or killed run and leaves a fin
 """
 
 import logging
-import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 from dataset.humanml.layout import read_mean_std, read_motions
 from dataset.humanml.windows import MotionWindows
@@ -23,21 +22,45 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from models.tokenizer.published import load_weights
 from models.tokenizer.results import load_evaluator, report_tokenizer
-from models.tokenizer.session import TokenizerSession
+from models.tokenizer.session import Cadence, TokenizerSession
 from models.tokenizer.trainer import TokenizerTrainer
 from options.flags.common import RunFlags
 from options.flags.parsing import parse_flags
 from options.flags.tokenizer import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
 from utils.files.fingerprints import fingerprint
 from utils.motion.skeleton import Skeleton, get_skeleton
-from utils.run.command import EXIT_INTERRUPTED, run_command
+from utils.run.command import run_command
 from utils.run.folder import RunFolder
-from utils.run.interrupt import InterruptFlag
 from utils.run.processes import Processes, joined_processes
+from utils.run.session import Begin, Run
 
 # Flags that change where or how loudly a run works, not what it computes; and, with --resume, its schedule.
 _MAY_DIFFER = ("device", "out_dir", "print_iter", "resume")
 _SCHEDULE = ("total_iter", "max_minutes", "lr", "lr_scheduler", "gamma", "eval_iter")
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """All flags of one command line."""
+
+    training: TrainTokenizerFlags
+    run: RunFlags
+    network: TokenizerNetworkFlags
+    loss: TokenizerLossFlags
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return get_skeleton(self.training.dataname)
+
+    def asked_run(self, processes: Processes) -> Run:
+        folder = Path(self.run.out_dir) / (self.run.exp_name or f"tokenizer_{self.training.dataname}")
+        arguments = {name: value for group in asdict(self).values() for name, value in group.items()}
+        may_differ = _MAY_DIFFER + (_SCHEDULE if self.training.resume else ())
+        return Run(RunFolder(folder), arguments, may_differ, self.run.seed, processes.device)
+
+    def training_config(self) -> TrainingConfig:
+        values = asdict(self.training) | asdict(self.loss) | {"lr_scheduler": tuple(self.loss.lr_scheduler)}
+        return TrainingConfig(**{field.name: values[field.name] for field in fields(TrainingConfig)})
 
 
 @dataclass(frozen=True)
@@ -63,85 +86,57 @@ def read_data(root: str, skeleton: Skeleton) -> _Data:
 
 def main() -> None:
     groups = parse_flags(TrainTokenizerFlags, RunFlags, TokenizerNetworkFlags, TokenizerLossFlags, description=__doc__)
-    with joined_processes(groups[1].device) as processes:
-        completed = train(processes, *groups)
-    if not completed:
-        if processes.is_main:
-            raise KeyboardInterrupt
-        sys.exit(EXIT_INTERRUPTED)
+    settings = _Settings(*groups)
+    with joined_processes(settings.run.device) as processes:
+        logging.basicConfig(level=logging.INFO if processes.is_main else logging.ERROR, format="%(message)s")
+        summary = settings.asked_run(processes).complete(lambda begin: train(settings, processes, begin))
+    if summary is not None and summary.already:
+        print(f"already finished: {summary.folder.path} ({_in_words(summary.numbers)})")
 
 
-def train(
-    processes: Processes,
-    flags: TrainTokenizerFlags,
-    run_flags: RunFlags,
-    shape: TokenizerNetworkFlags,
-    loss: TokenizerLossFlags,
-) -> bool:
-    """Train and report; False when a signal stopped the training before its end."""
-    logging.basicConfig(level=logging.INFO if processes.is_main else logging.ERROR, format="%(message)s")
-    device = processes.device
-    skeleton = get_skeleton(flags.dataname)
-    folder = Path(run_flags.out_dir) / (run_flags.exp_name or f"tokenizer_{flags.dataname}")
-    arguments = {name: value for group in (flags, run_flags, shape, loss) for name, value in asdict(group).items()}
-    may_differ = _MAY_DIFFER + (_SCHEDULE if flags.resume else ())
-    run = RunFolder(folder)
-    with processes.main_first():  # before the data are read, which can take a while
-        if processes.is_main and folder.is_dir():
-            run.record_arguments(arguments, may_differ)
-        finished = run.finished
-    if finished is not None:
-        if processes.is_main:
-            print(f"already finished: {run.path} ({_summary(finished)})")
-        return True
+def train(settings: _Settings, processes: Processes, begin: Begin) -> dict[str, Any] | None:
+    """Train, and report in the main process. Returns its numbers; None when a signal stopped it before its end."""
+    flags, skeleton, device = settings.training, settings.skeleton, processes.device
     evaluator = None
     if flags.eval_evaluator is not None:  # a wrong one must not come to light after the training
         evaluator = load_evaluator(flags.eval_evaluator, "--eval-evaluator", skeleton, device)
-    with processes.main_first():
+    with processes.main_first():  # it may pack the clips into files that the others then find
         data = read_data(flags.data_root, skeleton)
-        if processes.is_main:
-            run.record_arguments(arguments, may_differ)
-            run.record_environment(run_flags.seed, data.fingerprint, str(device))
+    session = begin(data.fingerprint)
 
-    torch.manual_seed(run_flags.seed)
-    config = NetworkConfig(feature_dim=skeleton.feature_dim, **asdict(shape))
+    trainer = make_trainer(settings, data, processes)
+    tokenizer = MotionTokenizer(trainer.network, data.mean, data.std, skeleton)
+    cadence = Cadence(validate=flags.eval_iter, log=flags.print_iter)
+    training = TokenizerSession(trainer, tokenizer, data.validation, cadence, session.folder, data.fingerprint)
+    if training.resume():
+        logging.info("continuing %s at step %d", session.folder.path, trainer.step)
+    with session.interrupt as interrupt:
+        training.train(interrupt)
+    if not trainer.finished:
+        return None
+    if not processes.is_main:
+        return {}
+
+    best = MotionTokenizer.load(training.best_path, device)
+    results = session.folder.path / "results.json"
+    report, table = report_tokenizer(results, best, data.test, flags.data_root, "test", evaluator)
+    print(table)
+    print(f"{trainer.step} steps in {trainer.seconds:.0f} s -> {training.best_path} ({best.fingerprint})")
+    return {**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
+
+
+def make_trainer(settings: _Settings, data: _Data, processes: Processes) -> TokenizerTrainer:
+    """A trainer of a new network (or of the weights of --resume-pth) at step 0."""
+    loss, seed, skeleton = settings.loss, settings.run.seed, settings.skeleton
+    config = NetworkConfig(feature_dim=skeleton.feature_dim, **asdict(settings.network))
     network = MotionVQ(config)
     if loss.resume_pth is not None:
         load_weights(network, loss.resume_pth)
-    windows = MotionWindows(data.train, data.mean, data.std, loss.window_size, config.unit_length, seed=run_flags.seed)
-    settings = asdict(flags) | asdict(loss) | {"lr_scheduler": tuple(loss.lr_scheduler)}
-    training = TrainingConfig(**{field.name: settings[field.name] for field in fields(TrainingConfig)})
-    trainer = TokenizerTrainer(network, windows, skeleton, training, device, run_flags.seed, processes)
-    session = TokenizerSession(
-        trainer,
-        MotionTokenizer(network, data.mean, data.std, skeleton),
-        data.validation,
-        run,
-        flags.eval_iter,
-        flags.print_iter,
-        data.fingerprint,
-        processes,
-    )
-    if session.resume():
-        logging.info("continuing %s at step %d", run.path, trainer.step)
-    with InterruptFlag() as interrupt:
-        session.train(interrupt)
-    if not trainer.finished:
-        return False
-    if not processes.is_main:
-        return True
-
-    tokenizer = MotionTokenizer.load(session.best_path, device)
-    report, table = report_tokenizer(
-        run.path / "results.json", tokenizer, data.test, flags.data_root, "test", evaluator
-    )
-    print(table)
-    run.finish({**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)})
-    print(f"{trainer.step} steps in {trainer.seconds:.0f} s -> {session.best_path} ({tokenizer.fingerprint})")
-    return True
+    windows = MotionWindows(data.train, data.mean, data.std, loss.window_size, config.unit_length, seed=seed)
+    return TokenizerTrainer(network, windows, skeleton, settings.training_config(), seed, processes)
 
 
-def _summary(numbers: dict) -> str:
+def _in_words(numbers: dict[str, Any]) -> str:
     return f"MPJPE {numbers['mpjpe_mm']:.1f} mm, usage {numbers['usage']:.0%}, {numbers['steps']} steps"
 
 

@@ -14,22 +14,22 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
+from typing import Any
 
-import torch
 from transformers import PreTrainedTokenizerFast
 
 from dataset.cot.entailment_pairs import EntailmentPairs, ReasonedCaption, reasoned_captions
 from dataset.cot.samples import read_cot_jsonl
 from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
-from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, measure
+from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, forget_state, measure
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import write_json
 from utils.files.fingerprints import fingerprint
+from utils.files.json_files import write_json
 from utils.run.command import quiet_libraries, run_command
 from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
-from utils.run.interrupt import InterruptFlag
+from utils.run.session import Begin, Run, Session
 
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir")
@@ -81,55 +81,57 @@ def main() -> None:
     (flags,) = parse_flags(NliFlags, description=__doc__)
     quiet_libraries()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    device = resolve_device(flags.device)
-    run = RunFolder(flags.out_dir)
-    if run.path.is_dir():
-        run.record_arguments(asdict(flags), _MAY_DIFFER)
-        if run.finished is not None:
-            print(f"already finished: {run.summary()}")
-            return
-    lines, held_out = read_lines(flags)
-    run.record_arguments(asdict(flags), _MAY_DIFFER)
-    run.record_environment(flags.seed, fingerprint(*_texts(lines)), str(device))
-    run.log_to_file()
+    folder = RunFolder(flags.out_dir)
+    run = Run(folder, asdict(flags), _MAY_DIFFER, flags.seed, resolve_device(flags.device))
+    summary = run.complete(lambda begin: train(flags, begin))
+    if summary is not None:
+        forget_state(folder)
+        print(summary)
 
-    torch.manual_seed(flags.seed)
-    if (run.path / STATE_FILE).is_file():  # of an interrupted run: its weights go with these word pieces
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(run.path)
+
+def train(flags: NliFlags, begin: Begin) -> dict[str, Any] | None:
+    """Train, and measure on the lines held out. Returns the numbers; None when a signal stopped it before its end."""
+    lines, held_out = read_lines(flags)
+    session = begin(fingerprint(*_texts(lines)))
+
+    training = make_training(flags, lines, session)
+    if training.resume():
+        logging.info("continuing %s after step %d", session.folder.path, training.step)
+    with session.interrupt as interrupt:
+        training.train(interrupt)
+    if training.progress < 1:
+        return None
+
+    training.model.save_pretrained(session.folder.path)
+    report = measure(training.model, training.tokenizer, held_out_groups(held_out, flags.val_lines, session.seed))
+    write_json(session.folder.path / "results.json", {kind: asdict(row) for kind, row in report.items()})
+    print(format_report(report))
+    return {
+        "entailed_accuracy": report["own"].accuracy,
+        "contradicted_accuracy": report["contradicted"].accuracy,
+        "contradicted_order": report["contradicted"].order,
+        "order": report["all"].order,
+        "steps": training.step,
+        "seconds": round(training.seconds, 1),
+    }
+
+
+def make_training(flags: NliFlags, lines: list[ReasonedCaption], session: Session) -> NliTraining:
+    """A new model before its first step, with the word pieces of an interrupted run where there is one."""
+    place = session.folder.path
+    if (place / STATE_FILE).is_file():  # its weights go with these word pieces
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(place)
     else:
         tokenizer = train_nli_tokenizer(_texts(lines), flags.vocab_size)
         longest = max(len(tokenizer(line.reasoning, line.caption)["input_ids"]) for line in lines)
         tokenizer.model_max_length = longest + _SPARE_TOKENS
-        tokenizer.save_pretrained(run.path)
+        tokenizer.save_pretrained(place)
     sizes = NliSizes(flags.hidden_size, flags.layers, flags.heads, flags.vocab_size)
-    model = make_nli_model(sizes, len(tokenizer), tokenizer.model_max_length).to(device)
+    model = make_nli_model(sizes, len(tokenizer), tokenizer.model_max_length).to(session.device)
     config = NliTrainingConfig(
         flags.steps, flags.max_minutes, flags.batch_size, flags.learning_rate, flags.weight_decay, flags.seed
     )
-    training = NliTraining(model, tokenizer, EntailmentPairs(lines), config, run)
-    if training.resume():
-        logging.info("continuing %s after step %d", run.path, training.step)
-    with InterruptFlag() as interrupt:
-        training.train(interrupt)
-    if training.progress < 1:
-        raise KeyboardInterrupt
-
-    model.save_pretrained(run.path)
-    report = measure(model, tokenizer, held_out_groups(held_out, flags.val_lines, flags.seed))
-    write_json(run.path / "results.json", {kind: asdict(row) for kind, row in report.items()})
-    run.finish(
-        {
-            "entailed_accuracy": report["own"].accuracy,
-            "contradicted_accuracy": report["contradicted"].accuracy,
-            "contradicted_order": report["contradicted"].order,
-            "order": report["all"].order,
-            "steps": training.step,
-            "seconds": round(training.seconds, 1),
-        }
-    )
-    training.forget_state()
-    print(format_report(report))
-    print(run.summary())
+    return NliTraining(model, tokenizer, EntailmentPairs(lines), config, session.folder)
 
 
 def read_lines(flags: NliFlags) -> tuple[list[ReasonedCaption], list[ReasonedCaption]]:

@@ -1,8 +1,9 @@
 """The numbers of a training run as pictures: one panel a quantity, training beside validation."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+
+from utils.files.journal import Journal
 
 _TRAINING = {"loss": "loss", "mean_token_accuracy": "token_accuracy", "reward": "reward", "kl": "kl"}
 _NOT_DRAWN = {"runtime", "samples_per_second", "steps_per_second", "num_tokens", "model_preparation_time"}
@@ -28,9 +29,7 @@ def plot_learning_curves(metrics: Path, picture: Path, title: str) -> None:
     # Imported here: it takes seconds, and only a finished run draws.
     from matplotlib.figure import Figure
 
-    if not metrics.is_file():
-        return
-    panels = curves_of([json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()])
+    panels = curves_of(Journal(metrics).rows())
     if not panels:
         return
     figure = Figure(figsize=(4.2 * len(panels), 3.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""Training of a small NLI model on entailment pairs, and what it then gets right."""
+"""A small NLI model is trained here on entailment pairs, and then measured on pairs that it has not seen."""
 
 import math
 import random
@@ -15,10 +15,10 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerBase
 
 from dataset.cot.entailment_pairs import CONTRADICTION, ENTAILMENT, LABELS, EntailmentPair, EntailmentPairs
 from utils.errors import InputError
-from utils.files.atomic import write_atomic
-from utils.files.torch_files import read_torch_file
+from utils.files.torch_files import read_torch_file, write_torch_file
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
+from utils.run.schedule import cosine_fall, share_done, warm_up
 
 STATE_FILE = "training_state.pt"
 WARM_UP_STEPS, LAST_RATE = 50, 0.02
@@ -48,10 +48,10 @@ class NliTraining:
         tokenizer: PreTrainedTokenizerBase,
         pairs: EntailmentPairs,
         config: NliTrainingConfig,
-        run: RunFolder,
+        folder: RunFolder,
     ) -> None:
-        self.model, self._tokenizer, self._pairs = model, tokenizer, pairs
-        self.config, self._run = config, run
+        self.model, self.tokenizer, self._pairs = model, tokenizer, pairs
+        self.config, self._folder = config, folder
         matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
         vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -61,10 +61,7 @@ class NliTraining:
     @property
     def progress(self) -> float:
         """Share of the steps or of the minutes that is used up, whichever is more; the schedule follows it."""
-        share = self.step / self.config.steps
-        if self.config.max_minutes is not None:
-            share = max(share, self.seconds / (60 * self.config.max_minutes))
-        return min(share, 1.0)
+        return share_done(self.step / self.config.steps, self.seconds, self.config.max_minutes)
 
     def train(self, interrupt: InterruptFlag) -> None:
         """Run to the end; on an interrupt save what there is and return early."""
@@ -80,7 +77,7 @@ class NliTraining:
                 bar.update()
                 if self.step % LOG_EVERY_STEPS == 0 or self.progress >= 1:
                     row = {"step": self.step, "seconds": round(self.seconds, 1), "loss": sum(losses) / len(losses)}
-                    self._run.log(row)
+                    self._folder.log(row)
                     bar.set_postfix(loss=f"{row['loss']:.3f}")
                     losses.clear()
                 if time.perf_counter() - saved_at > SAVE_EVERY_SECONDS:
@@ -94,11 +91,11 @@ class NliTraining:
         count = min(self.config.lines_per_batch, len(self._pairs.lines))
         chosen = rng.sample(range(len(self._pairs.lines)), count)
         batch = [pair for index in chosen for pair in self._pairs.group(index, rng)]
-        rate = min(1.0, (self.step + 1) / WARM_UP_STEPS) * max((1 + math.cos(math.pi * self.progress)) / 2, LAST_RATE)
+        rate = warm_up(self.step, WARM_UP_STEPS) * cosine_fall(self.progress, LAST_RATE)
         for group in self._optimizer.param_groups:
             group["lr"] = self.config.learning_rate * rate
         targets = torch.tensor([LABELS.index(pair.label) for pair in batch], device=self.model.device)
-        loss = functional.cross_entropy(_logits(self.model, self._tokenizer, batch), targets)
+        loss = functional.cross_entropy(_logits(self.model, self.tokenizer, batch), targets)
         if not math.isfinite(loss.item()):
             raise InputError(f"the loss is {loss.item()} in step {self.step + 1}: give a smaller --learning-rate")
         self._optimizer.zero_grad()
@@ -113,25 +110,27 @@ class NliTraining:
             "optimizer": self._optimizer.state_dict(),
             "counters": (self.step, self.seconds),
         }
-        write_atomic(self._state_path, lambda stream: torch.save(state, stream))
+        write_torch_file(self._state_path, state)
 
     def resume(self) -> bool:
-        """Continue from the last saved state if there is one."""
-        if not self._state_path.is_file():
-            return False
-        state = read_torch_file(self._state_path)
-        self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["counters"]
-        return True
-
-    def forget_state(self) -> None:
-        """Remove what only an unfinished run needs."""
-        self._state_path.unlink(missing_ok=True)
+        """Continue from the last saved state if there is one, and forget the rows that a killed run logged after it."""
+        found = self._state_path.is_file()
+        if found:
+            state = read_torch_file(self._state_path)
+            self.model.load_state_dict(state["model"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["counters"]
+        self._folder.metrics.forget_after(self.step)
+        return found
 
     @property
     def _state_path(self) -> Path:
-        return self._run.path / STATE_FILE
+        return self._folder.path / STATE_FILE
+
+
+def forget_state(folder: RunFolder) -> None:
+    """Remove what only an unfinished run needs."""
+    (folder.path / STATE_FILE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ weights load with `from_published`; evaluators of `prepare.train_evaluator`, and
 load with `load`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +20,10 @@ from models.text_motion.networks import FOOT_CONTACT_DIMS, NETWORK_NAMES, Evalua
 from models.text_motion.published import find_weights
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
-from utils.files.atomic import read_npy, write_atomic, write_json, write_npy
+from utils.files.arrays import read_npy, write_npy
 from utils.files.fingerprints import fingerprint
-from utils.files.torch_files import read_torch_file
+from utils.files.json_files import read_json, write_json
+from utils.files.torch_files import read_torch_file, write_torch_file
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 __all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks"]
@@ -173,7 +173,7 @@ class TextMotionEvaluator:
         """Write weights, mean/std, word vectors and sizes; `evaluator.json` comes last and names the rest."""
         folder = Path(folder)
         state = {name: {key: value.cpu() for key, value in part.items()} for name, part in self.state().items()}
-        write_atomic(folder / _WEIGHTS_FILE, lambda stream: torch.save(state, stream))
+        write_torch_file(folder / _WEIGHTS_FILE, state)
         write_npy(folder / "mean.npy", self.mean)
         write_npy(folder / "std.npy", self.std)
         if self.words is not None:
@@ -193,13 +193,13 @@ class TextMotionEvaluator:
         folder = Path(folder)
         if is_hub_folder(folder) and not (folder / ABOUT_FILE).exists():
             return cls._from_hub(folder).to(device)
+        if not (folder / ABOUT_FILE).is_file():
+            raise InputError(f"{folder}: {_why_no_folder(folder)}")
+        about = read_json(folder / ABOUT_FILE, "copy or make the evaluator again")
         try:
-            about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
             version, skeleton, named = about["format_version"], get_skeleton(about["skeleton"]), about["fingerprint"]
             words = WordVectorizer.load(folder) if about["word_vectors"] else None
             mean, std = (read_npy(folder / f"{name}.npy") for name in ("mean", "std"))
-        except OSError as error:
-            raise InputError(f"{folder}: {_why_no_folder(folder, error)}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder}: damaged evaluator folder: {error}") from None
         if version != FORMAT_VERSION:
@@ -220,11 +220,11 @@ class TextMotionEvaluator:
             raise InputError(f"{folder}: {error}") from None
 
 
-def _why_no_folder(folder: Path, error: OSError) -> str:
+def _why_no_folder(folder: Path) -> str:
     published = find_weights(folder)
-    if published is None or (folder / ABOUT_FILE).exists():
+    if published is None:
         hint = how_to_get("evaluator-kit" if folder.name == "kit" else "evaluator-t2m")
-        return f"not an evaluator folder (prepare.train_evaluator makes one): {error}; {hint}"
+        return f"not an evaluator folder (prepare.train_evaluator makes one), it has no {ABOUT_FILE}; {hint}"
     return (
         f"no {ABOUT_FILE}. The weights there ({published}), if published ones, are to be imported first: "
         f"python -m prepare.import_evaluator --published {folder} --word-vectors FOLDER_OF_our_vab_FILES "

@@ -12,7 +12,6 @@ repository ZeyuLing/motius-evaluator-humanml3d-official. That repository itself 
 so nothing is taken for granted: whatever is missing, left over or contradicts the weights is an error that names it.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,11 +28,13 @@ from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES
 from models.text_motion.networks import NETWORK_NAMES, EvaluatorSizes, build_networks, sizes_of_state
 from models.text_motion.published import skeleton_of
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
+from utils.files.json_files import read_json
 from utils.files.manifest import differences, read_manifest, relative_path
 from utils.motion.skeleton import T2M, Skeleton
 
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
+_DOWNLOAD_AGAIN = "an evaluator of the hub has one: download its folder again"
 WEIGHTS_FILE, MANIFEST_FILE = "model.safetensors", "artifact_manifest.json"
 STATISTICS_FILES = ("stats/mean.npy", "stats/std.npy")
 WORDS = f"glove/{PREFIX}"  # folder and prefix of the three files
@@ -67,7 +68,7 @@ def read_hub_evaluator(folder: str | Path) -> HubEvaluator:
     Files that the manifest lists are compared with it, where there is one. Raises InputError.
     """
     folder = Path(folder)
-    config, preprocessor = _read_json(folder / CONFIG_FILE), _read_json(folder / PREPROCESSOR_FILE)
+    config, preprocessor = (read_json(folder / name, _DOWNLOAD_AGAIN) for name in (CONFIG_FILE, PREPROCESSOR_FILE))
     _expect(folder / CONFIG_FILE, config, {"model_type": MODEL_TYPE, "format_version": FORMAT_VERSION})
     weights = folder / _path(folder / CONFIG_FILE, config, "weights_file")
     mean, std = (folder / _path(folder / PREPROCESSOR_FILE, preprocessor, name) for name in ("mean", "std"))
@@ -122,16 +123,6 @@ def split_networks(tensors: Mapping[str, torch.Tensor], where: str) -> dict[str,
 def _some(keys: list[str]) -> str:
     """All names as long as they fit a terminal; how many more otherwise."""
     return ", ".join(sorted(keys)[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable configuration of an evaluator ({error})") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: holds a {type(value).__name__}, expected an object")
-    return value
 
 
 def _expect(path: Path, values: Mapping[str, Any], expected: Mapping[str, Any], required: bool = True) -> None:

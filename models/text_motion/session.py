@@ -1,4 +1,4 @@
-"""The run around the training steps of a text-motion evaluator: schedule, validation, best weights, resume."""
+"""A session trains a text-motion evaluator in a run folder: schedule, validation, best weights, resume."""
 
 import json
 import math
@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,11 @@ from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.trainer import EvaluatorTrainer
 from utils.errors import InputError
-from utils.files.atomic import write_atomic
-from utils.files.torch_files import read_torch_file
+from utils.files.torch_files import read_torch_file, write_torch_file
 from utils.metrics.text_motion import GROUP
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
+from utils.run.schedule import cosine_fall, share_done, warm_up
 
 STATE_FILE = "latest_state.pth"
 WARM_UP_STEPS = 20
@@ -43,31 +44,37 @@ class SessionConfig:
     seed: int
 
 
+@dataclass(frozen=True, eq=False)
+class EvaluatorData:
+    """What an evaluator learns from, and what it is chosen by.
+
+    Attributes:
+        pairs: at least 2 training clips, normalised with `mean` and `std` (D,).
+        validation: at least 2 clips; its mean reciprocal rank chooses the weights and stops the training.
+        fingerprint: of the training data; a state of other data is refused.
+    """
+
+    pairs: TextMotionPairs
+    validation: Sequence[MotionRecord]
+    mean: np.ndarray
+    std: np.ndarray
+    fingerprint: str
+
+
 class EvaluatorSession:
     """Trains until finished or interrupted, keeps what matches validation captions and motions best.
 
-    Args:
-        pairs: training clips, normalised with `mean` and `std` (D,).
-        validation: at least 2 clips; its mean reciprocal rank chooses the weights and stops the training.
-        data_fingerprint: of the training data; a state of other data is refused.
+    Raises:
+        InputError: too few clips.
     """
 
     def __init__(
-        self,
-        trainer: EvaluatorTrainer,
-        pairs: TextMotionPairs,
-        validation: Sequence[MotionRecord],
-        mean: np.ndarray,
-        std: np.ndarray,
-        run: RunFolder,
-        config: SessionConfig,
-        data_fingerprint: str,
+        self, trainer: EvaluatorTrainer, data: EvaluatorData, config: SessionConfig, folder: RunFolder
     ) -> None:
-        if len(pairs) < 2 or len(validation) < 2:
-            raise InputError(f"an evaluator needs 2 clips to train and validate: {len(pairs)}, {len(validation)} given")
-        self._trainer, self._pairs, self._validation = trainer, pairs, validation
-        self._mean, self._std, self._run, self.config = mean, std, run, config
-        self._data = data_fingerprint
+        training, validation = len(data.pairs), len(data.validation)
+        if training < 2 or validation < 2:
+            raise InputError(f"an evaluator needs 2 clips to train and validate: {training}, {validation} given")
+        self._trainer, self._data, self.config, self._folder = trainer, data, config, folder
         self._rng = np.random.default_rng(config.seed)
         self._saved_at = time.perf_counter()
         self.epoch, self.step, self.seconds = 0, 0, 0.0
@@ -81,11 +88,9 @@ class EvaluatorSession:
     @property
     def progress(self) -> float:
         """Share of the epochs or of the minutes that is used up, whichever is more; the schedule follows it."""
-        steps = math.ceil(len(self._pairs) / self.config.batch_size) * self.config.epochs
-        share = max(self.step / steps, self.epoch / self.config.epochs)
-        if self.config.max_minutes is not None:
-            share = max(share, self.seconds / (60 * self.config.max_minutes))
-        return min(share, 1.0)
+        epochs = self.config.epochs
+        steps = math.ceil(len(self._data.pairs) / self.config.batch_size) * epochs
+        return share_done(max(self.step / steps, self.epoch / epochs), self.seconds, self.config.max_minutes)
 
     def train(self, interrupt: InterruptFlag) -> None:
         """Run to the end; on an interrupt save what there is and return early."""
@@ -105,10 +110,9 @@ class EvaluatorSession:
     def _run_epoch(self, interrupt: InterruptFlag) -> list[float]:
         losses = []
         began = time.perf_counter()
-        for batch in self._pairs.epoch(self.config.batch_size, self._rng, self._trainer.settings.word_dropout):
-            warm_up = min(1.0, (self.step + 1) / WARM_UP_STEPS)
-            cosine = (1 + math.cos(math.pi * self.progress)) / 2
-            losses.append(self._trainer.step(batch, warm_up * max(cosine, LAST_RATE)))
+        for batch in self._data.pairs.epoch(self.config.batch_size, self._rng, self._trainer.settings.word_dropout):
+            rate = warm_up(self.step, WARM_UP_STEPS) * cosine_fall(self.progress, LAST_RATE)
+            losses.append(self._trainer.step(batch, rate))
             if not math.isfinite(losses[-1]):
                 raise InputError(f"the loss is {losses[-1]} in epoch {self.epoch + 1}: give a smaller --learning-rate")
             self.step += 1
@@ -120,10 +124,10 @@ class EvaluatorSession:
 
     def _validate(self, losses: list[float]) -> dict[str, float]:
         began = time.perf_counter()
-        evaluator = self._trainer.evaluator(self._mean, self._std)
-        embedded = EmbeddedRecords.of(evaluator, self._validation)
+        evaluator = self._trainer.evaluator(self._data.mean, self._data.std)
+        embedded = EmbeddedRecords.of(evaluator, self._data.validation)
         rng = np.random.default_rng(VALIDATION_SEED)
-        repeats = embedded.repeats(self.config.val_repeats, rng, min(GROUP, len(self._validation)))
+        repeats = embedded.repeats(self.config.val_repeats, rng, min(GROUP, len(self._data.validation)))
         means = {f"val_{name}": float(np.mean([row[name] for row in repeats])) for name in VALIDATED}
         score = embedded.mean_reciprocal_rank()
         if score > self.best_score:
@@ -131,15 +135,15 @@ class EvaluatorSession:
         self.seconds += time.perf_counter() - began
         row = {"epoch": self.epoch, "step": self.step, "seconds": round(self.seconds, 1)}
         row |= {"loss": float(np.mean(losses)), "val_mrr": score, **means}
-        self._run.log(row)
+        self._folder.log(row)
         return row
 
     def _save(self) -> None:
         if self.best is None:  # interrupted within the first epoch: nothing worth keeping
             return
-        self.best.save(self._run.path)
+        self.best.save(self._folder.path)
         state = {
-            "data": self._data,
+            "data": self._data.fingerprint,
             "trainer": self._trainer.state_dict(),
             "best": self.best.state(),
             "best_vectors": torch.from_numpy(self.best.words.vectors),
@@ -147,30 +151,39 @@ class EvaluatorSession:
             "numpy_rng": json.dumps(self._rng.bit_generator.state),
             "torch_rng": torch.get_rng_state(),
         }
-        write_atomic(self._state_path, lambda stream: torch.save(state, stream))
+        write_torch_file(self._state_path, state)
         self._saved_at = time.perf_counter()
 
     def resume(self) -> bool:
-        """Continue from the last saved state if there is one. Raises InputError when it is of other data."""
-        if not self._state_path.is_file():
-            return False
-        state = read_torch_file(self._state_path)
-        if state["data"] != self._data:
+        """Continue from the last saved state if there is one, and forget the rows that a killed run logged after it.
+
+        Raises:
+            InputError: the state is of other data.
+        """
+        found = self._state_path.is_file()
+        if found:
+            self._load(read_torch_file(self._state_path))
+        self._folder.metrics.forget_after(self.step)
+        return found
+
+    def _load(self, state: dict[str, Any]) -> None:
+        if state["data"] != self._data.fingerprint:
             raise InputError(f"{self._state_path}: was trained on other data: use another --exp-name")
-        self._trainer.load_state_dict(state["trainer"])
+        trainer = self._trainer
+        trainer.load_state_dict(state["trainer"])
         self.epoch, self.step, self.seconds, self.best_score, self.best_epoch = state["counters"]
-        words = self._trainer.words_with(state["best_vectors"].numpy())
-        skeleton = self._trainer.skeleton
-        self.best = TextMotionEvaluator.from_published(state["best"], self._mean, self._std, skeleton, words)
-        self.best.to(self._trainer.device)
+        words = trainer.words_with(state["best_vectors"].numpy())
+        mean, std = self._data.mean, self._data.std
+        self.best = TextMotionEvaluator.from_published(state["best"], mean, std, trainer.skeleton, words)
+        self.best.to(trainer.device)
         self._rng.bit_generator.state = json.loads(state["numpy_rng"])
         torch.set_rng_state(state["torch_rng"])
-        return True
-
-    def forget_state(self) -> None:
-        """Remove what only an unfinished run needs."""
-        self._state_path.unlink(missing_ok=True)
 
     @property
     def _state_path(self) -> Path:
-        return self._run.path / STATE_FILE
+        return self._folder.path / STATE_FILE
+
+
+def forget_state(folder: RunFolder) -> None:
+    """Remove what only an unfinished run needs."""
+    (folder.path / STATE_FILE).unlink(missing_ok=True)

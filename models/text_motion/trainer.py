@@ -1,4 +1,4 @@
-"""Training of a text-motion evaluator: one step, all embeddings of a data set, state to stop and go on with."""
+"""The trainer of a text-motion evaluator takes the training steps, and keeps a state to stop and go on with."""
 
 from dataclasses import dataclass
 from typing import Any

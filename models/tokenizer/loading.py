@@ -1,4 +1,4 @@
-"""Which motion tokenizer the codes of a CoT jsonl belong to."""
+"""A motion tokenizer is found and loaded here: the one that made the codes of a CoT jsonl, ours or a published one."""
 
 import torch
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from models.tokenizer.published import infer_config
 from utils.errors import InputError
-from utils.files.atomic import write_atomic
-from utils.files.torch_files import read_torch_file
+from utils.files.torch_files import read_torch_file, write_torch_file
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 FORMAT = "motion-tokenizer"
@@ -220,7 +219,7 @@ class MotionTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write one .pth, atomically."""
-        write_atomic(path, lambda stream: torch.save(self.state(), stream))
+        write_torch_file(path, self.state())
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> "MotionTokenizer":

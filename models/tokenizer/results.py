@@ -1,4 +1,4 @@
-"""The report of a motion tokenizer as a table and results.json: after its training, and by a command of its own."""
+"""A motion tokenizer is measured on a split here, after its training or by a command of its own -> results.json."""
 
 import logging
 from pathlib import Path

@@ -1,24 +1,21 @@
-"""The run around the training steps of the motion tokenizer: progress, validation, best and latest file, resume."""
+"""A session trains the motion tokenizer in a run folder: progress, validation, best and latest file, resume."""
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.report import reconstruction_report
 from models.tokenizer.trainer import TokenizerTrainer
 from utils.errors import InputError
-from utils.files.atomic import remove_unfinished, write_atomic, write_jsonl
-from utils.files.torch_files import read_torch_file
+from utils.files.atomic import remove_unfinished
+from utils.files.torch_files import read_torch_file, write_torch_file
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
-from utils.run.processes import ALONE, Processes
 from utils.run.scalar_log import ScalarLog
 
 BEST_FILE = "motion_tokenizer.pth"
@@ -27,16 +24,24 @@ LATEST_FILE = "latest_state.pth"
 _SHOW_EVERY = 10
 
 
+@dataclass(frozen=True)
+class Cadence:
+    """How many steps lie between two validations, each of which saves the state, and between two rows of training."""
+
+    validate: int
+    log: int
+
+
 class TokenizerSession:
     """Trains until the trainer is finished or interrupted; continues from the run folder's latest state.
 
     With several processes each has a session; all take the steps, only the main one shows, logs, validates and saves.
 
     Args:
+        trainer: knows the processes that train together.
         tokenizer: wraps the network that `trainer` trains.
         validation: (T, D) denormalised clips; the network that reconstructs them best is kept.
         data_fingerprint: of the training data; a state of other data is refused.
-        processes: those that train together.
     """
 
     def __init__(
@@ -44,36 +49,34 @@ class TokenizerSession:
         trainer: TokenizerTrainer,
         tokenizer: MotionTokenizer,
         validation: Sequence[np.ndarray],
-        run: RunFolder,
-        eval_iter: int,
-        print_iter: int,
+        cadence: Cadence,
+        folder: RunFolder,
         data_fingerprint: str,
-        processes: Processes = ALONE,
     ) -> None:
         self._trainer = trainer
         self._tokenizer = tokenizer
         self._validation = validation
-        self._run = run
-        self._eval_iter = eval_iter
-        self._print_iter = print_iter
+        self._cadence = cadence
+        self._folder = folder
         self._data = data_fingerprint
-        self._processes = processes
-        self._log = ScalarLog(run)
+        self._processes = trainer.processes
+        self._log = ScalarLog(folder)
         self._validated_step = -1
         self.best_mm = float("inf")
 
     @property
     def best_path(self) -> Path:
-        return self._run.path / BEST_FILE
+        return self._folder.path / BEST_FILE
 
     @property
     def latest_path(self) -> Path:
-        return self._run.path / LATEST_FILE
+        return self._folder.path / LATEST_FILE
 
     def resume(self) -> bool:
         """Continue from the latest state if there is one, and clear away what a killed run left behind after it.
 
-        Raises InputError when the state is of other data or sizes, or is not the same for all processes.
+        Raises:
+            InputError: the state is of other data or sizes, or is not the same for all processes.
         """
         found = self.latest_path.is_file()
         if found:
@@ -87,36 +90,28 @@ class TokenizerSession:
             self._validated_step = state.get("validated_step", -1)
         step = self._trainer.step
         if self._processes.largest(step, -step) != [step, -step]:
-            raise InputError(f"{self._run.path}: the processes find different states there; it must be shared by all")
+            raise InputError(
+                f"{self._folder.path}: the processes find different states there; it must be shared by all"
+            )
         if self._processes.is_main:
-            remove_unfinished(self._run.path)
-            self._forget_rows_after(step)
+            remove_unfinished(self._folder.path)
+            self._folder.metrics.forget_after(step)
         return found
 
     def train(self, interrupt: InterruptFlag) -> None:
         """Run to the end; on an interrupt (of any process) save the state and return early."""
         trainer = self._trainer
-        budget = trainer.config.max_minutes
-        total = None if budget is not None else trainer.config.total_iter
-        bar = tqdm(
-            total=total,
-            initial=trainer.step,
-            desc="tokenizer",
-            unit="step",
-            dynamic_ncols=True,
-            disable=not self._processes.is_main,
-        )
-        with bar:
+        with self._bar() as bar:
             while not self._agree_to_stop(interrupt):
                 began = time.perf_counter()
                 trainer.train_step()
                 bar.update()
                 if trainer.step % _SHOW_EVERY == 0:
                     self._show(bar)
-                if trainer.step % self._print_iter == 0:
+                if trainer.step % self._cadence.log == 0:
                     self._log_training()
                     trainer.clear_recent()
-                if trainer.step % self._eval_iter == 0:
+                if trainer.step % self._cadence.validate == 0:
                     self._validate()
                     self._save()
                 trainer.seconds += time.perf_counter() - began
@@ -129,6 +124,12 @@ class TokenizerSession:
         """The same answer in all processes: clocks, on which the learning rate may depend, and signals differ."""
         self._trainer.seconds, interrupted = self._processes.largest(self._trainer.seconds, interrupt.raised)
         return self._trainer.finished or interrupted > 0
+
+    def _bar(self) -> tqdm:
+        config, shown = self._trainer.config, self._processes.is_main
+        total = config.total_iter if config.max_minutes is None else None  # nobody knows how many fit into the time
+        start = self._trainer.step
+        return tqdm(total=total, initial=start, desc="tokenizer", unit="step", dynamic_ncols=True, disable=not shown)
 
     def _log_training(self) -> None:
         recent = self._trainer.recent()
@@ -169,19 +170,4 @@ class TokenizerSession:
             "validated_step": self._validated_step,
             "data": self._data,
         }
-        write_atomic(self.latest_path, lambda stream: torch.save(state, stream))
-
-    def _forget_rows_after(self, step: int) -> None:
-        """Rows that a killed run wrote after its last saved state will be written again."""
-        path = self._run.path / "metrics.jsonl"
-        if not path.is_file():
-            return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:  # the line that the kill tore
-                continue
-            if row["step"] <= step:
-                kept.append(row)
-        write_jsonl(path, kept)
+        write_torch_file(self.latest_path, state)

@@ -1,4 +1,4 @@
-"""Training steps of the motion tokenizer, their schedule, and the state that makes resumed runs equal straight ones."""
+"""The motion tokenizer's trainer takes the training steps, and keeps what makes resumed runs equal straight ones."""
 
 import math
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from models.tokenizer.network import MotionVQ
 from utils.errors import InputError
 from utils.motion.skeleton import Skeleton
 from utils.run.processes import ALONE, Processes
+from utils.run.schedule import linear_fall, milestone_drops, share_done, warm_up
 
 # Under a time budget the learning rate falls linearly over this last share of it, down to this factor.
 _DECAY_SHARE = 0.4
@@ -48,11 +49,14 @@ class TokenizerTrainer:
     as one alone: each computes the losses and gradients of its share of a step's windows, and these are added up.
 
     Args:
-        network: is moved to `device` and trained in place.
+        network: is moved to the device of `processes` and trained in place.
         windows: source of the training windows.
         skeleton: of the features.
         seed: of the replacements for dead codes (weights and windows are seeded where they are made).
         processes: those that train together.
+
+    Raises:
+        InputError: several processes cannot share a batch so small, or train a network of that kind.
     """
 
     def __init__(
@@ -61,7 +65,6 @@ class TokenizerTrainer:
         windows: MotionWindows,
         skeleton: Skeleton,
         config: TrainingConfig,
-        device: torch.device,
         seed: int,
         processes: Processes = ALONE,
     ) -> None:
@@ -75,18 +78,18 @@ class TokenizerTrainer:
                 f"--vq-norm BN takes its statistics from the windows of one process and cannot be trained by "
                 f"{processes.count}: use GN or LN"
             )
-        self.network = network.to(device)
+        self.network = network.to(processes.device)
         self.config = config
+        self.processes = processes
         self.step = 0
         self.seconds = 0.0
         self._windows = windows
         self._skeleton = skeleton
-        self._device = device
-        self._bf16 = resolve_precision(config.precision, device) == "bf16"
+        self._device = processes.device
+        self._bf16 = resolve_precision(config.precision, self._device) == "bf16"
         self._quantizer = network.vqvae["quantizer"]
         self._quantizer.seed(seed)
         self._quantizer.join(processes)
-        self._processes = processes
         self._trained = list(network.parameters())
         self._optimizer = torch.optim.AdamW(
             self._trained, lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay
@@ -96,10 +99,7 @@ class TokenizerTrainer:
     @property
     def progress(self) -> float:
         """Share of the run that is done, by steps or by time, whichever is ahead."""
-        by_steps = self.step / self.config.total_iter
-        if self.config.max_minutes is None:
-            return by_steps
-        return max(by_steps, self.seconds / (60 * self.config.max_minutes))
+        return share_done(self.step / self.config.total_iter, self.seconds, self.config.max_minutes)
 
     @property
     def finished(self) -> bool:
@@ -108,11 +108,10 @@ class TokenizerTrainer:
     def learning_rate(self) -> float:
         """Warm-up, then a drop at each `lr_scheduler` step as published; under a time budget a fall at its end."""
         config = self.config
-        factor = min(1.0, (self.step + 1) / config.warm_up_iter) if config.warm_up_iter else 1.0
-        factor *= config.gamma ** sum(self.step >= milestone for milestone in config.lr_scheduler)
+        factor = warm_up(self.step, config.warm_up_iter)
+        factor *= milestone_drops(self.step, config.lr_scheduler, config.gamma)
         if config.max_minutes is not None:
-            left = (1 - self.progress) / _DECAY_SHARE
-            factor *= min(1.0, max(left, _DECAY_FLOOR))
+            factor *= linear_fall(self.progress, _DECAY_SHARE, _DECAY_FLOOR)
         return config.lr * factor
 
     def train_step(self) -> None:
@@ -121,7 +120,7 @@ class TokenizerTrainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate()
         batch = self._windows.batch(self.step, self.config.batch_size)
-        own = self._processes.share(self.config.batch_size)
+        own = self.processes.share(self.config.batch_size)
         target = torch.from_numpy(batch.normalized[own]).to(self._device)
         lengths = torch.from_numpy(batch.lengths[own]).to(self._device)
         all_full = bool((batch.lengths[own] == target.shape[1]).all())
@@ -134,7 +133,7 @@ class TokenizerTrainer:
         self._optimizer.zero_grad()
         loss.backward()
         losses = torch.stack([loss, reconstruction, quantized.commit]).detach()
-        self._processes.add_up(losses, *(parameter.grad for parameter in self._trained if parameter.grad is not None))
+        self.processes.add_up(losses, *(parameter.grad for parameter in self._trained if parameter.grad is not None))
         self._optimizer.step()
         self.step += 1
         self._sums += torch.cat([losses, quantized.perplexity.reshape(1)])

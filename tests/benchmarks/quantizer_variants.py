@@ -117,7 +117,7 @@ def main() -> None:
         batch_size=32, total_iter=flags.steps, warm_up_iter=50, lr=1e-3, lr_scheduler=(flags.steps * 4 // 5,),
         gamma=0.1, root_weight=5, path_weight=0.005, change_weight=0.5, loss_vel=0.5,
     )  # fmt: skip
-    trainer = TokenizerTrainer(network, windows, T2M, training, torch.device("cpu"), seed=0)
+    trainer = TokenizerTrainer(network, windows, T2M, training, seed=0)
     start = time.time()
     while not trainer.finished:
         trainer.train_step()

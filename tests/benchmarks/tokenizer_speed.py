@@ -27,6 +27,7 @@ from models.tokenizer.network import MotionVQ, NetworkConfig
 from models.tokenizer.trainer import TokenizerTrainer, resolve_precision
 from utils.motion.features import features_from_joints
 from utils.motion.skeleton import T2M
+from utils.run.processes import Processes
 
 WINDOW = 64
 
@@ -131,7 +132,7 @@ def train(flags: argparse.Namespace) -> None:
             width=flags.width, code_dim=flags.width, output_emb_width=flags.width, nb_code=flags.nb_code
         )
         training = TrainingConfig(batch_size=flags.batch_size, precision=precision)
-        trainer = TokenizerTrainer(MotionVQ(config), windows, T2M, training, device, seed=0)
+        trainer = TokenizerTrainer(MotionVQ(config), windows, T2M, training, 0, Processes(device=device))
         name = f"training step, width {flags.width}, {flags.batch_size} windows, {precision}"
         compare(name, trainer.train_step, plain_step, device, flags.repeats)
 

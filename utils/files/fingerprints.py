@@ -1,4 +1,4 @@
-"""Short names for contents: two files with one fingerprint hold the same."""
+"""A fingerprint is a short name for a content: two files with one fingerprint hold the same."""
 
 import hashlib
 from pathlib import Path

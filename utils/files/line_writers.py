@@ -1,4 +1,4 @@
-"""Several text files written line by line at the same time, all or none of them put in place."""
+"""Several text files are written line by line at the same time, and all or none of them put in place."""
 
 import os
 import tempfile

@@ -1,11 +1,10 @@
-"""A list of files with sizes and SHA-256: written beside what was downloaded, and published beside evaluators.
+"""A manifest lists files with sizes and SHA-256; one lies beside what was downloaded, and beside published evaluators.
 
     {"files": [{"path": "stats/mean.npy", "bytes": 1180, "sha256": "..."}, ...], ...}
 
 Paths are relative to the folder that holds the manifest. Further entries are left to whoever writes the manifest.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from utils.errors import InputError
-from utils.files.atomic import write_json
 from utils.files.fingerprints import sha256_file
+from utils.files.json_files import read_json, write_json
 
+_WANTED = "not a manifest of files with path, bytes and sha256"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -55,13 +55,14 @@ def write_manifest(path: str | Path, files: Iterable[ListedFile], about: Mapping
 
 def read_manifest(path: str | Path) -> list[ListedFile]:
     """The files of a manifest. Raises InputError where it is none, or names a file outside its folder."""
+    manifest = read_json(path, _WANTED)
     try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))["files"]
         return [
-            ListedFile(str(relative_path(row["path"])), int(row["bytes"]), str(row["sha256"]).lower()) for row in rows
+            ListedFile(str(relative_path(row["path"])), int(row["bytes"]), str(row["sha256"]).lower())
+            for row in manifest["files"]
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a manifest of files with path, bytes and sha256 ({error!r})") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: {_WANTED} ({error!r})") from None
 
 
 def differences(folder: str | Path, files: Sequence[ListedFile], contents: bool = True) -> list[str]:

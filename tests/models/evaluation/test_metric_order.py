@@ -54,7 +54,7 @@ def train_tokenizer(records, steps=400):
         root_weight=5, change_weight=0.5, loss_vel=0.5,
     )  # fmt: skip
     windows = MotionWindows(clips, mean, std, 32, 4, seed=0)
-    trainer = TokenizerTrainer(network, windows, T2M, config, torch.device("cpu"), seed=0)
+    trainer = TokenizerTrainer(network, windows, T2M, config, seed=0)
     while not trainer.finished:
         trainer.train_step()
     return MotionTokenizer(network, mean, std, T2M)

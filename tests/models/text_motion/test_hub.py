@@ -129,7 +129,7 @@ def listing_elsewhere(folder):
         (listing_elsewhere, "leads out of its folder"),
         (lambda folder: (folder / "stats/mean.npy").unlink(), "stats/mean.npy is missing"),
         (lambda folder: (folder / "model.safetensors").unlink(), "model.safetensors is missing"),
-        (lambda folder: (folder / "preprocessor_config.json").unlink(), "preprocessor_config.json: not a readable"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "preprocessor_config.json: no such file"),
         (with_json("config.json", model_type="qwen3"), "config.json: model_type is 'qwen3', expected 'motius-"),
         (with_json("config.json", format_version=2), "config.json: format_version is 2, expected 1"),
         (with_json("config.json", model_type=None), "config.json: model_type is missing, expected"),

@@ -10,7 +10,7 @@ from dataset.humanml.layout import MotionRecord
 from dataset.humanml.pairs import TextMotionPairs
 from models.text_motion.evaluator import EvaluatorSizes
 from models.text_motion.real_motion import EmbeddedRecords
-from models.text_motion.session import EvaluatorSession, SessionConfig
+from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig
 from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
@@ -49,8 +49,8 @@ def make_trainer(train_words=True):
 
 def make_session(folder, epochs, trainer=None, patience=100, data="data"):
     config = SessionConfig(epochs, 12, None, patience, 2, seed=5)
-    pairs = TextMotionPairs(TRAIN, MEAN, STD, WORDS)
-    return EvaluatorSession(trainer or make_trainer(), pairs, VALIDATION, MEAN, STD, RunFolder(folder), config, data)
+    data = EvaluatorData(TextMotionPairs(TRAIN, MEAN, STD, WORDS), VALIDATION, MEAN, STD, data)
+    return EvaluatorSession(trainer or make_trainer(), data, config, RunFolder(folder))
 
 
 def weights(trainer):
@@ -141,7 +141,7 @@ def test_it_stops_when_validation_no_longer_improves(tmp_path):
 
 
 def test_one_clip_is_not_a_data_set(tmp_path):
-    pairs = TextMotionPairs(TRAIN[:1], MEAN, STD, WORDS)
+    data = EvaluatorData(TextMotionPairs(TRAIN[:1], MEAN, STD, WORDS), VALIDATION, MEAN, STD, "")
     config = SessionConfig(1, 2, None, 1, 1, 0)
     with pytest.raises(InputError, match="2 clips"):
-        EvaluatorSession(make_trainer(), pairs, VALIDATION, MEAN, STD, RunFolder(tmp_path), config, "")
+        EvaluatorSession(make_trainer(), data, config, RunFolder(tmp_path))

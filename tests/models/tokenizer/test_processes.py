@@ -16,7 +16,7 @@ from dataset.humanml.windows import MotionWindows
 from models.tokenizer.loss import TrainingConfig
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
-from models.tokenizer.session import TokenizerSession
+from models.tokenizer.session import Cadence, TokenizerSession
 from models.tokenizer.trainer import TokenizerTrainer
 from tests.places import ROOT
 from utils.errors import InputError
@@ -47,14 +47,14 @@ def make_trainer(processes, quantizer="ema_reset", config=CONFIG):
         for name, layer in stack.named_children():
             if isinstance(layer, torch.nn.ReLU):
                 setattr(stack, name, torch.nn.GELU())
-    return TokenizerTrainer(network, windows, T2M, config, torch.device("cpu"), 0, processes)
+    return TokenizerTrainer(network, windows, T2M, config, 0, processes)
 
 
 def make_session(folder, processes, config):
     trainer = make_trainer(processes, config=config)
     tokenizer = MotionTokenizer(trainer.network, np.zeros(263), np.ones(263), T2M)
     validation = [np.zeros((16, 263), np.float32)]
-    return trainer, TokenizerSession(trainer, tokenizer, validation, RunFolder(folder), 2, 1, "data", processes)
+    return trainer, TokenizerSession(trainer, tokenizer, validation, Cadence(2, 1), RunFolder(folder), "data")
 
 
 def six_steps(processes, quantizer):
@@ -183,10 +183,8 @@ def test_what_several_processes_cannot_train_is_refused():
     with pytest.raises(InputError, match="--batch-size 5 cannot be shared by 8 processes"):
         make_trainer(Processes(0, 8))
     with pytest.raises(InputError, match="--vq-norm BN"):
-        TokenizerTrainer(
-            MotionVQ(replace(NETWORK, vq_norm="BN")), make_trainer(ALONE)._windows, T2M, CONFIG, torch.device("cpu"), 0,
-            Processes(0, 2),
-        )  # fmt: skip
+        network, windows = MotionVQ(replace(NETWORK, vq_norm="BN")), make_trainer(ALONE)._windows
+        TokenizerTrainer(network, windows, T2M, CONFIG, 0, Processes(0, 2))
 
 
 def test_without_a_launcher_one_process_is_alone(monkeypatch):

@@ -11,7 +11,7 @@ from models.tokenizer.loss import TrainingConfig, reconstruction_loss
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from models.tokenizer.report import reconstruction_report
-from models.tokenizer.session import TokenizerSession
+from models.tokenizer.session import Cadence, TokenizerSession
 from models.tokenizer.trainer import TokenizerTrainer, resolve_precision
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
@@ -34,13 +34,14 @@ def smooth_clips(count, frames=48):
 def make_trainer(config=CONFIG, network=NETWORK, clips=None, seed=0):
     torch.manual_seed(seed)
     windows = MotionWindows(clips or smooth_clips(6), np.zeros(263), np.ones(263), 16, 4, seed)
-    return TokenizerTrainer(MotionVQ(network), windows, T2M, config, CPU, seed)
+    return TokenizerTrainer(MotionVQ(network), windows, T2M, config, seed)
 
 
 def make_session(folder, config=CONFIG, eval_iter=4, data="data"):
     trainer = make_trainer(config)
     tokenizer = MotionTokenizer(trainer.network, np.zeros(263), np.ones(263), T2M)
-    return trainer, TokenizerSession(trainer, tokenizer, smooth_clips(2), RunFolder(folder), eval_iter, 2, data)
+    cadence = Cadence(validate=eval_iter, log=2)
+    return trainer, TokenizerSession(trainer, tokenizer, smooth_clips(2), cadence, RunFolder(folder), data)
 
 
 def test_loss_by_hand():
