@@ -8,13 +8,13 @@ The same command again continues an interrupted run (from OUT.part) and leaves a
 tokenizer or the motions have changed since, it starts anew.
 """
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 from tqdm import tqdm
 
 from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
@@ -22,8 +22,9 @@ from dataset.humanml.layout import MotionRecord, read_split
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import write_text
 from utils.files.fingerprints import fingerprint
+from utils.files.journal import Journal
+from utils.files.json_files import write_jsonl
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
@@ -58,6 +59,10 @@ class Motion:
     split: str
     record: MotionRecord
 
+    def row(self, codes: np.ndarray) -> dict[str, Any]:
+        """Its line of the jsonl."""
+        return {"id": self.record.id, "split": self.split, "codes": codes.tolist()}
+
 
 def fingerprint_motions(motions: Sequence[Motion]) -> str:
     """Names ids, splits, lengths and, by their first and last frames, the contents of motions, and their order."""
@@ -74,52 +79,42 @@ class PartFile:
     A chunk is encoded alone, so a continued run makes the very chunks, and codes, of an uninterrupted one.
 
     Args:
-        path: of the file. source: what the rows must come from. motions: all that are to be encoded, in order.
+        path: of the file.
+        source: what the rows must come from.
+        motions: all that are to be encoded, in order.
     """
 
     def __init__(self, path: Path, source: CotSource, motions: Sequence[Motion]) -> None:
-        self.path = path
-        self._header = _line({"fingerprint": source.fingerprint, "data_fingerprint": source.data_fingerprint})
+        self._journal = Journal(path)
+        self._header = {"fingerprint": source.fingerprint, "data_fingerprint": source.data_fingerprint}
         self._motions = motions
 
     def open(self) -> int:
         """Make the file ready to append to; the number of motions that are in it."""
-        content = self.path.read_bytes() if self.path.is_file() else b""
-        lines = content.decode("utf-8", errors="replace").splitlines(keepends=True)  # a kill may tear a character
-        if lines and lines[0] != self._header:
-            logging.info("%s is of another tokenizer or other motions: starting anew", self.path)
-            lines = []
+        found = self._journal.rows()
+        if found and found[0] != self._header:
+            logging.info("%s is of another tokenizer or other motions: starting anew", self._journal.path)
+            found = []
+        rows = found[1:]
         good = 0
-        for line, motion in zip(lines[1:], self._motions, strict=False):
-            if not _is_row_of(motion, line):  # what a kill left of the last line
+        for row, motion in zip(rows, self._motions, strict=False):
+            if (row.get("split"), row.get("id")) != (motion.split, motion.record.id):
                 break
             good += 1
-        if good < len(self._motions):
+        if good < len(self._motions):  # a kill may have left a part of the last chunk
             good -= good % _CLIPS_AT_ONCE
-        kept = [self._header, *lines[1 : 1 + good]]
-        if kept != lines:
-            write_text(self.path, "".join(kept))
+        self._journal.replace([self._header, *rows[:good]])
         return good
 
-    def append(self, rows: Sequence[dict]) -> None:
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write("".join(map(_line, rows)))
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        self._journal.append(*rows)
 
-    def rows(self) -> str:
+    def rows(self) -> list[dict[str, Any]]:
         """All rows as they go into the final file."""
-        return self.path.read_text(encoding="utf-8").removeprefix(self._header)
+        return self._journal.rows()[1:]
 
-
-def _line(row: dict) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _is_row_of(motion: Motion, line: str) -> bool:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError:
-        return False
-    return line.endswith("\n") and (row["split"], row["id"]) == (motion.split, motion.record.id)
+    def remove(self) -> None:
+        self._journal.remove()
 
 
 def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile) -> None:
@@ -131,10 +126,7 @@ def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile
         for start in range(done, len(motions), _CLIPS_AT_ONCE):
             chunk = motions[start : start + _CLIPS_AT_ONCE]
             codes = tokenizer.encode_batch([motion.record.features for motion in chunk])
-            part.append([
-                {"id": motion.record.id, "split": motion.split, "codes": row.tolist()}
-                for motion, row in zip(chunk, codes, strict=True)
-            ])  # fmt: skip
+            part.append([motion.row(own) for motion, own in zip(chunk, codes, strict=True)])
             bar.update(len(chunk))
 
 
@@ -167,21 +159,26 @@ def main() -> None:
     part = PartFile(out.with_name(out.name + ".part"), source, motions)
     if is_done(out, source, len(motions)):
         write_cot_source(out, source)  # the tokenizer may have moved
-        part.path.unlink(missing_ok=True)
+        part.remove()
         print(f"already encoded: {out} (tokenizer {source.fingerprint})")
         return
     encode(tokenizer, motions, part)
     rows = part.rows()
-    source_path(out).unlink(missing_ok=True)  # an old one must never stand beside new codes
-    write_text(out, rows)
-    write_cot_source(out, source)
-    part.path.unlink()  # last: whatever is interrupted before is finished from it
-    codes = [json.loads(line)["codes"] for line in rows.splitlines()]
+    put_in_place(out, rows, source)
+    part.remove()  # last: whatever is interrupted before is finished from it
+    codes = [row["codes"] for row in rows]
     used = {code for row in codes for code in row}
     print(
         f"{len(codes)} motions, {sum(map(len, codes))} codes, {len(used)} of {tokenizer.nb_code} in use, "
         f"tokenizer {source.fingerprint} -> {out}"
     )
+
+
+def put_in_place(out: Path, rows: Sequence[dict[str, Any]], source: CotSource) -> None:
+    """Write the codes, and beside them what they come from."""
+    source_path(out).unlink(missing_ok=True)  # an old one must never stand beside new codes
+    write_jsonl(out, rows)
+    write_cot_source(out, source)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""The folder of paid answers: every one is on disk before the next is asked for in its place.
+"""A folder keeps the paid answers: every one is on disk before the next is asked for in its place.
 
 annotations.jsonl   accepted: id, task, caption, caption_number, reasoning, answer, and what it was made with
 rejected.jsonl      the others: id, task, caption, reason, detail, reply, and the same
 reasoning_m2t.jsonl, reasoning_t2m.jsonl   made of annotations.jsonl: one line a clip, for prepare.write_cot_jsonl
 """
 
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,9 +16,11 @@ from filelock import FileLock, Timeout
 from dataset.cot.sample import TASKS
 from prepare.cot.inputs import reasoning_path
 from utils.errors import InputError
-from utils.files.atomic import write_jsonl
+from utils.files.journal import Journal
+from utils.files.json_files import write_jsonl
 
 Key = tuple[str, str, str]
+_KEYS = ("id", "task", "caption")
 
 
 class AnnotationStore:
@@ -35,11 +35,14 @@ class AnnotationStore:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._files = {name: self.folder / f"{name}.jsonl" for name in ("annotations", "rejected")}
+        self._annotations, self._rejected = (
+            Journal(self.folder / name, "an annotation with id, task and caption", _KEYS, durable=True)
+            for name in ("annotations.jsonl", "rejected.jsonl")
+        )
         self._load()
 
     def _load(self) -> None:
-        self.accepted, self.rejected = (_read_rows(path)[0] for path in self._files.values())
+        self.accepted, self.rejected = self._annotations.rows(), self._rejected.rows()
         self._accepted_keys = {_key(row) for row in self.accepted}
         self._rejections = Counter(_key(row) for row in self.rejected)
 
@@ -53,8 +56,6 @@ class AnnotationStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.folder / ".lock", timeout=0):
-                for path in self._files.values():
-                    _cut_torn_line(path)
                 self._load()  # another process may have added to it until now
                 yield
         except Timeout:
@@ -63,12 +64,12 @@ class AnnotationStore:
             ) from None
 
     def accept(self, row: dict[str, Any]) -> None:
-        _append(self._files["annotations"], row)
+        self._annotations.append(row)
         self.accepted.append(row)
         self._accepted_keys.add(_key(row))
 
     def reject(self, row: dict[str, Any]) -> None:
-        _append(self._files["rejected"], row)
+        self._rejected.append(row)
         self.rejected.append(row)
         self._rejections[_key(row)] += 1
 
@@ -100,35 +101,3 @@ def reasoning_rows(accepted: Iterable[dict[str, Any]], task: str) -> Iterator[di
 
 def _key(row: dict[str, Any]) -> Key:
     return row["id"], row["task"], row["caption"]
-
-
-def _read_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Rows, and the number of bytes that hold them: a last line without its line break is not one of them."""
-    if not path.is_file():
-        return [], 0
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    rows = []
-    for number, line in enumerate(content[:whole].splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            _key(row)
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{path}:{number}: not an annotation with id, task and caption") from None
-        rows.append(row)
-    return rows, whole
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Its answer is lost; what is added next must not be glued to it."""
-    _, whole = _read_rows(path)
-    if path.is_file() and whole < path.stat().st_size:
-        os.truncate(path, whole)
-
-
-def _append(path: Path, row: dict[str, Any]) -> None:
-    """Add a line and see it on the disk: it has been paid for."""
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
