@@ -19,6 +19,7 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
 from utils.files.fingerprints import fingerprint
+from utils.files.torch_files import read_torch_file
 
 FORMAT = "morl-checkpoint"
 FORMAT_VERSION = 2
@@ -143,13 +144,10 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
-    try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
+    value = read_torch_file(path)
+    if value.get("format") != FORMAT:
         hint = ""
-        if isinstance(value, dict) and "embeddings" in value and "lm_head" in value:
+        if "embeddings" in value and "lm_head" in value:
             hint = "; a published checkpoint is made usable by python -m prepare.import_checkpoint"
         raise InputError(f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark){hint}")
     if value["format_version"] > FORMAT_VERSION:

@@ -31,7 +31,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "none.pth")
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not a readable checkpoint"):
         load_checkpoint(tmp_path / "text.pth")
     torch.save({"net": {}}, tmp_path / "other.pth")
     with pytest.raises(InputError, match="not a checkpoint of this project"):
