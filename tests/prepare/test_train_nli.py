@@ -152,9 +152,12 @@ def test_a_run_killed_before_its_first_state_starts_over(cot_jsonl, tmp_path, ca
         patch.setattr(NliTraining, "train", raise_killed)
         run_here(capsys, monkeypatch, *flags)
     (tmp_path / "nli" / "tokenizer.json").write_text('{"half')
+    (tmp_path / "nli" / "metrics.jsonl").write_text('{"step": 2, "loss": 1.0}\n{"step": 3, "lo')
     status, _, errors = run_here(capsys, monkeypatch, *flags)
     assert status == 0, errors
     assert AutoTokenizer.from_pretrained(tmp_path / "nli").tokenize("Twice a person")[1:] == ["times", "a", "person"]
+    rows = (tmp_path / "nli" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(row)["step"] for row in rows] == [3]
 
 
 def raise_killed(*_):

@@ -127,6 +127,19 @@ def test_a_continued_run_equals_one_without_a_stop(tmp_path):
         assert torch.equal(value, weights(resumed._trainer)[name]), name
 
 
+def test_what_a_killed_run_logged_after_its_last_state_is_logged_once(tmp_path):
+    stopped = make_session(tmp_path, epochs=4)
+    stopped.train(StopAfterEpochs(stopped, 2))
+    rows = (tmp_path / "metrics.jsonl").read_text()
+    with (tmp_path / "metrics.jsonl").open("a") as stream:
+        stream.write('{"epoch": 3, "step": 12, "loss": 1.0}\n{"epoch": 4, "st')
+    resumed = make_session(tmp_path, epochs=4)
+    resumed.resume()
+    assert (tmp_path / "metrics.jsonl").read_text() == rows
+    resumed.train(InterruptFlag())
+    assert [row["epoch"] for row in RunFolder(tmp_path).metrics.rows()] == [1, 2, 3, 4]
+
+
 def test_a_state_of_other_data_is_refused(tmp_path):
     make_session(tmp_path, epochs=1).train(InterruptFlag())
     with pytest.raises(InputError, match="other data"):
