@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dataset.toy.body import Pose, joined, joints_from_pose
 from dataset.toy.gestures import bow, clap, lean, punch, raise_arm, wave
 from dataset.toy.leg_actions import jump, kick, lift_knee, sit, squat
 from dataset.toy.locomotion import circle, run, sidestep, turn, walk
 from dataset.toy.performer import Performer, alive, new_performer
+from dataset.toy.pose import Pose, joined, joints_from_pose
 from dataset.toy.programs import Action, Program
 
 MIN_FRAMES = 45  # joint frames; one fewer features, and a little more than data sets ask for (40)

@@ -1,7 +1,7 @@
-"""The toy data set as values: clips of joints with their program, captions and reasoning, decided by a seed.
+"""This file makes the clips of the toy data set: joints with their program, captions and reasoning, from a seed.
 
-The parts: `toy_programs` (what can be shown), `toy_animation` (a program becomes joints, on the body of
-`toy_skeleton`), `toy_captions`, `toy_lexicon` and `toy_reasoning` (a program becomes language).
+`dataset.toy.programs` draws what a clip shows, `dataset.toy.animation` turns that program into joints, and
+`dataset.toy.captions`, `dataset.toy.lexicon` and `dataset.toy.reasoning` turn it into language.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,9 @@ from dataset.toy.lexicon import tag_caption
 from dataset.toy.programs import Program, sample_programs
 from dataset.toy.reasoning import write_reasoning
 
-# Evaluation works on groups of 32, so the test part keeps to at least this many where there are enough clips.
 TEST_SHARE, VAL_SHARE = 0.15, 0.05
+# R-precision ranks captions in groups of 32. Where there are enough clips, the test split has at least five groups
+# and is cut to whole ones, with a few clips more than that.
 MIN_TEST, EVALUATION_GROUP, SPARE_TEST = 160, 32, 4
 
 
@@ -42,17 +43,12 @@ class ToyClip:
     reasoning: tuple[str, ...]
 
 
-def toy_clip(program: Program, rng: np.random.Generator) -> np.ndarray:
-    """(T, 22, 3) float32 joints of `program`, performed as `rng` has it."""
-    return animate(program, rng)
-
-
 def toy_clips(count: int, seed: int) -> Iterator[ToyClip]:
     """`count` clips; a clip is the same whenever count and seed are. Programs recur, clips do not."""
     programs = sample_programs(count, np.random.default_rng([seed, 0]))
     for index, (program, split) in enumerate(zip(programs, _splits(count), strict=True)):
         rng = np.random.default_rng([seed, 1, index])
-        joints = toy_clip(program, rng)
+        joints = animate(program, rng)
         texts = write_captions(program, rng)
         yield ToyClip(
             id=f"{index:06d}",
@@ -65,7 +61,7 @@ def toy_clips(count: int, seed: int) -> Iterator[ToyClip]:
 
 
 def _splits(count: int) -> list[str]:
-    """The split of every index; `sample_programs` has shuffled already, so the split goes by position."""
+    """The split of every clip by its position: `sample_programs` has shuffled the programs already."""
     test = round(count * TEST_SHARE)
     if count >= 4 * MIN_TEST:
         test = max(test, MIN_TEST)

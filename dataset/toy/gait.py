@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.toy import skeleton as body
-from dataset.toy.body import ABDUCT, ELBOW, FLEX, PITCH, ROLL, YAW, Pose
+from dataset.toy import body
 from dataset.toy.curves import bump, flowing, glide, smooth
 from dataset.toy.performer import Performer, standing, standing_feet
+from dataset.toy.pose import ABDUCT, ELBOW, FLEX, PITCH, ROLL, YAW, Pose
 
 _PEELING = 0.09  # seconds before lifting in which the toe joint already rises, over the tip of the toes
 

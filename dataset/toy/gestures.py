@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from dataset.toy.body import PITCH, ROLL, YAW, Pose
+from dataset.toy.body import SIDE_SIGN
 from dataset.toy.curves import envelope, pulses
 from dataset.toy.performer import Performer, frame_times, standing
+from dataset.toy.pose import PITCH, ROLL, YAW, Pose
 from dataset.toy.programs import SIDES, Action
-from dataset.toy.skeleton import SIDE_SIGN
 
 SPEED_FACTOR = {"slow": 1.55, "normal": 1.0, "quick": 0.68}  # on durations
 

@@ -1,30 +1,31 @@
-"""Toy actions of the legs: jump, squat, kick, lift a knee, sit down and stand up."""
+"""This file animates the toy actions of the legs: jump, squat, kick, lift a knee, sit down and stand up."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from dataset.toy import skeleton as body
-from dataset.toy.body import ABDUCT, ELBOW, FLEX, PITCH, ROLL, YAW, Pose
+from dataset.toy import body
 from dataset.toy.curves import bump, ease, envelope, flowing, keyed, pulses
 from dataset.toy.gait import roll_over
 from dataset.toy.gestures import SPEED_FACTOR, towards
 from dataset.toy.performer import Performer, frame_times, standing
+from dataset.toy.pose import ABDUCT, ELBOW, FLEX, PITCH, ROLL, YAW, Pose
 from dataset.toy.programs import SIDES, Action
 
 _GRAVITY = 9.81
-# Unit step of a jump in the body's frame: to the left, forward.
+# Direction of a jump in the body's frame (to the left, forward), and its length in metres.
 _JUMP_WAY = {"up": (0, 0), "forward": (0, 1), "backward": (0, -1), "left": (1, 0), "right": (-1, 0)}
 _JUMP_REACH = {"up": 0.0, "forward": 0.55, "backward": 0.36, "left": 0.40, "right": 0.40}
+_ON_TOES = 0.045  # how far the pelvis is above standing when the toes leave the ground
 _THIGH_HANDS = (0.42, 0.05, -0.35, 0.95)  # arms of someone who sits
 _SEAT = 0.47  # pelvis height in metres
 
 
 def squat(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Hips down and back with the arms in front, and up again, `count` times."""
+    """The hips go down and back with the arms in front, and up again, `count` times."""
     period = 1.75 * SPEED_FACTOR[action.speed] ** 1.1 * performer.tempo
     start = rng.uniform(0.15, 0.30)
     times = frame_times(start + action.count * period + rng.uniform(0.2, 0.35))
@@ -45,61 +46,82 @@ def squat(action: Action, performer: Performer, rng: np.random.Generator) -> Pos
     )
 
 
-def jump(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Crouch, leap on both feet, land softly; `count` times, each from the last landing."""
+@dataclass(frozen=True)
+class _Leaps:
+    """When a body crouches, leaves the ground and lands, and how far down and up it goes (seconds, metres).
+
+    Attributes:
+        apex: how high the feet rise in flight.
+        flight: how long they are in the air.
+        crouch: how far the pelvis sinks before a leap.
+        push: from the deepest crouch to the take-off.
+        flights: take-off and landing of every leap.
+        knots: (time, height, vertical speed) of the pelvis relative to standing.
+    """
+
+    apex: float
+    flight: float
+    crouch: float
+    push: float
+    flights: tuple[tuple[float, float], ...]
+    knots: tuple[tuple[float, float, float], ...]
+
+    @property
+    def end(self) -> float:
+        """When the body stands again."""
+        return self.knots[-1][0]
+
+    def pelvis_height(self, times: np.ndarray) -> np.ndarray:
+        """(n,) seconds -> (n,) height of the pelvis relative to standing."""
+        # One more knot, far behind the end, keeps the curve flat there.
+        knot_times, heights, slopes = np.array([*self.knots, (self.end + 9.0, 0.0, 0.0)]).T
+        return CubicHermiteSpline(knot_times, heights, slopes)(times)
+
+
+def _plan_leaps(action: Action, performer: Performer, rng: np.random.Generator) -> _Leaps:
+    # Free flight: the apex decides the speed at take-off, and that how long the feet are in the air.
     apex = (0.24 if action.way == "up" else 0.16) * rng.uniform(0.9, 1.25)
     speed = math.sqrt(2 * _GRAVITY * apex)
     flight = 2 * speed / _GRAVITY
-    crouch, on_toes = rng.uniform(0.24, 0.30), 0.045
-    push = 1.75 * (crouch + on_toes) / speed
+    # The push must reach that speed on the way from the crouch onto the toes.
+    crouch = rng.uniform(0.24, 0.30)
+    push = 1.75 * (crouch + _ON_TOES) / speed
     start = rng.uniform(0.15, 0.30)
-    knots = [(0.0, 0.0, 0.0), (start, 0.0, 0.0)]
-    flights = []
+    knots, flights = [(0.0, 0.0, 0.0), (start, 0.0, 0.0)], []
     clock = start + 0.48 * performer.tempo
     for _ in range(action.count):
         takeoff = clock + push
         landing = takeoff + flight
-        knots += [(clock, -crouch, 0.0), (takeoff, on_toes, speed), (landing, on_toes, -speed)]
+        knots += [(clock, -crouch, 0.0), (takeoff, _ON_TOES, speed), (landing, _ON_TOES, -speed)]
         flights.append((takeoff, landing))
         clock = landing + 0.85 * push + 0.06
+    # The last landing is absorbed, then the body rises.
     knots += [(clock, -0.8 * crouch, 0.0), (clock + 0.60 * performer.tempo, 0.0, 0.0)]
-    times = frame_times(knots[-1][0] + rng.uniform(0.15, 0.35))
-    knot_times, heights, slopes = np.array([*knots, (knots[-1][0] + 9.0, 0.0, 0.0)]).T
-    height = CubicHermiteSpline(knot_times, heights, slopes)(times)
+    return _Leaps(apex, flight, crouch, push, tuple(flights), tuple(knots))
 
+
+def jump(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
+    """The body crouches, leaps on both feet and lands softly, `count` times, each time from the last landing."""
+    leaps = _plan_leaps(action, performer, rng)
+    times = frame_times(leaps.end + rng.uniform(0.15, 0.35))
+    height = leaps.pelvis_height(times)
     step = np.array(_JUMP_WAY[action.way]) * _JUMP_REACH[action.way] * rng.uniform(0.9, 1.15)
     pose = standing(performer, len(times))
-    moved_feet = sum(ease((times - a) / (b - 0.02 - a)) for a, b in flights)
-    moved_body = sum(ease((times - a + 0.16) / (b - a + 0.32)) for a, b in flights)
-    pitch_keys, air, tuck, swing_keys = [(0.0, 0.0)], np.zeros(len(times)), np.zeros(len(times)), [(0.0, 0.0)]
-    clock = start + 0.48 * performer.tempo
-    for takeoff, landing in flights:
-        middle = 0.5 * (takeoff + landing)
-        pitch_keys += [(takeoff - 0.45 * push, 0.0), (takeoff, 0.85), (middle, 0.60), (landing, 0.45)]
-        pitch_keys += [(landing + 0.10, 0.0)]
-        inside = np.clip((times - takeoff) / flight, 0.0, 1.0)
-        air += 4 * apex * inside * (1 - inside)
-        tuck += 0.05 * bump(inside)
-        swing_keys += [(takeoff - push - 0.05, -0.55), (takeoff + 0.12, 1.0), (landing + 0.05, 0.45)]
-    swing_keys += [(flights[-1][1] + 0.35, -0.15), (times[-1] + 1.0, 0.0)]
-    pitch = flowing(times, [*pitch_keys, (times[-1] + 9.0, 0.0)])
-    forward, up = roll_over(pitch)
-    ankles = pose.ankles.copy()
-    for side in (body.LEFT, body.RIGHT):
-        yaw = pose.foot_yaw[:, side]
-        ankles[:, side, 0] += step[0] * moved_feet + forward * np.sin(yaw)
-        ankles[:, side, 2] += step[1] * moved_feet + forward * np.cos(yaw)
-        ankles[:, side, 1] += up + air + tuck
-    crouched = np.clip(-height / crouch, 0.0, 1.0)
+    # The feet travel in the air only; the body sets off before them and settles after them.
+    moved_body = sum(ease((times - a + 0.16) / (b - a + 0.32)) for a, b in leaps.flights)
+    ankles, foot_pitch = _leaping_feet(pose, leaps, step, times)
+    # The trunk bends with the crouch, and the head keeps looking ahead.
+    crouched = np.clip(-height / leaps.crouch, 0.0, 1.0)
     pelvis, spine, head, arms = pose.pelvis.copy(), pose.spine.copy(), pose.head.copy(), pose.arms.copy()
     pelvis[:, PITCH] += 0.38 * crouched
     spine[:, PITCH] += 0.30 * crouched
     head[:, PITCH] -= 0.35 * crouched
-    reach = flowing(times, swing_keys) * performer.energy
-    arms[:, :, FLEX] += (rng.uniform(0.9, 1.4) if action.way == "up" else 0.9) * reach[:, None]
-    arms[:, :, ELBOW] += 0.35 * np.abs(reach)[:, None]
     shift = pose.shift.copy()
     shift[:, 1] -= 0.10 * crouched
+    # The arms swing back before a leap and forward with it, further for a jump straight up.
+    reach = _arm_swing(leaps, times) * performer.energy
+    arms[:, :, FLEX] += (rng.uniform(0.9, 1.4) if action.way == "up" else 0.9) * reach[:, None]
+    arms[:, :, ELBOW] += 0.35 * np.abs(reach)[:, None]
     return replace(
         pose,
         root=np.outer(moved_body, step),
@@ -110,15 +132,48 @@ def jump(action: Action, performer: Performer, rng: np.random.Generator) -> Pose
         head=head,
         arms=arms,
         ankles=ankles,
-        foot_pitch=np.tile(pitch[:, None], (1, 2)),
+        foot_pitch=np.tile(foot_pitch[:, None], (1, 2)),
     )
 
 
+def _leaping_feet(pose: Pose, leaps: _Leaps, step: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ankles (n, 2, 3) and pitch (n,) of both feet, which move alike by `step` (to the left, forward) in each leap."""
+    pitch_keys, air, tuck = [(0.0, 0.0)], np.zeros(len(times)), np.zeros(len(times))
+    for takeoff, landing in leaps.flights:
+        # Heels up for the push, toes first in landing, flat a moment later.
+        middle = 0.5 * (takeoff + landing)
+        pitch_keys += [(takeoff - 0.45 * leaps.push, 0.0), (takeoff, 0.85), (middle, 0.60), (landing, 0.45)]
+        pitch_keys += [(landing + 0.10, 0.0)]
+        # The parabola of free flight, and the knees drawn up a little on top of it.
+        inside = np.clip((times - takeoff) / leaps.flight, 0.0, 1.0)
+        air += 4 * leaps.apex * inside * (1 - inside)
+        tuck += 0.05 * bump(inside)
+    pitch = flowing(times, [*pitch_keys, (times[-1] + 9.0, 0.0)])
+    forward, up = roll_over(pitch)
+    moved = sum(ease((times - a) / (b - 0.02 - a)) for a, b in leaps.flights)
+    ankles = pose.ankles.copy()
+    for side in (body.LEFT, body.RIGHT):
+        yaw = pose.foot_yaw[:, side]
+        ankles[:, side, 0] += step[0] * moved + forward * np.sin(yaw)
+        ankles[:, side, 2] += step[1] * moved + forward * np.cos(yaw)
+        ankles[:, side, 1] += up + air + tuck
+    return ankles, pitch
+
+
+def _arm_swing(leaps: _Leaps, times: np.ndarray) -> np.ndarray:
+    """(n,) from -1 (arms behind the body) to 1 (arms in front)."""
+    keys = [(0.0, 0.0)]
+    for takeoff, landing in leaps.flights:
+        keys += [(takeoff - leaps.push - 0.05, -0.55), (takeoff + 0.12, 1.0), (landing + 0.05, 0.45)]
+    last_landing = leaps.flights[-1][1]
+    return flowing(times, [*keys, (last_landing + 0.35, -0.15), (times[-1] + 1.0, 0.0)])
+
+
 def kick(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Weight on the other leg, knee up, leg out to the front or the side, foot back; `count` times."""
+    """The weight moves onto one leg while the other kicks to the front or the side and returns, `count` times."""
     high = rng.uniform(0.92, 1.08)
+    # Keys of the ankle: (share of the time, outward, forward, up, heel up).
     if action.way == "front":
-        # (share of the time, outward, forward, up, heel up) of the ankle
         path = [(0.0, 0, 0, 0, 0), (0.12, 0, 0, 0.02, 0.25), (0.36, 0, 0.12, 0.36, 0.55)]
         path += [(0.54, 0, 0.73 * high, 0.69 * high, -0.75), (0.70, 0, 0.18, 0.34, 0.25)]
     else:
@@ -131,7 +186,7 @@ def kick(action: Action, performer: Performer, rng: np.random.Generator) -> Pose
 
 
 def lift_knee(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Knee up to the hip and down, `count` times."""
+    """One knee comes up to the hip and goes down, `count` times."""
     high = rng.uniform(0.90, 1.12)
     path = [(0.0, 0, 0, 0, 0), (0.14, 0, 0, 0.02, 0.25), (0.48, 0, 0.20, 0.40 * high, 0.35)]
     path += [(0.58, 0, 0.20, 0.40 * high, 0.30), (0.90, 0, 0, 0.035, 0.10), (0.98, 0, 0, 0, 0), (1.0, 0, 0, 0, 0)]
@@ -141,12 +196,17 @@ def lift_knee(action: Action, performer: Performer, rng: np.random.Generator) ->
 def _on_one_leg(
     action: Action, performer: Performer, rng: np.random.Generator, path: np.ndarray, lift: float, lean_back: float
 ) -> Pose:
-    """One foot follows `path` (k, 5) in `lift` seconds, `count` times, while the other leg carries the body."""
+    """One foot follows `path` (k, 5) in `lift` seconds, `count` times, while the other leg carries the body.
+
+    A row of `path`: share of the time, then outward, forward, up and heel up of the ankle.
+    """
+    # Shift the weight, lift the foot `count` times, come back to both feet.
     shift_time, pause = 0.42, 0.08
     start = rng.uniform(0.10, 0.25)
     first = start + 0.75 * shift_time
     last = first + action.count * (lift + pause)
     times = frame_times(last + 0.7 * shift_time + rng.uniform(0.15, 0.30))
+    # The lifted foot: where its ankle is, and how much it is up.
     side = SIDES.index(action.side)
     sign = body.SIDE_SIGN[side]
     tracks, raised = np.zeros((4, len(times))), np.zeros(len(times))
@@ -162,6 +222,7 @@ def _on_one_leg(
     ankles[:, side, 0] += sign * tracks[0]
     ankles[:, side, 1] += tracks[2] + up
     ankles[:, side, 2] += tracks[1] + forward
+    # The pelvis moves over the standing foot, and the trunk balances the lifted leg.
     leaning = envelope(times, start, last + 0.7 * shift_time, shift_time)
     shift, pelvis, spine, arms = pose.shift.copy(), pose.pelvis.copy(), pose.spine.copy(), pose.arms.copy()
     shift[:, 0] -= sign * (performer.half_width - 0.015) * leaning
@@ -172,6 +233,7 @@ def _on_one_leg(
     spine[:, PITCH] += 0.5 * lean_back * raised
     pelvis[:, YAW] -= sign * 0.12 * np.clip(tracks[1], 0, 1) * raised
     height = -0.02 * leaning - 0.015 * raised
+    # The arms come up for balance and swing against the leg.
     guard = rng.uniform(0.5, 1.0)
     arms[:, :, ABDUCT] += 0.22 * guard * leaning[:, None] + 0.20 * raised[:, None]
     arms[:, :, ELBOW] += 0.75 * guard * leaning[:, None]
@@ -183,10 +245,11 @@ def _on_one_leg(
 
 
 def sit(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Down onto a seat that is not shown (sit), up from it (stand), or both (sit_stand)."""
+    """The body goes down onto a seat that is not shown (sit), up from it (stand), or both (sit_stand)."""
     move = 1.45 * SPEED_FACTOR[action.speed] * performer.tempo
     rest = rng.uniform(0.6, 1.0)
     start = rng.uniform(0.20, 0.40)
+    # How far seated over time: 0 standing, 1 on the seat.
     if action.kind == "sit":
         keys = [(start, 0.0), (start + move, 1.0)]
     elif action.kind == "stand":
@@ -196,6 +259,7 @@ def sit(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
     tail = rest if action.kind == "sit" else rng.uniform(0.25, 0.45)
     times = frame_times(keys[-1][0] + tail)
     seated = keyed(times, keys)
+    # On the way down and up the trunk leans forward to keep the weight over the feet.
     lean = np.zeros(len(times))
     for (a, low), (b, high) in pairwise(keys):
         if low != high:
@@ -206,6 +270,7 @@ def sit(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
     spine[:, PITCH] += 0.30 * lean + 0.10 * seated
     head[:, PITCH] -= 0.40 * lean
     shift[:, 1] -= 0.30 * seated
+    # The hands end up on the thighs.
     arms = pose.arms.copy()
     hands = np.array(_THIGH_HANDS) + rng.normal(0.0, 0.04, 4)
     for side in (body.LEFT, body.RIGHT):

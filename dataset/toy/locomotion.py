@@ -1,16 +1,16 @@
-"""Toy actions that move over the ground on stepping feet: walk, run, sidestep, turn in place, walk in a circle."""
+"""This file animates the toy actions on stepping feet: walk, run, sidestep, turn in place, walk in a circle."""
 
 import math
 from dataclasses import replace
 
 import numpy as np
 
-from dataset.toy.body import ABDUCT, FLEX, TWIST, YAW, Pose
 from dataset.toy.curves import ease
 from dataset.toy.gait import Gait, step_along, step_schedule
 from dataset.toy.performer import Performer, frame_times
+from dataset.toy.pose import ABDUCT, FLEX, TWIST, YAW, Pose
 from dataset.toy.programs import SIDES, Action
-from dataset.toy.travel import Pace, cut_ends, leaning_in, travel
+from dataset.toy.travel import Pace, Route, cut_ends, leaning_in, travel
 
 _WALK = {
     "slow": Pace(0.46, Gait(0.74, 0.54, push=0.60, strike=0.36, clearance=0.09, arm_swing=0.8, stride=0.9)),
@@ -27,8 +27,10 @@ _RUN = {
     "normal": Pace(0.96, Gait(0.36, 0.46, fold=1.35, clearance=0.20, arm_swing=1.0, elbow=1.35, lean=0.15)),
     "quick": Pace(1.16, Gait(0.33, 0.45, fold=1.5, clearance=0.24, arm_swing=1.1, elbow=1.4, lean=0.22)),
 }
-_SIDESTEP = {"slow": 0.62, "normal": 0.45, "quick": 0.34}  # seconds per foot
+# Seconds per foot.
+_SIDESTEP = {"slow": 0.62, "normal": 0.45, "quick": 0.34}
 _TURN = {"slow": 0.60, "normal": 0.44, "quick": 0.34}
+# What going backward and running change in a gait.
 _BACKWARD = {
     "push": -0.08,
     "strike": -0.36,
@@ -43,7 +45,7 @@ _RUNNING = {"push": 0.95, "strike": 0.22, "trail": 0.10, "sway": 0.010, "bounce"
 
 
 def walk(action: Action, performer: Performer, rng: np.random.Generator, rolling: bool = False) -> Pose:
-    """Straight forward or backward, or forward with a turn; `rolling` cuts off the first and the last steps."""
+    """A walk straight forward or backward, or forward with a turn; `rolling` cuts off the first and last steps."""
     backward = action.way == "backward"
     pace = (_WALK_BACK if backward else _WALK)[action.speed]
     if backward:
@@ -54,19 +56,19 @@ def walk(action: Action, performer: Performer, rng: np.random.Generator, rolling
     count = action.count or _open_steps(pace, rng)
     count += 4 if rolling else 0
     length = pace.step_length * (count - 0.9)
-    pose = travel(pace, performer, length, count, rng, direction=math.pi if backward else 0.0)
+    pose = travel(Route(length, count, math.pi if backward else 0.0), pace, performer, rng)
     return cut_ends(pose, pace, rolling)
 
 
 def run(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Always in full stride from the first to the last frame."""
+    """A run, in full stride from the first to the last frame."""
     pace = _RUN[action.speed]
     pace = _personal(replace(pace, gait=replace(pace.gait, **_RUNNING)), performer, rng)
     if action.degrees:
         pose = _with_turn(action, pace, performer, rng, rolling=True)
     else:
         count = round(rng.uniform(2.5, 3.4) / pace.gait.step_time) + 5
-        pose = travel(pace, performer, pace.step_length * (count - 0.9), count, rng)
+        pose = travel(Route(pace.step_length * (count - 0.9), count), pace, performer, rng)
         pose = cut_ends(pose, pace, rolling=True)
     arms = pose.arms.copy()
     arms[..., ABDUCT] += 0.10
@@ -76,19 +78,19 @@ def run(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
 
 
 def circle(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Once around; a circle to the left is counter-clockwise from above."""
+    """A walk once around a circle; one to the left is counter-clockwise from above."""
     pace = _personal(_WALK[action.speed], performer, rng)
     radius = {"slow": 0.43, "normal": 0.66, "quick": 0.92}[action.speed] * rng.uniform(0.94, 1.08)
     pace = replace(pace, step_length=pace.step_length * 0.92)
     length = 2 * math.pi * radius
     angle = _sign(action.way) * 2 * math.pi
     count = round(length / pace.step_length) + 1
-    pose = travel(pace, performer, length, count, rng, bend=lambda s: angle * s / length)
+    pose = travel(Route(length, count, bend=lambda s: angle * s / length), pace, performer, rng)
     return leaning_in(pose)
 
 
 def sidestep(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """`count` times: the near foot steps out, the far foot follows."""
+    """The near foot steps out to the side and the far foot follows, `count` times."""
     foot_time = _SIDESTEP[action.speed] * performer.tempo
     gait = Gait(
         foot_time,
@@ -106,11 +108,12 @@ def sidestep(action: Action, performer: Performer, rng: np.random.Generator) -> 
     side = SIDES.index(action.way)
     count = 2 * action.count
     length = pace.step_length * count
-    return travel(pace, performer, length, count, rng, direction=_sign(action.way) * math.pi / 2, first=side)
+    route = Route(length, count, direction=_sign(action.way) * math.pi / 2, first_side=side)
+    return travel(route, pace, performer, rng)
 
 
 def turn(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """On the spot, in small steps; the foot of the inner side goes first."""
+    """A turn on the spot in small steps; the foot of the inner side goes first."""
     foot_time = _TURN[action.speed] * performer.tempo
     gait = Gait(foot_time, 0.82 * foot_time, clearance=0.09, push=0.5, strike=0.1, fold=0.5, stride=0.5, trail=0.0)
     count = {90: 3, 180: 5}[action.degrees]
@@ -136,6 +139,7 @@ def _sign(way: str) -> float:
 
 
 def _personal(pace: Pace, performer: Performer, rng: np.random.Generator) -> Pace:
+    """The pace as this performer has it in this clip."""
     gait = replace(
         pace.gait,
         step_time=pace.gait.step_time * performer.tempo,
@@ -154,6 +158,7 @@ def _open_steps(pace: Pace, rng: np.random.Generator) -> int:
 
 
 def _with_turn(action: Action, pace: Pace, performer: Performer, rng: np.random.Generator, rolling: bool) -> Pose:
+    """A walk or run straight on, around an arc to the left or right, and straight on again."""
     angle = _sign(action.way) * math.radians(action.degrees + rng.uniform(-6, 6))
     stretch = 1.5 if action.kind == "run" else 1.0
     arc = {90: 1.15, 180: 1.75}[action.degrees] * stretch * (0.75 if action.speed == "slow" else 1.0)
@@ -162,5 +167,6 @@ def _with_turn(action: Action, pace: Pace, performer: Performer, rng: np.random.
     after = pace.step_length * (straight * rng.uniform(1.4, 2.1) + (2.0 if rolling else 0.4))
     length = before + arc + after
     count = round(length / pace.step_length + 0.6)
-    pose = travel(pace, performer, length, count, rng, bend=lambda s: angle * ease((s - before) / arc))
+    route = Route(length, count, bend=lambda s: angle * ease((s - before) / arc))
+    pose = travel(route, pace, performer, rng)
     return cut_ends(leaning_in(pose), pace, rolling)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dataset.toy import skeleton as body
-from dataset.toy.body import ABDUCT, ELBOW, FLEX, PITCH, TWIST, YAW, Pose
+from dataset.toy import body
 from dataset.toy.curves import drift
+from dataset.toy.pose import ABDUCT, ELBOW, FLEX, PITCH, TWIST, YAW, Pose
 from utils.motion.skeleton import T2M
 
 FPS = T2M.fps

@@ -1,4 +1,4 @@
-"""Going somewhere: a path with a soft start and stop, stepped along at a pace."""
+"""This file moves a body along a path: with a soft start and stop, on feet that step at a pace."""
 
 import math
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.toy.body import ROLL, Pose
 from dataset.toy.curves import ease, smooth
 from dataset.toy.gait import BodyPath, Gait, Step, step_along, step_schedule
 from dataset.toy.performer import FPS, Performer, frame_times
+from dataset.toy.pose import ROLL, Pose
 
 _FINE = 0.005  # seconds; paths are integrated on this grid
 _GRAVITY = 9.81
@@ -17,7 +17,7 @@ _GRAVITY = 9.81
 
 @dataclass(frozen=True)
 class Pace:
-    """Metres per step and the gait that goes with them."""
+    """How long the steps are in metres, and the gait that goes with them."""
 
     step_length: float
     gait: Gait
@@ -27,48 +27,46 @@ def _straight(distance: np.ndarray) -> np.ndarray:
     return 0.0 * distance
 
 
-def travel(
-    pace: Pace,
-    performer: Performer,
-    length: float,
-    count: int,
-    rng: np.random.Generator,
-    direction: float = 0.0,
-    bend: Callable[[np.ndarray], np.ndarray] = _straight,
-    first: int | None = None,
-) -> Pose:
-    """`count` steps over `length` metres, from standing to standing.
+@dataclass(frozen=True)
+class Route:
+    """Where the body goes, and in how many steps.
 
-    Args:
+    Attributes:
+        length: metres of the way.
+        steps: number of steps on it.
         direction: of travel relative to the heading (pi: backward, pi / 2: to the left).
         bend: heading after s metres.
-        first: the foot that steps first; default is the performer's own.
+        first_side: the foot that steps first; None leaves it to the performer.
     """
-    first = performer.first_side if first is None else first
+
+    length: float
+    steps: int
+    direction: float = 0.0
+    bend: Callable[[np.ndarray], np.ndarray] = _straight
+    first_side: int | None = None
+
+
+def travel(route: Route, pace: Pace, performer: Performer, rng: np.random.Generator) -> Pose:
+    """The body goes the route from standing to standing."""
+    first_side = performer.first_side if route.first_side is None else route.first_side
     start = rng.uniform(0.20, 0.35)
-    steps = step_schedule(pace.gait, start, count, first)
-    path = _body_path(start, steps[-1].land, pace, length, direction, bend)
+    steps = step_schedule(pace.gait, start, route.steps, first_side)
+    path = _body_path(route, pace, start, steps[-1].land)
     times = frame_times(steps[-1].land + rng.uniform(0.25, 0.40))
     pose = step_along(performer, times, path, steps, pace.gait)
     return replace(pose, height=pose.height + _rise_and_fall(times, steps, pace.gait))
 
 
-def _body_path(
-    start: float,
-    end: float,
-    pace: Pace,
-    length: float,
-    direction: float,
-    bend: Callable[[np.ndarray], np.ndarray],
-) -> BodyPath:
+def _body_path(route: Route, pace: Pace, start: float, end: float) -> BodyPath:
     """The body's x, z, heading over time; it sets off a moment before the first foot and settles with the last."""
+    # The speed rises, stays and falls, scaled so that the whole way has the length of the route.
     grid = np.arange(0.0, end + 0.5, _FINE)
     ramp = min(0.75, 0.45 * (end - start), 1.3 * pace.gait.step_time)
     speed = ease((grid - start + 0.12) / ramp) * ease((end + 0.08 - grid) / ramp)
-    speed *= length / (speed.sum() * _FINE)
-    heading = bend(np.cumsum(speed) * _FINE)
-    x = np.cumsum(speed * np.sin(heading + direction)) * _FINE
-    z = np.cumsum(speed * np.cos(heading + direction)) * _FINE
+    speed *= route.length / (speed.sum() * _FINE)
+    heading = route.bend(np.cumsum(speed) * _FINE)
+    x = np.cumsum(speed * np.sin(heading + route.direction)) * _FINE
+    z = np.cumsum(speed * np.cos(heading + route.direction)) * _FINE
 
     def path(times: np.ndarray) -> np.ndarray:
         return np.stack([np.interp(times, grid, column) for column in (x, z, heading)], 1)
@@ -87,7 +85,7 @@ def _rise_and_fall(times: np.ndarray, steps: list[Step], gait: Gait) -> np.ndarr
 
 
 def leaning_in(pose: Pose) -> Pose:
-    """Lean of the trunk towards the inside of a curve, as the centripetal force asks for (softened)."""
+    """The same motion with the trunk leaning into its curves, as the centripetal force asks for (softened)."""
     speed = np.linalg.norm(np.gradient(pose.root, axis=0), axis=1) * FPS
     turning = np.gradient(pose.heading) * FPS
     lean = smooth(np.clip(0.6 * np.arctan(speed * turning / _GRAVITY), -0.2, 0.2), 3.0)
@@ -100,7 +98,7 @@ def leaning_in(pose: Pose) -> Pose:
 
 
 def cut_ends(pose: Pose, pace: Pace, rolling: bool) -> Pose:
-    """Without the two steps of setting off and the two of stopping, if `rolling`."""
+    """The same motion without the two steps of setting off and the two of stopping, if `rolling`."""
     if not rolling:
         return pose
     margin = round((2.0 * pace.gait.step_time + 0.30) * FPS)

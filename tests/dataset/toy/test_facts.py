@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import find_peaks
 
-from dataset.toy.clips import toy_clip
+from dataset.toy.animation import animate
 from dataset.toy.programs import Action, Program
 from utils.motion.skeleton import T2M
 
@@ -14,7 +14,7 @@ OTHER = {"left": "right", "right": "left"}
 
 
 def clips(*actions):
-    return [toy_clip(Program(actions), np.random.default_rng(seed)) for seed in SEEDS]
+    return [animate(Program(actions), np.random.default_rng(seed)) for seed in SEEDS]
 
 
 def at(joints, name):
