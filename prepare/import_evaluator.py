@@ -120,11 +120,11 @@ def _compare_scale(std: np.ndarray, data_root: str, skeleton: Skeleton, path: Pa
     root, contacts = relative_scale(std, data_std, skeleton)
     if max(root, contacts) > LARGEST_SCALE:
         logging.warning(
-            "%s looks like a data set's own statistics: its root (0:4) and foot contact (last 4) columns are %.3f and "
-            "%.3f of those of %s, relative to the others; the published evaluator's are %.3f. With wrong statistics "
-            "every number is wrong: give --mean and --std of the evaluator",
-            path, root, contacts, data_root, PUBLISHED_SCALE,
-        )  # fmt: skip
+            f"{path} looks like a data set's own statistics: its root (0:4) and foot contact (last 4) columns are "
+            f"{root:.3f} and {contacts:.3f} of those of {data_root}, relative to the others; the published evaluator's "
+            f"are {PUBLISHED_SCALE:.3f}. With wrong statistics every number is wrong: give --mean and --std of the "
+            "evaluator"
+        )
     return f"root {root:.3f}, foot contacts {contacts:.3f} of {data_root} (published: {PUBLISHED_SCALE:.3f})"
 
 

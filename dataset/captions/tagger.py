@@ -17,14 +17,23 @@ UNKNOWN_CLASS = "OTHER"  # of words that nothing is known about
 _LEMMATISED = ("NOUN", "VERB")
 _ANY, _LAST = "*", "."  # in place of the next word: whatever it is, there is none
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_IRREGULAR = {
-    "feet": "foot", "went": "go", "goes": "go", "gone": "go", "does": "do", "did": "do", "done": "do",
-    "has": "have", "had": "have", "ran": "run", "sat": "sit", "stood": "stand", "bent": "bend", "spun": "spin",
-    "swung": "swing", "threw": "throw", "thrown": "throw", "took": "take", "taken": "take", "held": "hold",
-    "made": "make", "came": "come", "fell": "fall", "fallen": "fall", "knelt": "kneel", "leapt": "leap", "lay": "lie",
-    "lying": "lie", "brought": "bring", "caught": "catch", "kept": "keep", "rose": "rise", "shook": "shake",
-    "began": "begin", "begun": "begin", "drew": "draw", "gave": "give", "given": "give", "got": "get",
-}  # fmt: skip
+# Forms that no ending leads back to their lemma, as form:lemma.
+_IRREGULAR_FORMS = (
+    "feet:foot went:go goes:go gone:go does:do did:do done:do has:have had:have ran:run sat:sit stood:stand bent:bend "
+    "spun:spin swung:swing threw:throw thrown:throw took:take taken:take held:hold made:make came:come fell:fall "
+    "fallen:fall knelt:kneel leapt:leap lay:lie lying:lie brought:bring caught:catch kept:keep rose:rise shook:shake "
+    "began:begin begun:begin drew:draw gave:give given:give got:get"
+)
+_IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR_FORMS.split())
+# An ending, and what may stand in its place in the lemma.
+_ENDINGS = (
+    ("ies", ("y", "ie")),
+    ("ied", ("y",)),
+    ("es", ("e", "")),
+    ("s", ("",)),
+    ("ed", ("e", "")),
+    ("ing", ("e", "")),
+)
 
 
 class Tagger(Protocol):
@@ -48,9 +57,7 @@ def _lemma_guesses(word: str) -> Iterator[str]:
     """Base forms that an English word could have, likeliest first."""
     if word in _IRREGULAR:
         yield _IRREGULAR[word]
-    for ending, replacements in (
-        ("ies", ("y", "ie")), ("ied", ("y",)), ("es", ("e", "")), ("s", ("",)), ("ed", ("e", "")), ("ing", ("e", "")),
-    ):  # fmt: skip
+    for ending, replacements in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 2:
             stem = word[: -len(ending)]
             if ending in ("ed", "ing") and len(stem) > 2 and stem[-1] == stem[-2]:

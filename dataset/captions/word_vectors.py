@@ -20,9 +20,22 @@ from utils.files.atomic import read_npy, write_atomic, write_npy
 MAX_WORDS = 20
 MAX_TOKENS = MAX_WORDS + 2  # with sos and eos
 POS_CLASSES = (
-    "VERB", "NOUN", "DET", "ADP", "NUM", "AUX", "PRON", "ADJ", "ADV",
-    "Loc_VIP", "Body_VIP", "Obj_VIP", "Act_VIP", "Desc_VIP", "OTHER",
-)  # fmt: skip
+    "VERB",
+    "NOUN",
+    "DET",
+    "ADP",
+    "NUM",
+    "AUX",
+    "PRON",
+    "ADJ",
+    "ADV",
+    "Loc_VIP",
+    "Body_VIP",
+    "Obj_VIP",
+    "Act_VIP",
+    "Desc_VIP",
+    "OTHER",
+)
 START, END, UNKNOWN = "sos", "eos", "unk"
 PREFIX = "our_vab"
 

@@ -57,9 +57,10 @@ class Drafts:
         """One that contradicts the sample, for both tasks if there is one among those drawn; else the nearest."""
         own = self._samples[index]
         others = [
-            other for other in (rng.randrange(len(self._samples)) for _ in range(TRIES))
+            other
+            for other in (rng.randrange(len(self._samples)) for _ in range(TRIES))
             if self._samples[other].id != own.id and self._samples[other].caption != own.caption
-        ]  # fmt: skip
+        ]
         if not others:
             return None
         partly = None

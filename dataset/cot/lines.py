@@ -47,8 +47,15 @@ _FEATURES = Features(
 )
 _NO_DRAFT = dict.fromkeys(DRAFT_COLUMNS, "")
 _EMPTY = {
-    "id": "", "task": "", "caption": "", "codes": [], "reasoning": "", "sample_weight": 1.0, **_NO_DRAFT, "problem": "",
-}  # fmt: skip
+    "id": "",
+    "task": "",
+    "caption": "",
+    "codes": [],
+    "reasoning": "",
+    "sample_weight": 1.0,
+    **_NO_DRAFT,
+    "problem": "",
+}
 
 
 def parsed_lines(path: Path, nb_code: int | None) -> Dataset:

@@ -129,10 +129,12 @@ def _turn(facts: MotionFacts, rng: random.Random) -> str | None:
         return None
     verb = rng.choice(say.TURNING)
     told = [
-        (f"by {_degrees(turn.degrees)} to the {_side(turn.degrees)}",
-         f"between {turn.start_s:.1f} and {turn.end_s:.1f} seconds")
+        (
+            f"by {_degrees(turn.degrees)} to the {_side(turn.degrees)}",
+            f"between {turn.start_s:.1f} and {turn.end_s:.1f} seconds",
+        )
         for turn in facts.turns
-    ]  # fmt: skip
+    ]
     if len(told) == 1 and rng.random() < 0.3:
         return f"{told[0][1]} {verb} {told[0][0]}"
     return f"{verb} {', then '.join(' '.join(part) for part in told)}"
@@ -240,5 +242,10 @@ def _degrees(degrees: float) -> str:
 
 # In the order in which they are told where the caption asks for none of them: what is rarer says more.
 _TOPICS: dict[str, Callable[[MotionFacts, random.Random], str | None]] = {
-    "height": _height, "bend": _bend, "feet": _feet, "travel": _travel, "turn": _turn, "hands": _hands,
-}  # fmt: skip
+    "height": _height,
+    "bend": _bend,
+    "feet": _feet,
+    "travel": _travel,
+    "turn": _turn,
+    "hands": _hands,
+}

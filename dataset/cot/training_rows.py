@@ -84,10 +84,11 @@ def read_training_data(
         if len(fitting) == 0:
             raise InputError(f"{path}: every motion is longer than --max-motion-len {max_codes}")
         if samples.dropped or len(fitting) < len(samples):
+            too_long = len(samples) - len(fitting)
             logging.warning(
-                "%s: %d malformed line(s) skipped, %d sample(s) above --max-motion-len %d dropped",
-                path, samples.dropped, len(samples) - len(fitting), max_codes,
-            )  # fmt: skip
+                f"{path}: {samples.dropped} malformed line(s) skipped, "
+                f"{too_long} sample(s) above --max-motion-len {max_codes} dropped"
+            )
         return fitting
 
     rows = read(train)

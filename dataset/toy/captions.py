@@ -220,21 +220,36 @@ def _body_templates(action: Action) -> tuple[str, ...]:
                 "lowers the body into a crouch and comes up again {times}",
             )
         case "kick", "front":
-            return ("kicks forward with the {s} leg {times}", "kicks the {s} foot to the front {times}",
-                    "kicks forward with the {s} foot {times}")  # fmt: skip
+            return (
+                "kicks forward with the {s} leg {times}",
+                "kicks the {s} foot to the front {times}",
+                "kicks forward with the {s} foot {times}",
+            )
         case "kick", _:
-            return ("kicks to the side with the {s} leg {times}", "kicks sideways with the {s} foot {times}",
-                    "swings the {s} leg out to the side {times}")  # fmt: skip
+            return (
+                "kicks to the side with the {s} leg {times}",
+                "kicks sideways with the {s} foot {times}",
+                "swings the {s} leg out to the side {times}",
+            )
         case "knee", _:
-            return ("lifts the {s} knee {times}", "raises the {s} knee up to the hip {times}",
-                    "brings the {s} knee up {times}")  # fmt: skip
+            return (
+                "lifts the {s} knee {times}",
+                "raises the {s} knee up to the hip {times}",
+                "brings the {s} knee up {times}",
+            )
         case "bow", way:
             how = {"deep": "deeply", "slight": "slightly"}[way]
-            return (f"bows {how} {{times}}", f"bends forward {how} at the waist {{times}}",
-                    f"bows {how} and straightens up {{times}}",
-                    f"bows {how} and returns upright {{times}}")  # fmt: skip
+            return (
+                f"bows {how} {{times}}",
+                f"bends forward {how} at the waist {{times}}",
+                f"bows {how} and straightens up {{times}}",
+                f"bows {how} and returns upright {{times}}",
+            )
         case "lean", _:
-            return ("leans to the {s} {times}", "leans over towards the {s} {times}",
-                    "bends the upper body to the {s} {times}",
-                    "tilts the torso to the {s} and comes back {times}")  # fmt: skip
+            return (
+                "leans to the {s} {times}",
+                "leans over towards the {s} {times}",
+                "bends the upper body to the {s} {times}",
+                "tilts the torso to the {s} and comes back {times}",
+            )
     raise ValueError(f"no caption for {action}")

@@ -20,26 +20,25 @@ _PLAIN = {
     "pace person place quarter seat side spot step torso waist way",
 }
 
-# Inflected nouns and verbs: word, lemma.
-_NOUN_FORMS = {
-    "arms": "arm", "degrees": "degree", "feet": "foot", "fists": "fist", "hands": "hand", "knees": "knee",
-    "sides": "side", "steps": "step", "times": "time",
-}  # fmt: skip
-_VERB_FORMS = {
-    "bends": "bend", "bows": "bow", "brings": "bring", "claps": "clap", "comes": "come", "crouches": "crouch",
-    "gets": "get", "goes": "go", "hops": "hop", "jogs": "jog", "jumps": "jump",
-    "kicks": "kick", "leans": "lean", "leaps": "leap", "lifts": "lift", "lowers": "lower", "moves": "move",
-    "punches": "punch", "raises": "raise", "returns": "return", "rises": "rise",
-    "rotates": "rotate", "runs": "run", "sidesteps": "sidestep", "sits": "sit", "sprints": "sprint",
-    "squats": "squat", "stands": "stand", "straightens": "straighten", "stretches": "stretch", "swings": "swing",
-    "takes": "take", "tilts": "tilt", "turns": "turn", "walks": "walk", "walking": "walk", "running": "run",
-    "waves": "wave",
-}  # fmt: skip
+# Inflected nouns and verbs, as word:lemma.
+_NOUN_FORMS = "arms:arm degrees:degree feet:foot fists:fist hands:hand knees:knee sides:side steps:step times:time"
+_VERB_FORMS = (
+    "bends:bend bows:bow brings:bring claps:clap comes:come crouches:crouch gets:get goes:go hops:hop jogs:jog "
+    "jumps:jump kicks:kick leans:lean leaps:leap lifts:lift lowers:lower moves:move punches:punch raises:raise "
+    "returns:return rises:rise rotates:rotate runs:run sidesteps:sidestep sits:sit sprints:sprint squats:squat "
+    "stands:stand straightens:straighten stretches:stretch swings:swing takes:take tilts:tilt turns:turn walks:walk "
+    "walking:walk running:run waves:wave"
+)
+
+
+def _pairs(forms: str) -> list[list[str]]:
+    return [form.split(":") for form in forms.split()]
+
 
 LEXICON: dict[str, tuple[str, str]] = {
     **{word: (word, tag) for tag, words in _PLAIN.items() for word in words.split()},
-    **{word: (lemma, "NOUN") for word, lemma in _NOUN_FORMS.items()},
-    **{word: (lemma, "VERB") for word, lemma in _VERB_FORMS.items()},
+    **{word: (lemma, "NOUN") for word, lemma in _pairs(_NOUN_FORMS)},
+    **{word: (lemma, "VERB") for word, lemma in _pairs(_VERB_FORMS)},
 }
 
 

@@ -120,10 +120,27 @@ def _sequences() -> list[Program]:
 
 # Share of the clips: families that are easily told apart get about the same, two-step programs a quarter.
 _SHARES = {
-    "walk": 6, "walk_back": 5, "run": 3, "sidestep": 5, "turn": 5, "walk_turn": 5, "run_turn": 2, "circle": 4,
-    "jump": 5, "squat": 4, "wave": 6, "raise": 7, "kick": 5, "punch": 5, "knee": 3, "clap": 3, "bow": 3, "lean": 2,
-    "sit": 4, "sequence": 18,
-}  # fmt: skip
+    "walk": 6,
+    "walk_back": 5,
+    "run": 3,
+    "sidestep": 5,
+    "turn": 5,
+    "walk_turn": 5,
+    "run_turn": 2,
+    "circle": 4,
+    "jump": 5,
+    "squat": 4,
+    "wave": 6,
+    "raise": 7,
+    "kick": 5,
+    "punch": 5,
+    "knee": 3,
+    "clap": 3,
+    "bow": 3,
+    "lean": 2,
+    "sit": 4,
+    "sequence": 18,
+}
 
 
 def program_families() -> dict[str, list[Program]]:

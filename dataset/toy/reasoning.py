@@ -17,9 +17,14 @@ _REACH = {"front": "straight in front of the body", "side": "out to the side", "
 _QUARTERS = {90: "a quarter turn, about ninety degrees", 180: "a half turn"}
 _LENGTHS = ("The clip lasts about {}.", "It takes about {}.", "All of it fits in about {}.")
 _DOING = {
-    "walk": "walking", "circle": "walking", "run": "running", "turn": "turning", "wave": "waving",
-    "punch": "punching", "clap": "clapping",
-}  # fmt: skip
+    "walk": "walking",
+    "circle": "walking",
+    "run": "running",
+    "turn": "turning",
+    "wave": "waving",
+    "punch": "punching",
+    "clap": "clapping",
+}
 _FIRST = ("First, ", "To begin, ", "The first part is this: ")
 _SECOND = ("After that, ", "Then, ", "Next, ")
 
@@ -72,43 +77,76 @@ def _detail(action: Action) -> str:
 
 
 _KINDS: dict[str, tuple[str, ...]] = {
-    "walk": ("this is walking, so the legs step in turn and the arms swing against them",
-             "the feet carry the body along while each arm swings against its leg"),
-    "run": ("this is running, so both feet leave the ground between steps and the elbows stay bent",
-            "the legs push off strongly and the bent arms swing against them"),
-    "circle": ("the path bends all the time, so the body keeps turning with every step",
-               "this is walking along a round path that ends where it began"),
-    "sidestep": ("the body keeps facing forward while the feet move sideways",
-                 "one foot steps out to the side and the other foot follows"),
-    "turn": ("the body stays in its place and the feet take small steps to turn it",
-             "nothing travels here, only the heading changes with small steps"),
-    "jump": ("a jump needs bent knees, a push off with both feet and a soft landing",
-             "both legs bend, push the body into the air and catch it again"),
-    "squat": ("both feet stay planted while the knees bend and the hips sink",
-              "the legs do the work: the hips go down and back, the arms reach forward"),
-    "wave": ("only an arm gesture is needed, so the feet stay planted",
-             "the body stands still and the forearm does the work"),
-    "raise": ("this is an arm gesture, so both feet stay planted",
-              "the body stands still and only the shoulders work"),
-    "kick": ("one leg must carry the body while the other leg kicks",
-             "the weight moves onto the standing leg so that the other foot is free"),
-    "punch": ("both fists come up to guard the chest and the trunk turns into each punch",
-              "the feet stay planted while the arm shoots forward from the shoulder"),
-    "knee": ("one leg carries the body while the other knee comes up to hip height",
-             "the weight moves onto one foot so that the other foot can leave the ground"),
-    "clap": ("both arms rise and the palms meet, the feet stay planted",
-             "this is a gesture of both hands while the body stands still"),
-    "bow": ("the trunk bends at the hips while both feet stay planted",
-            "the legs stay straight and the upper body goes down and comes up again"),
-    "lean": ("both feet stay planted and only the trunk bends to one side",
-             "the spine bends sideways while the legs stay straight"),
-    "sit": ("the knees bend and the hips go down and back onto a seat",
-            "the trunk leans forward while the hips sink, then it becomes upright"),
-    "stand": ("the person begins on a seat with bent knees and the legs push the body up",
-              "the trunk leans forward first, then the knees straighten"),
-    "sit_stand": ("the hips sink onto a seat, rest there and rise again",
-                  "the knees bend for the seat and straighten again for standing"),
-}  # fmt: skip
+    "walk": (
+        "this is walking, so the legs step in turn and the arms swing against them",
+        "the feet carry the body along while each arm swings against its leg",
+    ),
+    "run": (
+        "this is running, so both feet leave the ground between steps and the elbows stay bent",
+        "the legs push off strongly and the bent arms swing against them",
+    ),
+    "circle": (
+        "the path bends all the time, so the body keeps turning with every step",
+        "this is walking along a round path that ends where it began",
+    ),
+    "sidestep": (
+        "the body keeps facing forward while the feet move sideways",
+        "one foot steps out to the side and the other foot follows",
+    ),
+    "turn": (
+        "the body stays in its place and the feet take small steps to turn it",
+        "nothing travels here, only the heading changes with small steps",
+    ),
+    "jump": (
+        "a jump needs bent knees, a push off with both feet and a soft landing",
+        "both legs bend, push the body into the air and catch it again",
+    ),
+    "squat": (
+        "both feet stay planted while the knees bend and the hips sink",
+        "the legs do the work: the hips go down and back, the arms reach forward",
+    ),
+    "wave": (
+        "only an arm gesture is needed, so the feet stay planted",
+        "the body stands still and the forearm does the work",
+    ),
+    "raise": ("this is an arm gesture, so both feet stay planted", "the body stands still and only the shoulders work"),
+    "kick": (
+        "one leg must carry the body while the other leg kicks",
+        "the weight moves onto the standing leg so that the other foot is free",
+    ),
+    "punch": (
+        "both fists come up to guard the chest and the trunk turns into each punch",
+        "the feet stay planted while the arm shoots forward from the shoulder",
+    ),
+    "knee": (
+        "one leg carries the body while the other knee comes up to hip height",
+        "the weight moves onto one foot so that the other foot can leave the ground",
+    ),
+    "clap": (
+        "both arms rise and the palms meet, the feet stay planted",
+        "this is a gesture of both hands while the body stands still",
+    ),
+    "bow": (
+        "the trunk bends at the hips while both feet stay planted",
+        "the legs stay straight and the upper body goes down and comes up again",
+    ),
+    "lean": (
+        "both feet stay planted and only the trunk bends to one side",
+        "the spine bends sideways while the legs stay straight",
+    ),
+    "sit": (
+        "the knees bend and the hips go down and back onto a seat",
+        "the trunk leans forward while the hips sink, then it becomes upright",
+    ),
+    "stand": (
+        "the person begins on a seat with bent knees and the legs push the body up",
+        "the trunk leans forward first, then the knees straighten",
+    ),
+    "sit_stand": (
+        "the hips sink onto a seat, rest there and rise again",
+        "the knees bend for the seat and straighten again for standing",
+    ),
+}
 
 
 def _walk(action: Action) -> str:
@@ -208,7 +246,22 @@ def _sit(action: Action) -> str:
 
 
 _DETAILS: dict[str, Callable[[Action], str]] = {
-    "walk": _walk, "run": _run, "circle": _circle, "sidestep": _sidestep, "turn": _turn, "jump": _jump,
-    "squat": _squat, "wave": _wave, "raise": _raise, "kick": _kick, "punch": _punch, "knee": _knee, "clap": _clap,
-    "bow": _bow, "lean": _lean, "sit": _sit, "stand": _sit, "sit_stand": _sit,
-}  # fmt: skip
+    "walk": _walk,
+    "run": _run,
+    "circle": _circle,
+    "sidestep": _sidestep,
+    "turn": _turn,
+    "jump": _jump,
+    "squat": _squat,
+    "wave": _wave,
+    "raise": _raise,
+    "kick": _kick,
+    "punch": _punch,
+    "knee": _knee,
+    "clap": _clap,
+    "bow": _bow,
+    "lean": _lean,
+    "sit": _sit,
+    "stand": _sit,
+    "sit_stand": _sit,
+}

@@ -98,9 +98,14 @@ class EndpointFlags:
         own_server = self.base_url is not None and self.key_variable is None
         key = NO_KEY if own_server else key_of(self.key_variable or variable)
         return Endpoint(
-            self.base_url or url, key, self.model, self.timeout, self.max_retries, self.requests_per_minute,
-            self.options,
-        )  # fmt: skip
+            base_url=self.base_url or url,
+            key=key,
+            model=self.model,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            requests_per_minute=self.requests_per_minute,
+            options=self.options,
+        )
 
 
 def _request_options(text: str) -> dict[str, Any]:

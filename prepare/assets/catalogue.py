@@ -115,38 +115,62 @@ def _next_of_motion_agent(folder: Path) -> str:
 
 ASSETS = (
     Asset(
-        "evaluator-t2m", "checkpoints", "t2m", is_evaluator, next_of_evaluator,
+        "evaluator-t2m",
+        "checkpoints",
+        "t2m",
+        is_evaluator,
+        next_of_evaluator,
         DriveArchive("1FIiqtkt4F-GVWmnBgtZnv9W3cPWS-oM-", "t2m.zip"),
         HubFolder(HUB_EVALUATOR, manifest=MANIFEST_FILE, required=HUB_EVALUATOR_FILES),
     ),
     Asset(
-        "evaluator-kit", "checkpoints", "kit", is_evaluator, next_of_evaluator,
+        "evaluator-kit",
+        "checkpoints",
+        "kit",
+        is_evaluator,
+        next_of_evaluator,
         DriveArchive("1KNU8CsMAnxFrwopKBBkC8jEULGLPBHQp", "kit.zip"),
     ),
     Asset(
-        "glove", "glove", "", has_files(*WORD_FILES), lambda folder: f"--word-vectors {folder}",
+        "glove",
+        "glove",
+        "",
+        has_files(*WORD_FILES),
+        lambda folder: f"--word-vectors {folder}",
         DriveArchive("1bCeS6Sh_mLVTebxIgiUHgdPrroW06mb6", "glove.zip"),
-        HubFolder(
-            HUB_EVALUATOR, subfolder=WORDS.rpartition("/")[0], manifest=MANIFEST_FILE, required=HUB_WORD_FILES
-        ),
+        HubFolder(HUB_EVALUATOR, subfolder=WORDS.rpartition("/")[0], manifest=MANIFEST_FILE, required=HUB_WORD_FILES),
     ),
     Asset(
-        "morl-weights", "checkpoints", "morl", lambda _: False,
-        lambda folder: f"python eval_mllm.py --eval-task t2m --eval-ckpt {folder}/FILE (a flat published .pth: "
-        "prepare.import_checkpoint first)",
+        "morl-weights",
+        "checkpoints",
+        "morl",
+        lambda _: False,
+        lambda folder: (
+            f"python eval_mllm.py --eval-task t2m --eval-ckpt {folder}/FILE (a flat published .pth: "
+            "prepare.import_checkpoint first)"
+        ),
         hub=HubFolder("AIGeeksGroup/MoRL"),
     ),
     Asset(
-        "motion-agent", "checkpoints", "ckpt", has_files("motionllm.pth", "vqvae.pth"), _next_of_motion_agent,
+        "motion-agent",
+        "checkpoints",
+        "ckpt",
+        has_files("motionllm.pth", "vqvae.pth"),
+        _next_of_motion_agent,
         DriveArchive("1Tagt2xUwv_h0JNMtrM_Ty1rWemkLF5jH", "motion_agent.zip"),
     ),
     Asset(
-        "cot-data", "data", "MoUnd-MoGen-CoT-140K", lambda _: False,
-        lambda folder: f"python train_mllm.py --train-stage sft --cot-train-jsonl {folder}/FILE.jsonl "
-        "--nb-code 512 --show-samples 2",
+        "cot-data",
+        "data",
+        "MoUnd-MoGen-CoT-140K",
+        lambda _: False,
+        lambda folder: (
+            f"python train_mllm.py --train-stage sft --cot-train-jsonl {folder}/FILE.jsonl "
+            "--nb-code 512 --show-samples 2"
+        ),
         hub=HubFolder("AIGeeksGroup/MoUnd-MoGen-CoT-140K", kind="dataset"),
     ),
-)  # fmt: skip
+)
 BY_NAME = {asset.name: asset for asset in ASSETS}
 # What the scripts of the published repository are called after.
 GROUPS = {

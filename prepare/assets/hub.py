@@ -71,9 +71,7 @@ def _fetch(source: HubFolder, folder: Path) -> tuple[Path, list[str], str]:
     wanted = None
     if source.subfolder:
         wanted = [f"{source.subfolder}/*", *([source.manifest] if source.manifest else [])]
-    snapshot_download(
-        source.repo, repo_type=source.kind, revision=revision, local_dir=folder, allow_patterns=wanted
-    )  # fmt: skip
+    snapshot_download(source.repo, repo_type=source.kind, revision=revision, local_dir=folder, allow_patterns=wanted)
     checked = api.verify_repo_checksums(source.repo, repo_type=source.kind, revision=revision, local_dir=folder)
     for mismatch in checked.mismatches:
         (folder / mismatch["path"]).unlink()  # so that the next try fetches it again

@@ -71,8 +71,9 @@ def convert_dataset(
     write_mean_std(out_dir, *compute_mean_std(_features(out_dir, good["train"]), skeleton))
     print(_summary(flags, settings, captions, good, converted, lengths, bad, skeleton))
     if bad and not flags.skip_bad:
-        raise InputError(f"{len(bad)} of {len({*by_id, *bad})} clips could not be used (listed above); "
-                         "--skip-bad accepts that")  # fmt: skip
+        raise InputError(
+            f"{len(bad)} of {len({*by_id, *bad})} clips could not be used (listed above); --skip-bad accepts that"
+        )
 
 
 def report_bad(bad: Mapping[str, str]) -> None:
@@ -86,9 +87,15 @@ def _features(out_dir: Path, ids: list[str]) -> Iterator[np.ndarray]:
 
 
 def _summary(
-    flags: DatasetFlags, settings: ConversionSettings, captions: CaptionSet, good: dict[str, list[str]],
-    converted: int, lengths: list[int], bad: dict[str, str], skeleton: Skeleton,
-) -> str:  # fmt: skip
+    flags: DatasetFlags,
+    settings: ConversionSettings,
+    captions: CaptionSet,
+    good: dict[str, list[str]],
+    converted: int,
+    lengths: list[int],
+    bad: dict[str, str],
+    skeleton: Skeleton,
+) -> str:
     counts = ", ".join(f"{name} {len(members)}" for name, members in good.items())
     there = len({id for members in good.values() for id in members}) - converted
     lines = [

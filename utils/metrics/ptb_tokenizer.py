@@ -22,9 +22,15 @@ _UNIFY = str.maketrans(
     | {"\u00a0": " ", "\u200b": " ", "\u00ad": None}
 )
 _ONE_WORD_PAIRS = {
-    "cannot": "can not", "gonna": "gon na", "wanna": "wan na", "gotta": "got ta", "gimme": "gim me",
-    "lemme": "lem me", "'tis": "'t is", "'twas": "'t was",
-}  # fmt: skip
+    "cannot": "can not",
+    "gonna": "gon na",
+    "wanna": "wan na",
+    "gotta": "got ta",
+    "gimme": "gim me",
+    "lemme": "lem me",
+    "'tis": "'t is",
+    "'twas": "'t was",
+}
 
 _PIECE = re.compile(
     rf"""

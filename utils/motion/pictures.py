@@ -93,8 +93,9 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
     partial = path.with_name(f".{path.stem}.tmp.mp4")
     first = next(frames)
     width, height = first.width // 2 * 2, first.height // 2 * 2
-    command = [ffmpeg, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
-               "-r", str(fps), "-i", "-", "-pix_fmt", "yuv420p", str(partial)]  # fmt: skip
+    # Raw pictures come in through the pipe; yuv420p is what every player reads.
+    pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
+    command = [ffmpeg, "-y", "-loglevel", "error", *pictures, "-pix_fmt", "yuv420p", str(partial)]
     try:
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
             for frame in (first, *frames):

@@ -23,8 +23,10 @@ _NO_DATA = re.compile(
     r"dataset_infos?\.json|dataset_dict\.json|state\.json|statistics\.json|.*\.source\.json|rejected\.jsonl"
 )
 _SPLITS = {
-    "train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing", "eval"),
-}  # fmt: skip
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "eval"),
+}
 # What reading raises for damaged files and hubs that cannot be reached (pyarrow's errors are ValueErrors).
 _UNREADABLE = (OSError, ValueError, EOFError, DatasetsError)
 _MESSAGE = 300
@@ -116,9 +118,11 @@ def _data_files(path: Path) -> list[Path]:
     files = [
         file
         for file in sorted(path.rglob("*"))
-        if file.is_file() and _ending(file) in _BUILDERS and not _NO_DATA.fullmatch(file.name)
+        if file.is_file()
+        and _ending(file) in _BUILDERS
+        and not _NO_DATA.fullmatch(file.name)
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]  # fmt: skip
+    ]
     if not files:
         raise InputError(f"{path}: no file in it ends in {', '.join(_BUILDERS)}")
     return files

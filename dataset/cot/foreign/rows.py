@@ -22,14 +22,28 @@ from dataset.cot.lines import parse_line
 _FILE_ENDINGS = (".npy", ".npz", ".mp4", ".txt", ".json", ".bvh")
 _TASKS = {
     "t2m": (
-        "t2m", "text_to_motion", "text2motion", "motion_generation", "generation", "generate", "mogen", "mogen_cot",
+        "t2m",
+        "text_to_motion",
+        "text2motion",
+        "motion_generation",
+        "generation",
+        "generate",
+        "mogen",
+        "mogen_cot",
     ),
     "m2t": (
-        "m2t", "motion_to_text", "motion2text", "motion_understanding", "understanding", "motion_captioning",
-        "captioning", "mound", "mound_cot",
+        "m2t",
+        "motion_to_text",
+        "motion2text",
+        "motion_understanding",
+        "understanding",
+        "motion_captioning",
+        "captioning",
+        "mound",
+        "mound_cot",
     ),
     "": ("", "both", "t2m_m2t", "none", "null"),
-}  # fmt: skip
+}
 
 
 def task_in_name(name: str) -> str:

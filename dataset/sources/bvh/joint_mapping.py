@@ -55,9 +55,12 @@ class JointMapping:
         return sorted(self.source_names() - set(joint_names) - {_without_prefix(name) for name in joint_names})
 
     def apply(
-        self, motion_positions: np.ndarray, joint_names: tuple[str, ...], metres_per_unit: float | None = None,
+        self,
+        motion_positions: np.ndarray,
+        joint_names: tuple[str, ...],
+        metres_per_unit: float | None = None,
         up: str | None = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """(T, Jb, 3) in the file's unit and axes -> (T, J, 3) metres, Y up, right-handed.
 
         `metres_per_unit` and `up` override the table's. Raises InputError for joints that are missing or ambiguous, and
@@ -79,9 +82,14 @@ class JointMapping:
 
 
 def read_bvh_joints(
-    path: str | Path, mapping: JointMapping | None, skeleton: Skeleton, metres_per_unit: float | None = None,
-    up: str | None = None, fps: float | None = None, skip_frames: int = 0,
-) -> np.ndarray:  # fmt: skip
+    path: str | Path,
+    mapping: JointMapping | None,
+    skeleton: Skeleton,
+    metres_per_unit: float | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+    skip_frames: int = 0,
+) -> np.ndarray:
     """One BVH file -> (T, J, 3) float64 in the skeleton's unit, Y up, at the skeleton's frame rate.
 
     Local rotations are resampled by slerp before forward kinematics. `mapping` None: the shipped one that fits;
