@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from dataset.humanml.layout import write_mean_std, write_record, write_splits
 from dataset.humanml.statistics import compute_mean_std
-from dataset.sources.settings import METADATA_FILE
+from dataset.sources.config import METADATA_FILE
 from dataset.toy.clips import ToyClip, toy_clips
 from dataset.toy.programs import all_programs
 from options.flags.parsing import flag, parse_flags

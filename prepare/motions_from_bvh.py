@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dataset.sources.bvh.joint_mapping import load_mapping, read_bvh_joints, shipped_mappings
+from dataset.sources.bvh.joint_mapping import BvhOverrides, load_mapping, read_bvh_joints, shipped_mappings
 from dataset.sources.conversion import SourceClip, source_id
 from dataset.sources.units import UNITS, check_up, parse_unit
 from options.flags.dataset import DatasetFlags
@@ -58,10 +58,12 @@ def main() -> None:
         read_bvh_joints,
         mapping=None if bvh.mapping == "auto" else load_mapping(bvh.mapping),
         skeleton=skeleton,
-        metres_per_unit=None if bvh.unit is None else parse_unit(bvh.unit),
-        up=None if bvh.up is None else check_up(bvh.up),
-        fps=bvh.fps,
-        skip_frames=bvh.skip_frames,
+        overrides=BvhOverrides(
+            metres_per_unit=None if bvh.unit is None else parse_unit(bvh.unit),
+            up=None if bvh.up is None else check_up(bvh.up),
+            fps=bvh.fps,
+            skip_frames=bvh.skip_frames,
+        ),
     )
     clips = [SourceClip(source_id(folder, path), (path,), partial(read, path)) for path in paths]
     convert_dataset(clips, flags, skeleton, describe(bvh))

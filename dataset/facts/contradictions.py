@@ -1,10 +1,10 @@
-"""Where a caption and a motion contradict each other, by what the one says and what is measured on the other.
+"""A caption and a motion are compared, and every contradiction between them is named.
 
     contradictions("a person turns left.", facts)  ->  [Contradiction("turns left", "turns right")]
 
 Only what can be measured without doubt is compared: the side of turns and of sideways travel, forward or backward,
-staying in place, which hand is raised and how high. In between, and for all else, nothing is said: an empty list does
-not mean that the caption fits.
+staying in place, which hand is raised and how high. Values between clear and none, and everything else, are not judged:
+an empty list does not mean that the caption fits.
 """
 
 import re
@@ -22,17 +22,18 @@ class Contradiction:
     done: str
 
     def lacking(self, task: str) -> str:
-        """In words, of an attempt at `task`: t2m has to change the motion, m2t the caption."""
+        """What an attempt at `task` gets wrong, in words: t2m has to change the motion, m2t the caption."""
         if task == "t2m":
             return f"the motion {self.done}, the text says {self.said}"
         return f"the answer says {self.said}, the motion {self.done}"
 
 
-# Clear of the sway of a real body and of the noise of a decoded motion.
+# The first of each pair is clear, the second surely nothing: between them lie the sway of a real body and the noise of
+# a decoded motion.
 TURNED_DEG, NOT_TURNED_DEG = 30.0, 15.0
 MOVED_M, NOT_MOVED_M = 0.25, 0.1
 LEFT_PLACE_M = 1.0
-# Of a wrist above the head joint: a raised hand, and one that surely is not.
+# Height of a wrist above the head joint: of a raised hand, and of one that surely is not raised.
 RAISED_M, LOWERED_M = HAND_UP_M, -0.3
 LEVEL_MARGIN_M = 0.08
 
@@ -62,14 +63,39 @@ def contradictions(caption: str, facts: MotionFacts) -> list[Contradiction]:
     return [item for item in found if item is not None]
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """A quantity with a sign, such as degrees of turning, and from where on it says something.
+
+    Attributes:
+        value: positive in the direction that the word `positive` names.
+        clear: size at which its direction is certain.
+        none: size below which there is no movement at all.
+    """
+
+    value: float
+    positive: str
+    clear: float
+    none: float
+
+    def contradiction(self, verb: str, said: str, nothing: str) -> Contradiction | None:
+        """What contradicts "VERB SAID": the opposite direction, or no movement, which the phrase `nothing` tells."""
+        towards = self.value if said == self.positive else -self.value
+        if towards <= -self.clear:
+            return Contradiction(f"{verb} {said}", f"{verb} {_OPPOSITE[said]}")
+        return Contradiction(f"{verb} {said}", nothing) if abs(self.value) < self.none else None
+
+
 def _side(text: str, said: dict[str, str], facts: MotionFacts) -> Contradiction | None:
     way = said.get("way")
     if way is None:
         return None
     if _TURN.search(text):
-        return _compare("turns", "does not turn", way, facts.turn_deg, TURNED_DEG, NOT_TURNED_DEG, "left")
+        turn = _Measured(facts.turn_deg, "left", TURNED_DEG, NOT_TURNED_DEG)
+        return turn.contradiction("turns", way, "does not turn")
     if _TRAVEL.search(text):
-        return _compare("moves", "does not move sideways", way, facts.left_m, MOVED_M, NOT_MOVED_M, "left")
+        travel = _Measured(facts.left_m, "left", MOVED_M, NOT_MOVED_M)
+        return travel.contradiction("moves", way, "does not move sideways")
     return None
 
 
@@ -77,20 +103,11 @@ def _direction(text: str, said: dict[str, str], facts: MotionFacts) -> Contradic
     direction = said.get("direction")
     if direction is None or not _TRAVEL.search(text):
         return None
-    if any(other.search(text) for other in (_RAISE, _OTHER_ARM_USE, _OTHER_DIRECTED)):  # it may be theirs
-        return None
+    if any(other.search(text) for other in (_RAISE, _OTHER_ARM_USE, _OTHER_DIRECTED)):
+        return None  # the direction may be that of an arm, a kick or a bow
     still = NOT_MOVED_M if facts.path_m < MOVED_M else 0.0  # going round in circles is no standing still
-    return _compare("moves", "stays in place", direction, facts.forward_m, MOVED_M, still, "forward")
-
-
-def _compare(
-    verb: str, nothing: str, said: str, measured: float, clear: float, none: float, positive: str
-) -> Contradiction | None:
-    """`measured` counts towards `positive`; its opposite, or (below `none`) nothing, contradicts `said`."""
-    towards = measured if said == positive else -measured
-    if towards <= -clear:
-        return Contradiction(f"{verb} {said}", f"{verb} {_OPPOSITE[said]}")
-    return Contradiction(f"{verb} {said}", nothing) if abs(measured) < none else None
+    travel = _Measured(facts.forward_m, "forward", MOVED_M, still)
+    return travel.contradiction("moves", direction, "stays in place")
 
 
 def _place(text: str, facts: MotionFacts) -> Contradiction | None:

@@ -11,8 +11,8 @@ import numpy as np
 
 from dataset.captions.lines import Caption
 from dataset.humanml.layout import FEATURES_FOLDER, write_record
+from dataset.sources.config import ConversionConfig, check_offsets
 from dataset.sources.mirroring import mirror_id, mirror_joints
-from dataset.sources.settings import ConversionSettings, check_offsets
 from utils.errors import InputError
 from utils.files.atomic import read_npy
 from utils.motion.features import features_from_joints, joints_from_features
@@ -71,13 +71,13 @@ def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def convert_clip(
-    root: str | Path, clip: SourceClip, captions: Sequence[Caption], settings: ConversionSettings, skeleton: Skeleton
+    root: str | Path, clip: SourceClip, captions: Sequence[Caption], config: ConversionConfig, skeleton: Skeleton
 ) -> int:
     """Write one clip and return its number of frames. As published, the joints are those of the features (T-1)."""
     joints = clip.read()
-    if settings.offsets is None:
+    if config.offsets is None:
         skeleton_of_clip(joints, skeleton)  # with retargeting, the scale comes from the target
-    features = features_from_joints(joints, skeleton, settings.offsets)
+    features = features_from_joints(joints, skeleton, config.offsets)
     write_record(root, clip.id, features, joints_from_features(features, skeleton), captions)
     return len(features)
 

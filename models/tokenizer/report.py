@@ -96,11 +96,23 @@ def reconstruction_report(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class CaptionedMotions:
+    """Clips with their captions.
+
+    Attributes:
+        motions: N clips (T, D), denormalised.
+        captions: for each motion the ``word/POS`` tokens of its captions, at least one; None: there are none.
+    """
+
+    motions: Sequence[np.ndarray]
+    captions: Sequence[Sequence[Sequence[str]]] | None = None
+
+
 def evaluator_metrics(
     tokenizer: MotionTokenizer,
     evaluator: TextMotionEvaluator,
-    motions: Sequence[np.ndarray],
-    captions: Sequence[Sequence[Sequence[str]]] | None,
+    clips: CaptionedMotions,
     repeats: int,
     seed: int,
     progress: str | None = None,
@@ -113,24 +125,25 @@ def evaluator_metrics(
 
     Args:
         evaluator: of the tokenizer's skeleton.
-        motions: N clips (T, D), denormalised.
-        captions: for each motion the ``word/POS`` tokens of its captions, at least one; None: no R-precision.
+        clips: without captions there is no R-precision and no MM-Dist.
         progress: names a progress bar.
     """
+    # Embed both sides, and compare all of them at once (FID).
     embedded: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    for part in _reconstruct(tokenizer, motions, progress):
-        for rows, clips in zip(embedded, (part.real, part.rebuilt), strict=True):
-            rows.append(evaluator.embed_features(clips).cpu().numpy())
+    for part in _reconstruct(tokenizer, clips.motions, progress):
+        for rows, motions in zip(embedded, (part.real, part.rebuilt), strict=True):
+            rows.append(evaluator.embed_features(motions).cpu().numpy())
     real, rebuilt = (np.concatenate(rows) for rows in embedded)
     metrics: dict[str, dict[str, MetricValue]] = {"real": {}, "reconstructed": {}}
-    metrics["reconstructed"]["FID"] = MetricValue.over_repeats([frechet_distance(real, rebuilt)], len(motions))
-    if captions is None:
+    metrics["reconstructed"]["FID"] = MetricValue.over_repeats([frechet_distance(real, rebuilt)], len(real))
+    if clips.captions is None:
         return metrics
-    text = evaluator.embed_captions([tokens for own in captions for tokens in own]).cpu().numpy()
-    owners = np.repeat(np.arange(len(captions)), [len(own) for own in captions])
+    # Match each side with the captions, by the same draws (a new generator of the same seed).
+    text = evaluator.embed_captions([tokens for own in clips.captions for tokens in own]).cpu().numpy()
+    owners = np.repeat(np.arange(len(clips.captions)), [len(own) for own in clips.captions])
     for name, motion in (("real", real), ("reconstructed", rebuilt)):
         draws = EmbeddedRecords(text, owners, motion).repeats(repeats, np.random.default_rng(seed))
-        found = collect_repeats(draws, len(motions))
+        found = collect_repeats(draws, len(real))
         metrics[name] |= {metric: found[metric] for metric in RETRIEVAL_METRICS}
     return metrics
 

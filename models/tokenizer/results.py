@@ -9,7 +9,13 @@ import torch
 from dataset.humanml.layout import MotionRecord, read_split
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from models.tokenizer.report import RETRIEVAL_METRICS, ReconstructionReport, evaluator_metrics, reconstruction_report
+from models.tokenizer.report import (
+    RETRIEVAL_METRICS,
+    CaptionedMotions,
+    ReconstructionReport,
+    evaluator_metrics,
+    reconstruction_report,
+)
 from utils.errors import InputError
 from utils.metrics.report import NORMAL_95, MetricValue, Signature, format_table, transposed, write_results
 from utils.motion.skeleton import Skeleton
@@ -54,7 +60,8 @@ def report_tokenizer(
         captions = [[caption.tokens for caption in record.captions] for record in records] or None
         if evaluator.words is None:  # it reads motions only
             captions = None
-        judged = evaluator_metrics(tokenizer, evaluator, motions, captions, REPEATS, SEED, progress="evaluator")
+        captioned = CaptionedMotions(motions, captions)
+        judged = evaluator_metrics(tokenizer, evaluator, captioned, REPEATS, SEED, progress="evaluator")
         for name, metrics in judged.items():
             rows[name] |= metrics
     not_computed = MetricValue(None, None, len(clips), 0)

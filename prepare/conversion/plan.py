@@ -1,4 +1,7 @@
-"""What a data set will consist of: its clips by id, their splits and captions; whatever is wrong goes to `bad`."""
+"""A data set is planned before anything is converted: its clips by id, their splits and captions.
+
+What cannot be used is added to `bad`, with the reason by id, and the rest goes on.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +19,7 @@ _DISJOINT = ("train", "val", "test")
 
 
 def clips_by_id(clips: Iterable[SourceClip], bad: dict[str, str]) -> dict[str, SourceClip]:
+    """The clips in order of their ids; an id that several files have is added to `bad`."""
     clips = sorted(clips, key=lambda clip: clip.id)
     by_id = {clip.id: clip for clip in clips}
     for id, times in Counter(clip.id for clip in clips).items():
@@ -33,9 +37,11 @@ def plan_splits(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str
         return {**random_splits(list(by_id), flags.seed), "all": list(by_id)}
     names = sorted(path.stem for path in Path(flags.splits_dir).glob("*.txt"))
     splits = {name: read_split_ids(flags.splits_dir, name) for name in dict.fromkeys(["train", *names])}
+    # Splits of originals alone hold for their mirror images too.
     listed = {id: name for name, members in splits.items() for id in members}
     if flags.mirror and not any(mirror_id(id) in listed for id in listed):
         splits = {name: [*ids, *map(mirror_id, ids)] for name, ids in splits.items()}
+    # No clip may be in two of train, val and test, and each that is listed must exist.
     homes: dict[str, list[str]] = {}
     for name in _DISJOINT:
         for id in splits.get(name, []):
@@ -50,10 +56,13 @@ def plan_splits(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str
 
 def plan_captions(
     by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]
-) -> tuple[CaptionSet, dict[str, list[Path]]]:
-    """The captions of every clip and the files they are from; a mirror image without a file gets mirrored ones."""
+) -> tuple[CaptionSet | None, dict[str, list[Path]]]:
+    """The captions of every clip and the files they are from, or None and no files without --texts-dir.
+
+    A mirror image without a text file of its own gets the mirrored captions of its original.
+    """
     if flags.texts_dir is None:
-        return CaptionSet(), {}
+        return None, {}
     folder = Path(flags.texts_dir)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")

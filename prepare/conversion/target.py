@@ -1,36 +1,36 @@
-"""The skeleton that all clips of a data set share, and the settings that a second run must not contradict."""
+"""All clips of a data set share one skeleton and one configuration, which a second run must not contradict."""
 
 from pathlib import Path
 
 import numpy as np
 
+from dataset.sources.config import ConversionConfig, check_offsets, read_config
 from dataset.sources.conversion import SourceClip, skeleton_of_clip
-from dataset.sources.settings import ConversionSettings, check_offsets, read_settings
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
 from utils.files.atomic import read_npy
 from utils.motion.skeleton import Skeleton
 
 
-def settle(
+def conversion_config(
     flags: DatasetFlags, skeleton: Skeleton, source: str, by_id: dict[str, SourceClip], candidates: list[str]
-) -> ConversionSettings:
-    """The settings of this data set: those it was begun with, which given flags must not contradict."""
-    begun = read_settings(flags.out_dir)
+) -> ConversionConfig:
+    """The configuration of this data set: the one it was begun with, which given flags must not contradict."""
+    begun = read_config(flags.out_dir)
     target_given = flags.no_retarget or flags.target_offsets is not None or flags.target_clip is not None
     if begun is not None and not target_given:
         target, offsets = begun.target, begun.offsets
     else:
         target, offsets = _choose_target(flags, skeleton, by_id, candidates)
     rows = None if offsets is None else tuple(tuple(float(value) for value in row) for row in offsets)
-    settings = ConversionSettings(skeleton.name, skeleton.fps, source, target, rows)
-    if begun is not None and begun != settings:
-        fields = [name for name in vars(settings) if getattr(settings, name) != getattr(begun, name)]
+    config = ConversionConfig(skeleton.name, skeleton.fps, source, target, rows)
+    if begun is not None and begun != config:
+        fields = [name for name in vars(config) if getattr(config, name) != getattr(begun, name)]
         raise InputError(
             f"{flags.out_dir} was begun with other settings ({', '.join(fields)}; see dataset.json): "
             "give another --out-dir"
         )
-    return settings
+    return config
 
 
 def _choose_target(

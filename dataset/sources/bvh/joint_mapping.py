@@ -1,4 +1,4 @@
-"""Which joints of a BVH file are which of ours, in what unit and with which axis up: small tables, shipped or a user's.
+"""Small tables, shipped or a user's, say which joint of a BVH file is which of ours, its unit and its up axis.
 
 A table is a YAML file (see ``dataset/sources/bvh/joint_mappings/``)::
 
@@ -81,29 +81,42 @@ class JointMapping:
         return joints
 
 
+@dataclass(frozen=True)
+class BvhOverrides:
+    """What is known of BVH files better than they or their joint mapping say it; None leaves it to them.
+
+    Attributes:
+        metres_per_unit, up: in place of the mapping's.
+        fps: in place of the file's frame time.
+        skip_frames: frames of the file to leave out at the start (CMU's begin with a T-pose).
+    """
+
+    metres_per_unit: float | None = None
+    up: str | None = None
+    fps: float | None = None
+    skip_frames: int = 0
+
+
+NO_OVERRIDES = BvhOverrides()
+
+
 def read_bvh_joints(
-    path: str | Path,
-    mapping: JointMapping | None,
-    skeleton: Skeleton,
-    metres_per_unit: float | None = None,
-    up: str | None = None,
-    fps: float | None = None,
-    skip_frames: int = 0,
+    path: str | Path, mapping: JointMapping | None, skeleton: Skeleton, overrides: BvhOverrides = NO_OVERRIDES
 ) -> np.ndarray:
     """One BVH file -> (T, J, 3) float64 in the skeleton's unit, Y up, at the skeleton's frame rate.
 
-    Local rotations are resampled by slerp before forward kinematics. `mapping` None: the shipped one that fits;
-    `metres_per_unit` and `up` override the mapping's, `fps` the file's frame time. `skip_frames` frames of the file are
-    left out at the start (CMU's begin with a T-pose). Raises InputError with the path.
+    Local rotations are resampled by slerp before forward kinematics. Without a `mapping` the shipped one that fits is
+    taken. Raises InputError with the path.
     """
-    motion = read_bvh(path, fps)
+    motion = read_bvh(path, overrides.fps)
     try:
         if mapping is None:
             mapping = detect_mapping(motion.joint_names, skeleton)
         if mapping.skeleton is not skeleton:
             raise InputError(f"joint mapping {mapping.name!r} makes {mapping.skeleton.name}, not {skeleton.name}")
-        places = positions(resample(without_first(motion, skip_frames), skeleton.fps))
-        return mapping.apply(places, motion.joint_names, metres_per_unit, up) / skeleton.metres_per_unit
+        places = positions(resample(without_first(motion, overrides.skip_frames), skeleton.fps))
+        joints = mapping.apply(places, motion.joint_names, overrides.metres_per_unit, overrides.up)
+        return joints / skeleton.metres_per_unit
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

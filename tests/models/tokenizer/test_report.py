@@ -6,7 +6,7 @@ import torch
 
 from models.tokenizer import report as tokenizer_report
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from models.tokenizer.report import evaluator_metrics, reconstruction_report
+from models.tokenizer.report import CaptionedMotions, evaluator_metrics, reconstruction_report
 from tests.prepare.random_motions import random_evaluator, random_tokenizer, smooth_motion
 from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import frechet_distance
@@ -42,7 +42,7 @@ def test_a_perfect_reconstruction():
     assert np.array_equal(report.jerk_real, report.jerk_rebuilt)
     assert report.usage == 1 / 16 and report.perplexity == pytest.approx(1.0, abs=1e-3)
     captions = [[("walk/VERB",)], [("jump/VERB",), ("turn/VERB",)]] * 20
-    rows = evaluator_metrics(Remembering(), random_evaluator(), clips, captions, repeats=3, seed=0)
+    rows = evaluator_metrics(Remembering(), random_evaluator(), CaptionedMotions(clips, captions), repeats=3, seed=0)
     assert rows["reconstructed"]["FID"].mean == pytest.approx(0, abs=1e-7)
     for name in ("R@1", "R@2", "R@3", "MM-Dist"):
         assert rows["real"][name] == rows["reconstructed"][name]
@@ -66,7 +66,7 @@ def test_fid_is_the_distance_of_the_embeddings_of_what_was_encoded():
     real, uncut, found = (evaluator.embed_features(side).numpy() for side in (whole, clips, rebuilt))
     expected = frechet_distance(real, found)
     assert frechet_distance(uncut, found) != pytest.approx(expected, rel=1e-2)
-    rows = evaluator_metrics(tokenizer, evaluator, clips, None, repeats=3, seed=0)
+    rows = evaluator_metrics(tokenizer, evaluator, CaptionedMotions(clips, None), repeats=3, seed=0)
     # fewer clips (9) than dimensions (12): computed all the same, and n says so
     fid = rows["reconstructed"]["FID"]
     assert fid.mean == pytest.approx(expected, rel=1e-4) and (fid.n, fid.interval) == (9, None)
@@ -88,7 +88,7 @@ def test_r_precision_of_motions_that_come_back_as_others():
     captions = [[(f"{number}/NUM",)] for number in range(32)]
     # 8 of the 32 motions come back as motion 0
     tokenizer = Remembering(lambda clip: np.zeros_like(clip) if clip[0, 3] < 8 else clip)
-    rows = evaluator_metrics(tokenizer, Numbered(), clips, captions, repeats=2, seed=0)
+    rows = evaluator_metrics(tokenizer, Numbered(), CaptionedMotions(clips, captions), repeats=2, seed=0)
     assert rows["real"]["R@1"] == MetricValue(1.0, 0.0, 32, 2)
     assert rows["real"]["MM-Dist"].mean == 0
     assert rows["reconstructed"]["R@1"].mean <= 25 / 32
@@ -100,7 +100,7 @@ def test_motions_are_held_by_the_chunk(monkeypatch):
     captions = [[("walk/VERB",)]] * 33
 
     def measure():
-        rows = evaluator_metrics(tokenizer, evaluator, clips, captions, repeats=2, seed=0)
+        rows = evaluator_metrics(tokenizer, evaluator, CaptionedMotions(clips, captions), repeats=2, seed=0)
         return reconstruction_report(tokenizer, clips).numbers(), {
             name: {metric: value.mean for metric, value in metrics.items()} for name, metrics in rows.items()
         }

@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from dataset.sources.bvh.joint_mapping import (
+    BvhOverrides,
     JointMapping,
     detect_mapping,
     load_mapping,
@@ -110,7 +111,7 @@ def test_every_up_axis_becomes_y_without_a_mirror_image(tmp_path, up):
     np.testing.assert_allclose(turn @ turn.T, np.eye(3))
     path = write_body(tmp_path, "lafan1", turn=np.linalg.inv(turn))
     expected = read_bvh_joints(write_body(tmp_path, "mixamo"), None, T2M)[0]
-    np.testing.assert_allclose(read_bvh_joints(path, None, T2M, up=up)[0], expected, atol=1e-7)
+    np.testing.assert_allclose(read_bvh_joints(path, None, T2M, BvhOverrides(up=up))[0], expected, atol=1e-7)
 
 
 def test_z_up_by_hand():
@@ -124,15 +125,17 @@ def test_a_wrong_unit_is_found_by_the_legs(tmp_path, metres, name):
     with pytest.raises(
         InputError, match=rf"lafan1\.bvh: the legs are .*they would be 0.80 m with {metres:g} \({name}\)"
     ):
-        read_bvh_joints(path, None, T2M, metres_per_unit=wrong)
-    legs = bone_vectors(read_bvh_joints(path, None, T2M, metres_per_unit=metres), T2M)[:, list(T2M.leg_joints)]
+        read_bvh_joints(path, None, T2M, BvhOverrides(metres_per_unit=wrong))
+    legs = bone_vectors(read_bvh_joints(path, None, T2M, BvhOverrides(metres_per_unit=metres)), T2M)[
+        :, list(T2M.leg_joints)
+    ]
     np.testing.assert_allclose(
         np.linalg.norm(legs, axis=-1).sum(-1),
         np.sqrt(0.4**2 + 0.01**2 + 0.01**2) + np.sqrt(0.4**2 + 0.01**2),
         atol=1e-6,
     )
     with pytest.raises(InputError, match="metres_per_unit"):
-        read_bvh_joints(path, None, T2M, metres_per_unit=0.0)
+        read_bvh_joints(path, None, T2M, BvhOverrides(metres_per_unit=0.0))
 
 
 def test_units_as_text():
@@ -144,9 +147,11 @@ def test_units_as_text():
 
 def test_frames_left_out_at_the_start(tmp_path):
     path = write_body(tmp_path, "cmu")
-    np.testing.assert_array_equal(read_bvh_joints(path, None, T2M, skip_frames=1), read_bvh_joints(path, None, T2M)[1:])
+    np.testing.assert_array_equal(
+        read_bvh_joints(path, None, T2M, BvhOverrides(skip_frames=1)), read_bvh_joints(path, None, T2M)[1:]
+    )
     with pytest.raises(InputError, match=r"cmu\.bvh: cannot leave out 2 of 2 frames"):
-        read_bvh_joints(path, None, T2M, skip_frames=2)
+        read_bvh_joints(path, None, T2M, BvhOverrides(skip_frames=2))
 
 
 def test_a_users_table_for_kit(tmp_path):

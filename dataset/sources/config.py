@@ -1,4 +1,4 @@
-"""What the clips of a data set were converted with: ``dataset.json`` beside them."""
+"""``dataset.json`` beside the clips of a data set says what they were converted with."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,8 +15,8 @@ METADATA_FILE = "dataset.json"
 
 
 @dataclass(frozen=True)
-class ConversionSettings:
-    """What decides the values of every clip of a data set; one data set has one of these.
+class ConversionConfig:
+    """What decides the values of every clip of a data set. A data set has one such configuration for all its clips.
 
     Attributes:
         dataname: skeleton name.
@@ -37,8 +37,8 @@ class ConversionSettings:
         return None if self.target_offsets is None else np.array(self.target_offsets, dtype=np.float32)
 
 
-def read_settings(root: str | Path) -> ConversionSettings | None:
-    """The settings that a data set folder was begun with; None for a new one."""
+def read_config(root: str | Path) -> ConversionConfig | None:
+    """The configuration that a data set folder was begun with; None for a new one."""
     path = Path(root) / METADATA_FILE
     if not path.is_file():
         return None
@@ -46,14 +46,14 @@ def read_settings(root: str | Path) -> ConversionSettings | None:
         fields = json.loads(path.read_text(encoding="utf-8"))["conversion"]
         if fields["target_offsets"] is not None:
             fields["target_offsets"] = tuple(tuple(row) for row in fields["target_offsets"])
-        return ConversionSettings(**fields)
+        return ConversionConfig(**fields)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: not the settings of a conversion ({error}); give another --out-dir") from None
 
 
-def write_settings(root: str | Path, settings: ConversionSettings, captions: str) -> None:
+def write_config(root: str | Path, config: ConversionConfig, captions: str) -> None:
     """Write ``dataset.json``; `captions` says in words where the tokens of the captions are from."""
-    write_json(Path(root) / METADATA_FILE, {"conversion": asdict(settings), "captions": captions})
+    write_json(Path(root) / METADATA_FILE, {"conversion": asdict(config), "captions": captions})
 
 
 def check_offsets(offsets: np.ndarray, skeleton: Skeleton) -> None:
