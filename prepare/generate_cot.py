@@ -23,7 +23,7 @@ from dataset.cot.acceptance import Bounds
 from dataset.humanml.layout import MotionRecord, read_split
 from options.flags.parsing import parse_flags
 from prepare.annotation.client import AnnotationClient, Endpoint
-from prepare.annotation.flags import DataFlags, EndpointFlags
+from prepare.annotation.flags import AnnotationFlags, EndpointFlags
 from prepare.annotation.plan import Assignment, Evidence, assignments_of, doubtful_captions
 from prepare.annotation.report import print_summary, show_plan
 from prepare.annotation.run import AnnotationRun, Asking
@@ -37,7 +37,7 @@ from utils.run.interrupt import InterruptFlag
 
 
 def main() -> None:
-    data, endpoint = parse_flags(DataFlags, EndpointFlags, description=__doc__)
+    data, endpoint = parse_flags(AnnotationFlags, EndpointFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     place = None if endpoint.dry_run else endpoint.endpoint()
     skeleton = get_skeleton(data.dataname)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def plan(
-    records: Sequence[MotionRecord], data: DataFlags, evidence: Evidence
+    records: Sequence[MotionRecord], data: AnnotationFlags, evidence: Evidence
 ) -> tuple[list[Assignment], list[dict[str, Any]]]:
     """What to ask, and the captions that are left out because their motion contradicts them."""
     assignments = list(assignments_of(records, data.tasks, data.captions_per_clip))

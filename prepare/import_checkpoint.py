@@ -26,7 +26,7 @@ from utils.run.command import quiet_libraries, run_command
 
 
 @dataclass
-class ImportFlags:
+class ImportCheckpointFlags:
     """What is imported, and where to."""
 
     _argument_group_name = "published checkpoint"
@@ -42,7 +42,7 @@ class ImportFlags:
 
 
 def main() -> None:
-    (flags,) = parse_flags(ImportFlags, description=__doc__)
+    (flags,) = parse_flags(ImportCheckpointFlags, description=__doc__)
     quiet_libraries()
     if Path(flags.out).exists():
         raise InputError(f"{flags.out} exists: give another --out (nothing was changed)")

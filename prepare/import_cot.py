@@ -42,7 +42,7 @@ _ROWS_FOR_COLUMNS = 100  # optional fields of jsonl may be missing in the first 
 
 
 @dataclass
-class ImportFlags:
+class ImportCotFlags:
     """What is imported as what."""
 
     _argument_group_name = "import"
@@ -75,7 +75,7 @@ class Counts:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
-def source_of(flags: ImportFlags) -> CotSource | None:
+def source_of(flags: ImportCotFlags) -> CotSource | None:
     """What the codes belong to, as far as flags say it."""
     if flags.codes is not None:
         source = read_cot_source(flags.codes)
@@ -102,7 +102,7 @@ class Importer:
     """
 
     def __init__(
-        self, flags: ImportFlags, codes: Mapping[str, np.ndarray] | None, nb_code: int | None, writers: LineWriters
+        self, flags: ImportCotFlags, codes: Mapping[str, np.ndarray] | None, nb_code: int | None, writers: LineWriters
     ) -> None:
         self._given, self._codes, self._nb_code = parse_mapping(flags.map), codes, nb_code
         self._task = {"auto": None, "both": ""}.get(flags.task, flags.task)
@@ -155,7 +155,7 @@ def _split(part: SourcePart, columns: Columns, fields: Mapping[str, Any]) -> str
 
 
 def main() -> None:
-    (flags,) = parse_flags(ImportFlags, description=__doc__)
+    (flags,) = parse_flags(ImportCotFlags, description=__doc__)
     quiet_libraries()
     out_dir = Path(flags.out_dir)
     source = source_of(flags)

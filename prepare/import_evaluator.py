@@ -41,7 +41,7 @@ from utils.run.command import run_command
 
 
 @dataclass
-class ImportFlags:
+class ImportEvaluatorFlags:
     """What is imported, and where to."""
 
     _argument_group_name = "published evaluator"
@@ -61,7 +61,7 @@ class ImportFlags:
 
 
 def main() -> None:
-    (flags,) = parse_flags(ImportFlags, description=__doc__)
+    (flags,) = parse_flags(ImportEvaluatorFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     statistics = None if flags.mean is None or flags.std is None else (flags.mean, flags.std)
     files = find_files(flags.published, flags.opt, statistics)

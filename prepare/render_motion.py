@@ -15,7 +15,7 @@ from utils.files.atomic import read_npy
 from utils.motion.features import joints_of_motion
 from utils.motion.pictures import ENDINGS, save_animation, save_sheet
 from utils.motion.skeleton import skeleton_with_joints
-from utils.motion.stick_figure import Clip
+from utils.motion.stick_figure import DrawnClip
 from utils.run.command import run_command
 
 
@@ -57,7 +57,7 @@ def main() -> None:
         title = f"{id}: {read_caption_file(texts)[0].text}" if texts.is_file() else id
         clips.append(read_clip(root / FEATURES_FOLDER / f"{id}.npy", title))
     if flags.caption:
-        clips = [Clip(clip.joints, title) for clip, title in zip(clips, flags.caption, strict=True)]
+        clips = [DrawnClip(clip.joints, title) for clip, title in zip(clips, flags.caption, strict=True)]
     fps = flags.fps or skeleton_with_joints(clips[0].joints.shape[1]).fps
 
     out = Path(flags.out)
@@ -71,7 +71,7 @@ def main() -> None:
     print(f"{', '.join(map(str, written))}: {len(clips)} motions, {frames} frames at {fps:g} fps")
 
 
-def read_clip(path: Path, title: str) -> Clip:
+def read_clip(path: Path, title: str) -> DrawnClip:
     motion = read_npy(path)
     try:
         joints, _ = joints_of_motion(motion)
@@ -79,7 +79,7 @@ def read_clip(path: Path, title: str) -> Clip:
         raise InputError(f"{path}: {error}") from None
     if len(joints) == 0:
         raise InputError(f"{path}: no frames")
-    return Clip(joints, title)
+    return DrawnClip(joints, title)
 
 
 if __name__ == "__main__":

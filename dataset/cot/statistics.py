@@ -62,7 +62,7 @@ class CotStatistics:
         return {**vars(self), "code_counts": list(self.code_counts), **derived, "summary": summaries}
 
 
-class _Texts:
+class _TextCounter:
     """Counts texts, their lengths and their words; what is kept of a text is its hash."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Texts:
 
 def cot_statistics(samples: CotSamples, nb_code: int | None = None) -> CotStatistics:
     """Read all rows once. nb_code: size of the codebook; None: the highest code that occurs is its last."""
-    captions, reasonings = _Texts(), _Texts()
+    captions, reasonings = _TextCounter(), _TextCounter()
     tasks = Counter(dict.fromkeys((BOTH_TASKS, *TASKS), 0))
     lengths: Counter[int] = Counter()
     codes: Counter[int] = Counter()

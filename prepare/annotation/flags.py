@@ -15,7 +15,7 @@ _OURS = ("model", "messages", "stream", "n")
 
 
 @dataclass
-class DataFlags:
+class AnnotationFlags:
     """What is annotated."""
 
     _argument_group_name = "data"

@@ -14,7 +14,7 @@ from prepare.annotation.prompts import annotation_messages
 from utils.motion.features import joints_in_metres
 from utils.motion.pictures import contact_sheet
 from utils.motion.skeleton import Skeleton
-from utils.motion.stick_figure import Clip
+from utils.motion.stick_figure import DrawnClip
 
 _COLUMNS, _PANEL = 6, 192
 
@@ -64,7 +64,7 @@ class Evidence:
         picture = None
         if self.with_video:
             stream = io.BytesIO()
-            contact_sheet([Clip(joints)], self.skeleton.fps, _COLUMNS, _PANEL).save(stream, format="PNG")
+            contact_sheet([DrawnClip(joints)], self.skeleton.fps, _COLUMNS, _PANEL).save(stream, format="PNG")
             picture = stream.getvalue()
         return annotation_messages(assignment.task, assignment.caption, bounds, facts, picture)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
-from utils.motion.stick_figure import Clip, MotionView, title_strip
+from utils.motion.stick_figure import DrawnClip, MotionView, title_strip
 
 ENDINGS = (".gif", ".mp4", ".png")
 _TITLE_SHARE = 0.16
@@ -18,7 +18,7 @@ _SEPARATOR = (222, 225, 232)
 _SHEET_TITLE, _SHEET_FONT = 26, 15
 
 
-def save_animation(path: str | Path, clips: Sequence[Clip], fps: float, size: int = 400) -> None:
+def save_animation(path: str | Path, clips: Sequence[DrawnClip], fps: float, size: int = 400) -> None:
     """Animate `clips` beside each other; a shorter one holds its last frame. The ending of `path` is .gif or .mp4.
 
     Raises InputError for another ending, and for .mp4 where ffmpeg is not installed.
@@ -34,13 +34,13 @@ def save_animation(path: str | Path, clips: Sequence[Clip], fps: float, size: in
         raise InputError(f"{path}: an animation must end in .gif or .mp4")
 
 
-def save_sheet(path: str | Path, clips: Sequence[Clip], fps: float, columns: int = 8, size: int = 200) -> None:
+def save_sheet(path: str | Path, clips: Sequence[DrawnClip], fps: float, columns: int = 8, size: int = 200) -> None:
     """Write `contact_sheet` as PNG."""
     sheet = contact_sheet(clips, fps, columns, size)
     write_atomic(path, lambda stream: sheet.save(stream, format="PNG"))
 
 
-def contact_sheet(clips: Sequence[Clip], fps: float, columns: int = 8, size: int = 200) -> Image.Image:
+def contact_sheet(clips: Sequence[DrawnClip], fps: float, columns: int = 8, size: int = 200) -> Image.Image:
     """One row a clip, `columns` frames evenly spaced from the first to the last, each with its time."""
     rows = []
     for clip in clips:
@@ -56,7 +56,7 @@ def contact_sheet(clips: Sequence[Clip], fps: float, columns: int = 8, size: int
     return sheet
 
 
-def _animate(clips: Sequence[Clip], length: int, fps: float, size: int) -> Iterator[list[Image.Image]]:
+def _animate(clips: Sequence[DrawnClip], length: int, fps: float, size: int) -> Iterator[list[Image.Image]]:
     views = [MotionView(clip, size, int(size * _TITLE_SHARE)) for clip in clips]
     for index in range(length):
         yield [view.frame(index, f"{index / fps:.1f} s") for view in views]

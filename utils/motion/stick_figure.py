@@ -27,7 +27,7 @@ _METRE_BODY = (0.9, 2.6)
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class DrawnClip:
     """What one panel shows: joints (T, J, 3), Y up with the floor at 0, and the text above it."""
 
     joints: np.ndarray
@@ -37,7 +37,7 @@ class Clip:
 class MotionView:
     """Draws single frames of one clip. Skeleton (T2M or KIT) and scale follow from the joints."""
 
-    def __init__(self, clip: Clip, size: int, title_height: int = 0) -> None:
+    def __init__(self, clip: DrawnClip, size: int, title_height: int = 0) -> None:
         self.joints = clip.joints.astype(np.float64)
         self.skeleton = skeleton_with_joints(self.joints.shape[1])
         self.title, self.size, self.title_height = clip.title, size, title_height

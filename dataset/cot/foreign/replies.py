@@ -18,14 +18,14 @@ _USERS, _ASSISTANTS = ("user", "human"), ("assistant", "gpt", "model", "bot")
 
 
 @dataclass(frozen=True)
-class Reply:
+class ForeignReply:
     """A reply in its parts: the thoughts (empty where none are marked) and what is answered."""
 
     reasoning: str
     answer: str
 
 
-def split_reply(text: str) -> Reply:
+def split_reply(text: str) -> ForeignReply:
     """``<think>a</think><answer>b</answer>`` -> a, b; without tags all is answer. ``<think>`` may be left out."""
     thought = _THINK.search(text)
     if thought:
@@ -34,7 +34,7 @@ def split_reply(text: str) -> Reply:
         before, found, after = text.partition("</think>")
         reasoning, rest = (before, after) if found else ("", text)
     answer = _ANSWER.search(rest)
-    return Reply(reasoning.strip(), (answer[1] if answer else rest).strip())
+    return ForeignReply(reasoning.strip(), (answer[1] if answer else rest).strip())
 
 
 def codes_of(value: Any) -> list[int]:

@@ -100,7 +100,7 @@ class RowConverter:
             said = caption, tuple(fields["motion_tokens"]), texts.reasoning, task
             yield ConvertedLine(line, hash(said))
 
-    def _texts(self, row: Mapping[str, Any]) -> "_Texts":
+    def _texts(self, row: Mapping[str, Any]) -> "_RowTexts":
         query, context = text_of(self._value(row, "query")), text_of(self._value(row, "context"))
         answer = text_of(self._value(row, "reply"))
         if "conversation" in self._columns:
@@ -111,9 +111,9 @@ class RowConverter:
         thoughts = split_reply(told)
         if not thoughts.reasoning:  # without tags all of it is reasoning
             thoughts = replace(thoughts, reasoning=told.strip(), answer="")
-        return _Texts(query, context, reply.answer or thoughts.answer, reply.reasoning or thoughts.reasoning)
+        return _RowTexts(query, context, reply.answer or thoughts.answer, reply.reasoning or thoughts.reasoning)
 
-    def _codes_of(self, row: Mapping[str, Any], texts: "_Texts") -> list[int]:
+    def _codes_of(self, row: Mapping[str, Any], texts: "_RowTexts") -> list[int]:
         if self._codes is not None:
             clip = self._id(row)
             if clip not in self._codes:
@@ -126,7 +126,7 @@ class RowConverter:
             raise ValueError("there are no motion codes in the query or the reply")
         return found
 
-    def _captions(self, row: Mapping[str, Any], texts: "_Texts") -> list[str]:
+    def _captions(self, row: Mapping[str, Any], texts: "_RowTexts") -> list[str]:
         value = self._value(row, "caption")
         if value is not None:
             captions = value if isinstance(value, list) else [value]
@@ -138,7 +138,7 @@ class RowConverter:
             raise ValueError("there is no caption")
         return captions
 
-    def _task_of(self, row: Mapping[str, Any], texts: "_Texts") -> str:
+    def _task_of(self, row: Mapping[str, Any], texts: "_RowTexts") -> str:
         if self._task is not None:
             return self._task
         value = self._value(row, "task")
@@ -162,7 +162,7 @@ class RowConverter:
 
 
 @dataclass(frozen=True)
-class _Texts:
+class _RowTexts:
     """What a row says in words: what is asked, what it is asked about, what is answered, and the thoughts."""
 
     query: str
