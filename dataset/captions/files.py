@@ -1,4 +1,4 @@
-"""The text files that a data set is made from: tagged captions as published, or plain ones, which are tagged here.
+"""Text files become the captions of a data set: tagged ones are read as they are, plain ones are tagged.
 
 A line is ``caption#word/POS word/POS ...#start#end`` as published, ``caption##start#end`` without tokens, or, without
 any ``#``, a plain caption of the whole clip.
@@ -22,9 +22,9 @@ class CaptionSet:
     Attributes:
         captions: id -> its captions, in the order of its file.
         problems: id -> why its file cannot be used (with path and line).
-        tagged_plain: how many captions came without tokens.
-        tagger: what tagged those; None when there were none.
-        unknown_words: words of plain captions that the tagger knows nothing about, most frequent first.
+        tagged_plain: how many captions came without tokens and were tagged here.
+        tagger: name of the tagger that did it; None when there were none.
+        unknown_words: words of plain captions that this tagger knows nothing about, most frequent first.
     """
 
     captions: dict[str, tuple[Caption, ...]] = field(default_factory=dict)
@@ -42,10 +42,10 @@ class CaptionSet:
 
 
 def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None) -> CaptionSet:
-    """Read the text file of every id; plain captions are tagged by spaCy, or as the tagged captions teach it.
+    """Read the text file of every id; plain captions are tagged by spaCy, or by what the tagged captions teach.
 
-    A file that cannot be used (absent, not UTF-8, no caption, a malformed line) is a problem of its clip, never of
-    the whole. Raises InputError when there are plain captions and nothing to tag them with.
+    A file that cannot be used (absent, not UTF-8, no caption, a malformed line) becomes a problem of its clip; the
+    other clips go on. Raises InputError when there are plain captions and nothing to tag them with.
 
     Args:
         paths: id -> text file.
@@ -57,6 +57,7 @@ def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None)
             found.captions[id] = tuple(read_caption_file(path))
         except InputError as error:
             found.problems[id] = str(error)
+    # Equal plain captions are tagged once.
     given = [caption for captions in found.captions.values() for caption in captions]
     plain = dict.fromkeys(caption.text for caption in given if not caption.tokens)
     if not plain:
@@ -66,6 +67,7 @@ def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None)
     tokens = {text: tagger.tag(text) for text in plain}
     found.tagger, found.tagged_plain = tagger.name, len(given) - len(tagged)
     found.unknown_words = _unknown_words(tokens.values())
+    # A plain caption that holds no word ("...") makes its clip unusable.
     for id, captions in list(found.captions.items()):
         made = [replace(caption, tokens=caption.tokens or tokens[caption.text]) for caption in captions]
         wordless = next((caption.text for caption in made if not caption.tokens), None)
@@ -80,7 +82,7 @@ def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None)
 def read_caption_file(path: str | Path) -> list[Caption]:
     """The captions of one text file, without tokens where it has none.
 
-    Raises InputError (path, line, reason) unless all of it is well.
+    Raises InputError (path, line, reason) for a file that cannot be read, a malformed line or no caption.
     """
     path = Path(path)
     try:
@@ -103,6 +105,7 @@ def read_caption_file(path: str | Path) -> list[Caption]:
 
 
 def _lexicon_captions(folder: Path | None) -> list[Caption]:
+    """The tagged captions of a folder of text files, from which a tagger can learn; malformed lines are left out."""
     if folder is None:
         return []
     if not folder.is_dir():
@@ -115,6 +118,7 @@ def _lexicon_captions(folder: Path | None) -> list[Caption]:
 
 
 def _choose_tagger(tagged: list[Caption], example: str) -> Tagger:
+    """spaCy, or a lexicon of `tagged`; raises InputError, which quotes `example`, where there is neither."""
     tagger = CaptionTagger.default((caption.text, caption.tokens) for caption in tagged)
     if isinstance(tagger, CaptionTagger) and not tagged:
         raise InputError(
@@ -126,6 +130,7 @@ def _choose_tagger(tagged: list[Caption], example: str) -> Tagger:
 
 
 def _unknown_words(captions: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """The words that a tagger marked as unknown, most frequent first."""
     counts: dict[str, int] = {}
     for tokens in captions:
         for token in tokens:

@@ -1,4 +1,7 @@
-"""The lines of ``texts/<id>.txt``: ``caption#word/POS word/POS ...#start#end`` (seconds; 0.0#0.0 = whole clip)."""
+"""A line of ``texts/<id>.txt`` is read and written: ``caption#word/POS word/POS ...#start#end``.
+
+Start and end are seconds; 0.0#0.0 stands for the whole clip.
+"""
 
 import math
 from collections.abc import Iterator
@@ -28,13 +31,15 @@ class Caption:
 
 
 def parse_caption_line(line: str, needs_tokens: bool = True) -> Caption:
-    """Read one line; raises InputError (without the place: the caller knows it) when it is malformed.
+    """Read one line. Raises InputError when it is malformed, without path and line, which only the caller knows.
 
     A time that is NaN counts as 0.0, as in the published reader. With `needs_tokens` off, a line may also be a plain
     caption (no ``#`` in it) or leave its tokens out (``caption##start#end``): the result then has no tokens yet.
     """
+    # A plain caption: all of the line.
     if not needs_tokens and line.strip() and "#" not in line:
         return Caption(line.strip(), ())
+    # From the right: the caption itself may hold a #.
     parts = line.strip().rsplit("#", 3)
     if len(parts) != 4:
         raise InputError(f"expected caption#word/POS ...#start#end, got {line.strip()[:60]!r}")
@@ -53,14 +58,17 @@ def parse_caption_line(line: str, needs_tokens: bool = True) -> Caption:
 
 
 def format_caption_line(caption: Caption) -> str:
-    """The line `parse_caption_line` reads back; raises InputError for text that the format cannot hold."""
+    """The line that `parse_caption_line` reads back. Raises InputError for text that the format cannot hold."""
     if "\n" in caption.text or not caption.text.strip():
         raise InputError(f"a caption must be one non-empty line, got {caption.text!r}")
     return f"{caption.text}#{' '.join(caption.tokens)}#{float(caption.start)}#{float(caption.end)}"
 
 
 def numbered_lines(content: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not empty, with their numbers from 1. Only line feeds end a line: captions may hold U+2028."""
+    """The lines that are not empty, with their numbers from 1.
+
+    Only line feeds end a line (`str.splitlines` would also break at U+2028, which captions may hold).
+    """
     for number, line in enumerate(content.replace("\r\n", "\n").split("\n"), start=1):
         if line.strip():
             yield number, line

@@ -1,4 +1,4 @@
-"""How a predicted caption is compared with a clip's captions: as they are written, or word by word as lemmas.
+"""Two protocols say how a predicted caption is compared with a clip's captions: as written, or as lemmas.
 
 ``raw``: all captions of the clip as written, the prediction as written.
 
@@ -24,7 +24,10 @@ LEMMATIZED_REFERENCES = 3
 
 
 def references_of(captions: Sequence[Caption], protocol: str) -> list[str]:
-    """The references of one record: all its captions (raw), or three of lemmas. InputError without captions."""
+    """The references of one record: all its captions (raw), or three texts of lemmas.
+
+    Raises InputError for a record without captions.
+    """
     _check(protocol)
     if not captions:
         raise InputError("a motion without captions has no references")
@@ -35,7 +38,7 @@ def references_of(captions: Sequence[Caption], protocol: str) -> list[str]:
 
 
 def prediction_of(text: str, protocol: str, tagger: Tagger) -> str:
-    """A predicted caption as it is compared: as written (raw), or its words as the tagger's lemmas."""
+    """A predicted caption in the form that is compared: as written (raw), or the tagger's lemmas of its words."""
     _check(protocol)
     return text if protocol == RAW else _words(tagger.tag(text))
 

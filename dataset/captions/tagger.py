@@ -1,4 +1,4 @@
-"""Part-of-speech tokens (`word/POS`) for captions that come without them, offline.
+"""Captions that come without part-of-speech tokens (`word/POS`) get them here, offline.
 
 The text-motion evaluator reads captions as HumanML3D stores them: words of letters only, nouns and verbs as lemmas,
 with a universal part of speech. spaCy makes these where it is installed; else `CaptionTagger` repeats what it saw
@@ -15,7 +15,7 @@ from dataset.captions.word_vectors import split_token
 SPACY_MODEL = "en_core_web_sm"
 UNKNOWN_CLASS = "OTHER"  # of words that nothing is known about
 _LEMMATISED = ("NOUN", "VERB")
-_ANY, _LAST = "*", "."  # in place of the next word: whatever it is, there is none
+_ANY, _LAST = "*", "."  # in place of the next word: any word, no word
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 # Forms that no ending leads back to their lemma, as form:lemma.
 _IRREGULAR_FORMS = (
@@ -37,7 +37,7 @@ _ENDINGS = (
 
 
 class Tagger(Protocol):
-    """Anything that turns a caption into `word/POS` tokens; `name` says which (for signatures)."""
+    """Anything that turns a caption into `word/POS` tokens; `name` tells taggers apart in signatures of metrics."""
 
     name: str
 
@@ -50,6 +50,7 @@ def caption_words(text: str) -> list[str]:
 
 
 def _next_words(words: list[str]) -> list[str]:
+    """For each word the one after it."""
     return [*words, _LAST][1:]
 
 
@@ -60,17 +61,19 @@ def _lemma_guesses(word: str) -> Iterator[str]:
     for ending, replacements in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 2:
             stem = word[: -len(ending)]
+            # "stopped" -> "stop"
             if ending in ("ed", "ing") and len(stem) > 2 and stem[-1] == stem[-2]:
                 yield stem[:-1]
             yield from (stem + replacement for replacement in replacements)
 
 
 class CaptionTagger:
-    """A lexicon of what words became in tagged captions.
+    """A tagger that repeats how words were tagged in other captions.
 
     Args:
-        forms: (word as written, next word) -> its commonest `word/POS` token; next words see `_ANY`, `_LAST`.
-        lemmas: lemma -> counts of its parts of speech, for words never seen as written.
+        forms: (word as written, next word) -> its commonest `word/POS` token; `_ANY` and `_LAST` may stand for the
+            next word.
+        lemmas: lemma -> counts of its parts of speech, for words that were never seen as written.
     """
 
     name = "lexicon"
@@ -79,13 +82,11 @@ class CaptionTagger:
         self._forms, self._lemmas = forms, lemmas
 
     @classmethod
-    def from_captions(cls, captions: Iterable[Iterable[str]]) -> "CaptionTagger":
-        """Learn from `word/POS` tokens alone; inflected words are then led back by rules."""
-        return cls.from_pairs(("", tokens) for tokens in captions)
-
-    @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[str, Iterable[str]]]) -> "CaptionTagger":
-        """Learn from captions as written and their tokens; where their words line up, inflections are learned too."""
+        """Learn from captions as written and their tokens; where their words line up, inflections are learned too.
+
+        Where they do not, only lemmas are learned, and inflected words are led back to them by rules.
+        """
         forms: defaultdict[tuple[str, str], Counter] = defaultdict(Counter)
         lemmas: defaultdict[str, Counter] = defaultdict(Counter)
         for text, tokens in pairs:
@@ -105,7 +106,7 @@ class CaptionTagger:
         return _spacy_tagger() or cls.from_pairs(pairs)
 
     def tag(self, text: str) -> tuple[str, ...]:
-        """A caption -> tokens; words that nothing is known about keep their form and get `UNKNOWN_CLASS`."""
+        """A caption -> its tokens. An unknown word keeps its form and gets the class `UNKNOWN_CLASS`."""
         words = caption_words(text)
         return tuple(self._tag_word(word, after) for word, after in zip(words, _next_words(words), strict=True))
 
@@ -113,6 +114,7 @@ class CaptionTagger:
         for key in ((word, after), (word, _ANY)):
             if key in self._forms:
                 return self._forms[key]
+        # Never seen as written: the commonest reading of the word itself or of one of its possible lemmas.
         best, count = f"{word}/{UNKNOWN_CLASS}", 0
         if word in self._lemmas:
             pos, count = self._lemmas[word].most_common(1)[0]
@@ -127,7 +129,7 @@ class CaptionTagger:
 
 
 class SpacyTagger:
-    """HumanML3D's own way of tagging, with spaCy."""
+    """A tagger that does as HumanML3D's own processing does, with spaCy."""
 
     def __init__(self, pipeline: Any, name: str) -> None:
         self._pipeline, self.name = pipeline, name
@@ -143,11 +145,12 @@ class SpacyTagger:
 
 
 def _spacy_tagger() -> SpacyTagger | None:
+    """None where spaCy or its model is not installed."""
     try:
         import spacy  # optional and slow to import, so only where a tagger is asked for
     except ImportError:
         return None
     try:
         return SpacyTagger(spacy.load(SPACY_MODEL), f"spacy-{spacy.__version__}-{SPACY_MODEL}")
-    except OSError:  # spaCy without its model
+    except OSError:  # spaCy is there, its model is not
         return None

@@ -1,4 +1,4 @@
-"""Caption tokens as numbers: word vectors and part-of-speech classes, as the text-motion evaluator reads them.
+"""Caption tokens become numbers that the text-motion evaluator reads: word vectors and part-of-speech classes.
 
 File format (published with HumanML3D's evaluator): `our_vab_data.npy` (V, dim) vectors, `our_vab_words.pkl` a list
 of words, `our_vab_idx.pkl` a dict word -> row. Captions are at most 20 tokens, put between `sos` and `eos`
@@ -39,8 +39,8 @@ POS_CLASSES = (
 START, END, UNKNOWN = "sos", "eos", "unk"
 PREFIX = "our_vab"
 
-# Words that get a class of their own whatever their part of speech (data of the published evaluator: its
-# weights were trained with exactly these).
+# Words that get a class of their own whatever their part of speech. The weights of the published evaluator were
+# trained with exactly these.
 _CLASS_WORDS = {
     "Loc_VIP": "left right clockwise counterclockwise anticlockwise forward back backward up down straight curve",
     "Body_VIP": "arm chin foot feet face hand mouth leg waist eye knee shoulder thigh",
@@ -57,13 +57,13 @@ _OTHER = _POS_INDEX["OTHER"]
 
 
 def split_token(token: str) -> tuple[str, str]:
-    """`word/POS` -> (word, POS)."""
+    """`word/POS` -> (word, POS); a token without a slash is a word of the class OTHER."""
     word, slash, pos = token.rpartition("/")
     return (word, pos) if slash else (token, "OTHER")
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Reads lists, dicts, strings and numbers; a pickle that wants to import anything is refused."""
+    """An unpickler of lists, dicts, strings and numbers: a pickle that wants to import anything is refused."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, but only strings and numbers are expected")
@@ -83,7 +83,7 @@ def _read_plain_pickle(path: Path) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class WordVectorizer:
-    """A vocabulary with vectors.
+    """A vocabulary whose words have vectors.
 
     Attributes:
         words: V words; `unk` must be among them.
@@ -145,6 +145,7 @@ class WordVectorizer:
         if not isinstance(words, list) or not isinstance(rows, dict):
             raise InputError(f"{folder}: {PREFIX}_words.pkl must hold a list and {PREFIX}_idx.pkl a dict")
         try:
+            # Row i of the result belongs to word i, whatever the order of the vectors in the file.
             order = np.array([rows[word] for word in words], dtype=np.int64)
             vectors = data[order].astype(np.float32)
         except (KeyError, IndexError, ValueError, TypeError) as error:
@@ -153,7 +154,7 @@ class WordVectorizer:
 
 
 def make_word_vectors(tokens: Iterable[str], dim: int = 300, seed: int = 0) -> WordVectorizer:
-    """Random vectors for every word of `word/POS` tokens, where GloVe is absent.
+    """Random vectors for every word of `word/POS` tokens, to be used where GloVe is absent.
 
     The result depends only on the set of words, `dim` and `seed`. Entries have a standard deviation of 0.4, like
     GloVe's, so that the published initialisation of the text encoder fits.

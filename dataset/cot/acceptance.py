@@ -1,6 +1,6 @@
-"""Whether a chain of thought that another model wrote may become training data, and if not, why.
+"""Rules decide whether a chain of thought that another model wrote may become training data, and why not.
 
-Rules that need no model and read English. They reject what is surely bad; what they let pass need not be good.
+They need no model and read English. They reject what is surely bad; what they let pass need not be good.
 """
 
 import re
@@ -10,7 +10,8 @@ from dataset.facts.caption_facts import agrees, facts_of
 from dataset.facts.contradictions import contradictions
 from dataset.facts.motion_facts import MotionFacts
 
-# Of the words of English prose more than a third are of this kind (at least a fifth in 2,650 texts about motion).
+# Least share of these common words. In English prose they are more than a third of the words, and at least a fifth in
+# each of 2,650 texts about motion.
 _ENGLISH_SHARE = 0.15
 _COMMON = (
     "a about after all an and as at back before both but by down each every for from has have he her his in into is it "
@@ -18,11 +19,13 @@ _COMMON = (
     "upper while which who with without"
 )
 _ENGLISH = frozenset(_COMMON.split())
+# Largest share of letters that are not ASCII.
 _FOREIGN_LETTERS = 0.1
-# Words of reasoning that its caption does not hold, each counted once.
+# Least number of different words of the reasoning that its caption does not hold: fewer are a copy of the caption.
 _NEW_WORDS = 8
+# Words that give away a source of the annotating model which our model will not have: it sees the motion (m2t) or the
+# text (t2m), nothing else.
 _SOURCES = {
-    # What the own model will have in front of it is the motion (m2t) or the text (t2m), nothing else.
     "m2t": re.compile(
         r"\b(caption|captions|(the|this|given|provided|reference) (sentence|description|text|prompt|measurements?)"
         r"|measured (facts?|data|values?)|contact sheet|(the|this) (images?|pictures?|frames))\b"
@@ -33,7 +36,7 @@ _SOURCES = {
 }
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 _CLAUSE_END = re.compile(r"[.,;:!?()]|\b(?:while|as|and|but|with|so|because|which|where|when|since)\b")
-# Where the subject is a part of the body, its way says nothing of the whole; the pelvis is what is measured.
+# Travel and turns are measured on the pelvis, so a clause about another part of the body is not held against them.
 _BODY_PART = re.compile(
     r"\b(hand|arm|forearm|wrist|elbow|fist|palm|shoulder|leg|knee|ankle|heel|toe|hip|thigh|torso|trunk|chest|spine|back"
     r"|waist|head|neck|face|gaze|weight|limb)s?\b|\b(foot|feet|eyes|upper body|centre of mass|center of mass)\b"
@@ -45,7 +48,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 @dataclass(frozen=True)
 class Bounds:
-    """Least and most words of reasoning."""
+    """The least and the largest number of words that reasoning may have."""
 
     min_words: int = 20
     max_words: int = 180
@@ -53,7 +56,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why: one of a few kinds, for counting, and what was found."""
+    """Why an annotation is not accepted: one of a few kinds, for counting, and what was found."""
 
     kind: str
     detail: str
@@ -62,18 +65,18 @@ class Rejection:
 def rejection_of(
     task: str, caption: str, reasoning: str, answer: str, facts: MotionFacts | None, bounds: Bounds
 ) -> Rejection | None:
-    """None for an acceptable annotation.
+    """Why an annotation is rejected; None for an acceptable one.
 
     Args:
         task: ``t2m`` or ``m2t``.
-        caption: what it was written for.
-        reasoning: the chain of thought.
-        answer: the sentence that it ends in.
-        facts: measured on the motion; None checks nothing against them.
+        caption: the caption that the annotation was written for.
+        reasoning: its chain of thought.
+        answer: the sentence that the chain of thought ends in.
+        facts: measured on the motion; None skips the check against the motion.
         bounds: of the reasoning's length.
     """
     return (
-        _script(reasoning)  # first: some scripts have no spaces, so their words cannot be counted
+        _script(reasoning)  # first, because some scripts have no spaces and their words cannot be counted
         or _length(reasoning, bounds)
         or _language(f"{reasoning} {answer}")
         or _copy(reasoning, caption)
@@ -84,6 +87,7 @@ def rejection_of(
 
 
 def _length(reasoning: str, bounds: Bounds) -> Rejection | None:
+    """Too few or too many words."""
     count = len(reasoning.split())
     if bounds.min_words <= count <= bounds.max_words:
         return None
@@ -91,6 +95,7 @@ def _length(reasoning: str, bounds: Bounds) -> Rejection | None:
 
 
 def _script(text: str) -> Rejection | None:
+    """Letters of another script, such as Chinese."""
     letters = [letter for letter in text if letter.isalpha()]
     foreign = sum(not letter.isascii() for letter in letters)
     if foreign > _FOREIGN_LETTERS * len(letters):
@@ -99,6 +104,7 @@ def _script(text: str) -> Rejection | None:
 
 
 def _language(text: str) -> Rejection | None:
+    """Words of another language in Latin letters."""
     words = _words(text)
     known = sum(word in _ENGLISH for word in words)
     if known < _ENGLISH_SHARE * len(words):
@@ -107,6 +113,7 @@ def _language(text: str) -> Rejection | None:
 
 
 def _copy(reasoning: str, caption: str) -> Rejection | None:
+    """The caption again, with hardly any word of its own."""
     new = set(_words(reasoning)) - set(_words(caption))
     if len(new) >= _NEW_WORDS:
         return None
@@ -114,11 +121,13 @@ def _copy(reasoning: str, caption: str) -> Rejection | None:
 
 
 def _source(reasoning: str, task: str) -> Rejection | None:
+    """Mention of something that our model will not have in front of it."""
     found = _SOURCES[task].search(reasoning.lower())
     return Rejection("source", f"speaks of {found.group()!r}") if found else None
 
 
 def _against_caption(answer: str, caption: str) -> Rejection | None:
+    """An answer that states another fact than the caption."""
     said = facts_of(answer)
     for slot, values in facts_of(caption).items():
         others = said.get(slot)
@@ -130,11 +139,11 @@ def _against_caption(answer: str, caption: str) -> Rejection | None:
 
 
 def _against_motion(reasoning: str, answer: str, facts: MotionFacts) -> Rejection | None:
-    """The answer is a caption, and a clause of the reasoning is read as one.
+    """The answer and every clause of the reasoning are read as captions and compared with the motion.
 
     A clause is believed to mean the whole clip only where the whole text agrees with it: "turns left" is no
-    contradiction where a later sentence turns right. Sentences that deny something are left out, and of clauses about
-    a part of the body all but raised hands.
+    contradiction where a later sentence turns right. Left out are sentences that deny something and, but for raised
+    hands, clauses about a part of the body.
     """
     for item in contradictions(answer, facts):
         return Rejection("contradiction", f"the answer says {item.said}, but the motion {item.done}")

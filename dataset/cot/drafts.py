@@ -1,10 +1,10 @@
-"""Drafts for training data: attempts that a sample improves on, as Chain-of-Motion's reflections show them.
+"""Training samples get drafts: attempts that a sample improves on, as Chain-of-Motion's reflections show them.
 
 What a draft gets wrong is named, and what is not named is right: half of the drafts are written of the same clip and
 lack nothing, the others are of a clip that contradicts the sample in something that can be measured
-(`dataset.facts.contradictions`). So the model learns to change what is named and to trust the rest. The best of several
-attempts, which is what it is shown at test time, mostly lacks nothing: a model that learned to doubt it would throw
-away what made it the best.
+(`dataset.facts.contradictions`). So the model learns to change what is named and to trust the rest. At test time it is
+shown the best of several attempts, which mostly lacks nothing: a model that learned to doubt every draft would throw
+away what made this one the best.
 """
 
 import random
@@ -14,7 +14,7 @@ from dataset.cot.sample import Draft, Sample
 from dataset.facts.contradictions import contradictions
 from dataset.facts.motion_facts import MotionFacts
 
-# Other samples that one draft is chosen from.
+# How many other samples are drawn as candidates for one draft.
 TRIES = 32
 
 
@@ -22,9 +22,9 @@ class Drafts:
     """Draws drafts from the samples of one split.
 
     Args:
-        samples: what may become a draft, and is given one.
+        samples: get a draft each, and may become one.
         facts: measured facts by clip id; a clip without them contradicts nothing.
-        seed: with the sample's place it decides the draft.
+        seed: decides the draft of a sample together with the sample's index.
     """
 
     def __init__(self, samples: Sequence[Sample], facts: dict[str, MotionFacts], seed: int = 0) -> None:
@@ -36,6 +36,7 @@ class Drafts:
 
     def draft(self, index: int) -> Draft | None:
         """A draft for sample `index`; None where every other sample says the same."""
+        # Both kinds are drawn, so that the draws do not depend on which of them exist.
         rng = random.Random(f"{self._seed}/{index}")
         kept = rng.random() < 0.5
         same, wrong = self._of_the_same_clip(index, rng), self._of_another_clip(index, rng)
@@ -48,13 +49,17 @@ class Drafts:
         return Draft(other.reasoning, other.caption, *self._lacking(self._samples[index], other))
 
     def _of_the_same_clip(self, index: int, rng: random.Random) -> int | None:
-        """Another caption of it."""
+        """Index of a sample of the same clip with another caption; None where there is none."""
         own = self._samples[index]
         others = [other for other in self._of_clip[own.id] if self._samples[other].caption != own.caption]
         return rng.choice(others) if own.id and others else None
 
     def _of_another_clip(self, index: int, rng: random.Random) -> int | None:
-        """One that contradicts the sample, for both tasks if there is one among those drawn; else the nearest."""
+        """Index of a sample of another clip, of those drawn the first of the best kind; None where none fits.
+
+        Best is a sample that contradicts this one for both tasks, then one that does for one task, then the one whose
+        caption shares most words.
+        """
         own = self._samples[index]
         others = [
             other
@@ -74,7 +79,10 @@ class Drafts:
         return nearest if partly is None else partly
 
     def _lacking(self, own: Sample, other: Sample) -> tuple[str, str]:
-        """For t2m (the other motion by the own caption) and for m2t (the other caption by the own motion)."""
+        """What `other` lacks as a draft of `own`, in words, for t2m and for m2t.
+
+        For t2m the other's motion is held against the own caption, for m2t the other's caption against the own motion.
+        """
         return self._in_words("t2m", own.caption, other.id), self._in_words("m2t", other.caption, own.id)
 
     def _in_words(self, task: str, caption: str, clip: str) -> str:
@@ -84,5 +92,5 @@ class Drafts:
 
 
 def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """Shared words over all words."""
+    """The share of words that both hold, among all words of either."""
     return len(one & other) / len(one | other)

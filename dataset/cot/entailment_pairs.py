@@ -1,4 +1,4 @@
-"""Pairs of premise and hypothesis for natural-language inference, made of chain-of-thought data.
+"""Chain-of-thought data become pairs of premise and hypothesis, which natural-language inference is trained on.
 
 The premise is a clip's reasoning, the hypothesis a caption. Kinds of pair:
 
@@ -10,7 +10,8 @@ The premise is a clip's reasoning, the hypothesis a caption. Kinds of pair:
     unsaid       neutral        its own caption, after the sentences that state one of its facts or words were dropped
     scrambled    neutral        the words of its own caption in random order: no statement, so nothing follows
 
-Reading is that of a whole description: what the reasoning of a clip excludes by telling something else is contradicted.
+A premise is read as a whole description: a hypothesis is contradicted where the reasoning excludes it by telling
+something else.
 """
 
 import random
@@ -31,17 +32,18 @@ LABELS = (ENTAILMENT, NEUTRAL, CONTRADICTION)
 OWN, OTHER, UNSAID, SCRAMBLED = "own", "other", "unsaid", "scrambled"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _WORD = re.compile(r"[a-z]+")
-# Clips alike in their reasoning: how many decide which words are familiar, out of how many.
+# The words of so many clips of like reasoning count as familiar; likeness is looked for among so many clips.
 _NEIGHBOURS, _NEIGHBOURHOOD = 30, 4000
-# A word of fewer clips shows nothing by its absence; one of a larger share of the clips tells little, or nothing.
+# The absence of a word that fewer clips have (rare) shows nothing; a word of more than these shares of the clips tells
+# little (common) or nothing (ubiquitous).
 _RARE, _COMMON, _UBIQUITOUS = 3, 0.25, 0.5
-_DRAWS = 24
+_DRAWS = 24  # captions of other clips that are looked at for one pair
 _HARD_SHARE, _SCRAMBLED_SHARE = 0.5, 0.15
 
 
 @dataclass(frozen=True)
 class EntailmentPair:
-    """Does `hypothesis` follow from `premise`? `label` is one of LABELS, `kind` how the pair was made."""
+    """A premise and a hypothesis; `label` (one of LABELS) says whether it follows, `kind` how the pair was made."""
 
     premise: str
     hypothesis: str
@@ -59,7 +61,7 @@ class ReasonedCaption:
 
 
 def reasoned_captions(samples: CotSamples) -> list[ReasonedCaption]:
-    """The lines that have reasoning, each once."""
+    """The captions that have reasoning, equal lines once."""
     rows = samples.rows
     columns = zip(rows["id"], rows["caption"], rows["reasoning"], strict=True)
     found = [ReasonedCaption(clip or f"#{n}", *texts) for n, (clip, *texts) in enumerate(columns) if texts[1]]
@@ -71,10 +73,10 @@ def split_sentences(text: str) -> list[str]:
 
 
 class EntailmentPairs:
-    """Draws pairs for the lines of a CoT data set; what is drawn depends on the `rng` given only.
+    """Draws pairs for the lines of a CoT data set; the generator that a method is given decides all of them.
 
     Args:
-        lines: at least two clips.
+        lines: captions with reasoning, of at least two clips.
     """
 
     def __init__(self, lines: Sequence[ReasonedCaption]) -> None:
@@ -97,7 +99,8 @@ class EntailmentPairs:
     def group(self, index: int, rng: random.Random) -> list[EntailmentPair]:
         """Three pairs about line `index`: its own caption, one fact turned round, and one of another kind.
 
-        Where no fact can be turned, another clip's caption stands for it.
+        Where no fact can be turned, another clip's caption takes the place of that pair. A kind that the line cannot
+        have leaves its pair out.
         """
         line = self.lines[index]
         turned_pairs = self.turned(line, rng)
@@ -125,6 +128,7 @@ class EntailmentPairs:
         for slot, values in caption_facts.items():
             if len(values) != 1 or not agrees(slot, next(iter(values)), said.get(slot, set())):
                 continue
+            # Not only this caption may be wrong of the clip, but all of them, and the reasoning's own number.
             true = self._facts[line.clip][slot] | (said[slot] if slot in UNITS else set())
             caption = turned(
                 line.caption,
@@ -135,13 +139,17 @@ class EntailmentPairs:
             )
             if caption != line.caption:
                 found.append(EntailmentPair(line.reasoning, caption, CONTRADICTION, slot))
+        # Reasoning that speaks of a usual pace excludes "slowly" and "quickly", which no caption said.
         if said_speed(line.reasoning) and "speed" not in self._facts[line.clip]:
             caption = f"{line.caption.rstrip('.')} {rng.choice(('slowly', 'quickly'))}."
             found.append(EntailmentPair(line.reasoning, caption, CONTRADICTION, "speed"))
         return found
 
     def other(self, line: ReasonedCaption, rng: random.Random) -> EntailmentPair | None:
-        """A caption of another clip; every second time the one drawn that shares most. None where none was found."""
+        """A caption of another clip that says something unfamiliar; None where none was found.
+
+        Every second time it is a hard one: of those drawn the caption with the fewest unfamiliar words.
+        """
         familiar = self._familiar_words(line.clip)
         candidates: list[tuple[int, str]] = []
         hard = rng.random() < _HARD_SHARE
@@ -157,8 +165,12 @@ class EntailmentPairs:
         return EntailmentPair(line.reasoning, min(candidates, key=lambda entry: entry[0])[1], CONTRADICTION, OTHER)
 
     def unsaid(self, line: ReasonedCaption, rng: random.Random) -> EntailmentPair | None:
-        """None where every sentence, or none, tells what the caption says."""
+        """The own caption after the sentences that tell of one of its facts or words were dropped from the premise.
+
+        None where all sentences tell of it, or none does.
+        """
         sentences = [(text, facts_of(text), set(_words(text))) for text in split_sentences(line.reasoning)]
+        # Each choice is what remains of the reasoning after one fact, one word, or all that the caption speaks of.
         said, choices = facts_of(line.reasoning), []
         for slot, values in facts_of(line.caption).items():
             if slot != "order" and agrees(slot, min(values), said.get(slot, set())):
@@ -170,7 +182,7 @@ class EntailmentPairs:
         return EntailmentPair(" ".join(rng.choice(choices)), line.caption, NEUTRAL, UNSAID) if choices else None
 
     def scrambled(self, line: ReasonedCaption, rng: random.Random) -> EntailmentPair | None:
-        """None for a caption of fewer than four words, whose order may say the same again."""
+        """The words of the own caption in random order; None for fewer than four, which may say the same again."""
         words = line.caption.rstrip(".").split()
         if len(words) < 4:
             return None
@@ -194,7 +206,7 @@ class EntailmentPairs:
 
     @cached_property
     def _vectors(self) -> sparse.csr_matrix:
-        """(clips, words) TF-IDF of the reasoning without what states facts, rows of length 1."""
+        """(clips, words) TF-IDF of the reasoning without the words that state facts, in rows of length 1."""
         texts = [Counter(word for word in _words(self._reasoning[clip]) if not facts_of(word)) for clip in self._clips]
         columns = {word: column for column, word in enumerate(dict.fromkeys(word for text in texts for word in text))}
         rows = [(row, columns[word], count) for row, text in enumerate(texts) for word, count in text.items()]

@@ -1,4 +1,4 @@
-"""From the lines of a CoT jsonl to a parsed table on disk.
+"""The lines of a CoT jsonl are parsed once into a table on disk.
 
 The first reading of a file parses it into ``.cache/<file>.<nb_code>-<stamp>.arrow`` beside it (about as large; may be
 deleted), which `datasets` maps into memory: 140,000 lines open in a fraction of a second, and processes share them.
@@ -29,8 +29,8 @@ from utils.files.fingerprints import fingerprint
 logger = logging.getLogger(__name__)
 
 _FORMAT_VERSION = 2  # of the parsed file: raise it when `parse_line` gives something else for the same line
-_LINES_A_BATCH = 1000  # what is held while a file is parsed
-_CODE_LIMIT = 2**31  # codes are kept as int32
+_LINES_A_BATCH = 1000  # lines in memory while a file is parsed
+_CODE_LIMIT = 2**31  # codes are stored as int32
 DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
 _GZIP_MAGIC = b"\x1f\x8b"
 _FEATURES = Features(
@@ -59,13 +59,13 @@ _EMPTY = {
 
 
 def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
-    """Every line that is not blank, mapped from the file that an earlier reading left or that is made now.
+    """Every line that is not blank, mapped from a parsed file, which is made first unless an earlier reading left it.
 
     Columns: id, task, caption, codes, reasoning, sample_weight, those of the draft, and problem, which is empty but
     for malformed lines (``line: what is wrong``).
 
-    That file lies beside the jsonl, or, where nothing can be written there, in the datasets library's cache (where
-    HF_DATASETS_CACHE says). One process makes it while others wait.
+    The parsed file lies beside the jsonl, or, where nothing can be written there, in the cache of the datasets library
+    (HF_DATASETS_CACHE). One process makes it while others wait.
     """
     state = path.stat()
     stamp = fingerprint(f"{_FORMAT_VERSION} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
@@ -73,7 +73,7 @@ def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
     beside = path.parent / ".cache"
     try:
         return _load_or_make(path, nb_code, beside, kind, stamp)
-    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: the file system has no locks
         elsewhere = Path(datasets.config.HF_DATASETS_CACHE) / "cot_jsonl" / fingerprint(str(path.parent.resolve()))
         logger.warning(f"{beside} cannot be used ({error}): {path.name} is parsed into {elsewhere}")
     return _load_or_make(path, nb_code, elsewhere, kind, stamp)
@@ -85,7 +85,8 @@ def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stam
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{path.name}.lock"):
             if not target.is_file():  # another process may have made it meanwhile
-                for file in folder.iterdir():  # of the former content, or unfinished and its process gone
+                # Left over: parsed files of the former content, and unfinished ones whose process is gone.
+                for file in folder.iterdir():
                     if file.name.lstrip(".").startswith(kind.lstrip(".")):
                         file.unlink()
                 write_atomic(target, lambda stream: _write_parsed(path, nb_code, stream))
@@ -101,6 +102,7 @@ def _write_parsed(path: Path, nb_code: int | None, stream: BinaryIO) -> None:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of a plain or gzip file, told apart by their first bytes, whatever the file is called."""
     with path.open("rb") as stream:
         compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     try:
@@ -111,7 +113,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] | None:
-    """None for a blank line, which is no sample and no mistake."""
+    """A row of the table, or None for a blank line, which is neither a sample nor a mistake."""
     try:
         text = line.decode("utf-8").strip()
         return parse_line(text, nb_code) if text else None
@@ -120,7 +122,7 @@ def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] 
 
 
 def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
-    """One line that is not blank as a row of `parsed_lines`; raises ValueError, which says what is wrong with it."""
+    """A line that is not blank -> a row of `parsed_lines`. Raises ValueError, which says what is wrong with the line."""
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
@@ -136,6 +138,7 @@ def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
     reasoning = value.get("reasoning") or ""
     if not isinstance(reasoning, str):
         raise ValueError("'reasoning' must be a string")
+    # "reward" and "advantage" are other names for the weight in foreign files.
     weight = next((value[key] for key in ("sample_weight", "reward", "advantage") if value.get(key) is not None), 1.0)
     if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not math.isfinite(weight):
         raise ValueError(f"the sample weight must be a finite number, found {weight!r}")

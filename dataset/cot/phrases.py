@@ -1,6 +1,6 @@
-"""The wordings of `dataset.cot.templates`: clauses without capital and full stop, to choose from.
+"""`dataset.cot.templates` chooses its words here: clauses without capital and full stop.
 
-They avoid what would read as a claim about something else: "turn" only of a turn, "forward" and "backward" only of
+No clause may read as a claim about something else: "turn" only of a turn, "forward" and "backward" only of
 travel, "left" and "right" of a hand only of one that is up.
 """
 
@@ -58,7 +58,7 @@ FACING = (
 )
 TURNING = ("it turns", "the heading turns", "the body turns", "hips and shoulders turn", "the person turns")
 
-# Of one hand, of both.
+# (of one hand, of both hands)
 RISES = (
     ("comes up", "come up"),
     ("rises", "rise"),

@@ -1,4 +1,4 @@
-"""One line of a chain-of-thought jsonl as a value: what the language model is trained on."""
+"""A line of a chain-of-thought jsonl is a `Sample`: what the language model is trained on."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ class Draft:
 
     Attributes:
         reasoning: of the attempt.
-        caption: what the attempt describes.
-        lacking_t2m, lacking_m2t: in words, what the attempt's motion lacks for the sample's caption, and what its
-            caption lacks for the sample's motion; may be empty.
+        caption: of the attempt.
+        lacking_t2m: what the attempt's motion lacks for the sample's caption, in words; may be empty.
+        lacking_m2t: what the attempt's caption lacks for the sample's motion, in words; may be empty.
     """
 
     reasoning: str

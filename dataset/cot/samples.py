@@ -1,7 +1,6 @@
-"""Reading and writing chain-of-thought jsonl (design: formats), one JSON object a line.
+"""Chain-of-thought jsonl, one JSON object a line, is read lazily and written.
 
-`dataset.cot.lines` parses a file once; from then on it is mapped from disk, and what a process itself holds of it is
-4 bytes a row.
+`dataset.cot.lines` parses a file once. From then on it is mapped from disk, and a process holds only 4 bytes a row.
 """
 
 import random
@@ -60,8 +59,7 @@ class CotSamples:
 
     Args:
         lines: all parsed lines, mapped from disk.
-        index: (N,) which of them are the rows. What is asked of all rows is computed on whole columns, so it is this
-            array alone that selecting rows makes anew.
+        index: (N,) the places of the N rows among all lines. Selecting rows makes a new index and copies nothing.
         dropped: malformed lines that were left out.
     """
 
@@ -110,7 +108,7 @@ class CotSamples:
         return self.only(lengths[self._index] <= max_codes)
 
     def mean_weight(self) -> float:
-        """Mean sample weight; 1 where it would be no divisor."""
+        """The mean weight of the samples, to divide weights by; 1 where it is not positive."""
         mean = float(self._lines.data.column("sample_weight").to_numpy()[self._index].mean())
         return mean if mean > 0 else 1.0
 
@@ -122,9 +120,9 @@ class CotSamples:
         return {clip: tuple(items) for clip, items in captions.items()}
 
     def split(self, fraction: float, seed: int) -> tuple["CotSamples", "CotSamples"]:
-        """(rest, held out): a fixed share of the clips, never a clip's captions on both sides."""
+        """(rest, held out): `fraction` of the clips, drawn by `seed`, are held out with all of their captions."""
         encoded = self._clips().dictionary_encode().combine_chunks()
-        clips = pc.sort_indices(encoded.dictionary).to_numpy()  # in an order that is the ids' own, not the file's
+        clips = pc.sort_indices(encoded.dictionary).to_numpy()  # the same draw for any order of the file
         shuffled = list(range(len(clips)))
         random.Random(seed).shuffle(shuffled)
         is_held_out = np.zeros(len(clips), dtype=bool)
@@ -138,7 +136,7 @@ class CotSamples:
         return self._lines.data.column(name).take(pa.array(self._index))
 
     def _clips(self) -> pa.ChunkedArray:
-        """(N,) clip ids; a row without one is a clip of its own, named by its number."""
+        """(N,) clip ids. A row without an id is a clip of its own, named by the number of the row."""
         ids = self._column("id")
         missing = pc.equal(ids, "")
         if not pc.any(missing).as_py():
@@ -147,7 +145,7 @@ class CotSamples:
 
 
 def write_cot_jsonl(path: str | Path, samples: Iterable[Sample], both_tasks: bool = True) -> int:
-    """Write samples as CoT jsonl; with `both_tasks` a line carries no task and serves both. Returns the count."""
+    """Write samples as CoT jsonl and return how many. With `both_tasks` a line carries no task and serves both."""
     rows = []
     for sample in samples:
         row: dict[str, Any] = {"caption": sample.caption, "motion_tokens": list(sample.codes)}

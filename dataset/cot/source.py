@@ -1,4 +1,4 @@
-"""What stands beside codes or a CoT jsonl: which motion tokenizer its codes come from."""
+"""A small file beside codes or a CoT jsonl says which motion tokenizer the codes come from."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,9 +12,11 @@ class CotSource:
     """Where codes come from.
 
     Attributes:
-        motion_tokenizer: path of the tokenizer. fingerprint: of its content. nb_code: size of its codebook.
+        motion_tokenizer: path of the tokenizer.
+        fingerprint: of the tokenizer's content.
+        nb_code: size of its codebook.
         data_root: the data set that was encoded.
-        data_fingerprint: of its motions; None where it is not known.
+        data_fingerprint: of the motions of that data set; None where it is not known.
     """
 
     motion_tokenizer: str
@@ -34,6 +36,6 @@ def write_cot_source(cot_jsonl: str | Path, source: CotSource) -> None:
 
 
 def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
-    """None for a jsonl that came without one (for example a downloaded data set)."""
+    """The source of a jsonl; None for one that came without it (for example a downloaded data set)."""
     path = source_path(cot_jsonl)
     return CotSource(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""What a CoT jsonl holds, in numbers: how many lines of what, how long they are, which words and codes they use."""
+"""The content of a CoT jsonl is counted: lines by task, lengths, vocabulary, use of the codebook."""
 
 import math
 from collections import Counter
@@ -16,16 +16,16 @@ Histogram = dict[int, int]  # value -> how often
 
 @dataclass(frozen=True)
 class CotStatistics:
-    """Of one CoT jsonl.
+    """The statistics of one CoT jsonl.
 
     Attributes:
         lines, clips: rows, and clip ids among them (a row without an id is a clip of its own).
-        tasks: rows by task: ``both`` (they name none), ``t2m``, ``m2t``.
-        without_reasoning: rows that have none.
-        captions, reasonings: different texts.
-        caption_vocabulary, reasoning_vocabulary: different words.
-        codes_per_clip, caption_lengths, reasoning_lengths: how often each length occurs; those of texts are in words,
-            of the reasonings that are not empty.
+        tasks: number of rows by task: ``both`` (the row names no task), ``t2m``, ``m2t``.
+        without_reasoning: rows without reasoning.
+        captions, reasonings: number of different texts.
+        caption_vocabulary, reasoning_vocabulary: number of different words.
+        codes_per_clip: how often each number of codes occurs, each clip counted once.
+        caption_lengths, reasoning_lengths: how often each number of words occurs; empty reasonings are not counted.
         code_counts: how often each code of the codebook occurs, each clip counted once.
     """
 
@@ -48,13 +48,13 @@ class CotStatistics:
 
     @property
     def code_perplexity(self) -> float:
-        """Of how many equally frequent codes the use would be the same."""
+        """The number of equally frequent codes whose entropy would be the same."""
         total = sum(self.code_counts)
         shares = [count / total for count in self.code_counts if count]
         return math.exp(-sum(share * math.log(share) for share in shares))
 
     def as_fields(self) -> dict[str, Any]:
-        """For statistics.json: everything, and the summary of each histogram."""
+        """The content of statistics.json: all attributes, what follows from them, and a summary of each histogram."""
         summaries = {
             name: summary(getattr(self, name)) for name in ("codes_per_clip", "caption_lengths", "reasoning_lengths")
         }
@@ -63,7 +63,7 @@ class CotStatistics:
 
 
 class _TextCounter:
-    """Counts texts, their lengths and their words; what is kept of a text is its hash."""
+    """Counts texts, their lengths and their words. Of a text only the hash is kept: 140,000 reasonings are large."""
 
     def __init__(self) -> None:
         self.lengths: Counter[int] = Counter()
@@ -82,7 +82,12 @@ class _TextCounter:
 
 
 def cot_statistics(samples: CotSamples, nb_code: int | None = None) -> CotStatistics:
-    """Read all rows once. nb_code: size of the codebook; None: the highest code that occurs is its last."""
+    """Read all rows once and count.
+
+    Args:
+        samples: the rows of one jsonl.
+        nb_code: size of the codebook; None takes the highest code that occurs for its last one.
+    """
     captions, reasonings = _TextCounter(), _TextCounter()
     tasks = Counter(dict.fromkeys((BOTH_TASKS, *TASKS), 0))
     lengths: Counter[int] = Counter()
@@ -121,7 +126,7 @@ def cot_statistics(samples: CotSamples, nb_code: int | None = None) -> CotStatis
 
 
 def summary(histogram: Histogram) -> dict[str, float]:
-    """min, median, mean, p95 and max of what was counted; empty where nothing was."""
+    """min, median, mean, p95 and max of a histogram; empty for an empty one."""
     total = sum(histogram.values())
     if not total:
         return {}
@@ -131,7 +136,7 @@ def summary(histogram: Histogram) -> dict[str, float]:
 
 
 def _quantile(histogram: Histogram, share: float) -> int:
-    """The smallest value that at least `share` of what was counted does not exceed."""
+    """The smallest value that at least `share` of all counted values do not exceed."""
     needed, seen = share * sum(histogram.values()), 0
     for value in sorted(histogram):
         seen += histogram[value]
@@ -141,7 +146,7 @@ def _quantile(histogram: Histogram, share: float) -> int:
 
 
 def format_statistics(by_split: dict[str, CotStatistics]) -> str:
-    """A table: a row a quantity, a column a split."""
+    """A table with a row for each quantity and a column for each split."""
     columns = [_column(statistics) for statistics in by_split.values()]
     cells = [["", *by_split]] + [[name, *(column[name] for column in columns)] for name in columns[0]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -1,11 +1,11 @@
-"""Reasoning without any model: two to four sentences, in varied words, that state what was measured of a motion.
+"""Templates write reasoning without any model: two to four sentences that state what was measured of a motion.
 
     template_reasoning(facts, caption, random.Random("0/000021/1"))
     ->  "The person goes 2.4 meters forward at a moderate pace, in 4 steps. The body turns by about 90 degrees ..."
 
-Nothing is stated that `dataset.facts.motion_facts` did not measure clearly: what lies between two limits is left out.
-The caption decides what is told first, never what is told as true. No sentence, nor the whole, contradicts the facts by
-`dataset.facts.contradictions`.
+Nothing is stated that `dataset.facts.motion_facts` did not measure clearly: a value between two limits is left out.
+The caption decides what is told first, never what is told as true. Neither a sentence nor the whole text contradicts
+the facts by `dataset.facts.contradictions`.
 """
 
 import random
@@ -30,18 +30,18 @@ _PACES = (
     (0.75, "at a moderate pace"),
 )
 _SLOW = "slowly"
-_PACE_FROM_S = 2.0  # of one or two steps most is starting and stopping
+_PACE_FROM_S = 2.0  # a shorter way is mostly starting and stopping, and has no pace
 _STILL_M = 0.2  # the pelvis of a person who stands and gestures does not get further away
-_ALONG = 0.6  # share of its way that a body makes in the direction it is said to move in
-_TWICE = 2.0
-_HEIGHT_M = 0.15  # above what walking and running lower and raise the pelvis by
-_LIFTED_M, _PLANTED_M = 0.2, 0.12
+_ALONG = 0.6  # least share of the way in the direction that is named
+_TWICE = 2.0  # the named direction has at least so many times the way of the other one
+_HEIGHT_M = 0.15  # walking and running lower and raise the pelvis by less
+_LIFTED_M, _PLANTED_M = 0.2, 0.12  # height of a foot that surely left the floor, and of one that surely did not
 _BENT_DEG = 20.0
 _DEEP_BEND_DEG = 45.0  # the head comes so far down that a hand's height above it says nothing
-_HELD_S = 0.4  # a hand that swings past chest height is not raised
-_SAME_MOMENT_S = 0.25
-_MANY_TURNS = 4  # to and fro: no list of them
-_SAME_HEADING_TOLD = 0.6  # how often it is told where nobody asked
+_HELD_S = 0.4  # a hand that is up for a shorter time swings past chest height and is not raised
+_SAME_MOMENT_S = 0.25  # two hands that come up and go down within it do so together
+_MANY_TURNS = 4  # so many turns to and fro are not listed
+_SAME_HEADING_TOLD = 0.6  # how often an unchanged heading is told where the caption does not ask for it
 # Words of a caption that ask for a topic.
 _ASKED = {
     "travel": r"walk|run|jog|jump|hop|step|march|pac|dash|sprint|mov|forward|backward|sideway|place|still",
@@ -58,9 +58,10 @@ def template_reasoning(facts: MotionFacts, caption: str, rng: random.Random) -> 
 
     Args:
         facts: measured on the motion.
-        caption: what it is called; decides which sentences come first. May be empty.
+        caption: of the motion; decides which sentences come first. May be empty.
         rng: chooses the words.
     """
+    # The most wanted clauses, then the length of the clip: inside the first clause or as one of its own.
     clauses = _clauses(facts, caption, rng)[:MAX_SENTENCES]
     length = f"{facts.seconds:.1f} seconds"
     if len(clauses) == MAX_SENTENCES or (len(clauses) > 1 and rng.random() < 0.5):
@@ -68,13 +69,13 @@ def template_reasoning(facts: MotionFacts, caption: str, rng: random.Random) -> 
     else:
         clauses.append(rng.choice(say.LASTS).format(length))
     too_short = len(" ".join(clauses).split()) < Bounds().min_words
-    if too_short and not _height(facts, rng):  # little happens: say what stays as it is
+    if too_short and not _height(facts, rng):  # little happens, so say that the height stays
         clauses.append(rng.choice(say.LEVEL).format(round(100 * _HEIGHT_M)))
     return " ".join(f"{clause[0].upper()}{clause[1:]}." for clause in clauses)
 
 
 def _clauses(facts: MotionFacts, caption: str, rng: random.Random) -> list[str]:
-    """What there is to say, what the caption asks for first."""
+    """All clauses that the facts allow; those on topics that the caption asks for come first."""
     told = {topic: clause for topic, tell in _TOPICS.items() if (clause := tell(facts, rng))}
     asked = [topic for topic in told if re.search(rf"\b({_ASKED[topic]})", caption.lower())]
     if len(told) > 2 and "turn" not in asked and not facts.turns and rng.random() > _SAME_HEADING_TOLD:
@@ -99,7 +100,7 @@ def _travel(facts: MotionFacts, rng: random.Random) -> str:
 
 
 def _way(facts: MotionFacts) -> str | None:
-    """Distance and direction as the body sees them, where most of its way is in that direction."""
+    """Distance and direction as the body sees them, or None where its way has no clear direction."""
     ahead = f"{_metres(abs(facts.forward_m))} {'forward' if facts.forward_m > 0 else 'backward'}"
     aside = f"{_metres(abs(facts.left_m))} to the {_side(facts.left_m)}"
     along, across = abs(facts.forward_m), abs(facts.left_m)
@@ -123,6 +124,7 @@ def _turn(facts: MotionFacts, rng: random.Random) -> str | None:
     sides = {_side(turn.degrees) for turn in facts.turns}
     if not sides:
         return rng.choice(say.FACING) if abs(facts.turn_deg) < NOT_TURNED_DEG else None
+    # A turn to one side that the body takes back in small steps would be no turn in all.
     total = facts.turn_deg if "left" in sides else -facts.turn_deg
     swings_back = len(sides) == 1 and total < TURNED_DEG
     if swings_back or len(facts.turns) >= _MANY_TURNS:
@@ -142,7 +144,7 @@ def _turn(facts: MotionFacts, rng: random.Random) -> str | None:
 
 @dataclass(frozen=True)
 class _Hand:
-    """A hand's greatest height above the head joint in metres, and when it is up."""
+    """A hand: its greatest height above the head joint in metres, and the spans (seconds) in which it is up."""
 
     name: str
     height: float
@@ -150,7 +152,7 @@ class _Hand:
 
     @property
     def is_held(self) -> bool:
-        """It is up for longer than a swing of the arm."""
+        """The hand is up for longer than a swing of the arm takes."""
         return any(end - start >= _HELD_S for start, end in self.spans)
 
     @property
@@ -160,7 +162,7 @@ class _Hand:
 
     @property
     def outer(self) -> tuple[float, float]:
-        """From when on and until when it is up, with what lies between."""
+        """Start of the first and end of the last span."""
         return self.spans[0][0], self.spans[-1][1]
 
 
@@ -189,7 +191,7 @@ def _hands(facts: MotionFacts, rng: random.Random) -> str | None:
 
 
 def _when(hand: _Hand, seconds: float, are: str, rng: random.Random) -> str:
-    """When it is up, and how often as far as that is clear: spans and gaps longer than a swing of the arm."""
+    """When the hand is up, and how often, where all spans and gaps are clearly longer than a swing of the arm."""
     spans, (first, last) = hand.spans, hand.outer
     start = f"{first:.1f} seconds" if first > 0 else "the beginning"
     end = f"{last:.1f} seconds" if last < seconds else "the end"
@@ -216,7 +218,7 @@ def _bend(facts: MotionFacts, rng: random.Random) -> str | None:
 
 
 def _feet(facts: MotionFacts, rng: random.Random) -> str | None:
-    """Of a body that does not travel: every step lifts a foot."""
+    """Which foot is lifted, told only of a body that stays where it is: every step lifts a foot."""
     heights = {"left": facts.left_foot_m, "right": facts.right_foot_m}
     up = [side for side, height in heights.items() if height > _LIFTED_M]
     if facts.path_m > 1 or not up:
@@ -240,7 +242,7 @@ def _degrees(degrees: float) -> str:
     return f"about {5 * round(abs(degrees) / 5)} degrees"
 
 
-# In the order in which they are told where the caption asks for none of them: what is rarer says more.
+# Topics that the caption does not ask for are told in this order, the rarest first, since it says most.
 _TOPICS: dict[str, Callable[[MotionFacts, random.Random], str | None]] = {
     "height": _height,
     "bend": _bend,

@@ -1,4 +1,4 @@
-"""Facts of a motion that words state and that can be turned round: side, way, direction, speed, level, number, order.
+"""The facts that a caption states are found and can be turned round: side, direction, speed, level, number, order.
 
 A fact is a slot and a value: "raises the left hand twice" says hand = left and times = 2. Turning one round
 ("... the right hand ...") makes a caption that is wrong in exactly this. The table holds English words of direction,
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 Facts = dict[str, set[str]]
 
-# slot -> forms; a form maps each value to its spellings, which may stand in for another value's of the same form.
+# slot -> forms. A form maps each value to its spellings; a spelling may be replaced by one of another value of the same
+# form ("slowly" by "quickly", never by "quick").
 _WORDS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "way": ({"left": ("left",), "right": ("right",)},),
     "direction": ({"forward": ("forward", "forwards", "ahead"), "backward": ("backward", "backwards")},),
@@ -54,18 +55,20 @@ _THEN = re.compile(
     r"(?:, then|,? and then|, then,) (?P<then>.+?)(?P<end>\.?)$"
 )
 _BACKWARD_REFERENCE = re.compile(r"\b(it|them|again|back|keeps)\b")
-# Numbers said of a real motion are rounded and "about": as far as this they say the same, beyond it something else.
+# Numbers said of a real motion are rounded. Two numbers mean the same up to the first share of the true one, and
+# clearly something else beyond the second; between them nothing is concluded.
 _SAME, _OTHER = 0.2, 0.4
 
 
 def facts_of(text: str) -> Facts:
-    """Slot -> values that `text` (any case) states. Numbers are decimal strings; limbs are "left", "right", "both"."""
+    """The values that `text` (in any case) states, by slot. Numbers are decimal strings, limbs left, right or both."""
     text = text.lower()
     facts: Facts = {}
     for match in _LIMB.finditer(text):
         facts.setdefault(_limb_slot(match), set()).add(match["side"] or "both")
     for match in _COUNTED.finditer(text):
         facts.setdefault(_unit(match), set()).add(f"{_amount(match):g}")
+    # "left" of "left hand" is no way to go.
     without_limbs = _LIMB.sub(" ", text)
     for slot, pattern in _PATTERNS.items():
         for match in pattern.finditer(without_limbs):
@@ -76,23 +79,23 @@ def facts_of(text: str) -> Facts:
 
 
 def agrees(slot: str, value: str, others: set[str]) -> bool:
-    """Whether a text that states `others` of `slot` states `value`: the same word, or about the same number."""
+    """Whether `value` of `slot` is said by a text that states `others`: the same word, or about the same number."""
     if slot == "order":
-        return bool(others)  # any word of sequence: which event comes first is what the sentences say
+        return bool(others)  # any word of sequence will do: the sentences themselves say which event comes first
     if slot not in UNITS:
         return value in others
     return any(abs(float(other) - float(value)) <= _SAME * float(value) for other in others)
 
 
 def turned(caption: str, slot: str, allowed: Callable[[str], bool], numbers: Sequence[int], rng: random.Random) -> str:
-    """`caption` with its fact of `slot` replaced wherever it is stated; the caption itself where nothing else fits.
+    """`caption` with its fact of `slot` replaced wherever it is stated, or unchanged where no other value is allowed.
 
     Args:
         caption: states one value of `slot`.
         slot: a key of `facts_of(caption)`.
-        allowed: whether a value would be false of the motion.
+        allowed: says whether a value may be put in, because it is false of the motion.
         numbers: the numbers to choose from, for a slot of `UNITS`.
-        rng: chooses.
+        rng: chooses among the allowed values.
     """
     if slot in _LIMBS:
         values = [value for value in ("left", "right", "both") if allowed(value)]
@@ -107,7 +110,7 @@ def turned(caption: str, slot: str, allowed: Callable[[str], bool], numbers: Seq
 
 
 def differs_clearly(slot: str, value: str, others: set[str]) -> bool:
-    """Whether `value` is false where `others` are true: another word, or a number that nobody would call about it."""
+    """Whether `value` is false where `others` are true: another word, or a number that is far from all of theirs."""
     if slot not in UNITS:
         return value not in others
     return all(abs(float(other) - float(value)) > _OTHER * max(1.0, float(other)) for other in others)
@@ -145,8 +148,9 @@ def _turn_limb(caption: str, slot: str, value: str) -> str:
         return f"{match['article'] or ('' if match['one'] else 'the ')}{value} {noun}"
 
     found = _LIMB.sub(replacement, caption)
+    # "waves it" of both hands would give the turned caption away.
     was_both = "both" in facts_of(caption)[slot]
-    if (value == "both") != was_both:  # "waves it" of both hands would give the turned caption away
+    if (value == "both") != was_both:
         found = re.sub(r"\bit\b", "them", found) if value == "both" else re.sub(r"\bthem\b", "it", found)
     return found
 

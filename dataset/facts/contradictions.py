@@ -1,4 +1,4 @@
-"""A caption and a motion are compared, and every contradiction between them is named.
+"""A caption is compared with its motion, and every contradiction between them is named.
 
     contradictions("a person turns left.", facts)  ->  [Contradiction("turns left", "turns right")]
 
@@ -51,13 +51,11 @@ _LEVEL_NAMES = {"above": "above the head", "head": "head height", "shoulder": "s
 
 
 def contradictions(caption: str, facts: MotionFacts) -> list[Contradiction]:
-    """All that `caption` says and `facts` clearly deny; empty where nothing is denied."""
+    """Everything that `caption` says and `facts` clearly deny; empty where nothing is denied."""
     text = caption.lower()
+    # Where a caption states two values of a slot (left, then right) it is not clear which one a measure belongs to.
     said = {slot: next(iter(values)) for slot, values in facts_of(text).items() if len(values) == 1}
-    found = [
-        _side(text, said, facts),
-        _direction(text, said, facts),
-    ]
+    found = [_side(text, said, facts), _direction(text, said, facts)]
     if not _SEVERAL_ACTIONS.search(text):  # what holds for one action need not hold for the whole clip
         found += [_place(text, facts), *_hands(text, said, facts)]
     return [item for item in found if item is not None]
@@ -138,6 +136,7 @@ def _level(said: dict[str, str], height: float) -> Contradiction | None:
     name = _LEVEL_NAMES.get(said.get("level", ""))
     if name is None:
         return None
+    # Contradicted is a height outside the band of the level named, by more than a margin.
     names = [level for level, _ in LEVELS]
     rank = names.index(name)
     lowest, highest = LEVELS[rank][1], LEVELS[rank - 1][1] if rank else float("inf")

@@ -1,14 +1,15 @@
-"""Measured facts of a motion as lines of text, for a reader that cannot see it."""
+"""Measured facts of a motion become lines of text, for a reader that cannot see it."""
 
 from collections.abc import Sequence
 
 from dataset.facts.motion_events import Turn, joined
 from dataset.facts.motion_facts import MotionFacts, hand_level
 
-# Nobody walks by less than this; the pelvis of one who stands still sways along a longer way than it gets.
+# A person who ends nearer than the first to the start, with a shorter way than the second, stood still: the pelvis
+# sways, and its way adds up to more than the distance it gets.
 _STAYS_M, _SWAY_M = 0.25, 0.6
 _SINKS_M = 0.15
-# Seconds: what is shorter is noise, or a pause within one gesture.
+# A shorter time with the hand up is noise; a shorter pause belongs to the gesture.
 _SHORTEST_S, _PAUSE_S = 0.2, 0.3
 
 

@@ -1,6 +1,6 @@
-"""When things happen in a motion: turns, steps, a hand raised.
+"""Time series of a motion become events: turns, steps, the times that a hand is up.
 
-This is what `dataset.facts.motion_facts` measures on time series.
+`dataset.facts.motion_facts` measures the series.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,12 +29,17 @@ class Turn:
 
 
 def turns_of(heading: np.ndarray, fps: float) -> tuple[Turn, ...]:
-    """Turns of at least `TURN_DEG` in order. heading: (T,) unwrapped radians, growing to the left."""
+    """The turns of at least `TURN_DEG`, in order.
+
+    Args:
+        heading: (T,) unwrapped radians, growing to the left.
+    """
     degrees = gaussian_filter1d(np.rad2deg(heading), _SMOOTHING_S * fps, mode="nearest")
     found = []
     for first, last in pairwise(_turning_points(degrees)):
         turned = degrees[last] - degrees[first]
         if abs(turned) >= TURN_DEG:
+            # A turn fades in and out: its times are those between which all but a tail of it is done.
             share = (degrees[first : last + 1] - degrees[first]) / turned
             start = first + int(np.flatnonzero(share <= _TAIL)[-1])
             end = first + int(np.flatnonzero(share >= 1 - _TAIL)[0])
@@ -48,6 +53,7 @@ def _turning_points(values: np.ndarray) -> list[int]:
 
 
 def _reversals(values: np.ndarray) -> Iterator[int]:
+    """Every frame where `values` begins to go back by at least `TURN_DEG`."""
     highest = lowest = direction = 0
     for frame, value in enumerate(values):
         highest = frame if value > values[highest] else highest
@@ -66,13 +72,18 @@ def _reversals(values: np.ndarray) -> Iterator[int]:
 
 
 def count_steps(ahead: np.ndarray) -> int:
-    """How often one foot comes before the other. ahead: (T,) metres by which the left foot is before the right."""
+    """The number of steps: how often the other foot comes to the front.
+
+    Args:
+        ahead: (T,) metres by which the left foot is ahead of the right one.
+    """
     sides = np.sign(ahead)[np.abs(ahead) > _STEP_M]
     return int((sides[1:] != sides[:-1]).sum())
 
 
 def spans_of(mask: np.ndarray, fps: float) -> tuple[tuple[float, float], ...]:
     """(start, end) in seconds of every run of True in `mask` (T,)."""
+    # A run begins where the mask rises and ends where it falls.
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return tuple((start / fps, end / fps) for start, end in edges.reshape(-1, 2).tolist())
 
@@ -80,7 +91,7 @@ def spans_of(mask: np.ndarray, fps: float) -> tuple[tuple[float, float], ...]:
 def joined(
     spans: Sequence[tuple[float, float]], longest_pause_s: float, shortest_s: float
 ) -> list[tuple[float, float]]:
-    """Spans in order, joined over pauses up to a length; of what is then there, those of at least another length."""
+    """The spans, joined over pauses of at most `longest_pause_s`, without those then shorter than `shortest_s`."""
     runs: list[tuple[float, float]] = []
     for start, end in spans:
         if runs and start - runs[-1][1] <= longest_pause_s:

@@ -1,4 +1,4 @@
-"""What a motion does, measured on its joints: travel, turns, steps, hands, height. Numbers for words to be checked by.
+"""What a motion does is measured on its joints: travel, turns, steps, hands, height. Words are checked by it.
 
 Sign conventions: a left turn, the left side and forward are positive, as seen by the body.
 """
@@ -21,11 +21,11 @@ LEVELS = (
     ("chest height", -0.236),
     ("waist height or lower", -np.inf),
 )
-# A wrist counts as up from here on, above the head joint: from chest height.
+# A hand is up from chest height on (metres of the wrist above the head joint).
 HAND_UP_M = LEVELS[-2][1]
-# Frames at either end that the heading is averaged over: one frame swings with the step.
+# The heading at either end is a mean over so many frames: that of a single frame swings with the step.
 _HEADING_FRAMES = 5
-# What is slower is sway; a step to the side is faster even where it is slow.
+# Slower movement of the pelvis is sway; even a slow step to the side is faster.
 _TRAVEL_M_S = 0.2
 _SPEED_SMOOTHING_S = 0.2
 
@@ -40,7 +40,6 @@ class MotionFacts:
         path_m: length of the pelvis's way over the floor.
         net_m: distance between its first and last place.
         forward_m, left_m: its way as the body sees it at every moment; going back and forth cancels.
-        speed_m_s: path over duration.
         left_hand_m, right_hand_m: greatest height of the wrist above the head joint (usually negative).
         pace_m_s: speed while it travels, which is where it is above `_TRAVEL_M_S`; 0 where it never is.
         travel_s: for how long it travels.
@@ -61,7 +60,6 @@ class MotionFacts:
     net_m: float
     forward_m: float
     left_m: float
-    speed_m_s: float
     left_hand_m: float
     right_hand_m: float
     pelvis_drop_m: float
@@ -80,29 +78,30 @@ class MotionFacts:
 
 def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
     """joints (T, J, 3) in metres, Y up -> facts. T must be at least 2."""
+    # Travel on the floor, frame by frame, and how much of it goes to where the body faces.
     heading = headings(joints, skeleton)
     place = joints[:, 0, [0, 2]]
     steps = np.diff(place, axis=0)
     lengths = np.linalg.norm(steps, axis=1)
     middle = (heading[1:] + heading[:-1]) / 2
     sine, cosine = np.sin(middle), np.cos(middle)
-    seconds = len(joints) / skeleton.fps
     ends = min(_HEADING_FRAMES, len(joints))
+    # Heights of the wrists above the head joint, and the feet.
     head = joints[:, skeleton.joint("head"), 1]
     left, right = (joints[:, skeleton.joint(f"{side}_wrist"), 1] - head for side in ("left", "right"))
     left_ankle, right_ankle = (joints[:, skeleton.joint(f"{side}_ankle")] for side in ("left", "right"))
+    # Travel in time: the pace is that of the moments in which the body really goes somewhere.
     speeds = gaussian_filter1d(lengths * skeleton.fps, _SPEED_SMOOTHING_S * skeleton.fps, mode="nearest")
     travels = speeds > _TRAVEL_M_S
     lean = _lean(joints, heading, skeleton)
     height = joints[:, 0, 1]
     return MotionFacts(
-        seconds=seconds,
+        seconds=len(joints) / skeleton.fps,
         turn_deg=float(np.rad2deg(heading[-ends:].mean() - heading[:ends].mean())),
         path_m=float(lengths.sum()),
         net_m=float(np.linalg.norm(place[-1] - place[0])),
         forward_m=float((steps[:, 0] * sine + steps[:, 1] * cosine).sum()),
         left_m=float((steps[:, 0] * cosine - steps[:, 1] * sine).sum()),
-        speed_m_s=float(lengths.sum() / seconds),
         left_hand_m=float(left.max()),
         right_hand_m=float(right.max()),
         pelvis_drop_m=float(height[0] - height.min()),
@@ -121,7 +120,7 @@ def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
 
 
 def hand_level(height_m: float) -> str:
-    """The word for a wrist so far above the head joint; see `LEVELS`."""
+    """The name in `LEVELS` of the height of a wrist above the head joint."""
     return next(name for name, lowest in LEVELS if height_m >= lowest)
 
 
@@ -133,11 +132,11 @@ def headings(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def _ahead(vectors: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """(T,) the part of vectors (T, 3) that points where the body faces."""
+    """(T,) how far vectors (T, 3) point to where the body faces."""
     return vectors[:, 0] * np.sin(heading) + vectors[:, 2] * np.cos(heading)
 
 
 def _lean(joints: np.ndarray, heading: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(T,) radians of the trunk from upright; forward is positive. The trunk reaches to where the head begins."""
+    """(T,) radians by which the trunk, from the pelvis to where the head begins, is bent forward."""
     trunk = joints[:, skeleton.parents[skeleton.joint("head")]] - joints[:, 0]
     return np.arctan2(_ahead(trunk, heading), trunk[:, 1])

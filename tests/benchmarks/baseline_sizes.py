@@ -99,5 +99,5 @@ def random_rewards(motion_tokenizer: MotionTokenizer) -> WeightedRewards:
         build_networks(T2M.feature_dim), np.zeros(T2M.feature_dim), np.ones(T2M.feature_dim), T2M,
         make_word_vectors(tokens),
     )  # fmt: skip
-    tagger = CaptionTagger.from_captions([tokens])
+    tagger = CaptionTagger.from_pairs([("", tokens)])
     return WeightedRewards.build(REWARDS, RewardContext(T2M, motion_tokenizer.nb_code, evaluator, tagger))

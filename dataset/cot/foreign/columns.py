@@ -1,4 +1,4 @@
-"""Which column of foreign chain-of-thought data holds what: a table of usual names, or what the user says.
+"""The columns of foreign chain-of-thought data are recognised by usual names, or named by the user.
 
 The columns of the published MoUnd-MoGen-CoT-140K could not be looked up when this was written. Known of it are the
 field names that its authors' own training code reads (``caption``, ``motion_tokens``, ``reasoning``, ``task``,
@@ -12,79 +12,34 @@ from dataclasses import dataclass
 from utils.errors import InputError
 
 # What a column may hold -> its usual names, likeliest first, in lower case with _ between words.
-USUAL_NAMES: dict[str, tuple[str, ...]] = {
+_NAMES = {
     "caption": (
-        "caption",
-        "captions",
-        "motion_caption",
-        "text",
-        "description",
-        "motion_description",
-        "texts",
-        "annotation",
-        "action_description",
-        "summary",
-        "raw_text",
+        "caption captions motion_caption text description motion_description texts annotation action_description "
+        "summary raw_text"
     ),
     "motion_tokens": (
-        "motion_tokens",
-        "motion_token",
-        "motion_codes",
-        "motion_ids",
-        "motion_token_ids",
-        "motion_tokens_ids",
-        "tokens",
-        "codes",
-        "token_ids",
-        "vq_codes",
-        "vq_tokens",
-        "code_indices",
-        "motion_indices",
-        "indices",
-        "motion",
+        "motion_tokens motion_token motion_codes motion_ids motion_token_ids motion_tokens_ids tokens codes token_ids "
+        "vq_codes vq_tokens code_indices motion_indices indices motion"
     ),
     "reasoning": (
-        "reasoning",
-        "cot",
-        "chain_of_thought",
-        "think",
-        "thinking",
-        "thought",
-        "thoughts",
-        "rationale",
-        "reasoning_trace",
-        "reasoning_content",
-        "reasoning_text",
-        "cot_reasoning",
-        "explanation",
-        "analysis",
+        "reasoning cot chain_of_thought think thinking thought thoughts rationale reasoning_trace reasoning_content "
+        "reasoning_text cot_reasoning explanation analysis"
     ),
-    "task": ("task", "task_type", "task_name", "type"),
-    "id": (
-        "id",
-        "motion_id",
-        "clip_id",
-        "sample_id",
-        "name",
-        "motion_name",
-        "file_name",
-        "filename",
-        "video_name",
-        "motion_path",
-        "index",
-    ),
-    "split": ("split",),
-    "sample_weight": ("sample_weight", "weight", "reward", "advantage"),
-    "conversation": ("messages", "conversations", "conversation", "dialogue", "dialog", "chat"),
-    "query": ("instruction", "prompt", "question", "query", "problem", "user"),
-    "context": ("input", "context"),
-    "reply": ("output", "response", "answer", "completion", "target", "assistant", "solution"),
+    "task": "task task_type task_name type",
+    "id": "id motion_id clip_id sample_id name motion_name file_name filename video_name motion_path index",
+    "split": "split",
+    "sample_weight": "sample_weight weight reward advantage",
+    "conversation": "messages conversations conversation dialogue dialog chat",
+    "query": "instruction prompt question query problem user",
+    "context": "input context",
+    "reply": "output response answer completion target assistant solution",
 }
+USUAL_NAMES = {role: tuple(names.split()) for role, names in _NAMES.items()}
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The column of every role of `USUAL_NAMES` that there is one for."""
+    """The columns of one file or split by their role (a key of `USUAL_NAMES`); roles without a column are left out."""
 
     by_role: Mapping[str, str]
 
@@ -96,7 +51,7 @@ class Columns:
 
 
 def parse_mapping(items: Sequence[str]) -> dict[str, str]:
-    """``role=column`` -> role: column; an empty column means that there is none. Raises InputError for else."""
+    """``role=column`` texts -> column by role; an empty column means that there is none. Raises InputError."""
     mapping = {}
     for item in items:
         role, equals, column = item.partition("=")
@@ -118,6 +73,7 @@ def detect_columns(columns: Iterable[str], given: Mapping[str, str], has_codes: 
     Raises:
         InputError: a given column is not there, or nothing holds captions, or codes; it lists the columns.
     """
+    # What the user says comes first, then usual names among the other columns.
     seen = list(columns)
     listed = f"{where} has the columns {', '.join(seen) or 'none'}"
     missing = next((column for column in given.values() if column and column not in seen), None)
@@ -130,6 +86,7 @@ def detect_columns(columns: Iterable[str], given: Mapping[str, str], has_codes: 
             column = next((by_name[name] for name in names if name in by_name), None)
             if column is not None:
                 found[role] = column
+    # Each row must have a motion and a caption: of their own, or in a query and its reply.
     exchange = "conversation" in found or ("reply" in found and {"query", "context"} & set(found))
     if not exchange and not has_codes and not {"motion_tokens", "reply"} & set(found):
         raise InputError(_missing("motion codes", "motion_tokens", listed))

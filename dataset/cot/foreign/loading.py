@@ -1,6 +1,6 @@
-"""Rows of foreign data sets through `datasets`: a hub id, or files and folders of json, jsonl, parquet or csv.
+"""The rows of foreign data sets are streamed: from a hub id, or from files of json, jsonl, parquet or csv.
 
-Everything is streamed: what is held at a time is a batch of rows, of a JSON array the array.
+In memory is a batch of rows at a time (`datasets` reads them); of a JSON array it is the whole array.
 """
 
 import gzip
@@ -19,6 +19,7 @@ from utils.errors import InputError
 # What `datasets` reads a file with, by its ending; a .json that does not begin with [ holds one object a line.
 _LINES, _ARRAY = "text", "json"
 _BUILDERS = {".jsonl": _LINES, ".ndjson": _LINES, ".json": _ARRAY, ".parquet": "parquet", ".csv": "csv", ".tsv": "csv"}
+# Files that stand beside data sets and hold no rows.
 _NO_DATA = re.compile(
     r"dataset_infos?\.json|dataset_dict\.json|state\.json|statistics\.json|.*\.source\.json|rejected\.jsonl"
 )
@@ -29,12 +30,12 @@ _SPLITS = {
 }
 # What reading raises for damaged files and hubs that cannot be reached (pyarrow's errors are ValueErrors).
 _UNREADABLE = (OSError, ValueError, EOFError, DatasetsError)
-_MESSAGE = 300
+_MESSAGE = 300  # longest error of another library that is passed on, in characters
 
 
 @dataclass(frozen=True)
 class SourceRow:
-    """A row with its number from 1; `fields` is None where `text`, a line, is no object, and `problem` says why."""
+    """A row and its number, from 1. Where a line of a file is no object, `fields` is None and `problem` says why."""
 
     number: int
     fields: dict[str, Any] | None
@@ -47,8 +48,10 @@ class SourcePart:
     """A file, or a split of a data set of the hub.
 
     Attributes:
-        name: of the file or split, for messages. split: ``train``, ``val``, ``test`` or as the hub calls it.
-        builder: what `datasets` reads it with. data: what is streamed.
+        name: of the file or split, for messages.
+        split: ``train``, ``val``, ``test`` or the hub's own name.
+        builder: the loader of `datasets` that reads the part.
+        data: the streamed rows.
     """
 
     name: str
@@ -57,7 +60,7 @@ class SourcePart:
     data: Any
 
     def rows(self) -> Iterator[SourceRow]:
-        """Every row in order, no blank lines. Raises InputError for what cannot be read any further."""
+        """Every row in order, without blank lines. Raises InputError where the rest cannot be read."""
         stream, number = iter(self.data), 0
         while True:
             try:
@@ -77,12 +80,12 @@ def source_parts(source: Sequence[str], config: str | None = None) -> list[Sourc
     """The parts of a hub id, or of files and folders.
 
     Args:
-        source: one hub id, or paths. Files are assigned to splits by words of their names (``cot_val.jsonl``), else
-            by a folder that is called as a split is, else to train.
-        config: which configuration of the hub's data set.
+        source: one hub id, or paths. A file belongs to the split that a word of its name says (``cot_val.jsonl``),
+            else to the one that its folder is called after, else to train.
+        config: name of a configuration of the hub's data set.
 
     Raises:
-        InputError: nothing there that can be read.
+        InputError: nothing can be read there.
     """
     if len(source) == 1 and not Path(source[0]).exists() and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source[0]):
         return _hub_parts(source[0], config)
@@ -91,7 +94,7 @@ def source_parts(source: Sequence[str], config: str | None = None) -> list[Sourc
 
 
 def split_of(name: str) -> str | None:
-    """``cot_val.jsonl`` -> ``val``; None where no word of the name says a split."""
+    """The split that a word of a file name says: ``cot_val.jsonl`` -> ``val``. None where no word says one."""
     words = re.split(r"[^a-z]+", name.lower())
     return next((split for split, names in _SPLITS.items() if set(names) & set(words)), None)
 
@@ -161,6 +164,6 @@ def _row_of_line(number: int, line: str) -> SourceRow:
 
 
 def _in_short(error: BaseException) -> str:
-    """Its message in one line, of a length that is still read."""
+    """The message of an error in one line, cut to a readable length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}..."

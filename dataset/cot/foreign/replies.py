@@ -1,4 +1,4 @@
-"""What foreign chain-of-thought data write into texts: codes in several spellings, thoughts, answers, conversations."""
+"""Texts of foreign chain-of-thought data are taken apart: codes in several spellings, thoughts, conversations."""
 
 import json
 import re
@@ -19,18 +19,18 @@ _USERS, _ASSISTANTS = ("user", "human"), ("assistant", "gpt", "model", "bot")
 
 @dataclass(frozen=True)
 class ForeignReply:
-    """A reply in its parts: the thoughts (empty where none are marked) and what is answered."""
+    """A reply in its parts: the thoughts (empty where none are marked) and the answer."""
 
     reasoning: str
     answer: str
 
 
 def split_reply(text: str) -> ForeignReply:
-    """``<think>a</think><answer>b</answer>`` -> a, b; without tags all is answer. ``<think>`` may be left out."""
+    """``<think>a</think><answer>b</answer>`` -> a, b. Without tags everything is answer; ``<think>`` may be missing."""
     thought = _THINK.search(text)
     if thought:
         reasoning, rest = thought[2], text[: thought.start()] + text[thought.end() :]
-    else:  # the query may have ended in <think>
+    else:  # <think> may be missing because the query ended in it
         before, found, after = text.partition("</think>")
         reasoning, rest = (before, after) if found else ("", text)
     answer = _ANSWER.search(rest)
@@ -38,7 +38,10 @@ def split_reply(text: str) -> ForeignReply:
 
 
 def codes_of(value: Any) -> list[int]:
-    """Codes of a column of codes: numbers or their spellings, in a list or a text. Raises ValueError for else."""
+    """The codes in a value of a column of codes: a list or a text of numbers or of their spellings.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(value, list):
         if len(value) == 1 and isinstance(value[0], list):  # (1, T)
             return codes_of(value[0])
@@ -55,7 +58,7 @@ def codes_of(value: Any) -> list[int]:
 
 
 def codes_in_text(text: str) -> list[int] | None:
-    """Codes that stand in a text: as tokens, between <Motion> tags, as a list [1, 2], or where it is only numbers."""
+    """The codes in a text, or None: as tokens, between <Motion> tags, as a list [1, 2], or as nothing but numbers."""
     if tokens := _CODE.findall(text):
         return [int(token) for token in tokens]
     block = _BLOCK.search(text)
@@ -66,7 +69,7 @@ def codes_in_text(text: str) -> list[int] | None:
 
 
 def caption_in_query(text: str) -> str:
-    """What a request for a motion describes: what is quoted, else what follows its last colon, else all of it."""
+    """The caption in a request for a motion: its only quotation, else the text after its last colon, else all of it."""
     quoted = _QUOTED.findall(text)
     if len(quoted) == 1:
         return quoted[0].strip()
@@ -78,10 +81,12 @@ def without_tags(text: str) -> str:
 
 
 def last_exchange(turns: Any) -> tuple[str, str]:
-    """(last query, its reply) of a conversation: turns with role or from, content or value, or such as JSON.
+    """(last query, its reply) of a conversation: a list of turns, or its JSON.
+
+    A turn names its speaker by role or from, and its text by content or value.
 
     Raises:
-        ValueError: it is none, or nobody asks or replies in it.
+        ValueError: the value is no conversation, or nobody asks or replies in it.
     """
     if isinstance(turns, str):
         try:

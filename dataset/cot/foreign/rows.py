@@ -1,4 +1,4 @@
-"""From a row of foreign chain-of-thought data to lines of our jsonl."""
+"""A row of foreign chain-of-thought data becomes lines of our jsonl."""
 
 import json
 import re
@@ -20,6 +20,7 @@ from dataset.cot.foreign.replies import (
 from dataset.cot.lines import parse_line
 
 _FILE_ENDINGS = (".npy", ".npz", ".mp4", ".txt", ".json", ".bvh")
+# How foreign data call the tasks; the empty task serves both.
 _TASKS = {
     "t2m": (
         "t2m",
@@ -47,28 +48,28 @@ _TASKS = {
 
 
 def task_in_name(name: str) -> str:
-    """``t2m``, ``m2t`` or empty, by what the name of a file or split says: mogen_cot.jsonl is t2m."""
+    """The task that the name of a file or split says (mogen_cot.jsonl: t2m); empty where it says none or both."""
     said = {task for task in ("t2m", "m2t") if re.search("|".join(_TASKS[task]), name.lower())}
     return said.pop() if len(said) == 1 else ""
 
 
 @dataclass(frozen=True)
 class ConvertedLine:
-    """A line of JSON; `content` is equal for lines of equal caption, codes, reasoning and task (within a process)."""
+    """A line of JSON and a hash, by which lines of equal caption, codes, reasoning and task are found in a process."""
 
     text: str
     content: int
 
 
 class RowConverter:
-    """Makes lines of rows that have the same columns.
+    """Converts rows that have the same columns.
 
     Args:
-        columns: what is where.
+        columns: the columns by role.
         codes: codes by id, in place of those of the rows; None: the rows hold them.
         nb_code: codes must be below it; None skips that check.
-        task: of every row; None: as the row says it, by a task or by what the query and the reply are.
-        default_task: where a row does not say it.
+        task: of every row; None: each row says it, by a task or by whether its query or its reply holds the codes.
+        default_task: of a row that does not say it.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class RowConverter:
         self._task, self._default_task = task, default_task
 
     def lines(self, row: Mapping[str, Any]) -> Iterator["ConvertedLine"]:
-        """A line for every caption of the row. Raises ValueError, which says what is wrong with it."""
+        """A line for every caption of the row. Raises ValueError, which says what is wrong with the row."""
         texts = self._texts(row)
         fields: dict[str, Any] = {"motion_tokens": self._codes_of(row, texts)}
         if texts.reasoning:
@@ -96,7 +97,7 @@ class RowConverter:
             fields["id"] = clip
         for caption in self._captions(row, texts):
             line = json.dumps({"caption": caption, **fields}, ensure_ascii=False)
-            parse_line(line, self._nb_code)  # what is written can be read
+            parse_line(line, self._nb_code)  # refuses here what a later reading would refuse
             said = caption, tuple(fields["motion_tokens"]), texts.reasoning, task
             yield ConvertedLine(line, hash(said))
 
@@ -156,14 +157,14 @@ class RowConverter:
         return next((name.removesuffix(ending) for ending in _FILE_ENDINGS if name.endswith(ending)), name)
 
     def _value(self, row: Mapping[str, Any], role: str) -> Any:
-        """None where no column holds it or the row leaves it empty."""
+        """The value of a role; None where no column holds it or the row leaves it empty."""
         value = row.get(self._columns.by_role[role]) if role in self._columns else None
         return None if value == "" else value
 
 
 @dataclass(frozen=True)
 class _RowTexts:
-    """What a row says in words: what is asked, what it is asked about, what is answered, and the thoughts."""
+    """The texts of a row: its query, the context of the query, the answer, and the reasoning before it."""
 
     query: str
     context: str
@@ -172,14 +173,15 @@ class _RowTexts:
 
     @property
     def asked(self) -> list[int] | None:
-        """Codes that are asked about."""
+        """The codes that the query is about; None where it holds none."""
         return codes_in_text(f"{self.query} {self.context}")
 
     @property
     def replied(self) -> list[int] | None:
+        """The codes of the answer; None where it holds none."""
         return codes_in_text(self.answer)
 
     @property
     def task(self) -> str:
-        """By where the codes are."""
+        """The task by the place of the codes: in the query (m2t) or in the answer (t2m); empty where in neither."""
         return "m2t" if self.asked is not None else "t2m" if self.replied is not None else ""

@@ -14,7 +14,7 @@ PAIRS = [(text, tuple(tokens.split())) for text, tokens in PAIRS]
 
 @pytest.fixture
 def from_tokens():
-    return CaptionTagger.from_captions(tokens for _, tokens in PAIRS)
+    return CaptionTagger.from_pairs(("", tokens) for _, tokens in PAIRS)
 
 
 def test_words_are_those_humanml3d_keeps():

@@ -20,11 +20,11 @@ from tests.rewards.motion_pack import PACK, needs_pack, read_pack
 from utils.motion.skeleton import T2M
 
 STILL = MotionFacts(
-    seconds=4.04, turn_deg=1, path_m=0.1, net_m=0.02, forward_m=0.02, left_m=0.01, speed_m_s=0.03, left_hand_m=-0.6,
+    seconds=4.04, turn_deg=1, path_m=0.1, net_m=0.02, forward_m=0.02, left_m=0.01, left_hand_m=-0.6,
     right_hand_m=-0.6, pelvis_drop_m=0.01,
 )  # fmt: skip
 WALK = replace(
-    STILL, path_m=3, net_m=2.9, forward_m=2.9, left_m=0.1, speed_m_s=1, pace_m_s=1.1, travel_s=3.5, steps=5,
+    STILL, path_m=3, net_m=2.9, forward_m=2.9, left_m=0.1, pace_m_s=1.1, travel_s=3.5, steps=5,
     left_foot_m=0.15, right_foot_m=0.15,
 )  # fmt: skip
 LEFT_UP = replace(STILL, left_hand_m=0.1, left_hand_up_s=((0.5, 1.5),))

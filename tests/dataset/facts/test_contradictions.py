@@ -14,8 +14,8 @@ from dataset.facts.motion_facts import MotionFacts, motion_facts
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
 from utils.motion.skeleton import T2M
 
-STILL = MotionFacts(3.0, 0.0, 0.05, 0.02, 0.0, 0.0, 0.02, -0.5, -0.5, 0.0)
-WALK = replace(STILL, path_m=2.0, net_m=2.0, forward_m=2.0, speed_m_s=0.7)
+STILL = MotionFacts(3.0, 0.0, 0.05, 0.02, 0.0, 0.0, -0.5, -0.5, 0.0)
+WALK = replace(STILL, path_m=2.0, net_m=2.0, forward_m=2.0)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_walking_straight_ahead_is_forward_only():
     facts = motion_facts(body(41, places=[(0, 0.05 * t) for t in range(41)]), T2M)
     assert facts.seconds == pytest.approx(2.05)
     assert (facts.forward_m, facts.left_m, facts.path_m, facts.net_m) == pytest.approx((2, 0, 2, 2))
-    assert facts.speed_m_s == pytest.approx(2 / 2.05) and facts.turn_deg == pytest.approx(0)
+    assert facts.turn_deg == pytest.approx(0)
 
 
 def test_side_and_back_are_as_the_body_sees_them():
@@ -100,7 +100,7 @@ def test_height_and_bend_are_measured_from_the_first_frame():
 def test_pace_is_that_of_the_part_that_travels():
     places = [(0, 0)] * 40 + [(0, 0.05 * t) for t in range(1, 41)]
     facts = motion_facts(body(80, places=places), T2M)
-    assert facts.speed_m_s == pytest.approx(0.5) and facts.travel_s == pytest.approx(2, abs=0.25)
+    assert facts.travel_s == pytest.approx(2, abs=0.25)
     assert facts.pace_m_s == pytest.approx(1, abs=0.1)
     facts = motion_facts(body(40), T2M)
     assert (facts.pace_m_s, facts.travel_s) == (0, 0)
