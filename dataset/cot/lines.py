@@ -122,7 +122,7 @@ def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] 
 
 
 def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
-    """A line that is not blank -> a row of `parsed_lines`. Raises ValueError, which says what is wrong with the line."""
+    """A line that is not blank -> a row of `parsed_lines`. Raises ValueError, which says what is wrong with it."""
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:

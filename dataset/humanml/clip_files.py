@@ -1,6 +1,6 @@
-"""The two source files of one clip, its motion and its texts, each read with a verdict.
+"""The two source files of one clip, its motion and its texts, are read and judged.
 
-What is wrong is an InputError of fixed wording and without the path, so that clips can be counted by reason.
+An InputError has a fixed wording and no path in it, so that unusable clips can be counted by reason.
 """
 
 import os
@@ -30,11 +30,11 @@ class ClipFiles:
     text: Path
 
     def stamp(self) -> str:
-        """Another text whenever one of the files was changed, added or removed; opens neither."""
+        """A text that changes whenever one of the files is changed, added or removed. Neither file is opened."""
         return f"{self.id}\t{_stamp(self.motion)}\t{_stamp(self.text)}"
 
     def read_motion(self, feature_dim: int) -> np.ndarray:
-        """(T, D) float32, contiguous, denormalised; raises InputError with the reason."""
+        """The features (T, D) float32, contiguous, denormalised. Raises InputError with the reason."""
         if not self.motion.is_file():
             raise InputError("no motion file" + (", listed with .npy" if self.id.endswith(".npy") else ""))
         try:
@@ -51,7 +51,7 @@ class ClipFiles:
         return features
 
     def read_text(self) -> str:
-        """The whole file as it is, without its byte order mark; raises InputError with the reason."""
+        """The whole text file, without its byte order mark. Raises InputError with the reason."""
         try:
             return self.text.read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError:

@@ -1,4 +1,6 @@
-"""Many clips in one raw float32 file that is mapped into memory: 29k clips open in seconds, processes share them.
+"""Many clips are packed into one raw float32 file, which is mapped into memory and shared by processes.
+
+29,000 clips then open in seconds.
 
 In the cache folder, for a pack named ``train``:
 ``train-<key>.f32``  the frames of all usable clips, one clip after the other, D little-endian float32 a frame
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _FORMAT_VERSION = 1
 _DTYPE = np.dtype("<f4")
-_SHOW_PROGRESS_AFTER = 2.0  # seconds
+_SHOW_PROGRESS_AFTER = 2.0  # seconds until a bar appears: small data sets need none
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +43,9 @@ class ClipPack:
 
     Attributes:
         ids: N clip ids.
-        features: N arrays (T, D) float32, denormalised: views of the mapped file. What a process writes into them
-            stays its own.
-        texts: N contents of the text files; None where there is none to use.
+        features: N arrays (T, D) float32, denormalised: views of the mapped file. Writing into them changes neither
+            the file nor what other processes see.
+        texts: N contents of the text files; None where a text file cannot be used.
         bad_motions: reason by id, for the clips that are not among the N.
         bad_texts: reason by id, for each None in `texts`.
     """
@@ -57,7 +59,7 @@ class ClipPack:
 
 @dataclass
 class _Index:
-    """What the .json holds."""
+    """The content of the .json."""
 
     key: str
     ids: list[str] = field(default_factory=list)
@@ -71,10 +73,10 @@ class _Index:
 
 
 def pack_clips(clips: Sequence[ClipFiles], feature_dim: int, folder: str | Path, name: str) -> ClipPack:
-    """Load the pack `name` of `folder`, made anew first unless it is of just these clips as they are now.
+    """Load the pack `name` of `folder`; it is made first unless it holds these very clips as they are now.
 
-    One clip is in memory at a time. Where the folder cannot be written (or the disk is full), all clips are held in
-    memory instead and one logged line says so. Clips that cannot be used are recorded, never raised.
+    Packing holds one clip in memory at a time. Where the folder cannot be written (or the disk is full), all clips are
+    held in memory instead and one logged line says so. Clips that cannot be used are recorded in the result.
     """
     stamps = "\n".join(clip.stamp() for clip in clips)
     key = fingerprint(f"{_FORMAT_VERSION} {feature_dim}\n{stamps}")
@@ -104,7 +106,7 @@ class _Store:
     feature_dim: int
 
     def load(self) -> ClipPack | None:
-        """None where there is no pack, or one of other clips, or a damaged one."""
+        """The pack, or None where there is none, a damaged one, or one of other clips."""
         try:
             fields = json.loads(self.index_path.read_text(encoding="utf-8"))
             if fields["key"] != self.key:
@@ -119,7 +121,7 @@ class _Store:
             return None
 
     def build(self, clips: Sequence[ClipFiles], alone: bool) -> ClipPack:
-        """Write both files and load them. `alone`: nobody else is building, so what lies half-written is left over."""
+        """Write both files and load them. With `alone` nobody else is building: half-written files are leftovers."""
         if alone:
             self._remove(prefix=r"\.", suffix=r"\..+\.tmp")
         index = _Index(self.key)
@@ -133,13 +135,14 @@ class _Store:
         pack = self.load()
         if pack is None:
             raise OSError(f"{self.data_path.name} was removed or replaced as soon as it was written")
+        # Loaded, so older contents of this pack can go: a process that still has them mapped keeps them.
         self._remove()
         size = sum(features.nbytes for features in pack.features) / 1e6
         logger.info(f"{self.data_path}: {len(pack.ids)} clips packed for fast loading, {size:.1f} MB")
         return pack
 
     def _remove(self, prefix: str = "", suffix: str = "") -> None:
-        """Delete the data files of this pack's other contents (patterns: what surrounds the name)."""
+        """Delete the data files of this pack's other contents; the patterns match what surrounds their names."""
         pattern = rf"{prefix}{re.escape(self.index_path.stem)}-[0-9a-f]{{12}}\.f32{suffix}"
         for path in self.data_path.parent.iterdir():
             if re.fullmatch(pattern, path.name) and path != self.data_path:
@@ -147,7 +150,7 @@ class _Store:
 
 
 def _map(path: Path, frames: int, feature_dim: int) -> np.ndarray:
-    """(frames, D) over the file, shared by all who map it until they write; raises ValueError for another size."""
+    """The file as an array (frames, D), shared between processes. Raises ValueError for a file of another size."""
     if path.stat().st_size != frames * feature_dim * _DTYPE.itemsize:
         raise ValueError(f"{path}: not {frames} frames")
     if frames == 0:  # an empty file cannot be mapped
@@ -157,7 +160,7 @@ def _map(path: Path, frames: int, feature_dim: int) -> np.ndarray:
 
 
 def _read_clips(clips: Sequence[ClipFiles], feature_dim: int, index: _Index) -> Iterator[np.ndarray]:
-    """The usable motions one by one; `index` learns everything else."""
+    """Yield the usable motions one by one, and write everything else about the clips into `index`."""
     for clip in tqdm(clips, desc="packing clips", unit="clip", delay=_SHOW_PROGRESS_AFTER, leave=False):
         try:
             features = clip.read_motion(feature_dim)
@@ -176,7 +179,7 @@ def _read_clips(clips: Sequence[ClipFiles], feature_dim: int, index: _Index) -> 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[bool]:
-    """Wait for the lock, then hold it; False where the file system has none, and several may go on at once."""
+    """Hold the lock, after waiting for it. Gives False where the file system has no locks: others may build too."""
     lock = FileLock(path)
     try:
         try:

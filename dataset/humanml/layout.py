@@ -1,4 +1,4 @@
-"""The data set folder of HumanML3D and KIT-ML as published: reading a split, writing a new data set.
+"""A data set folder in the published layout of HumanML3D and KIT-ML is read split by split, and written.
 
 ``new_joint_vecs/<id>.npy`` (T, D) float32 features, ``new_joints/<id>.npy`` (T, J, 3), ``texts/<id>.txt``,
 ``<split>.txt`` with one id a line, ``Mean.npy`` and ``Std.npy``. Reading a split leaves it packed in ``.cache``
@@ -30,7 +30,7 @@ TEXTS_FOLDER = "texts"
 # Made by reading; may be deleted at any time.
 CACHE_FOLDER = ".cache"
 MEAN_FILE, STD_FILE = "Mean.npy", "Std.npy"
-# Seconds of a segment become frames with this rate in the published protocol, for KIT-ML (12.5 fps) too.
+# In the published protocol the seconds of a segment become frames with this rate, also for KIT-ML (12.5 fps).
 SEGMENT_FPS = 20
 
 
@@ -40,7 +40,7 @@ class MotionRecord:
 
     Attributes:
         id: clip id; ``<id>_<i>`` for the segment described by line i (from 0) of the clip's texts.
-        features: (T, D) float32, denormalised; a view, of a segment into its clip.
+        features: (T, D) float32, denormalised; a view of the packed clip, or of the segment's part of it.
         captions: at least one; the segment's own caption for a segment.
     """
 
@@ -56,8 +56,8 @@ class MotionRecord:
 def read_split(root: str | Path, split: str, skeleton: Skeleton) -> list[MotionRecord]:
     """Every usable motion of ``<root>/<split>.txt``, in the order of that file, a clip before its segments.
 
-    Kept are motions of `skeleton.min_frames` <= T < `skeleton.max_frames` frames, as published; a clip outside that
-    range gives no segments either. Clips with NaN (007975 and M007975 of HumanML3D), missing or broken files and
+    As published, motions of `skeleton.min_frames` <= T < `skeleton.max_frames` frames are kept, and a clip outside
+    that range gives no segments either. Clips with NaN (007975 and M007975 of HumanML3D), missing or broken files and
     malformed caption lines are skipped, and one logged line says how many and which. Raises InputError when the
     folder or the split file is missing, or nothing is usable.
     """
@@ -97,6 +97,12 @@ def read_motions(root: str | Path, split: str, skeleton: Skeleton, min_frames: i
     return motions
 
 
+def tagger_of(root: str, skeleton: Skeleton) -> CaptionTagger:
+    """The tagger for generated captions: spaCy where it is installed, else a lexicon of the training captions."""
+    records = read_split(root, "train", skeleton)
+    return CaptionTagger.default((caption.text, caption.tokens) for record in records for caption in record.captions)
+
+
 def pack_split(root: str | Path, split: str, ids: Sequence[str], skeleton: Skeleton) -> ClipPack:
     """The pack of the clips `ids`, in ``.cache`` under the name of their split (see `pack_clips`)."""
     clips = [clip_files(root, id) for id in ids]
@@ -110,7 +116,7 @@ def clip_files(root: str | Path, id: str) -> ClipFiles:
 
 
 def read_split_ids(root: str | Path, split: str) -> list[str]:
-    """The ids of ``<root>/<split>.txt`` in order, each once. Raises InputError when it cannot be read."""
+    """The ids of ``<root>/<split>.txt`` in order, each once. Raises InputError when the file cannot be read."""
     return list(dict.fromkeys(_listed_ids(Path(root), split)))
 
 
@@ -131,13 +137,16 @@ def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
 def write_record(
     root: str | Path, id: str, features: np.ndarray, joints: np.ndarray, captions: Iterable[Caption]
 ) -> None:
-    """Write the files of one clip, no text where it has no captions; features last: where they are, all is."""
+    """Write the files of one clip. The features come last, so where they exist all files of the clip do.
+
+    A clip without captions gets no text file.
+    """
     root = Path(root)
     text = root / TEXTS_FOLDER / f"{id}.txt"
     if lines := [f"{format_caption_line(caption)}\n" for caption in captions]:
         write_text(text, "".join(lines))
     else:
-        text.unlink(missing_ok=True)  # of an earlier conversion
+        text.unlink(missing_ok=True)  # an earlier conversion may have left one
     write_npy(root / JOINTS_FOLDER / f"{id}.npy", np.asarray(joints, dtype=np.float32))
     write_npy(root / FEATURES_FOLDER / f"{id}.npy", np.asarray(features, dtype=np.float32))
 
@@ -180,7 +189,7 @@ def _read_pack(root: str | Path, split: str, skeleton: Skeleton, skipped: Skippe
 def _log_summary(
     root: str | Path, split: str, count: int, pack: ClipPack, skipped: SkippedClips, list_name: str
 ) -> None:
-    """Say in one line what was read and what was not; raises InputError when nothing was."""
+    """Log in one line what was read and what was skipped. Raises InputError when nothing was read."""
     root, clips = Path(root), len(pack.ids) + len(pack.bad_motions)
     problems = skipped.report(root / CACHE_FOLDER / list_name)
     if not count:
@@ -195,6 +204,7 @@ def _log_summary(
 def _records_of_clip(
     id: str, features: np.ndarray, captions: list[Caption], skeleton: Skeleton, skipped: SkippedClips
 ) -> list[MotionRecord]:
+    """The whole clip with the captions that describe all of it, then each described segment with its own caption."""
     allowed = range(skeleton.min_frames, skeleton.max_frames)
     if len(features) not in allowed:
         skipped.add(f"fewer than {allowed.start} or at least {allowed.stop} frames", id)
@@ -216,11 +226,5 @@ def _records_of_clip(
 
 
 def _frame_at(seconds: float, num_frames: int) -> int:
-    """The frame of a moment, within the clip; the moment may be infinite."""
+    """The frame of a moment, kept within the clip: written moments may be negative, too late or infinite."""
     return int(min(max(seconds * SEGMENT_FPS, 0), num_frames))
-
-
-def tagger_of(root: str, skeleton: Skeleton) -> CaptionTagger:
-    """What tags generated captions: spaCy where it is installed, else a lexicon of the tagged training captions."""
-    records = read_split(root, "train", skeleton)
-    return CaptionTagger.default((caption.text, caption.tokens) for record in records for caption in record.captions)

@@ -1,4 +1,4 @@
-"""Captions paired with motions, in the form that the text-motion evaluator reads.
+"""Captions and their motions are put into batches that the text-motion evaluator reads.
 
 Shape legend: N clips, B batch, T frames, D feature_dim, W = 22 tokens.
 """
@@ -17,15 +17,15 @@ BATCHES_PER_SORT = 4  # batches of alike lengths are cut from a shuffled chunk o
 
 
 def fit_length(num_frames: int) -> int:
-    """Frames of a motion that the evaluator looks at: whole movement units, at most `MAX_FRAMES`."""
+    """The number of frames of a motion that the evaluator looks at: whole movement units, at most `MAX_FRAMES`."""
     return min(num_frames, MAX_FRAMES) // FRAMES_PER_UNIT * FRAMES_PER_UNIT
 
 
 def pad_motions(motions: Sequence[np.ndarray], mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """B motions (T, D) of features -> normalised, zero-padded (B, T', D) float32 and lengths (B,) in frames.
 
-    One unit of zeros follows the longest motion, as everywhere in data padded to `MAX_FRAMES`: the evaluator's second
-    convolution sees it, so an embedding would otherwise depend on its neighbours in the batch.
+    One unit of zeros follows the longest motion, as it would in data padded to `MAX_FRAMES`. The evaluator's second
+    convolution sees that unit, so without it an embedding would depend on the other motions of the batch.
     """
     lengths = np.array([fit_length(len(motion)) for motion in motions], dtype=np.int64)
     padded = min(int(lengths.max()) + FRAMES_PER_UNIT, MAX_FRAMES)
@@ -44,7 +44,7 @@ class PairBatch:
         text_lengths: (B,) int64, in tokens with sos/eos.
         motions: (B, T, D) float32, normalised, zero-padded.
         motion_lengths: (B,) int64, in frames.
-        caption_ids: (B,) int64; two captions of the same tokens have the same number.
+        caption_ids: (B,) int64; captions of the same tokens have the same number.
     """
 
     word_rows: np.ndarray
@@ -71,6 +71,7 @@ class TextMotionPairs:
         self._motion_lengths = np.array([fit_length(len(motion)) for motion in self._motions])
         self._mean, self._std = mean.astype(np.float32), std.astype(np.float32)
         self.caption_counts = np.array([len(record.captions) for record in records])
+        # What a dropped word is replaced by: the word at place 1, behind sos.
         unknown_rows, unknown_classes, _ = words.indices((UNKNOWN,))
         self._unknown = (unknown_rows[1], unknown_classes[1])
         tokens = [caption.tokens for record in records for caption in record.captions]
@@ -97,11 +98,12 @@ class TextMotionPairs:
         )
 
     def epoch(self, batch_size: int, rng: np.random.Generator, word_dropout: float = 0.0) -> Iterator[PairBatch]:
-        """All clips once, shuffled, each with a random caption; a rest of fewer than 2 clips is left out.
+        """All clips once, shuffled, each with a random caption. A batch of one clip has no negatives and is left out.
 
         A share `word_dropout` of the words is replaced by `unk`, so that its vector comes to mean "some word".
         """
         captions, order = self.draw_captions(rng), rng.permutation(len(self))
+        # Batches of alike lengths, in random order.
         batches = []
         for start in range(0, len(order), batch_size * BATCHES_PER_SORT):
             chunk = order[start : start + batch_size * BATCHES_PER_SORT]

@@ -1,11 +1,11 @@
-"""What a reader could not use: counted by reason in one line, named in full in a file."""
+"""The clips that a reader skips are counted by reason in one line and named in full in a file."""
 
 import contextlib
 from pathlib import Path
 
 from utils.files.atomic import write_text
 
-_NAMED_PER_REASON = 5
+_NAMED_PER_REASON = 5  # ids that stand in the line itself
 
 
 class SkippedClips:
@@ -18,14 +18,14 @@ class SkippedClips:
         return bool(self._by_reason)
 
     def add(self, reason: str, id: str, detail: str = "") -> None:
-        """Count `id` under `reason`; `detail` is what only this one has, such as a line number."""
+        """Count `id` under `reason`; `detail` belongs to this id alone, such as the number of a line."""
         self._by_reason.setdefault(reason, []).append((id, detail))
 
     def report(self, list_path: Path) -> str:
         """``reason: count (first ids); ...``.
 
-        When ids are left out, all go to `list_path`, a line each of id and reason with a tab between, and the report
-        names that file; where it cannot be written, it does not. Otherwise a list of an earlier reading is removed.
+        When the line leaves ids out, all of them go to `list_path`, a line each of id and reason with a tab between,
+        and the report names that file if it could be written. Otherwise the list of an earlier reading is removed.
         """
         parts = [_in_words(reason, entries) for reason, entries in self._by_reason.items()]
         if any(len(entries) > _NAMED_PER_REASON for entries in self._by_reason.values()):

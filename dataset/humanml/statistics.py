@@ -1,4 +1,4 @@
-"""Mean and standard deviation of motion features, grouped as HumanML3D does it."""
+"""Mean and standard deviation of motion features are computed, grouped as HumanML3D does it."""
 
 from collections.abc import Iterable
 
@@ -7,13 +7,13 @@ import numpy as np
 from utils.errors import InputError
 from utils.motion.skeleton import Skeleton
 
-# A block that does not vary at all (say, feet that never lift) is left at this scale instead of being divided by 0.
+# A block of columns that does not vary (feet that never lift) gets this scale, instead of a division by 0.
 _CONSTANT_BELOW = 1e-6
 _CONSTANT_STD = 1.0
 
 
 def feature_blocks(skeleton: Skeleton) -> tuple[slice, ...]:
-    """The groups of columns that share one standard deviation."""
+    """The groups of columns that share one standard deviation: their mean."""
     return (
         slice(0, 1),  # root turn
         slice(1, 3),  # root xz velocity
@@ -28,7 +28,7 @@ def feature_blocks(skeleton: Skeleton) -> tuple[slice, ...]:
 def compute_mean_std(features: Iterable[np.ndarray], skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
     """(T, D) motions -> (D,) float32 mean and std over all frames, std averaged within each block of columns.
 
-    One motion is held at a time, so the iterable may read them as it goes. Raises InputError without any frame.
+    One motion is in memory at a time, so the iterable may read them as it goes. Raises InputError without any frame.
     Source: HumanML3D's cal_mean_variance (Guo et al., CVPR 2022).
     """
     dim = skeleton.feature_dim

@@ -1,4 +1,4 @@
-"""Random windows of fixed length over all clips: what the motion tokenizer is trained on."""
+"""The motion tokenizer is trained on random windows of fixed length over all clips, which are drawn here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ class WindowBatch:
 class MotionWindows:
     """Draws windows: a clip with a chance in proportion to its length, then a start in it, uniformly.
 
-    The windows of a step depend on the seed and the step's number only, so a resumed run sees what a straight one
-    would have seen. A clip shorter than the window is taken whole, cut to a multiple of `unit_length`.
+    The windows of a step depend only on the seed and the number of the step, so a resumed run sees the windows that a
+    straight one sees. A clip shorter than the window is taken whole, cut to a multiple of `unit_length`.
 
     Args:
         clips: (T, D) denormalised features each; kept, not copied.

@@ -1,6 +1,6 @@
-"""Clips of joint positions, wherever they are from, become clips of a HumanML3D-layout data set.
+"""Clips of joint positions from any source become clips of a data set in the HumanML3D layout.
 
-Shared by every command that makes a data set (``prepare.motions_from_*``).
+Every command that makes a data set uses this (``prepare.motions_from_*``).
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from utils.motion.inverse_kinematics import offsets_of_frame
 from utils.motion.resampling import resample_linear
 from utils.motion.skeleton import Skeleton
 
-# Shares of HumanML3D's own split.
+# The shares of HumanML3D's own splits.
 _TRAIN_SHARE, _VAL_SHARE = 0.8, 0.05
 
 
@@ -29,10 +29,10 @@ class SourceClip:
     """A motion somewhere on disk.
 
     Attributes:
-        id: what it will be called.
-        paths: the files it is made from: where one is newer than the result, the clip is converted again.
+        id: of the clip in the data set.
+        paths: the files that the clip is made from; when one is newer than the result, the clip is converted again.
         read: gives (T, J, 3) joints at the skeleton's frame rate, in its unit, Y up; raises InputError with the path.
-        mirrored: it is the mirror image of the file.
+        mirrored: the clip is the mirror image of what its files hold.
     """
 
     id: str
@@ -42,7 +42,7 @@ class SourceClip:
 
 
 def source_id(folder: Path, path: Path) -> str:
-    """What the clip of a file below `folder` is called: its path without the ending, folders joined by ``_``."""
+    """The id of the clip of a file below `folder`: its path without the ending, folders joined by ``_``."""
     return "_".join(path.relative_to(folder).with_suffix("").parts)
 
 
@@ -52,7 +52,7 @@ def mirrored(clip: SourceClip, skeleton: Skeleton) -> SourceClip:
 
 
 def read_joints(path: str | Path, skeleton: Skeleton, source_fps: float) -> np.ndarray:
-    """(T, J, 3) at the skeleton's rate from one .npy; raises InputError with the path and the reason."""
+    """Joints (T, J, 3) at the skeleton's rate from one .npy. Raises InputError with the path and the reason."""
     joints = read_npy(path)
     if joints.ndim != 3 or joints.shape[1:] != (skeleton.num_joints, 3):
         raise InputError(f"{path}: expected joints (T, {skeleton.num_joints}, 3), got {joints.shape}")
@@ -62,7 +62,7 @@ def read_joints(path: str | Path, skeleton: Skeleton, source_fps: float) -> np.n
 
 
 def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(J, 3) offsets of the first frame of (T, J, 3); raises InputError where they cannot be a person in metres."""
+    """(J, 3) offsets of the first frame of (T, J, 3). Raises InputError where they are not of a person's size."""
     if len(joints) == 0:
         raise InputError("no frame to take the skeleton from")
     offsets = offsets_of_frame(joints[0], skeleton)
@@ -73,17 +73,21 @@ def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 def convert_clip(
     root: str | Path, clip: SourceClip, captions: Sequence[Caption], config: ConversionConfig, skeleton: Skeleton
 ) -> int:
-    """Write one clip and return its number of frames. As published, the joints are those of the features (T-1)."""
+    """Write one clip and return its number of frames.
+
+    As published, the joints that are written are recovered from the features, so they have one frame less than given.
+    """
     joints = clip.read()
     if config.offsets is None:
-        skeleton_of_clip(joints, skeleton)  # with retargeting, the scale comes from the target
+        skeleton_of_clip(joints, skeleton)  # checks the size; with retargeting the target decides it
     features = features_from_joints(joints, skeleton, config.offsets)
     write_record(root, clip.id, features, joints_from_features(features, skeleton), captions)
     return len(features)
 
 
 def is_converted(root: str | Path, id: str, sources: Sequence[Path]) -> bool:
-    """The clip is there and newer than the files that it is made from (its features are written last)."""
+    """Whether the clip is there and newer than the files that it is made from."""
+    # The features are written last: where they are, the clip is complete.
     made = Path(root) / FEATURES_FOLDER / f"{id}.npy"
     if not made.is_file():
         return False
@@ -91,7 +95,7 @@ def is_converted(root: str | Path, id: str, sources: Sequence[Path]) -> bool:
 
 
 def random_splits(ids: Sequence[str], seed: int) -> dict[str, list[str]]:
-    """Train, val, test in HumanML3D's shares; a clip and its mirror image (``M<id>``) stay together."""
+    """Random train, val and test in HumanML3D's shares; a clip and its mirror image (``M<id>``) stay together."""
     known = set(ids)
     group_of = {id: id[1:] if id.startswith("M") and id[1:] in known else id for id in ids}
     groups = sorted(set(group_of.values()))

@@ -1,4 +1,4 @@
-"""A motion and its captions seen in a mirror: HumanML3D's augmentation (clips ``M<id>``).
+"""A motion and its captions are mirrored, HumanML3D's augmentation (clips ``M<id>``).
 
 The body's left and right change places, and so do the words for them: left and right, clockwise and counterclockwise.
 """
@@ -24,7 +24,8 @@ _SIDE = rf"(?:{_START}|(?<=leftto)|(?<=rightto))(?P<side>left|right)(?={_TAIL}{_
 # Also "counter-clockwise", "anti clockwise", "clock wise".
 _TURN = rf"{_START}(?P<against>(?:counter|anti)[\s-]*)?clock[\s-]?wise{_STOP}"
 _MIRRORED = re.compile(f"{_SIDE}|{_TURN}", re.IGNORECASE)
-# What stands before "left" the direction but not before "left" the verb, which taggers confuse.
+# Taggers confuse "left" the direction with "left" the verb. Only the direction stands behind these words and parts of
+# speech.
 _POSSESSIVES = ("his", "her", "their", "its", "my", "your", "our")
 _NOT_BEFORE_THE_VERB = ("DET", "ADP", "ADJ", "NUM", "VERB")
 
@@ -47,14 +48,16 @@ def _other_joint(name: str) -> str:
 
 
 def mirror_caption(caption: Caption) -> Caption:
-    """Left and right, clockwise and counterclockwise exchanged in text and tokens; parts of speech and times stay.
+    """The caption with left and right, clockwise and counterclockwise exchanged in text and tokens.
 
-    "left" of a person who left stays, in the tokens and, where these can be matched with the words of the text, there.
-    Every spelling of counterclockwise becomes "clockwise", and that "counterclockwise".
+    Parts of speech and times stay. "left" of a person who left stays too: in the tokens, and in the text where its
+    words can be matched with the tokens. Every spelling of counterclockwise becomes "clockwise", and "clockwise"
+    becomes "counterclockwise".
     """
     pairs = [split_token(token) for token in caption.tokens]
     words = caption_words(caption.text)
     verbs = [index for index in range(len(pairs)) if _is_verb(pairs, index)]
+    # For each "left" of the text: is it the verb? By position, else by the order of the lefts.
     if len(words) == len(pairs):
         left = [index in verbs for index, word in enumerate(words) if word == "left"]
     else:
@@ -66,7 +69,7 @@ def mirror_caption(caption: Caption) -> Caption:
 
 
 def _is_verb(pairs: list[tuple[str, str]], index: int) -> bool:
-    """The token is a form of "leave": tagged so, and not in a place where only a direction can stand."""
+    """Whether the token is a form of "leave": tagged so, and not in a place where only a direction can stand."""
     word, pos = pairs[index]
     if word not in ("left", "leave") or pos != "VERB":
         return False
@@ -75,7 +78,11 @@ def _is_verb(pairs: list[tuple[str, str]], index: int) -> bool:
 
 
 def _mirror_text(text: str, verbs: Iterable[bool]) -> str:
-    """`verbs`: for each "left" that stands alone, in order, whether it is the verb; what is not listed is none."""
+    """The text mirrored.
+
+    Args:
+        verbs: for each "left" that stands alone, in order, whether it is the verb; those not listed are not.
+    """
     remaining = iter(verbs)
 
     def replacement(match: re.Match) -> str:
@@ -90,14 +97,14 @@ def _mirror_text(text: str, verbs: Iterable[bool]) -> str:
 
 
 def _stands_alone(match: re.Match) -> bool:
-    """It is a word for `caption_words`, which closes hyphens up."""
+    """Whether the match is a word of its own for `caption_words`, which closes hyphens up."""
     before = match.string[: match.start()].rstrip("-")
     after = match.string[match.end() :].lstrip("-")
     return not (before[-1:].isalpha() or after[:1].isalpha())
 
 
 def _like(pattern: str, word: str) -> str:
-    """`word` with the capitals of `pattern`."""
+    """`word` written with the capitals of `pattern`."""
     if pattern.isupper():
         return word.upper()
     return word.capitalize() if pattern[0].isupper() else word
@@ -106,7 +113,7 @@ def _like(pattern: str, word: str) -> str:
 def _mirror_pairs(pairs: list[tuple[str, str]], verbs: list[int]) -> Iterator[tuple[str, str]]:
     index = 0
     while index < len(pairs):
-        # "counter", "clock", "wise" are one word, as the text's are.
+        # "counter", "clock", "wise" may be tokens of their own and are one word here, as they are in the text.
         for size in (3, 2):
             group = pairs[index : index + size]
             turn = _OTHER_TURN.get("".join(word for word, _ in group))

@@ -1,4 +1,4 @@
-"""The joints of the SMPL bodies (SMPL, SMPL-H, SMPL-X) that AMASS describes its motions with.
+"""The SMPL bodies (SMPL, SMPL-H, SMPL-X) turn the poses that AMASS stores into joint positions.
 
 Only joint positions are needed, so no vertex is ever posed: the joints of the rest pose are regressed from the shaped
 template once per clip, then carried along the kinematic tree. Of the tree only the 22 body joints are used: hands,
@@ -19,9 +19,9 @@ from torch import Tensor
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 
-# Joints in the file of each family, and the length of one of its poses as AMASS stores it (3 a joint).
+# Joints in the file of each family; a pose in AMASS has three values for each of them.
 FAMILY_JOINTS = {"smpl": 24, "smplh": 52, "smplx": 55}
-# HumanML3D's choice.
+# So many shape coefficients HumanML3D uses.
 NUM_BETAS = 10
 # SMPL-X keeps expressions behind its shapes: 300 + 100 columns, or 10 + 10 in its first release.
 _SMPLX_EXPRESSIONS = {400: 100, 20: 10}
@@ -31,7 +31,7 @@ _SITES = "SMPL-H: mano.is.tue.mpg.de (Extended SMPL+H model), SMPL-X: smpl-x.is.
 
 
 def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Those of the named arrays that an .npz holds; the others are not read. Nothing is ever unpickled.
+    """The arrays of these names that an .npz holds; no other is read, and nothing is ever unpickled.
 
     Raises InputError with the path for a missing or broken file and for an array of Python objects.
     """
@@ -70,7 +70,7 @@ class BodyModel:
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu", num_betas: int = NUM_BETAS) -> "BodyModel":
-        """Read an .npz as the model's site gives it; of its shape coefficients the first `num_betas` are used.
+        """Read an .npz of the model's own site; the first `num_betas` of its shape coefficients are used.
 
         Raises InputError with the path for a file that is broken, holds Python objects or is no SMPL body.
         """
@@ -110,7 +110,7 @@ class BodyModel:
 
         Args:
             poses: (T, >= 66) axis-angle, radians: root orientation, then the 21 body joints.
-            betas: (B,) shape coefficients; what is missing counts as 0, what is too much is left out.
+            betas: (B,) shape coefficients; missing ones count as 0, those beyond the model's are left out.
             trans: (T, 3) metres.
 
         Returns:
@@ -123,6 +123,7 @@ class BodyModel:
                 f"and {trans.shape}"
             )
         device = self.rest_joints.device
+        # The rest pose of this shape, then turned joint by joint along the tree.
         coefficients = torch.tensor(betas[: self.shape_offsets.shape[-1]], dtype=torch.float32, device=device)
         rest = self.rest_joints + self.shape_offsets[..., : len(coefficients)] @ coefficients
         parents = torch.tensor(T2M.parents, device=device)
@@ -137,7 +138,7 @@ class BodyModel:
 
 
 def find_body_model(folder: str | Path, family: str, gender: str) -> Path:
-    """The file of a body model in one of the layouts it is distributed in, upper or lower case.
+    """The file of a body model, in any layout that these models are distributed in, in upper or lower case.
 
     ``smplh/male/model.npz``, ``male/model.npz``, ``smplh/SMPLH_MALE.npz`` or ``SMPLH_MALE.npz`` (for SMPL-X and SMPL
     likewise). `gender` is ``male``, ``female`` or ``neutral``; published HumanML3D takes the female body for whatever

@@ -1,4 +1,4 @@
-"""Clips of AMASS (Mahmood et al., ICCV 2019): .npz files of body poses -> 22 joints, Y up, at 20 frames a second.
+"""Clips of AMASS (Mahmood et al., ICCV 2019), .npz files of body poses, become 22 joints, Y up, at 20 fps.
 
 Both generations of the archive are read: ``*_poses.npz`` (SMPL-H, ``mocap_framerate``) and ``*_stageii.npz`` (SMPL-H
 or SMPL-X, ``mocap_frame_rate``). Published HumanML3D was made from the first.
@@ -51,7 +51,8 @@ class AmassClip:
 def is_motion_file(path: str | Path) -> bool:
     """False for AMASS files that hold a body shape but no motion (``shape.npz``, ``*_stagei.npz``).
 
-    Looks only at the names in the archive. A file that is no archive counts as a motion: reading it says what is wrong.
+    Only the names in the archive are looked at. A file that is no archive counts as a motion, so that reading it tells
+    what is wrong.
     """
     if Path(path).name.endswith("_stagei.npz"):
         return False
@@ -96,7 +97,7 @@ def read_amass(path: str | Path) -> AmassClip:
 def joints_of_clip(
     clip: AmassClip, model: BodyModel, fps: float = T2M.fps, rule: Literal["resample", "stride"] = "resample"
 ) -> np.ndarray:
-    """(T', 22, 3) float32 metres, Y up, a person who faces +Z has the left side at +X.
+    """(T', 22, 3) float32 metres, Y up; a person who faces +Z has the left side at +X.
 
     Args:
         clip: from `read_amass`.
@@ -119,6 +120,7 @@ def joints_of_clip(
     else:
         raise InputError(f"rule must be resample or stride, got {rule!r}")
     joints = model.joints(poses, clip.betas, trans)
+    # Z up -> Y up, see the top of the file.
     return joints[..., [0, 2, 1]] * np.array([-1, 1, 1], dtype=np.float32)
 
 
@@ -128,6 +130,7 @@ def _resampled(poses: np.ndarray, trans: np.ndarray, source_fps: float, fps: flo
     nearest = np.rint(times).astype(np.int64)
     if np.abs(times - nearest).max() < 1e-6:
         return poses[nearest], trans[nearest]
+    # Between two frames: the turn from one to the other, in part.
     before = np.floor(times).astype(np.int64)
     after = np.minimum(before + 1, len(poses) - 1)
     weight = (times - before)[:, None]
@@ -145,7 +148,7 @@ def _joined_poses(path: str | Path, root: np.ndarray, body: np.ndarray) -> np.nd
 
 
 def _word(path: str | Path, name: str, value: np.ndarray) -> str:
-    """One string, stored as text or as bytes."""
+    """The one word that an array holds, as text or as bytes, in lower case."""
     if value.size != 1 or value.dtype.kind not in "US":
         raise InputError(f"{path}: {name} must be one word, got {value.dtype} {value.shape}")
     word = value.item()
@@ -159,7 +162,7 @@ def _positive_number(path: str | Path, value: np.ndarray) -> float:
 
 
 def _family(path: str | Path, stored: np.ndarray | None, width: int) -> str:
-    """What the file says, else what the number of values in a pose says."""
+    """The body family: as the file says it, else by the number of values in a pose."""
     if stored is not None:
         named = _word(path, "surface_model_type", stored)
         # Longest first: "smplx_locked_head" is an SMPL-X too.

@@ -1,4 +1,4 @@
-"""HumanML3D's ``index.csv``: which part of which AMASS or HumanAct12 recording each clip is.
+"""HumanML3D's ``index.csv`` says which part of which AMASS or HumanAct12 recording each clip is.
 
 Columns ``source_path,start_frame,end_frame,new_name``, frames counted at 20 a second by the rule ``stride`` of
 `dataset.sources.amass.clips.joints_of_clip`. The published processing first drops the beginning of the recordings of
@@ -19,6 +19,7 @@ from utils.motion.skeleton import T2M
 COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
 HUMANACT12 = "humanact12"
 _INDEX_FPS = 20
+# Seconds at the start of each recording in which the subject stands in a calibration pose (published).
 _DROPPED_SECONDS = {
     "Eyes_Japan_Dataset": 3.0,
     "MPI_HDM05": 3.0,
@@ -47,7 +48,7 @@ class IndexEntry:
 
     Attributes:
         source: recording, relative to the data folder, without extension: ``KIT/3/kick_high_left02_poses``.
-        start, end: frames at 20 a second, as Python slices; not used for HumanAct12.
+        start, end: frames at 20 a second, `end` not included; not used for HumanAct12.
         id: of the clip it becomes (``000000``).
     """
 
@@ -62,12 +63,12 @@ class IndexEntry:
 
     @property
     def is_humanact12(self) -> bool:
-        """Joints (T, J, 3) in an .npy, upright already and taken whole, instead of an AMASS motion."""
+        """Whether the recording is of HumanAct12: joints (T, J, 3) in an .npy, upright already and taken whole."""
         return self.dataset == HUMANACT12
 
 
 def read_index(path: str | Path) -> list[IndexEntry]:
-    """All entries in order; raises InputError with file:line for the first one that is malformed or a duplicate."""
+    """All entries in order. Raises InputError with file:line for the first malformed or duplicate one."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             return list(_entries(path, csv.reader(stream, strict=True)))
@@ -116,7 +117,7 @@ def _entry(place: str, row: list[str]) -> IndexEntry:
 def cut(joints: np.ndarray, entry: IndexEntry) -> np.ndarray:
     """The clip's frames of a whole recording (T, J, 3) at 20 frames a second; HumanAct12 is not cut.
 
-    An end beyond the recording is met at its last frame, as in the published processing; raises InputError when
+    An end beyond the recording is cut to its last frame, as in the published processing. Raises InputError when
     nothing is left.
     """
     if entry.is_humanact12:
@@ -144,9 +145,9 @@ def read_humanact12(path: str | Path) -> np.ndarray:
 def find_source(root: str | Path, entry: IndexEntry) -> Path:
     """The file of an entry's recording below a data folder: an AMASS .npz, or the .npy of HumanAct12.
 
-    Tolerated: the newer names of data sets, a folder level more (an archive unpacked into a folder of its name) and, if
-    there is exactly one, the ``_stageii`` file of the newer archives (spaces are underscores there) where there is no
-    ``_poses`` file. Raises InputError that lists what was tried.
+    Three differences are tolerated: the newer names of data sets; one more folder level (an archive unpacked into a
+    folder of its name); and, where there is no ``_poses`` file, the ``_stageii`` file of the newer archives, if there
+    is exactly one (spaces are underscores there). Raises InputError that lists what was tried.
     """
     root = Path(root)
     name, _, rest = entry.source.partition("/")

@@ -1,8 +1,8 @@
-"""Reading BVH files. Which of their joints is which of ours: `dataset.sources.bvh.joint_mapping`.
+"""A BVH file is read into local transforms of its own joints; `dataset.sources.bvh.joint_mapping` makes them ours.
 
-An own reader, because the maintained ones are strict about the layout of lines or refuse position channels below the
-root, which real files have (Bandai-Namco's on every joint). A position channel replaces its component of the joint's
-OFFSET: adding the two doubles the skeleton.
+The reader is our own because the maintained ones are strict about the layout of lines or refuse position channels below
+the root, which real files have (Bandai-Namco's on every joint). A position channel replaces its component of the OFFSET
+of its joint: adding the two would double the skeleton.
 """
 
 import math
@@ -20,16 +20,16 @@ from utils.errors import InputError
 _AXES = {"X": 0, "Y": 1, "Z": 2}
 _MOTION_LINE = re.compile(r"^[ \t]*MOTION\b", re.MULTILINE | re.IGNORECASE)
 _MOTION_HEAD = re.compile(r"\s*Frames\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
-# A whole frame rate is recognised in its rounded frame time when it is at most this share off.
+# A frame rate at most this share off a whole one counts as whole, if the digits of the frame time allow for it.
 _WHOLE_RATE_TOLERANCE = 0.005
 _SHORTEST_FRAME = 1e-6
 
 
 def read_bvh(path: str | Path, fps: float | None = None) -> BvhMotion:
-    """Read one file; `fps` overrides its frame time. Raises InputError (``path:line: reason``) unless it is sound."""
+    """Read one file; `fps` overrides its frame time. Raises InputError (``path:line: reason``) for a broken file."""
     path = Path(path)
     try:
-        # Names in another encoding stay distinct; what is not text at all has no HIERARCHY.
+        # Names in another encoding stay distinct; a file that is no text at all has no HIERARCHY.
         text = path.read_text(encoding="utf-8-sig", errors="backslashreplace")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
@@ -101,10 +101,10 @@ def _local_transforms(joints: list[BvhJoint], offsets: np.ndarray, values: np.nd
 
 
 def _frame_rate(frame_time: str) -> float | None:
-    """Frames per second of a frame time as written, None where it is not above 0.
+    """Frames per second of a frame time as written; None where it is not above 0.
 
-    Frame times are written with few digits: 0.033333 is 30 fps, not 30.0003, which would lose the last frame of a
-    resampled clip and drift by millimetres. A whole rate is taken where the digits allow for it.
+    Frame times are written with few digits: 0.033333 is 30 fps. Read as 30.0003 it would lose the last frame of a
+    resampled clip and drift by millimetres. So a whole rate is taken where the digits allow for it.
     """
     seconds = finite_number(frame_time)
     if seconds is None or seconds < _SHORTEST_FRAME:

@@ -1,4 +1,4 @@
-"""The HIERARCHY section of a BVH file: joints, their OFFSETs and CHANNELS."""
+"""The HIERARCHY section of a BVH file is read: joints, their OFFSETs and CHANNELS."""
 
 import math
 import re
@@ -13,7 +13,7 @@ _WORD = re.compile(r"[{}]|[^\s{}]+")
 
 @dataclass
 class BvhJoint:
-    """One joint as written: `parent` is its index in the file's order (-1: a root), `channels` are in their order."""
+    """One joint of the file; `parent` is the index of its parent (-1: a root), `channels` are in the file's order."""
 
     name: str
     parent: int
@@ -29,7 +29,7 @@ def read_hierarchy(path: Path, text: str) -> list[BvhJoint]:
 
 
 def finite_number(word: str) -> float | None:
-    """The number that a word says, None where it says none or one that is not finite."""
+    """The number that a word says; None for a word that is no finite number."""
     try:
         value = float(word)
     except ValueError:
@@ -38,7 +38,7 @@ def finite_number(word: str) -> float | None:
 
 
 class _HierarchyReader:
-    """The HIERARCHY section, word by word: any layout of lines will do."""
+    """Reads the HIERARCHY section word by word, so any layout of lines will do."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
@@ -91,7 +91,7 @@ class _HierarchyReader:
         return self._words[self._next - 1][0]
 
     def _name(self) -> str:
-        """All words up to the opening brace: some exporters put spaces into names."""
+        """A name: all words up to the opening brace, since some exporters put spaces into names."""
         words = []
         while (word := self._word()) != "{":
             words.append(word)

@@ -35,10 +35,10 @@ class JointMapping:
     Attributes:
         name: of the table, for messages.
         skeleton: whose joints it makes.
-        metres_per_unit: what one unit of the file is in metres.
+        metres_per_unit: metres that one unit of the file stands for.
         up: the file's axis that points up, a key of ``x y z -x -y -z``.
-        sources: for each of our joints in order the names whose mean it is. A name also fits a joint of the file that
-            has it behind a prefix: ``Hips`` fits ``mixamorig:Hips``.
+        sources: for each of our joints, in order, names of joints of the file; ours is the mean of these. A name also
+            fits a joint that has it behind a prefix: ``Hips`` fits ``mixamorig:Hips``.
     """
 
     name: str
@@ -127,7 +127,7 @@ def shipped_mappings() -> tuple[str, ...]:
 
 
 def detect_mapping(joint_names: tuple[str, ...], skeleton: Skeleton) -> JointMapping:
-    """The shipped table all of whose joints the file has; of several the one that uses most of them."""
+    """The shipped table whose joints the file all has; of several such tables the one with most joints."""
     shipped = [load_mapping(name) for name in shipped_mappings()]
     fitting = [mapping for mapping in shipped if mapping.skeleton is skeleton and not mapping.missing(joint_names)]
     if not fitting:

@@ -1,4 +1,4 @@
-"""The motion of a BVH file: local transforms over time, resampling, forward kinematics."""
+"""The motion of a BVH file, local transforms over time, is resampled and turned into positions."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ class BvhMotion:
         joint_names: J names in file order: a parent comes before its children.
         parents: index of each joint's parent, -1 for a root.
         offsets: (J, 3) OFFSET of each joint, in its parent's frame.
-        translations: (T, J, 3) place of each joint in its parent's frame: the OFFSET, or what position channels say.
+        translations: (T, J, 3) place of each joint in its parent's frame: the OFFSET, or the position channels.
         rotations: (T, J, 4) rotation of each joint in its parent's frame, unit quaternions (w, x, y, z).
         fps: frames per second.
     """
