@@ -1,4 +1,4 @@
-"""From a program to joints: the actions one after the other, brought to life, at the origin and facing +Z."""
+"""A program becomes joints: its actions are performed one after the other, from the origin and facing +Z."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ from dataset.toy.performer import Performer, alive, new_performer
 from dataset.toy.pose import Pose, joined, joints_from_pose
 from dataset.toy.programs import Action, Program
 
-MIN_FRAMES = 45  # joint frames; one fewer features, and a little more than data sets ask for (40)
-CODE_FRAMES = 4  # clips have a multiple of this many feature frames
+MIN_FRAMES = 45  # joint frames: 44 frames of features, a few more than the least that data sets keep (40)
+CODE_FRAMES = 4  # feature frames that one motion token stands for; clips have a multiple of them
 
 _ANIMATE: dict[str, Callable[[Action, Performer, np.random.Generator], Pose]] = {
     "walk": walk,
@@ -45,6 +45,7 @@ def animate(program: Program, rng: np.random.Generator) -> np.ndarray:
     parts: list[Pose] = []
     x = z = heading = 0.0
     for action in program.actions:
+        # Each action begins where the one before ended.
         part = _animate(action, performer, rng, alone=len(program.actions) == 1).placed(x, z, heading)
         (x, z), heading = part.root[-1], part.heading[-1]
         parts.append(part)
@@ -54,9 +55,9 @@ def animate(program: Program, rng: np.random.Generator) -> np.ndarray:
 
 
 def _animate(action: Action, performer: Performer, rng: np.random.Generator, alone: bool) -> Pose:
-    """One action, from the origin facing +Z."""
+    """The performance of one action, from the origin and facing +Z."""
     if action.kind == "walk":
-        # A walk that is all of the clip and whose steps are not counted may already be under way when it begins.
+        # A clip that is nothing but a walk of no given number of steps may begin in full stride.
         rolling = alone and not action.count and bool(rng.random() < 0.5)
         pose = walk(action, performer, rng, rolling)
     else:
@@ -66,7 +67,7 @@ def _animate(action: Action, performer: Performer, rng: np.random.Generator, alo
 
 
 def _whole_codes(pose: Pose, rng: np.random.Generator) -> Pose:
-    """The first and last frame held (or, in mid-gait, the end cut off) for a length of 4 k + 1."""
+    """The motion with a length of 4 k + 1 frames, k codes of features: its ends are held, or in mid-gait cut off."""
     frames = len(pose)
     if _moving(pose, -1):
         return pose.picked(np.arange(frames - (frames - 1) % CODE_FRAMES))
@@ -78,6 +79,6 @@ def _whole_codes(pose: Pose, rng: np.random.Generator) -> Pose:
 
 
 def _moving(pose: Pose, frame: int) -> bool:
-    """The body is under way at the given end of the clip."""
+    """Whether the body is under way at the first (0) or the last (-1) frame."""
     neighbour = 1 if frame == 0 else -2
     return float(np.linalg.norm(pose.root[frame] - pose.root[neighbour])) > 0.005

@@ -1,4 +1,4 @@
-"""This file holds the one body of the toy data set: bone vectors and foot geometry of a made-up adult.
+"""The toy data set has one body: the bone vectors and foot geometry of a made-up adult.
 
 The proportions are our own (pelvis at about 0.93 m, 1.66 m tall); they come from no data set. Metres, Y up, a person
 who faces +Z has the left side at +X, joints in the order of `utils.motion.skeleton.T2M`.

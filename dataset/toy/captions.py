@@ -1,7 +1,7 @@
-"""Captions of toy programs: templates that state direction, side, speed and count in varied words.
+"""Templates write the captions of toy programs: direction, side, speed and count in varied words.
 
-In a template `{times}` says how often, `{steps}` how many steps, `{s}` names the side; the speed goes before the verb
-or at the end.
+In a template `{times}` says how often, `{steps}` how many steps, and `{s}` names the side. The speed goes before the
+verb or to the end.
 """
 
 import numpy as np
@@ -91,7 +91,7 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
 
 
 def _with_speed(action: Action, phrase: str, rng: np.random.Generator) -> str:
-    """The phrase with how fast it is done; normal speed mostly goes without saying."""
+    """The phrase with the speed of the action; normal speed mostly goes without saying."""
     if action.kind == "run" and not action.degrees:
         return phrase
     if action.speed == "normal":
@@ -115,7 +115,7 @@ def _steps(count: int) -> str:
 
 
 def _phrase(action: Action, rng: np.random.Generator) -> str:
-    """What is done, without the speed, in the third person."""
+    """The action in the third person, without its speed."""
     template = _pick(rng, _templates(action, rng))
     return template.format(
         s=action.side or action.way,

@@ -1,4 +1,4 @@
-"""This file makes the clips of the toy data set: joints with their program, captions and reasoning, from a seed.
+"""A seed decides the clips of the toy data set: joints with their program, captions and reasoning.
 
 `dataset.toy.programs` draws what a clip shows, `dataset.toy.animation` turns that program into joints, and
 `dataset.toy.captions`, `dataset.toy.lexicon` and `dataset.toy.reasoning` turn it into language.
@@ -44,7 +44,7 @@ class ToyClip:
 
 
 def toy_clips(count: int, seed: int) -> Iterator[ToyClip]:
-    """`count` clips; a clip is the same whenever count and seed are. Programs recur, clips do not."""
+    """Yield `count` clips. The same count and seed give the same clips; programs recur, clips do not."""
     programs = sample_programs(count, np.random.default_rng([seed, 0]))
     for index, (program, split) in enumerate(zip(programs, _splits(count), strict=True)):
         rng = np.random.default_rng([seed, 1, index])

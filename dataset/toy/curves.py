@@ -1,4 +1,4 @@
-"""Smooth curves over time that the toy animation is made of: easing, keys, bumps and slow noise."""
+"""The toy animation is made of these smooth curves over time: easing, keys, bumps and slow noise."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,19 +9,19 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 
 def ease(u: np.ndarray) -> np.ndarray:
-    """0 to 1 with zero velocity and acceleration at both ends (the minimum-jerk profile of human reaching)."""
+    """From 0 to 1 with zero velocity and acceleration at both ends (the minimum-jerk profile of human reaching)."""
     u = np.clip(u, 0.0, 1.0)
     return u**3 * (10.0 - 15.0 * u + 6.0 * u**2)
 
 
 def glide(u: np.ndarray) -> np.ndarray:
-    """0 to 1 with a lower top speed than `ease` (1.69 against 1.875): a foot that swings on."""
+    """From 0 to 1 with a lower top speed than `ease` (1.69 against 1.875), as a foot swings."""
     u = np.clip(u, 0.0, 1.0)
     return 0.5 * ease(u) + 0.5 * u * u * (3.0 - 2.0 * u)
 
 
 def keyed(times: np.ndarray, keys: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Values at `times` of (time, value) keys with a rest at every key; constant before the first, after the last."""
+    """Values at `times` of a curve through (time, value) keys that rests at each of them and is constant outside."""
     value = np.full(len(times), keys[0][1], dtype=float)
     for (start, low), (end, high) in pairwise(keys):
         value += (high - low) * ease((times - start) / max(end - start, 1e-9))
@@ -29,13 +29,13 @@ def keyed(times: np.ndarray, keys: Sequence[tuple[float, float]]) -> np.ndarray:
 
 
 def flowing(times: np.ndarray, keys: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Like `keyed`, but moving through keys that lie on a slope; never overshoots a key."""
+    """Like `keyed`, but the curve moves on through keys that lie on a slope. It never overshoots a key."""
     knots = np.array(keys, dtype=float)
     return PchipInterpolator(knots[:, 0], knots[:, 1])(np.clip(times, knots[0, 0], knots[-1, 0]))
 
 
 def bump(u: np.ndarray, peak: float = 0.5) -> np.ndarray:
-    """0 at u = 0 and 1, 1 at u = `peak`, zero slope at all three; 0 outside."""
+    """A bump: 0 at u = 0 and u = 1, 1 at u = `peak`, with zero slope at all three, and 0 outside."""
     u = np.clip(u, 0.0, 1.0)
     return np.where(u < peak, ease(u / peak), ease((1.0 - u) / (1.0 - peak)))
 
@@ -46,12 +46,12 @@ def pulses(times: np.ndarray, start: float, period: float, count: int, peak: flo
 
 
 def envelope(times: np.ndarray, start: float, end: float, ramp: float) -> np.ndarray:
-    """0, then 1 between `start` + `ramp` and `end` - `ramp`, then 0 again; seconds."""
+    """From 0 up to 1 within `ramp` seconds after `start`, and down to 0 within `ramp` seconds before `end`."""
     return ease((times - start) / ramp) * ease((end - times) / ramp)
 
 
 def smooth(values: np.ndarray, frames: float) -> np.ndarray:
-    """Gaussian along the first axis, sigma in frames."""
+    """The values under a Gaussian along the first axis; its sigma is given in frames."""
     return gaussian_filter1d(values, frames, axis=0, mode="nearest")
 
 

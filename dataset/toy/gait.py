@@ -1,4 +1,4 @@
-"""Stepping: from a path of the body and a schedule of steps to planted feet and a trunk and arms that follow them.
+"""A body steps along a path: its feet are planted by a schedule of steps, and trunk and arms follow the feet.
 
 Every foot stands exactly still between landing and lifting; it rolls over the heel when it lands and over the toe
 before it lifts. What the rest of the body does in gait (arms against legs, hips with legs, sway over the standing
@@ -26,8 +26,8 @@ class Gait:
     """How the feet and arms of one way of stepping move (seconds, metres, radians).
 
     Attributes:
-        step_time: from one landing to the next landing of the other foot.
-        swing_time: a foot is off the ground.
+        step_time: from one landing to the next, which is of the other foot.
+        swing_time: how long a foot is off the ground.
         clearance: height of the swinging foot.
         push: heel-up angle at which a foot leaves the ground.
         strike: toe-up angle at which it lands (negative: toe first).
@@ -78,7 +78,7 @@ def step_schedule(gait: Gait, start: float, count: int, first_side: int) -> list
 
 
 def step_along(performer: Performer, times: np.ndarray, path: BodyPath, steps: list[Step], gait: Gait) -> Pose:
-    """(n frames) a body that follows `path` on the feet of `steps`, from standing to standing."""
+    """The pose (n frames) of a body that follows `path` on the given steps, from standing to standing."""
     rest = standing(performer, len(times))
     where = path(times)
     ankles, yaws, pitches, swings = [], [], [], []
@@ -103,11 +103,13 @@ def step_along(performer: Performer, times: np.ndarray, path: BodyPath, steps: l
 
 def _plants(performer: Performer, path: BodyPath, own: list[Step], side: int, gait: Gait) -> np.ndarray:
     """(steps + 1, 3) x, z, yaw of one foot: under the body at the middle of each stance."""
+    # The last stance has no end; a minute later the body certainly stands.
     middles = [0.0]
     for step, following in zip(own, [*own[1:], None], strict=True):
         middles.append(0.5 * (step.land + following.lift) if following else step.land + 60.0)
     where = path(np.array(middles))
     x, z, toe_out = standing_feet(performer)[side]
+    # Between standing and standing the feet are placed as the gait says, at both ends as a standing body has them.
     moving = np.array([0.0, *(1.0 if i < len(own) - 1 else 0.0 for i in range(len(own)))])
     ahead = z - gait.trail * moving
     x = x + body.SIDE_SIGN[side] * gait.widen * moving
@@ -121,6 +123,7 @@ def _foot_track(
     times: np.ndarray, plants: np.ndarray, own: list[Step], gait: Gait
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Ankle (n, 3), yaw (n,), pitch (n,), and how much the foot is in the air (n,) in [0, 1]."""
+    # On the ground the foot goes from plant to plant; a longer step is higher and rolls more.
     ground = np.tile(plants[0], (len(times), 1))
     height, swing = np.zeros(len(times)), np.zeros(len(times))
     keys = [(-1.0, 0.0)]
@@ -137,6 +140,7 @@ def _foot_track(
         keys += _roll_keys(step, landed, effort, gait)
         landed = step.land
     keys += [(landed + 0.12, 0.0), (max(times[-1], landed) + 1.0, 0.0)]
+    # The rolling foot carries its ankle forward and up.
     pitch = flowing(times, keys)
     forward, up = roll_over(pitch)
     yaw = ground[:, 2]
@@ -152,7 +156,7 @@ def _foot_track(
 
 
 def _roll_keys(step: Step, landed: float, effort: float, gait: Gait) -> list[tuple[float, float]]:
-    """Keys of the foot pitch from the landing before this step to the landing of this step."""
+    """Keys of the foot's pitch, from its landing before this step to its landing after it."""
     stance, swing = step.lift - landed, step.land - step.lift
     landing = 0.5 + 0.5 * effort
     settle, push_time = min(0.12, 0.3 * stance), min(0.28, 0.55 * stance)
@@ -180,7 +184,8 @@ def roll_over(pitch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _follow_feet(pose: Pose, performer: Performer, swings: np.ndarray, gait: Gait) -> Pose:
-    """Trunk and arms of someone whose feet are where `pose` has them; `swings` (n, 2) is 1 in mid-swing."""
+    """The pose with trunk and arms as its feet ask for; `swings` (n, 2) is 1 in the middle of a foot's swing."""
+    # Where the feet are in front of the body, which of them is in the air, and whether the body is moving at all.
     facing = np.stack([np.sin(pose.heading), np.cos(pose.heading)], 1)
     ahead = ((pose.ankles[..., [0, 2]] - pose.root[:, None]) * facing[:, None]).sum(-1)
     ahead = smooth(ahead - ahead[:1].mean(), 1.5)
@@ -189,6 +194,7 @@ def _follow_feet(pose: Pose, performer: Performer, swings: np.ndarray, gait: Gai
     twist = -0.14 * (ahead[:, body.LEFT] - ahead[:, body.RIGHT])
     moving = np.clip(smooth(swings.max(1), 5.0) * 1.6, 0.0, 1.0)
 
+    # The pelvis sways over the standing leg and turns with the hips; the shoulders turn against it.
     pelvis, spine, shift = pose.pelvis.copy(), pose.spine.copy(), pose.shift.copy()
     shift[:, 0] -= gait.sway * airborne
     pelvis[:, ROLL] += 0.045 * airborne
@@ -201,6 +207,7 @@ def _follow_feet(pose: Pose, performer: Performer, swings: np.ndarray, gait: Gai
     head[:, YAW] += twist
     head[:, PITCH] -= 0.5 * gait.lean * moving
 
+    # Each arm swings against the foot of its side.
     arms = pose.arms.copy()
     swing = -gait.arm_swing * performer.energy * ahead
     arms[:, :, FLEX] += swing

@@ -1,4 +1,4 @@
-"""Toy actions of arms and trunk on planted feet: wave, raise an arm, punch, clap, bow, lean."""
+"""A performer on planted feet waves, raises an arm, punches, claps, bows and leans: toy actions of arms and trunk."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from dataset.toy.performer import Performer, frame_times, standing
 from dataset.toy.pose import PITCH, ROLL, YAW, Pose
 from dataset.toy.programs import SIDES, Action
 
-SPEED_FACTOR = {"slow": 1.55, "normal": 1.0, "quick": 0.68}  # on durations
+SPEED_FACTOR = {"slow": 1.55, "normal": 1.0, "quick": 0.68}  # of all durations
 
 # Arm angles: raised to the front, raised to the side, twisted outward, elbow bent.
 _WAVING = (0.10, 1.30, 1.40, 1.68)
@@ -22,21 +22,22 @@ _CLAP_SHUT = {"front": (0.80, 0.08, -0.63, 1.42), "overhead": (2.62, 0.10, -0.42
 
 
 def limbs(side: str) -> list[int]:
-    """Indices of the named side or sides."""
+    """The indices of the sides that a program names: left, right or both."""
     return [0, 1] if side == "both" else [SIDES.index(side)]
 
 
 def towards(tracks: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(n, k) tracks moved towards (k,) or (n, k) `target` by weight (n,) in [0, 1]."""
+    """The tracks (n, k), moved towards a target (k,) or (n, k) by a weight (n,) in [0, 1]."""
     return tracks + weight[:, None] * (np.asarray(target) - tracks)
 
 
 def _varied(angles: tuple[float, ...], rng: np.random.Generator, size: float = 0.07) -> np.ndarray:
+    """Arm angles that differ a little from clip to clip; the elbow half as much."""
     return np.array(angles) + rng.normal(0.0, size, len(angles)).clip(-2 * size, 2 * size) * [1, 1, 1, 0.5]
 
 
 def wave(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Hand up beside the head, `count` swings of the forearm out and in, hand down."""
+    """The hand goes up beside the head, the forearm swings out and in `count` times, the hand goes down."""
     factor = SPEED_FACTOR[action.speed] * performer.tempo
     raise_time, period = 0.62 * factor**0.7, 0.56 * factor
     start = rng.uniform(0.15, 0.35)
@@ -58,7 +59,7 @@ def wave(action: Action, performer: Performer, rng: np.random.Generator) -> Pose
 
 
 def raise_arm(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Arm up, held for a moment, and down, `count` times."""
+    """The arm goes up, stays a moment and goes down, `count` times."""
     factor = SPEED_FACTOR[action.speed] * performer.tempo
     move = {"front": 0.72, "side": 0.78, "overhead": 0.95}[action.way] * factor
     hold = rng.uniform(0.30, 0.50)
@@ -82,7 +83,7 @@ def raise_arm(action: Action, performer: Performer, rng: np.random.Generator) ->
 
 
 def punch(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Fists up, `count` straight punches with a turn of the trunk, arms down."""
+    """The fists come up, one punches straight `count` times with a turn of the trunk, the arms go down."""
     factor = SPEED_FACTOR[action.speed] * performer.tempo
     guard_time, period = 0.50 * factor**0.6, 0.80 * factor
     start = rng.uniform(0.10, 0.25)
@@ -109,7 +110,7 @@ def punch(action: Action, performer: Performer, rng: np.random.Generator) -> Pos
 
 
 def clap(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Hands together `count` times, before the chest or over the head."""
+    """The hands meet `count` times, before the chest or over the head."""
     factor = SPEED_FACTOR[action.speed] * performer.tempo
     overhead = action.way == "overhead"
     raise_time = (0.85 if overhead else 0.60) * factor**0.6
@@ -130,7 +131,7 @@ def clap(action: Action, performer: Performer, rng: np.random.Generator) -> Pose
 
 
 def bow(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Trunk forward from the hips and up again, `count` times; the arms hang."""
+    """The trunk bends forward from the hips and comes up again, `count` times; the arms hang."""
     factor = SPEED_FACTOR[action.speed] * performer.tempo
     deep = action.way == "deep"
     move, hold = (1.0 if deep else 0.75) * factor, rng.uniform(0.20, 0.45) * factor
@@ -154,7 +155,7 @@ def bow(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
 
 
 def lean(action: Action, performer: Performer, rng: np.random.Generator) -> Pose:
-    """Trunk bent to one side and back upright, `count` times."""
+    """The trunk bends to one side and comes upright again, `count` times."""
     move, hold = 0.75 * performer.tempo, rng.uniform(0.15, 0.35)
     period = 2 * move + hold + 0.15
     start = rng.uniform(0.15, 0.30)

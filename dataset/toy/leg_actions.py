@@ -1,4 +1,4 @@
-"""This file animates the toy actions of the legs: jump, squat, kick, lift a knee, sit down and stand up."""
+"""A performer jumps, squats, kicks, lifts a knee, sits down and stands up: toy actions of the legs."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,11 +1,11 @@
-"""Every word of the toy captions with its lemma and part of speech, as HumanML3D's texts carry them.
+"""The lexicon knows lemma and part of speech of every word of the toy captions, as HumanML3D's texts carry them.
 
 One word has one part of speech here; the templates of `dataset.toy.captions` keep to that.
 """
 
 import re
 
-# Words whose token is the word itself.
+# Words that are their own lemma, by part of speech.
 _PLAIN = {
     "ADJ": "full half left quick right slow steady upper",
     "ADP": "above at by for from in into of on onto over to towards with",

@@ -1,4 +1,4 @@
-"""This file animates the toy actions on stepping feet: walk, run, sidestep, turn in place, walk in a circle."""
+"""A performer walks, runs, sidesteps, turns in place and walks in a circle: toy actions on stepping feet."""
 
 import math
 from dataclasses import replace
@@ -153,7 +153,7 @@ def _personal(pace: Pace, performer: Performer, rng: np.random.Generator) -> Pac
 
 
 def _open_steps(pace: Pace, rng: np.random.Generator) -> int:
-    """A number of steps that lasts between 2.6 and 4.2 seconds."""
+    """A random number of steps that take between 2.6 and 4.2 seconds."""
     return max(3, round(rng.uniform(2.6, 4.2) / pace.gait.step_time))
 
 

@@ -1,4 +1,4 @@
-"""Who performs a toy clip: a posture and a temperament that differ a little from clip to clip."""
+"""A performer has a posture and a temperament, which differ a little from clip to clip."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ ANKLE_BEHIND = 0.03  # the ankles stand this far behind the middle of the body
 
 @dataclass(frozen=True)
 class Performer:
-    """Constants of one clip (radians, metres).
+    """What stays the same throughout one clip (radians, metres).
 
     Attributes:
-        half_width: of the stance.
-        toe_out: of each foot.
+        half_width: half the distance between the feet when standing.
+        toe_out: how far each foot points outward.
         stoop: bend of the spine when standing.
-        arms: (2, 4) hanging arms.
-        energy: factor on amplitudes.
-        tempo: factor on durations.
+        arms: (2, 4) angles of the hanging arms.
+        energy: factor of all amplitudes.
+        tempo: factor of all durations.
         first_side: the foot that steps first where the program leaves it open.
     """
 
@@ -54,7 +54,7 @@ def new_performer(rng: np.random.Generator) -> Performer:
 
 
 def frame_times(seconds: float) -> np.ndarray:
-    """Times of all frames in [0, seconds), at least one."""
+    """The times of all frames in [0, seconds), at least one."""
     return np.arange(max(1, round(seconds * FPS))) / FPS
 
 

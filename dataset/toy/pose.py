@@ -1,4 +1,4 @@
-"""From posture tracks to the 22 joints: forward kinematics for trunk and arms, two-bone inverse kinematics for legs.
+"""Posture tracks become the 22 joints: by forward kinematics for trunk and arms, inverse kinematics for the legs.
 
 The feet are given and the knees follow, so a foot that is planted in the tracks is planted in the joints.
 """
@@ -72,7 +72,7 @@ class Pose:
 
 
 def joined(poses: list[Pose]) -> Pose:
-    """One after the other."""
+    """The poses one after the other."""
     return Pose(**{field.name: np.concatenate([getattr(p, field.name) for p in poses]) for field in fields(Pose)})
 
 
@@ -101,12 +101,12 @@ def rotation_z(angle: np.ndarray) -> np.ndarray:
 
 
 def _posture(angles: np.ndarray) -> np.ndarray:
-    """(n, 3) pitch, roll, yaw -> (n, 3, 3)."""
+    """(n, 3) pitch, roll, yaw -> (n, 3, 3) rotation."""
     return rotation_y(angles[:, YAW]) @ rotation_x(angles[:, PITCH]) @ rotation_z(-angles[:, ROLL])
 
 
 def _turn(rotation: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """(..., 3, 3) times (3,) or (..., 3)."""
+    """(..., 3, 3) rotation applied to a vector (3,) or (..., 3)."""
     return (rotation @ np.asarray(vector, dtype=float)[..., None])[..., 0]
 
 
@@ -121,6 +121,7 @@ def joints_from_pose(pose: Pose) -> np.ndarray:
 
     Where a planted foot would be out of reach the pelvis comes down (smoothly), as a walker's does.
     """
+    # Trunk first: the pelvis must be low enough for both feet.
     pelvis, hips, frame = _pelvis_and_hips(pose)
     lowering = smooth_above(_overreach(hips, pose.ankles), 1.2)
     pelvis = pelvis - np.stack([np.zeros(len(pose)), lowering, np.zeros(len(pose))], 1)
@@ -130,6 +131,7 @@ def joints_from_pose(pose: Pose) -> np.ndarray:
     place = {name: index for index, name in enumerate(T2M.joint_names)}
     joints[:, place["pelvis"]] = pelvis
     chest = _spine(joints, place, pose, pelvis, frame)
+    # Then each leg from its two ends, and each arm from its angles.
     for side, name in enumerate(("left", "right")):
         ankle = _reachable(hips[:, side], pose.ankles[:, side])
         joints[:, place[f"{name}_hip"]] = hips[:, side]
@@ -160,7 +162,7 @@ def _overreach(hips: np.ndarray, ankles: np.ndarray) -> np.ndarray:
 
 
 def _reachable(hip: np.ndarray, ankle: np.ndarray) -> np.ndarray:
-    """(n, 3) the ankle, pulled in where the leg is too short (the last millimetre of smoothing)."""
+    """(n, 3) the ankle, pulled in where the leg is too short: the smoothed pelvis can be a millimetre too high."""
     bone = ankle - hip
     length = np.linalg.norm(bone, axis=-1, keepdims=True)
     return hip + bone * np.minimum(1.0, 0.9999 * body.LEG_LENGTH / length)
@@ -175,6 +177,7 @@ def _knee_axis(pose: Pose, side: int) -> np.ndarray:
 
 def _knee(hip: np.ndarray, ankle: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """(n, 3) the knee of a leg of fixed bone lengths, bent forward about `axis`."""
+    # Hip, knee and ankle are a triangle of known sides: how far along the leg the knee is, and how far in front.
     bone = ankle - hip
     length = np.linalg.norm(bone, axis=-1, keepdims=True)
     along = bone / length
@@ -185,7 +188,7 @@ def _knee(hip: np.ndarray, ankle: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 
 def _spine(joints: np.ndarray, place: dict[str, int], pose: Pose, pelvis: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """Fill in the spine, neck and head; returns the chest frame (n, 3, 3)."""
+    """Write the spine, neck and head into `joints`, and return the frame of the chest (n, 3, 3)."""
     bend = _posture(pose.spine / 3)
     point = pelvis
     for name in ("spine1", "spine2", "spine3"):

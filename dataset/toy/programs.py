@@ -1,4 +1,4 @@
-"""What a toy clip shows, as data: a program of one or two actions. It is the ground truth of the clip."""
+"""A program of one or two actions says what a toy clip shows; it is the ground truth of the clip."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that is done.
+    """One action, such as a walk or a jump.
 
     Attributes:
         kind: walk, run, sidestep, turn, circle, jump, squat, wave, raise, kick, punch, knee, clap, bow, lean, sit,
@@ -24,7 +24,7 @@ class Action:
         side: the limb: left, right, both.
         speed: slow, normal, quick.
         count: repetitions, or steps; 0 where it is left open.
-        degrees: of a turn.
+        degrees: of a turn; 0 without one.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class Program:
 
     @property
     def name(self) -> str:
-        """A readable key, equal for equal programs only."""
+        """A readable name; different programs have different ones."""
         return " then ".join(_action_name(action) for action in self.actions)
 
     def as_fields(self) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def _grid(kind: str, **choices: tuple) -> list[Action]:
 
 
 def _single_actions() -> dict[str, list[Action]]:
-    """The actions of one-action programs, by family. Slow and many repetitions are left out where they get long."""
+    """The actions of one-action programs, by family. Where slow or many repetitions get too long they are left out."""
     return {
         "walk": _grid("walk", way=("forward",), speed=SPEEDS, count=(0, 2, 4))
         + _grid("walk", way=("forward",), speed=("normal", "quick"), count=(6,)),
@@ -96,7 +96,7 @@ def _single_actions() -> dict[str, list[Action]]:
 
 
 def _sequences() -> list[Program]:
-    """Two actions at normal speed; what would be one action twice is left out."""
+    """Programs of two actions at normal speed; an action is never followed by one of its own kind."""
     first = [
         Action("walk", "forward", count=4),
         Action("walk", "backward", count=4),
@@ -118,7 +118,8 @@ def _sequences() -> list[Program]:
     return [Program((a, b)) for a, b in product(first, second) if a.kind != b.kind]
 
 
-# Share of the clips: families that are easily told apart get about the same, two-step programs a quarter.
+# The share of the clips that each family gets: about the same for all that are easily told apart, and close to a fifth
+# for programs of two actions.
 _SHARES = {
     "walk": 6,
     "walk_back": 5,
@@ -154,7 +155,7 @@ def all_programs() -> list[Program]:
 
 
 def sample_programs(count: int, rng: np.random.Generator) -> list[Program]:
-    """`count` programs in random order; families by their share, programs of a family equally often."""
+    """`count` programs in random order: each family by its share, each program of a family equally often."""
     families = program_families()
     total = sum(_SHARES.values())
     chosen: list[Program] = []

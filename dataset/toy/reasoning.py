@@ -1,6 +1,6 @@
-"""Short chains of thought for toy programs: what moves, where to, on which side, how often, how long.
+"""Toy programs get short chains of thought: what moves, where to, on which side, how often, how long.
 
-Everything follows from the program and the length of the clip; two or three sentences of 20 to 40 words.
+Everything follows from the program and the length of the clip. A text has two or three sentences of 20 to 40 words.
 """
 
 from collections.abc import Callable
@@ -67,12 +67,12 @@ def _times(count: int) -> str:
 
 
 def _what(action: Action, rng: np.random.Generator) -> str:
-    """The kind of action and the parts of the body that do it: the same for every program of a kind."""
+    """A clause on the kind of action and the parts of the body that do it, the same for every program of a kind."""
     return _pick(rng, _KINDS[action.kind])
 
 
 def _detail(action: Action) -> str:
-    """The facts of this program, but for the speed, as a clause without a full stop."""
+    """A clause on the facts of this action, but for its speed; without a full stop."""
     return _DETAILS[action.kind](action)
 
 

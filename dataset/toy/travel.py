@@ -1,4 +1,4 @@
-"""This file moves a body along a path: with a soft start and stop, on feet that step at a pace."""
+"""A body travels along a path: it sets off and stops softly, on feet that step at a pace."""
 
 import math
 from collections.abc import Callable
@@ -76,6 +76,7 @@ def _body_path(route: Route, pace: Pace, start: float, end: float) -> BodyPath:
 
 def _rise_and_fall(times: np.ndarray, steps: list[Step], gait: Gait) -> np.ndarray:
     """(n,) pelvis height on the way: lowest over the middle of a stance when there is a flight phase."""
+    # 0 while standing at either end, 1 on the way.
     on_the_way = ease((times - steps[0].lift + 0.1) / 0.4) * ease((steps[-1].land + 0.1 - times) / 0.4)
     if not gait.bounce:
         return gait.float_height * on_the_way
