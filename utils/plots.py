@@ -1,12 +1,33 @@
-"""The numbers of a training run as pictures: one panel a quantity, training beside validation."""
+"""Numbers become pictures, one panel a quantity: the curves of a training run, and histograms of a data set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.files.journal import Journal
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Metrics of the training steps and their panels; validation has the same panels, and more.
 _TRAINING = {"loss": "loss", "mean_token_accuracy": "token_accuracy", "reward": "reward", "kl": "kl"}
 _NOT_DRAWN = {"runtime", "samples_per_second", "steps_per_second", "num_tokens", "model_preparation_time"}
+_BINS = 40
+
+
+def plot_learning_curves(metrics: Path, picture: Path, title: str) -> None:
+    """Draw metrics.jsonl of a run of trl's trainers into a PNG; nothing where there is nothing to draw."""
+    panels = curves_of(Journal(metrics).rows())
+    if not panels:
+        return
+    figure, all_axes = _row_of_panels(len(panels), title)
+    for axes, (panel, lines) in zip(all_axes, panels.items(), strict=True):
+        for line, points in lines.items():
+            marker = "o" if line == "validation" else None
+            axes.plot(*zip(*points, strict=True), label=line, marker=marker, markersize=3)
+        axes.set(title=panel, xlabel="step")
+    _save(figure, picture)
 
 
 def curves_of(rows: list[dict[str, float]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
@@ -24,43 +45,16 @@ def curves_of(rows: list[dict[str, float]]) -> dict[str, dict[str, list[tuple[fl
     return panels
 
 
-def plot_learning_curves(metrics: Path, picture: Path, title: str) -> None:
-    """Draw metrics.jsonl of a run of trl's trainers into a PNG; nothing where there is nothing to draw."""
-    # Imported here: it takes seconds, and only a finished run draws.
-    from matplotlib.figure import Figure
-
-    panels = curves_of(Journal(metrics).rows())
-    if not panels:
-        return
-    figure = Figure(figsize=(4.2 * len(panels), 3.4), layout="constrained")
-    figure.suptitle(title)
-    for axes, (panel, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        for line, points in lines.items():
-            marker = "o" if line == "validation" else None
-            axes.plot(*zip(*points, strict=True), label=line, marker=marker, markersize=3)
-        axes.set(title=panel, xlabel="step")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(picture, dpi=110)
-
-
-_BINS = 40
-
-
 def plot_histograms(panels: Mapping[str, Mapping[str, Mapping[int, int]]], picture: str | Path, title: str) -> None:
     """Draw ``panel -> group -> value -> count`` into a PNG; a group without counts is left out.
 
     Raises:
         ValueError: there is no panel.
     """
-    # Imported here: it takes seconds, and only a finished command draws.
-    from matplotlib.figure import Figure
-
     if not panels:
         raise ValueError("there is no panel to draw")
-    figure = Figure(figsize=(4.2 * len(panels), 3.4), layout="constrained")
-    figure.suptitle(title)
-    for axes, (panel, groups) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    figure, all_axes = _row_of_panels(len(panels), title)
+    for axes, (panel, groups) in zip(all_axes, panels.items(), strict=True):
         edges = _edges([value for counts in groups.values() for value in counts])
         for group, counts in groups.items():
             total = sum(counts.values())
@@ -68,15 +62,29 @@ def plot_histograms(panels: Mapping[str, Mapping[str, Mapping[int, int]]], pictu
                 shares = [count / total for count in counts.values()]
                 axes.hist(list(counts), bins=edges, weights=shares, histtype="step", linewidth=1.5, label=group)
         axes.set(title=panel, ylabel="share")
-        axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[1]:
-            axes.legend()
-    figure.savefig(picture, dpi=110)
+    _save(figure, picture)
 
 
 def _edges(values: list[int]) -> list[float]:
-    """Bins of whole numbers, at most about `_BINS` of them."""
+    """The edges of bins that hold whole numbers, at most about `_BINS` of them."""
     lowest, highest = (min(values), max(values)) if values else (0, 1)
     width = -(-(highest - lowest + 1) // _BINS)
     bins = -(-(highest - lowest + 1) // width)
     return [lowest - 0.5 + width * number for number in range(bins + 1)]
+
+
+def _row_of_panels(count: int, title: str) -> tuple["Figure", Sequence["Axes"]]:
+    # Imported here: it takes seconds, and only a finished run or command draws.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * count, 3.4), layout="constrained")
+    figure.suptitle(title)
+    return figure, figure.subplots(1, count, squeeze=False)[0]
+
+
+def _save(figure: "Figure", picture: str | Path) -> None:
+    for axes in figure.axes:
+        axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend()
+    figure.savefig(picture, dpi=110)

@@ -1,4 +1,4 @@
-"""BERTScore of captions (Zhang et al., ICLR 2020): words matched greedily by contextual embeddings, weighted by idf.
+"""BERTScore (Zhang et al., ICLR 2020) matches the words of captions by contextual embeddings, weighted by idf.
 
 The values are those of the package bert-score 0.3.13 with `lang="en", idf=True, rescale_with_baseline=True`, as
 motion-to-text papers report it. The package itself was last released in February 2023, calls tokenizer methods that
@@ -22,8 +22,8 @@ from utils.errors import InputError
 DEFAULT_MODEL = "roberta-large"
 # Model -> its layer that follows human judgement best, and the mean F1 of that layer over unrelated English sentences.
 # Source: bert-score 0.3.13, model2layers and rescale_baseline/en/roberta-large.tsv.
-PUBLISHED_SETTINGS = {"roberta-large": (17, 0.83122575)}
-# Their word pieces tell the start of a sentence from the start of a word; bert-score encodes every word alike.
+PUBLISHED_LAYERS = {"roberta-large": (17, 0.83122575)}
+# Tokenizers that tell the first word of a sentence from other words; bert-score encodes all words alike.
 _SPACE_BEFORE_FIRST_WORD = ("roberta", "gpt2")
 _DEFAULT_POSITIONS = 512
 _RESERVED_POSITIONS = 2  # roberta counts positions from 2
@@ -36,11 +36,11 @@ class BertScoreUnavailable(InputError):
 
 
 class BertScorer:
-    """BERTScore by one layer of one model; always with idf over the references of the corpus.
+    """Computes BERTScore with one layer of one model, with idf over the references of the corpus.
 
     Args:
-        tokenizer, model: of transformers, the model cut after the layer, on its device and in evaluation mode.
-        label: what is said of the numbers, e.g. `roberta-large_L17_idf_rescaled`.
+        tokenizer, model: of transformers; the model is cut after the layer, on its device and in evaluation mode.
+        label: names how the numbers were made, e.g. `roberta-large_L17_idf_rescaled`.
         baseline: F1 of unrelated sentences, which becomes 0; None leaves cosines as they are.
         batch_size: captions sent through the model at once.
     """
@@ -73,15 +73,15 @@ class BertScorer:
 
         Args:
             place: folder or hub id, for transformers.
-            name: what the model is called, where that is not the end of `place` (e.g. a folder of the hub's cache).
+            name: of the model, where it is not the end of `place` (e.g. for a folder of the hub's cache).
             layer: from 1; by default the published one of the model, else its last.
 
         Raises:
-            BertScoreUnavailable: there is no such model, or it cannot be had from here.
+            BertScoreUnavailable: there is no such model, or it cannot be reached.
             InputError: the model has no such layer, or is no encoder.
         """
         name = PurePath(name or place).name
-        published_layer, baseline = PUBLISHED_SETTINGS.get(name, (None, None))
+        published_layer, baseline = PUBLISHED_LAYERS.get(name, (None, None))
         try:
             config = AutoConfig.from_pretrained(place)
             depth = config.num_hidden_layers
@@ -91,7 +91,7 @@ class BertScorer:
             if not 1 <= layer <= depth:
                 raise InputError(f"BERTScore: {name} has layers 1 to {depth}, not {layer}")
             tokenizer = AutoTokenizer.from_pretrained(place)
-            # Later layers are not even read.
+            # Layers behind it are not even read.
             model = AutoModel.from_pretrained(place, num_hidden_layers=layer, dtype=torch.float32)
         except (OSError, ValueError, KeyError, AttributeError) as error:
             reason = str(error).strip().split("\n")[0]
@@ -132,7 +132,7 @@ class BertScorer:
         return raw if self.baseline is None else (raw - self.baseline) / (1 - self.baseline)
 
     def _encode(self, text: str) -> Pieces:
-        """Word pieces with the model's special ones around them; of an empty text only those."""
+        """The word pieces of a text, with the model's special pieces around them."""
         text = text.strip()
         text = self._prefix + text if text else text
         return tuple(self._tokenizer(text, truncation=True, max_length=self._max_pieces)["input_ids"])
@@ -157,6 +157,7 @@ class BertScorer:
         return embedded
 
     def _f1(self, own: Pieces, other: Pieces, known: dict[Pieces, torch.Tensor], idf: "_Idf") -> float:
+        """F1 of two texts by the embeddings in `known`; 0 where one of them is empty."""
         if min(len(own), len(other)) <= len(self._special):
             return 0.0
         similarity = known[own] @ known[other].T

@@ -1,4 +1,4 @@
-"""BLEU, ROUGE-L and CIDEr of generated captions, with the values that the field's scorer (pycocoevalcap 1.2) gives.
+"""Generated captions are scored: BLEU, ROUGE-L and CIDEr, with the values of the field's scorer, pycocoevalcap 1.2.
 
 BLEU's counts come from sacrebleu. For ROUGE-L and CIDEr no maintained scorer gives the field's variants without
 Java or heavy dependencies (pycocoevalcap is a 104 MB archive of Java tools, last released in 2020), so they are here.
@@ -14,8 +14,8 @@ from sacrebleu.metrics.bleu import BLEU
 from utils.metrics.ptb_tokenizer import ptb_tokens
 
 MAX_ORDER = 4
-ROUGE_BETA = 1.2
-CIDER_SIGMA = 6.0
+ROUGE_BETA = 1.2  # above 1 recall weighs more than precision
+CIDER_SIGMA = 6.0  # of the penalty for another length
 CIDER_SCALE = 10.0
 Tokens = list[str]
 
@@ -85,6 +85,7 @@ def _rouge_l(candidate: Tokens, references: Sequence[Tokens]) -> float:
 
 
 def _common_length(first: Tokens, second: Tokens) -> int:
+    """The length of the longest common subsequence."""
     row = [0] * (len(second) + 1)
     for token in first:
         diagonal = 0
@@ -105,6 +106,7 @@ def _ngrams(tokens: Tokens) -> list[Counter]:
 
 def _cider(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[float]:
     """CIDEr of each candidate (the clipped variant with a length penalty, CIDEr-D; Vedantam et al., CVPR 2015)."""
+    # An n-gram weighs the more, the fewer reference sets hold it.
     gold = [[_ngrams(tokens) for tokens in texts] for texts in references]
     documents: Counter = Counter()
     for texts in gold:

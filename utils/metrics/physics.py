@@ -1,9 +1,9 @@
-"""How physical a motion is, from joint positions (T, J, 3) -> float; lower is better, 0 is perfect.
+"""Joint positions (T, J, 3) tell how physical a motion is: each metric is a float, lower is better, 0 is perfect.
 
 Positions are in METRES, Y up, and the floor is y = 0: `utils.motion.features` puts the lowest joint of a clip there
-(`canonical_joints`), and joints recovered from features are relative to that floor, so generated motion is judged as
-it comes and must not be shifted to its own lowest point first (that would hide floating). Joints are inside the body:
-a heel or toe joint at rest can be 1-2 cm up, so compare with the same numbers for real motion.
+(`canonical_joints`), and joints recovered from features are relative to that floor. So generated motion is judged as it
+comes, and must not be shifted to its own lowest point first, which would hide floating. Joints are inside the body: a
+heel or toe joint at rest can be 1-2 cm up, so compare with the same numbers for real motion.
 KIT-ML's joints are in another unit: `utils.motion.features.joints_in_metres` gives metres for both data sets.
 """
 
@@ -22,10 +22,10 @@ FLOOR_TOLERANCE_M = 0.005
 
 
 def skating_ratio(joints: np.ndarray, fps: float = T2M.fps) -> float:
-    """Share of frame steps in which a foot on the ground slides.
+    """The share of frame steps in which a foot on the ground slides.
 
-    A toe joint slides in a step when it is below 0.05 m in both frames, its horizontal speed is above 0.5 m/s, and
-    so is the mean over 5 steps around it (zeros outside the clip). A step counts once if either foot slides.
+    A toe joint slides in a step when it is below 0.05 m in both frames, its horizontal speed is above 0.5 m/s, and so
+    is the mean speed over 5 steps around it (zeros outside the clip). A step counts once if either foot slides.
     """
     skeleton = skeleton_with_joints(joints.shape[1])
     if len(joints) < 2:
@@ -47,7 +47,7 @@ def penetration_mm(joints: np.ndarray) -> float:
 def float_mm(joints: np.ndarray) -> float:
     """Mean over frames of the height of the lowest joint above the floor, in mm; up to 5 mm counts as touching (0).
 
-    A real jump floats too: read it beside the number of real motion.
+    A real jump floats too, so read this number beside that of real motion.
     """
     height = _lowest(joints)
     return float(1000 * np.where(height > FLOOR_TOLERANCE_M, height, 0.0).mean())

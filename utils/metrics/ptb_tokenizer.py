@@ -1,4 +1,4 @@
-"""Penn-Treebank-like tokens of English captions: lower case, contractions split, punctuation removed.
+"""English captions are split into Penn-Treebank-like tokens: lower case, contractions split, no punctuation.
 
 Caption scores are only comparable after one tokenisation; the field's is Stanford's PTBTokenizer (Java). This one
 was written against its output: of 11,239 distinct human and template captions it differs in two (a web address, and a
@@ -14,9 +14,10 @@ _ABBREVIATIONS = (
     "wed thu fri ave blvd rd ft rev hon rep sen gov capt col lt sgt maj cmdr messrs mt est al cf dept univ tel ext "
     "bros assn ariz calif md adj"
 )
-_BEFORE_NUMBER = "no nos fig p pp ca art"  # these only before a number
+_BEFORE_NUMBER = "no nos fig p pp ca art"  # abbreviations only before a number
 _REMOVED = frozenset(("", "'", "''", "`", "``", '"', ".", "..", "...", "?", "!", ",", ":", ";", "-"))
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+# Typographic characters and the plain ones that the tokenizer reads.
 _UNIFY = str.maketrans(
     {"\u2018": "`", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2026": " ... ", "\u2013": " - ", "\u2014": " - "}
     | {"\u00a0": " ", "\u200b": " ", "\u00ad": None}

@@ -1,4 +1,4 @@
-"""Motion features of the field: (T, J, 3) joints <-> (T-1, 12 J - 1) features (263 for T2M, 251 for KIT).
+"""Joints (T, J, 3) become the motion features of the field (T-1, 12 J - 1), 263 for T2M and 251 for KIT, and back.
 
 Columns, in order (slices on `Skeleton`): root turn (half the change of heading per frame, a left turn is negative),
 root xz velocity in the root frame, root height, joint positions relative to the root, 6D joint rotations, joint
@@ -22,9 +22,10 @@ from utils.motion.skeleton import Skeleton, skeleton_with_joints
 def canonical_joints(
     joints: ArrayOrTensor, skeleton: Skeleton, target_offsets: ArrayOrTensor | None = None
 ) -> ArrayOrTensor:
-    """(..., T, J, 3) -> the same retargeted (if asked), lowest point at y = 0, starting at the origin facing +Z.
+    """(..., T, J, 3) -> the same motion from the origin and facing +Z, with its lowest point at y = 0.
 
-    `joints_from_features(features_from_joints(joints))` gives this back, but for its last frame. Numpy gives float64,
+    With `target_offsets` it is retargeted. `joints_from_features(features_from_joints(joints))` gives the result of
+    this function back, but for its last frame. Numpy gives float64,
     a tensor keeps its dtype. Raises InputError for another shape, fewer than two frames or values not finite.
     """
     if isinstance(joints, Tensor):
@@ -46,8 +47,8 @@ def features_from_joints(
     Args:
         joints: positions in the skeleton's unit, Y up, any start position and heading.
         target_offsets: (J, 3) bone vectors of the skeleton to retarget to; None keeps the proportions.
-        lengths: (...) frames of each motion of a padded batch; what follows them is not looked at (NaN included) and
-            gives rows of zeros: a motion of n frames has n - 1 rows of features, the same as without its neighbours.
+        lengths: (...) frames of each motion of a padded batch. Frames behind them are not looked at (they may be NaN)
+            and give rows of zeros: a motion of n frames has n - 1 rows of features, the same as without its neighbours.
     """
     if isinstance(joints, Tensor):
         return _extract(joints, skeleton, target_offsets, lengths)
@@ -68,14 +69,14 @@ def joints_from_features(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOr
 
 
 def joints_in_metres(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOrTensor:
-    """As `joints_from_features`, in metres whatever the skeleton's unit: what lengths and speeds are measured on."""
+    """As `joints_from_features`, but in metres for every skeleton: for measuring lengths and speeds."""
     return joints_from_features(features, skeleton) * skeleton.metres_per_unit
 
 
 def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
-    """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> (T, J, 3) joints and the skeleton they are of.
+    """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> joints (T, J, 3) and that skeleton.
 
-    For tools that take what they are given, such as rendering. Raises InputError for any other shape.
+    For tools that take either, such as rendering. Raises InputError for any other shape.
     """
     if motion.ndim == 3 and motion.shape[2] == 3:
         return motion, skeleton_with_joints(motion.shape[1])
@@ -119,11 +120,13 @@ def _extract(
     if lengths is not None:
         joints, valid = _repeat_last_frame(joints, lengths)
     joints = _canonical(_checked(joints, skeleton), skeleton, target_offsets)
+    # The root: its turn and its velocity, from one frame to the next.
     heading = smoothed_heading(joints, skeleton, valid)
     turn = -wrap_angle(heading.diff(dim=-1)) / 2
     step = joints.diff(dim=-3)
     root_velocity = rotate_about_y(step[..., 0, :], -heading[..., 1:])[..., [0, 2]]
 
+    # All other features are in the frame of the root, and the last frame of the joints has none.
     joints, heading = joints[..., :-1, :, :], heading[..., :-1]
     root = joints[..., :1, :]
     ground = torch.stack([root[..., 0], torch.zeros_like(root[..., 1]), root[..., 2]], dim=-1)
@@ -140,7 +143,10 @@ def _extract(
 
 
 def _repeat_last_frame(joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Padding becomes copies of each motion's last frame: nothing moves there, and nothing before it notices."""
+    """(joints, valid): padding becomes copies of each motion's last frame, which change nothing before them.
+
+    `valid` (..., T) is 1 for real frames and 0 for padding.
+    """
     frames = joints.shape[-3]
     lengths = torch.as_tensor(lengths, device=joints.device)
     if lengths.shape != joints.shape[:-3] or (lengths < 2).any() or (lengths > frames).any():
@@ -152,7 +158,7 @@ def _repeat_last_frame(joints: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _recover(features: Tensor, skeleton: Skeleton) -> Tensor:
-    """Integrate the root, then turn the relative positions by its heading and put them around it."""
+    """Joints from features: the root is integrated, then the other joints are turned by its heading around it."""
     start = torch.zeros_like(features[..., :1, :3])
     # Row t of the features holds the step from frame t to frame t + 1.
     steps = torch.cat([start, features[..., :-1, :3]], dim=-2)

@@ -1,4 +1,4 @@
-"""From joint positions to bone rotations and back: facing direction, retargeting, local joint rotations.
+"""Joint positions become bone rotations, and motions are put on other skeletons: facing, local rotations, retargeting.
 
 Source: the published HumanML3D processing (Guo et al., CVPR 2022), rewritten over all motions, frames and joints at
 once. Torch tensors of any leading dimensions (differentiable); positions in the skeleton's unit (metres for T2M), Y up.
@@ -50,7 +50,7 @@ def heading_of(across: Tensor) -> Tensor:
 
 
 def facing_angle(joints: Tensor, skeleton: Skeleton) -> Tensor:
-    """(..., J, 3) -> (...) radians about +Y; 0 = facing +Z. From hips and shoulders."""
+    """(..., J, 3) -> (...) radians about +Y that hips and shoulders face; 0 is +Z."""
     right_hip, left_hip, right_shoulder, left_shoulder = skeleton.face_joints
     across = joints[..., right_hip, :] - joints[..., left_hip, :]
     return heading_of(across + joints[..., right_shoulder, :] - joints[..., left_shoulder, :])
@@ -59,14 +59,14 @@ def facing_angle(joints: Tensor, skeleton: Skeleton) -> Tensor:
 def smoothed_heading(joints: Tensor, skeleton: Skeleton, valid: Tensor | None = None) -> Tensor:
     """(..., T, J, 3) -> (..., T) radians: the heading that the features are relative to; frame 0 is 0 by definition.
 
-    Two properties of the published features must be kept for their numbers to come out (measured on the official
-    sample): the hips count with the opposite sign here (left minus right, against right minus left for the
-    shoulders), and frame 0 is set to identity whatever the smoothing says. Shoulders hardly wider than the hips would
-    make that difference vanish or point backwards, so then the plain sum is used instead.
+    Two properties of the published features must be kept to get their numbers (measured on the official sample): the
+    hips count with the opposite sign here (left minus right, against right minus left for the shoulders), and frame 0
+    is set to identity whatever the smoothing says. Shoulders hardly wider than the hips would make the difference of
+    the two vanish or point backwards; then their sum is used instead.
 
     Args:
-        valid: (..., T) of 1 and 0: which frames count for those widths; None = all. Frames that do not count must
-            repeat the last one that does, as the smoothing itself does at the end of a motion.
+        valid: (..., T) of 1 and 0: the frames that count for the widths of hips and shoulders; None: all. Frames that
+            do not count must repeat the last one that does, as the smoothing itself does at the end of a motion.
     """
     right_hip, left_hip, right_shoulder, left_shoulder = skeleton.face_joints
     hips = joints[..., right_hip, :] - joints[..., left_hip, :]
@@ -84,7 +84,7 @@ def _mean_length(vectors: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def _smooth(vectors: Tensor) -> Tensor:
-    """(..., T, 3) -> the same under a Gaussian over time; the ends are repeated outwards (scipy's "nearest")."""
+    """(..., T, 3) -> the vectors under a Gaussian over time; the ends are repeated outwards (scipy's "nearest")."""
     offsets = torch.arange(-_FORWARD_RADIUS, _FORWARD_RADIUS + 1, dtype=vectors.dtype, device=vectors.device)
     kernel = torch.exp(-0.5 * (offsets / FORWARD_SIGMA) ** 2)
     rows = vectors.transpose(-1, -2).reshape(-1, 1, vectors.shape[-2])
@@ -94,7 +94,7 @@ def _smooth(vectors: Tensor) -> Tensor:
 
 
 def bone_rotations(joints: Tensor, skeleton: Skeleton) -> Tensor:
-    """(..., J, 3) -> (..., J, 4): global rotation of each bone from its rest direction; the root's is the identity."""
+    """(..., J, 3) -> (..., J, 4) global rotation of each bone from its rest direction; the identity for the root."""
     directions = torch.from_numpy(skeleton.directions()).to(joints)
     return quaternion_between(directions, normalize(bone_vectors(joints, skeleton)))
 
@@ -115,9 +115,10 @@ def local_rotations(joints: Tensor, root_rotations: Tensor, skeleton: Skeleton) 
 
 
 def retarget(joints: Tensor, skeleton: Skeleton, target_offsets: np.ndarray | Tensor) -> Tensor:
-    """(..., T, J, 3) motion of any proportions -> (..., T, J, 3) the same pose on the skeleton of `target_offsets`.
+    """(..., T, J, 3) motion of any proportions -> (..., T, J, 3) the same poses on the skeleton of `target_offsets`.
 
-    Root travel is scaled by the ratio of leg lengths (source: first frame). Raises InputError for legs of length 0.
+    The way of the root is scaled by the ratio of the leg lengths, those of the source in its first frame. Raises
+    InputError for legs of length 0.
     """
     target = torch.as_tensor(target_offsets, dtype=joints.dtype, device=joints.device)
     if target.shape != (skeleton.num_joints, 3) or not torch.isfinite(target).all():
@@ -129,6 +130,7 @@ def retarget(joints: Tensor, skeleton: Skeleton, target_offsets: np.ndarray | Te
         raise InputError("cannot retarget: the legs of the first frame have length 0")
     scale = torch.linalg.vector_norm(target[legs], dim=-1).sum() / source_legs
     bones = quaternion_rotate(bone_rotations(joints, skeleton), target)
+    # Each joint is placed at the end of its bone, from the root outwards.
     placed = {0: joints[..., 0, :] * scale[..., None, None]}
     for chain in skeleton.chains:
         for parent, child in pairwise(chain):

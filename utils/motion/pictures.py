@@ -1,4 +1,4 @@
-"""Writing motions to files: an animation (GIF or MP4) or a contact sheet (PNG), several motions side by side."""
+"""Motions are drawn into files: an animation (GIF or MP4) or a contact sheet (PNG), several motions side by side."""
 
 import shutil
 import subprocess
@@ -13,13 +13,13 @@ from utils.files.atomic import write_atomic
 from utils.motion.stick_figure import DrawnClip, MotionView, title_strip
 
 ENDINGS = (".gif", ".mp4", ".png")
-_TITLE_SHARE = 0.16
+_TITLE_SHARE = 0.16  # height of the title above an animation, in sizes of a panel
 _SEPARATOR = (222, 225, 232)
-_SHEET_TITLE, _SHEET_FONT = 26, 15
+_SHEET_TITLE, _SHEET_FONT = 26, 15  # pixels
 
 
 def save_animation(path: str | Path, clips: Sequence[DrawnClip], fps: float, size: int = 400) -> None:
-    """Animate `clips` beside each other; a shorter one holds its last frame. The ending of `path` is .gif or .mp4.
+    """Animate the clips side by side; a shorter one holds its last frame. The ending of `path` is .gif or .mp4.
 
     Raises InputError for another ending, and for .mp4 where ffmpeg is not installed.
     """
@@ -35,13 +35,13 @@ def save_animation(path: str | Path, clips: Sequence[DrawnClip], fps: float, siz
 
 
 def save_sheet(path: str | Path, clips: Sequence[DrawnClip], fps: float, columns: int = 8, size: int = 200) -> None:
-    """Write `contact_sheet` as PNG."""
+    """Write the sheet of `contact_sheet` as PNG."""
     sheet = contact_sheet(clips, fps, columns, size)
     write_atomic(path, lambda stream: sheet.save(stream, format="PNG"))
 
 
 def contact_sheet(clips: Sequence[DrawnClip], fps: float, columns: int = 8, size: int = 200) -> Image.Image:
-    """One row a clip, `columns` frames evenly spaced from the first to the last, each with its time."""
+    """A picture with a row for each clip: `columns` evenly spaced frames from first to last, with their times."""
     rows = []
     for clip in clips:
         view = MotionView(clip, size)
@@ -92,7 +92,7 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.tmp.mp4")
     first = next(frames)
-    width, height = first.width // 2 * 2, first.height // 2 * 2
+    width, height = first.width // 2 * 2, first.height // 2 * 2  # yuv420p needs even sizes
     # Raw pictures come in through the pipe; yuv420p is what every player reads.
     pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
     command = [ffmpeg, "-y", "-loglevel", "error", *pictures, "-pix_fmt", "yuv420p", str(partial)]

@@ -1,4 +1,4 @@
-"""Changing the frame rate of a motion: when the new frames lie, and straight lines between old ones."""
+"""A motion gets another frame rate: its new frames have times, and lie on straight lines between the old ones."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from utils.errors import InputError
 
 
 def sample_times(num_frames: int, source_fps: float, target_fps: float) -> np.ndarray:
-    """(T',) where the frames of the result lie, as fractional source frames from 0 to at most `num_frames` - 1.
+    """(T',) the times of the result's frames, in fractional source frames from 0 to at most `num_frames` - 1.
 
     Frame k of the result is at k / target_fps seconds; nothing is extrapolated.
     """
@@ -23,8 +23,8 @@ def sample_times(num_frames: int, source_fps: float, target_fps: float) -> np.nd
 def resample_linear(positions: np.ndarray, source_fps: float, target_fps: float) -> np.ndarray:
     """(T, ...) at `source_fps` -> (T', ...) at `target_fps`, linear in time, at the frames of `sample_times`.
 
-    Straight lines between frames shorten fast swings slightly: resample rotations instead where they are known (BVH,
-    AMASS).
+    Straight lines between frames shorten fast swings slightly, so where rotations are known (BVH, AMASS) those are
+    resampled instead.
     """
     times = sample_times(len(positions), source_fps, target_fps)
     if source_fps == target_fps or len(positions) == 0:

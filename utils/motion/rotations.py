@@ -1,4 +1,4 @@
-"""Rotations as the motion features need them: quaternions (w, x, y, z), their 6D form, turns about the vertical.
+"""Motion features need these rotations: quaternions (w, x, y, z), their 6D form, turns about the vertical.
 
 All functions take torch tensors of any leading dimensions, broadcast, and can be differentiated. Angles are radians; a
 positive turn about +Y takes +Z towards +X, so an angle of zero faces +Z and pi/2 faces +X.
@@ -13,7 +13,7 @@ _TINY = 1e-12
 
 
 def normalize(vectors: Tensor) -> Tensor:
-    """(..., N) -> unit length; a zero vector stays zero instead of turning into NaN."""
+    """(..., N) -> vectors of unit length; a zero vector stays zero instead of turning into NaN."""
     return vectors / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(_TINY)
 
 
@@ -45,16 +45,16 @@ def quaternion_rotate(quaternions: Tensor, vectors: Tensor) -> Tensor:
 
 
 def quaternion_between(source: Tensor, target: Tensor) -> Tensor:
-    """The shortest rotation that takes unit vectors `source` (..., 3) to unit vectors `target` (..., 3) -> (..., 4).
+    """(..., 4) the shortest rotation that takes unit vectors `source` (..., 3) to unit vectors `target` (..., 3).
 
-    Opposite vectors have no shortest rotation (the usual formula gives 0 / 0): they are turned by half a turn about
-    an axis at right angles to `source`. A zero target means "no direction known" and gives the identity.
+    Opposite vectors have no shortest rotation (the usual formula gives 0 / 0), so `source` is turned by half a turn
+    about an axis at right angles to it. A zero target means "no direction known" and gives the identity.
     """
     source, target = torch.broadcast_tensors(source, target)
     cosine = (source * target).sum(dim=-1, keepdim=True)
     known = (target * target).sum(dim=-1, keepdim=True) > 0.25
     quaternion = torch.cat([1.0 + cosine, torch.linalg.cross(source, target)], dim=-1)
-    # Within rounding of zero nothing of the axis is left.
+    # So close to zero the quaternion holds nothing but rounding errors.
     rounding = 8 * torch.finfo(source.dtype).eps
     opposite = known & (torch.linalg.vector_norm(quaternion, dim=-1, keepdim=True) < rounding)
     # The coordinate axis that is least aligned with the source gives a well-conditioned perpendicular.

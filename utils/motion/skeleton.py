@@ -1,4 +1,4 @@
-"""The two skeletons of the field: T2M (HumanML3D, 22 joints) and KIT (KIT-ML, 21 joints).
+"""The field has two skeletons: T2M (HumanML3D, 22 joints) and KIT (KIT-ML, 21 joints).
 
 Every joint index, frame rate and feature column that the project uses is looked up here.
 Source: the published HumanML3D processing (Guo et al., CVPR 2022). Y is up, a person who faces +Z has the
@@ -20,9 +20,10 @@ class Skeleton:
     Attributes:
         name: data set name as given to ``--dataname`` (``t2m`` or ``kit``).
         joint_names: J names; index = joint id.
-        chains: kinematic chains from parent to child; the first joint of a chain belongs to an earlier one.
+        chains: kinematic chains from parent to child; the first joint of a chain belongs to an earlier chain.
         raw_directions: (J, 3) unit direction of the bone that ends in each joint, in the rest pose.
         fps: frames per second of the data set.
+        min_frames, max_frames: lengths that the published data sets keep: min_frames <= T < max_frames.
         face_joints: right hip, left hip, right shoulder, left shoulder: they define where the body faces.
         right_foot, left_foot: ankle and toe joint of each foot.
         leg_joints: the two bones (named by their end joint) whose lengths set the retargeting scale.

