@@ -1,4 +1,4 @@
-"""The text-motion evaluator: captions and motions as points of one space, compared by Euclidean distance.
+"""The text-motion evaluator embeds captions and motions in one space, where Euclidean distance compares them.
 
 It judges generated motion (R-precision, MM-Dist, FID, Diversity) and rewards it (consistency). The published
 weights load with `from_published`; evaluators of `prepare.train_evaluator`, and the published one as the hub holds it,
@@ -35,15 +35,15 @@ State = Mapping[str, Mapping[str, torch.Tensor]]
 
 
 class TextMotionEvaluator:
-    """Networks, the mean/std of their training data, their skeleton and (for captions) their word vectors.
+    """Three networks with the mean and std of their training data, their skeleton and their word vectors.
 
-    Always in evaluation mode and without gradients.
+    The networks are always in evaluation mode and without gradients.
 
     Args:
         networks: the three modules of `build_networks`.
         mean, std: (D,) statistics that features are normalised with; the evaluator's own, not the tokenizer's.
-        skeleton: which features it reads.
-        words: word vectors; needed by `embed_captions` only.
+        skeleton: of the features that the evaluator reads.
+        words: word vectors; only `embed_captions` needs them.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TextMotionEvaluator:
         skeleton: Skeleton,
         words: WordVectorizer | None = None,
     ) -> "TextMotionEvaluator":
-        """From `finest.tar` or its dict (other entries are ignored); the three state dicts must fit strictly."""
+        """An evaluator of `finest.tar` or its content; the three state dicts must fit strictly, others are ignored."""
         path = None if isinstance(path_or_state, Mapping) else path_or_state
         state = read_torch_file(path) if path is not None else path_or_state
         where = "evaluator state" if path is None else str(path)
@@ -105,12 +105,12 @@ class TextMotionEvaluator:
         return self
 
     def state(self) -> dict[str, dict[str, torch.Tensor]]:
-        """The three state dicts, as `finest.tar` holds them."""
+        """The three state dicts, in the form of `finest.tar`."""
         return {name: self.networks[name].state_dict() for name in NETWORK_NAMES}
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits of weights, statistics and word vectors: who gave a number."""
+        """Twelve hex digits of weights, statistics and word vectors: they tell which evaluator gave a number."""
         parts: list[str | np.ndarray] = [self.mean, self.std]
         for name, tensors in self.state().items():
             for key in sorted(tensors):
@@ -130,7 +130,7 @@ class TextMotionEvaluator:
     def embed_motion(self, normalized: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """normalized (B, T, D) zero-padded, lengths (B,) in FRAMES, any order -> (B, E).
 
-        Drops the foot contacts and turns frames into movement units; nobody else does.
+        The foot contacts are dropped, and frames turned into movement units, here and nowhere else.
         """
         movements = self.networks["movement_encoder"](normalized.to(self.device).float()[..., :-FOOT_CONTACT_DIMS])
         return self.networks["motion_encoder"](movements, torch.as_tensor(lengths) // FRAMES_PER_UNIT)
@@ -153,8 +153,8 @@ class TextMotionEvaluator:
     def embed_features(self, motions: Sequence[np.ndarray], batch_size: int = 64) -> torch.Tensor:
         """N motions (T, D) of denormalised features -> (N, E), in the given order.
 
-        Motions are cut to whole movement units and `MAX_FRAMES`. One of fewer than 4 frames is a ValueError: it has
-        no embedding, so whoever generated it must decide what that means.
+        Motions are cut to whole movement units and `MAX_FRAMES`. A motion of fewer than 4 frames is a ValueError: it
+        has no embedding, and the caller must decide what it is worth.
         """
         lengths = np.array([fit_length(len(motion)) for motion in motions], dtype=np.int64)
         if len(lengths) and lengths.min() == 0:
@@ -170,7 +170,7 @@ class TextMotionEvaluator:
         return result
 
     def save(self, folder: str | Path) -> None:
-        """Write weights, mean/std, word vectors and sizes; `evaluator.json` comes last and names the rest."""
+        """Write weights, mean/std, word vectors and, last, `evaluator.json` with the sizes and a fingerprint of all."""
         folder = Path(folder)
         state = {name: {key: value.cpu() for key, value in part.items()} for name, part in self.state().items()}
         write_torch_file(folder / _WEIGHTS_FILE, state)
@@ -189,7 +189,7 @@ class TextMotionEvaluator:
 
     @classmethod
     def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "TextMotionEvaluator":
-        """Read a folder of `save`, or of the hub. Raises InputError where something is missing or was changed."""
+        """Read a folder of `save`, or one of the hub. Raises InputError for a folder that is incomplete or changed."""
         folder = Path(folder)
         if is_hub_folder(folder) and not (folder / ABOUT_FILE).exists():
             return cls._from_hub(folder).to(device)
@@ -221,6 +221,7 @@ class TextMotionEvaluator:
 
 
 def _why_no_folder(folder: Path) -> str:
+    """What to do about a folder that `load` cannot read."""
     published = find_weights(folder)
     if published is None:
         hint = how_to_get("evaluator-kit" if folder.name == "kit" else "evaluator-t2m")

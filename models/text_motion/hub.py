@@ -1,4 +1,4 @@
-"""The published evaluator as the hub holds it: safetensors instead of a pickle, statistics and words in one folder.
+"""The published evaluator is read from its folder on the hub: safetensors, statistics and words in one place.
 
     config.json                sizes, and which file holds the weights
     preprocessor_config.json   where statistics and words lie, frame rate and limits
@@ -8,7 +8,7 @@
     artifact_manifest.json     path, bytes and sha256 of every file
 
 Source: this is what tools/export_evaluator_hf.py of github.com/ZeyuLing/Motius writes (format_version 1) for the hub
-repository ZeyuLing/motius-evaluator-humanml3d-official. That repository itself could not be read when this was written;
+repository ZeyuLing/motius-evaluator-humanml3d-official. That repository itself could not be read when this was written,
 so nothing is taken for granted: whatever is missing, left over or contradicts the weights is an error that names it.
 """
 
@@ -40,15 +40,15 @@ STATISTICS_FILES = ("stats/mean.npy", "stats/std.npy")
 WORDS = f"glove/{PREFIX}"  # folder and prefix of the three files
 MODEL_TYPE, FORMAT_VERSION = "motius-humanml3d-263-evaluator", 1
 
-# The network's name is the first part of a key, or comes after what somebody wrapped around all three networks.
+# The name of the network is the first part of a key, unless something is wrapped around all three networks.
 _KEY = re.compile(rf"(?P<wrapper>(?:.+?\.)?)(?P<network>{'|'.join(NETWORK_NAMES)})\.(?P<name>.+)")
-_SHOWN = 12
+_SHOWN = 12  # tensors that an error names
 _TINY = EvaluatorSizes(1, 1, 1, 1, 1, 1, 1)  # names of tensors do not depend on sizes
 
 
 @dataclass(frozen=True, eq=False)
 class HubEvaluator:
-    """What the folder holds; `state` as in finest.tar, mean and std (D,)."""
+    """The content of the folder; `state` has the form of finest.tar, mean and std are (D,)."""
 
     state: dict[str, dict[str, torch.Tensor]]
     mean: np.ndarray
@@ -58,7 +58,7 @@ class HubEvaluator:
 
 
 def is_hub_folder(folder: str | Path) -> bool:
-    """Whether `read_hub_evaluator` is to read it, or to say what is wrong with it."""
+    """Whether a folder is meant for `read_hub_evaluator`, complete or not."""
     return (Path(folder) / CONFIG_FILE).is_file()
 
 
@@ -121,7 +121,7 @@ def split_networks(tensors: Mapping[str, torch.Tensor], where: str) -> dict[str,
 
 
 def _some(keys: list[str]) -> str:
-    """All names as long as they fit a terminal; how many more otherwise."""
+    """The first names, and how many more there are."""
     return ", ".join(sorted(keys)[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
 
 
@@ -135,7 +135,7 @@ def _expect(path: Path, values: Mapping[str, Any], expected: Mapping[str, Any], 
 
 
 def _path(where: Path, values: Mapping[str, Any], key: str) -> Path:
-    """The relative path that a configuration names. Raises InputError for none, or one that leads elsewhere."""
+    """The relative path that a configuration names. Raises InputError for no path, or one that leaves the folder."""
     if not isinstance(values.get(key), str):
         raise InputError(f"{where}: {key} is {values.get(key)!r}, expected the path of a file")
     try:

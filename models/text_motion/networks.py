@@ -1,4 +1,4 @@
-"""The three co-embedding networks of the field's text-motion evaluator, with its published parameter names.
+"""The field's text-motion evaluator consists of three networks, built here with their published parameter names.
 
 Source: the evaluator of Guo et al., "Generating Diverse and Natural 3D Human Motions from Text" (CVPR 2022),
 whose `finest.tar` must load strictly. Sizes are arguments so that small ones can be trained.
@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-FOOT_CONTACT_DIMS = 4  # the last features; the evaluator never sees them
+FOOT_CONTACT_DIMS = 4  # the last features, which the evaluator never sees
 NETWORK_NAMES = ("movement_encoder", "text_encoder", "motion_encoder")
 
 
 @dataclass(frozen=True)
 class EvaluatorSizes:
-    """Widths of the three networks; the defaults are the published ones."""
+    """The widths of the three networks; the defaults are the published ones."""
 
     movement_hidden: int = 512
     movement_size: int = 512
@@ -52,7 +52,7 @@ class MovementEncoder(nn.Module):
 
 
 class _SequenceHead(nn.Module):
-    """Bidirectional GRU from a learned initial state; both last states go through a small head to (B, E)."""
+    """A bidirectional GRU with a learned initial state; a small head turns its two last states into (B, E)."""
 
     def __init__(self, input_size: int, hidden_size: int, output_size: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class _SequenceHead(nn.Module):
 
 
 class TextEncoder(_SequenceHead):
-    """Word vectors plus projected part-of-speech classes -> (B, E)."""
+    """Word vectors plus projected part-of-speech classes -> the embedding of a caption (B, E)."""
 
     def __init__(self, word_size: int, pos_size: int, hidden_size: int, output_size: int) -> None:
         super().__init__(word_size, hidden_size, output_size)
@@ -87,7 +87,7 @@ class TextEncoder(_SequenceHead):
 
 
 class MotionEncoder(_SequenceHead):
-    """Movement units -> (B, E)."""
+    """Movement units -> the embedding of a motion (B, E)."""
 
     def forward(self, movements: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """movements (B, S, movement_size), lengths (B,) in movement units (frames // 4) -> (B, E)."""
@@ -106,7 +106,7 @@ def build_networks(feature_dim: int, sizes: EvaluatorSizes = PUBLISHED_SIZES) ->
 
 
 def sizes_of_state(state: Mapping[str, Mapping[str, torch.Tensor]]) -> tuple[int, EvaluatorSizes]:
-    """(feature_dim, sizes) of a state with the three published parts. Raises KeyError for a missing tensor."""
+    """(feature_dim, sizes) by the weights of the three published parts. Raises KeyError for a missing tensor."""
     movement, text, motion = (state[name] for name in NETWORK_NAMES)
     first = movement["main.0.weight"]
     return first.shape[1] + FOOT_CONTACT_DIMS, EvaluatorSizes(

@@ -1,4 +1,4 @@
-"""The published evaluator's folder: where its weights, sizes and statistics are, and whether they fit each other.
+"""The files of a published evaluator are found in its folder and checked against each other.
 
     t2m/text_mot_match/model/finest.tar          weights
     t2m/Comp_v6_KLD005/opt.txt                   sizes, in part: the published code sets the others itself
@@ -25,8 +25,8 @@ OPT_PLACES = ("Comp_v6_KLD005/opt.txt", "text_mot_match/opt.txt")
 # T2M-GPT and what was built on it keep the evaluator's statistics in the folder of a tokenizer.
 STATISTICS_PLACES = ("Comp_v6_KLD005/meta", "VQVAEV3_CB1024_CMT_H1024_NRES3/meta")
 SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
-# Root and foot-contact columns of the published evaluator's std are those of its data set divided by 25 (measured on
-# HumanML3D's: 0.040, all others 1.00), so that they weigh more. Halfway to 1, in ratio, is 0.2.
+# In the published evaluator's std the root and foot-contact columns are those of its data set divided by 25 (measured
+# on HumanML3D: 0.040, all other columns 1.00), so that they weigh more. 1 / 5 is halfway from 1 / 25 to 1, in ratio.
 PUBLISHED_SCALE, LARGEST_SCALE = 1 / 25, 1 / 5
 
 OptValue = bool | int | float | str
@@ -36,7 +36,7 @@ _INTEGER, _FLOAT = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d
 
 @dataclass(frozen=True)
 class PublishedFiles:
-    """What belongs to one published evaluator; `opt` is None where there is no opt.txt."""
+    """The files of one published evaluator; `opt` is None where there is no opt.txt."""
 
     weights: Path
     opt: Path | None
@@ -45,7 +45,7 @@ class PublishedFiles:
 
 
 def find_weights(place: str | Path) -> Path | None:
-    """finest.tar of a published folder: `place` itself, or the first of `WEIGHTS_PLACES` in it; None without one."""
+    """The weights of a published evaluator: `place` itself if a file, else the first of `WEIGHTS_PLACES`, or None."""
     place = Path(place)
     if place.is_file():
         return place
@@ -83,7 +83,7 @@ def find_files(
 
 def _root(weights: Path) -> Path:
     """The folder of one data set (t2m/, kit/), as far as it can be told from the weights' path."""
-    weights = weights.absolute()  # and links kept: a cache may link to a file of another name
+    weights = weights.absolute()  # links are not followed: a cache may link to a file of another name
     if weights.parts[-3:-1] == ("text_mot_match", "model"):
         return weights.parents[2]
     return weights.parents[1] if weights.parent.name == "model" else weights.parent
@@ -92,7 +92,7 @@ def _root(weights: Path) -> Path:
 def read_opt(path: str | Path) -> dict[str, OptValue]:
     """Values of an opt.txt: lines `key: value` between a header and a footer of dashes. Raises InputError.
 
-    `key = value` is read too: people add lines by hand. Values are True, False, integers, floats, or text.
+    `key = value` is read too, since people add lines by hand. Values are True, False, integers, floats, or text.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -121,10 +121,10 @@ def _opt_value(text: str) -> OptValue:
 def check_opt(
     where: str | Path, values: Mapping[str, OptValue], feature_dim: int, sizes: EvaluatorSizes
 ) -> dict[str, OptValue]:
-    """What an opt.txt and the weights agree on, by key. Raises InputError for the first contradiction.
+    """The values of an opt.txt that the weights confirm, by key. Raises InputError for the first contradiction.
 
     Args:
-        where: of the opt.txt, for the message.
+        where: the opt.txt, for the message.
         feature_dim, sizes: of the weights (`sizes_of_state`).
     """
     skeleton = skeleton_of(feature_dim, str(where))
@@ -158,10 +158,10 @@ def skeleton_of(feature_dim: int, where: str) -> Skeleton:
 
 
 def relative_scale(std: np.ndarray, data_std: np.ndarray, skeleton: Skeleton) -> tuple[float, float]:
-    """How small an evaluator's std (D,) is in the root and in the contact columns, against its data set's (D,).
+    """How small an evaluator's std (D,) is in the root and in the contact columns, compared with its data set's (D,).
 
-    Medians of std / data_std, in units of that of all other columns: `PUBLISHED_SCALE` for the published evaluator,
-    1 for a data set's own statistics.
+    Both are medians of std / data_std over these columns, divided by the median over all other columns:
+    `PUBLISHED_SCALE` for the published evaluator, 1 for a data set's own statistics.
     """
     ratio = np.asarray(std, dtype=np.float64) / data_std
     special = np.zeros(skeleton.feature_dim, dtype=bool)

@@ -1,4 +1,4 @@
-"""How well an evaluator matches real captions with real motions: its own quality, and the "real" row of a table."""
+"""An evaluator matches real captions with real motions: this tells its own quality, and the "real" row of a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ class EmbeddedRecords:
     """N clips and their C captions as embeddings.
 
     Attributes:
-        text: (C, E), the captions of clip 0 first. owners: (C,) the clip of each caption. motion: (N, E).
+        text: (C, E), the captions of clip 0 first.
+        owners: (C,) the clip of each caption.
+        motion: (N, E).
     """
 
     text: np.ndarray
@@ -34,7 +36,7 @@ class EmbeddedRecords:
         )
 
     def repeats(self, repeats: int, rng: np.random.Generator, group: int = GROUP) -> list[dict[str, float]]:
-        """`repeats` times the text-to-motion metrics of the clips' own motions, with random captions and groups."""
+        """The text-to-motion metrics of the clips' own motions, `repeats` times, with random captions and groups."""
         counts = np.bincount(self.owners)
         first = np.cumsum(counts) - counts
         rows = []
@@ -44,10 +46,11 @@ class EmbeddedRecords:
         return rows
 
     def mean_reciprocal_rank(self) -> float:
-        """Mean of 1 / rank of the right motion among all N for each caption, and of the right caption for each motion.
+        """The mean of 1 / rank: of each caption's motion among all N, and of each motion's nearest own caption.
 
-        Nothing is drawn and nothing saturates, so epochs can be told apart that R-precision in groups of 32 cannot.
+        Nothing is drawn and nothing saturates, so it tells epochs apart that R-precision in groups of 32 does not.
         """
+        # A rank is 1 plus the number of others that are nearer.
         distances = cdist(self.text, self.motion)
         own = self.owners[:, None] == np.arange(len(self.motion))
         to_own = distances[own]

@@ -1,4 +1,4 @@
-"""Layers of the motion VQ-VAE whose forward knows which positions are valid.
+"""The layers of the motion VQ-VAE know which positions are valid.
 
 A position past the end of a clip is set to zero before every convolution that looks at neighbours, which is exactly
 the padding that a clip alone would see; so a clip gives the same numbers alone and in a batch.
@@ -42,7 +42,7 @@ class Upsample(nn.Upsample):
 
 
 class Stack(nn.Sequential):
-    """Modules in order; up- and down-sampling change the mask."""
+    """Modules one after the other; strides and upsampling change the mask along with the positions."""
 
     def forward(self, x: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """x (B, C, 1, T) -> (B, C', 1, T') and the mask of its positions."""
@@ -97,21 +97,21 @@ class _NoNorm(nn.Identity):
 
 
 class _LayerNorm(nn.LayerNorm):
-    """Over the channels of each frame."""
+    """Layer norm over the channels of each frame."""
 
     def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class _BatchNorm(nn.BatchNorm1d):
-    """Statistics of training come from all positions: padding is rare there."""
+    """Batch norm. Its statistics of training come from all positions, also from padding, which is rare there."""
 
     def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
         return super().forward(x.squeeze(2)).unsqueeze(2)
 
 
 class _GroupNorm(nn.GroupNorm):
-    """Over groups of channels and the whole clip, so padding must not enter the mean and variance."""
+    """Group norm over groups of channels and the whole clip; padding does not enter the mean and variance."""
 
     def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
         if valid is None:  # the same sums as with a mask, so that a clip alone gives the same numbers to the last bit

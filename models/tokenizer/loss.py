@@ -1,4 +1,4 @@
-"""The loss of the motion tokenizer: how a reconstruction is measured, and the weight of each part."""
+"""The loss of the motion tokenizer measures a reconstruction in several parts, each with a weight."""
 
 from dataclasses import dataclass
 
@@ -13,23 +13,24 @@ RECONSTRUCTION_LOSSES = {
     "l1": functional.l1_loss,
     "l2": functional.mse_loss,
 }
-# Root turn and xz velocity; the fourth root channel, the height, does not add up.
+# Root turn and xz velocity, whose errors add up along the path; the fourth root channel, the height, is no change.
 _PATH_COLUMNS = slice(0, 3)
-# Brings frame-to-frame changes (spread 0.24 to 0.5 of the normalised features, measured) to the scale of the features.
+# Brings frame-to-frame changes to the scale of the normalised features (their spread is 0.24 to 0.5 of it, measured).
 _CHANGE_SCALE = 3.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Loss and schedule (flags of the same names); published defaults.
+    """Loss and schedule, set by flags of the same names; the defaults are the published ones.
 
     Attributes:
-        loss_vel: weight of the additional loss on local joint positions (what the published code's flag weights).
+        loss_vel: weight of an additional loss on local joint positions (which is what this flag weights in the
+            published code, whatever its name).
         root_weight: weight of the four root channels, whose errors add up along the path.
         path_weight: weight of the loss on the sum of root turn and velocity since the window's start.
         change_weight: weight of the loss on frame-to-frame changes of root and local positions.
         precision: ``fp32``, ``bf16``, or ``auto``: bf16 where the device computes it in hardware.
-        max_minutes: time budget over all resumed parts; None = only `total_iter` counts.
+        max_minutes: time budget over all resumed parts; None: only `total_iter` counts.
     """
 
     batch_size: int = 256
@@ -57,14 +58,15 @@ def reconstruction_loss(
     config: TrainingConfig,
     frames: int | None = None,
 ) -> Tensor:
-    """Mean over real frames and channels, root channels weighted, plus weighted losses of local positions and path.
+    """The mean loss over real frames and channels, plus the weighted parts that `config` asks for.
 
     Args:
-        predicted, target: (B, T, D) normalised features; target is zero past a clip's end.
+        predicted, target: (B, T, D) normalised features; target is zero behind a clip's end.
         lengths: (B,) real frames; None when every window is full.
-        frames: where these windows are a share of a step's, the real frames of all: the result is then their share
-            of the step's loss.
+        frames: the real frames of the whole step, where these windows are only a share of it (several processes). The
+            result is then their share of the step's loss.
     """
+    # Padding: both sides are zero there, so it adds nothing, and the mean is over real frames.
     loss = RECONSTRUCTION_LOSSES[config.recons_loss]
     valid: Tensor | None = None
     if frames is None:
@@ -78,16 +80,19 @@ def reconstruction_loss(
         return loss(part, true, reduction="sum") / (frames * part.shape[2])
 
     local, root = skeleton.positions_slice, skeleton.root_slice
+    # All features, then local positions and root once more by their weights.
     total = mean_over(predicted, target)
     if config.loss_vel:
         total = total + config.loss_vel * mean_over(predicted[..., local], target[..., local])
     if config.root_weight != 1:
         share = (root.stop - root.start) / skeleton.feature_dim
         total = total + (config.root_weight - 1) * share * mean_over(predicted[..., root], target[..., root])
+    # Where the root has got to since the start of the window: small errors of its velocity add up.
     if config.path_weight:
         drift = torch.cumsum((predicted - target)[..., _PATH_COLUMNS], dim=1)
         drift = drift if valid is None else drift * valid
         total = total + config.path_weight * mean_over(drift, torch.zeros_like(drift))
+    # Changes from frame to frame, which tell jitter.
     if config.change_weight:
         moving = slice(root.start, local.stop)
         steps = torch.diff(predicted[..., moving], dim=1), torch.diff(target[..., moving], dim=1)

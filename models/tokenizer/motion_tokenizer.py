@@ -1,4 +1,7 @@
-"""Motion features to codes and back: the network with everything that its numbers depend on, in one object and file."""
+"""A motion tokenizer turns motion features into codes and back.
+
+One object, and one file, holds the network with everything that its numbers depend on.
+"""
 
 import hashlib
 from bisect import bisect_left
@@ -18,10 +21,11 @@ from utils.motion.skeleton import Skeleton, get_skeleton
 
 FORMAT = "motion-tokenizer"
 VERSION = 1
-# Padded frames that go through the network at once: bounds memory (512 wide, float32: 0.5 GB); more is no faster.
+# Padded frames that go through the network at once. This bounds memory (0.5 GB for a width of 512 in float32), and
+# larger batches are no faster.
 _FRAMES_PER_BATCH = 8192
-# Choices with a smaller margin are not made in a batch. Latents of a clip alone and in a batch differ by 3e-5 at most
-# (rms 3.5, 128-d: measured), which moves margins by some 1e-6.
+# A choice of a code with a smaller margin is made on the clip alone, not in a batch. Latents of a clip alone and in a
+# batch differ by 3e-5 at most (measured, for latents of rms 3.5 in 128 dimensions), which moves margins by some 1e-6.
 _UNCLEAR = 4e-6
 
 
@@ -73,7 +77,7 @@ class MotionTokenizer:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits over config, statistics and weights: codes of another tokenizer are no good here."""
+        """Twelve hex digits of config, statistics and weights: they tell which tokenizer made codes."""
         digest = hashlib.sha256(repr((self.skeleton.name, sorted(asdict(self.config).items()))).encode())
         digest.update(self.mean.tobytes() + self.std.tobytes())
         for name, value in sorted(self.network.state_dict().items()):
@@ -82,7 +86,7 @@ class MotionTokenizer:
         return digest.hexdigest()[:12]
 
     def to(self, device: str | torch.device) -> "MotionTokenizer":
-        """Move the network; what goes in and comes out stays numpy."""
+        """Move the network to a device. Arguments and results of all methods stay numpy arrays."""
         self.network.to(device)
         return self
 
@@ -101,7 +105,7 @@ class MotionTokenizer:
         mean, std = self._statistics()
 
         def run(chosen: list[int], batch: Tensor, lengths: Tensor | None) -> Tensor:
-            if not torch.isfinite(batch.sum()):  # a sum takes a fifth of the time of a look at every value
+            if not torch.isfinite(batch.sum()):  # a sum takes a fifth of the time of a check of every value
                 bad = [index for index in chosen if not np.isfinite(prepared[index]).all()]
                 if bad:
                     raise InputError(f"motion {bad[0]}: features hold values that are not finite (NaN)")
@@ -121,9 +125,9 @@ class MotionTokenizer:
         return self._in_batches(prepared, np.dtype(np.int64), run, _FRAMES_PER_BATCH // unit, unit)
 
     def _encode_padded(self, batch: Tensor, lengths: Tensor | None) -> Tensor:
-        """(B, T, D) normalised -> (B, T / unit_length) codes, those that each clip has alone.
+        """(B, T, D) normalised -> (B, T / unit_length) codes, the same that each clip gets alone.
 
-        Convolutions of other shapes round differently, which can turn a choice between two codes that are equally near:
+        Convolutions of another shape round differently, which can change the choice between two equally near codes. So
         clips with such a choice are encoded alone.
         """
         if len(batch) == 1:
@@ -171,15 +175,17 @@ class MotionTokenizer:
 
         Args:
             run: gets the clips' indices, the padded batch of `dtype` and (B,) lengths (None: all equal).
-            rate: rows that come out for a row that goes in.
+            budget: padded rows of one batch.
+            rate: rows of the result for each row of a clip.
         """
+        # The longest clips go first.
         results: list[np.ndarray | None] = [None] * len(clips)
         waiting = sorted(range(len(clips)), key=lambda index: len(clips[index]))
         while waiting:
             longest = len(clips[waiting[-1]])
             count = max(1, budget // longest)
             alike = bisect_left(waiting, longest, key=lambda index: len(clips[index]))
-            if len(waiting) - alike >= count / 2:  # without shorter clips no padding is masked
+            if len(waiting) - alike >= count / 2:  # clips of one length need no padding and no mask
                 count = min(count, len(waiting) - alike)
             chosen, waiting = waiting[-count:], waiting[:-count]
             batch = np.empty((len(chosen), longest, *clips[chosen[0]].shape[1:]), dtype=dtype)
@@ -195,7 +201,7 @@ class MotionTokenizer:
         return results
 
     def state(self) -> dict:
-        """Everything as plain values and CPU tensors: safe with `torch.load(weights_only=True)`, for any checkpoint."""
+        """The tokenizer as plain values and CPU tensors, which `torch.load(weights_only=True)` reads."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -208,7 +214,7 @@ class MotionTokenizer:
 
     @classmethod
     def from_state(cls, state: dict) -> "MotionTokenizer":
-        """The tokenizer that `state` describes."""
+        """The tokenizer of a `state`. Raises InputError for anything else."""
         if not isinstance(state, dict) or state.get("format") != FORMAT:
             raise InputError("this is not a motion tokenizer of ours (train one, or import a published vqvae.pth)")
         if state["version"] != VERSION:
@@ -218,12 +224,12 @@ class MotionTokenizer:
         return cls(network, state["mean"].numpy(), state["std"].numpy(), get_skeleton(state["skeleton"]))
 
     def save(self, path: str | Path) -> None:
-        """Write one .pth, atomically."""
+        """Write the tokenizer into one .pth, atomically."""
         write_torch_file(path, self.state())
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> "MotionTokenizer":
-        """Read what `save` wrote. Raises InputError for a missing file or another kind of file."""
+        """Read a file of `save`. Raises InputError for a missing file or one of another kind."""
         state = read_torch_file(path)
         try:
             return cls.from_state(state).to(device)

@@ -17,7 +17,7 @@ from utils.errors import InputError
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the network; the defaults are the published ones. Flags of the same names set them."""
+    """The sizes of the network, set by flags of the same names; the defaults are the published ones."""
 
     feature_dim: int = 263
     nb_code: int = 512
@@ -73,7 +73,7 @@ def _time_first(x: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """(B, T, D) -> (B, T / unit_length, code_dim)."""
+    """Normalised features (B, T, D) -> latents (B, T / unit_length, code_dim)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """(B, N, code_dim) -> (B, N * unit_length, D)."""
+    """Codes as vectors (B, N, code_dim) -> normalised features (B, N * unit_length, D)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -149,13 +149,13 @@ class MotionVQ(nn.Module):
         return decoded.float(), quantized
 
     def encode(self, normalized: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(B, T, D) -> (B, T / unit_length) int64 codes; those past the end of a clip mean nothing."""
+        """(B, T, D) -> (B, T / unit_length) int64 codes; those behind the end of a clip mean nothing."""
         valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
         latents, _ = self.vqvae["encoder"](normalized, valid)
         return self.vqvae["quantizer"].nearest(latents.float())
 
     def encode_with_margin(self, normalized: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As `encode`, and (B, T / unit_length) how clear each choice was (see `nearest_with_margin`)."""
+        """As `encode`, with the margin (B, T / unit_length) of each choice (see `nearest_with_margin`)."""
         valid = None if lengths is None else self._valid_mask(lengths, normalized.shape[1])
         latents, _ = self.vqvae["encoder"](normalized, valid)
         return self.vqvae["quantizer"].nearest_with_margin(latents.float())

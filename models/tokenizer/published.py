@@ -1,4 +1,4 @@
-"""Reading the published `vqvae.pth`: its sizes are not stored, so they are inferred from the shapes of its weights."""
+"""The published `vqvae.pth` is read; its sizes are not stored, but inferred from the shapes of its weights."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ _ENCODER = "vqvae.encoder.model"
 
 
 def infer_config(state: dict[str, Tensor]) -> NetworkConfig:
-    """Sizes of a published state dict.
+    """The sizes of a published state dict.
 
-    Dilation growth and activation leave no trace in the weights and are taken as published (3, relu), and so is the
-    kind of moving-average quantizer, which makes no difference to encoding. Raises InputError for missing or
-    unexpected tensors.
+    Dilation growth and activation leave no trace in the weights and are taken as published (3, relu). So is the kind of
+    moving-average quantizer, which makes no difference to encoding. Raises InputError for missing or unexpected
+    tensors.
     """
     if f"{_ENCODER}.0.weight" not in state:
         raise InputError(f"not a published motion tokenizer: it has no tensor {_ENCODER}.0.weight")
@@ -25,6 +25,7 @@ def infer_config(state: dict[str, Tensor]) -> NetworkConfig:
     codebook = state.get("vqvae.quantizer.embedding.weight" if original else "vqvae.quantizer.codebook")
     if codebook is None:
         raise InputError("not a published motion tokenizer: it has no codebook")
+    # Count what is there: the blocks of the encoder, and the layers of its first block.
     width, feature_dim, _ = state[f"{_ENCODER}.0.weight"].shape
     down_t = 0
     while f"{_ENCODER}.{2 + down_t}.0.weight" in state:
@@ -44,6 +45,7 @@ def infer_config(state: dict[str, Tensor]) -> NetworkConfig:
         stride_t=stride,
         quantizer="orig" if original else "ema_reset",
     )
+    # Compare all shapes with those of a network of these sizes, which takes no memory on "meta".
     with torch.device("meta"):
         expected = {name: tuple(value.shape) for name, value in MotionVQ(config).state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
@@ -53,7 +55,7 @@ def infer_config(state: dict[str, Tensor]) -> NetworkConfig:
 
 
 def load_weights(network: MotionVQ, path: str | Path) -> None:
-    """Start `network` from the weights of a tokenizer file, ours or published, of the same sizes."""
+    """Load the weights of a tokenizer file, ours or published, into `network`. Raises InputError for other sizes."""
     content = read_torch_file(path)
     state = content.get("network", content.get("net", content))
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}

@@ -1,4 +1,6 @@
-"""The four published codebooks: nearest code by squared distance, straight-through gradient, different learning.
+"""The four published quantizers choose the nearest code; they differ in how their codes learn.
+
+All of them measure squared distances and pass the gradient straight through.
 
 =========== ============================================================ =========================
 name        how codes learn                                              dead codes
@@ -35,8 +37,8 @@ class QuantizerOutput:
     Attributes:
         latents: (B, N, C) chosen codes; the gradient passes straight through to the input.
         codes: (B, N) int64.
-        commit: scalar loss that ties latents and codes to each other. With several processes in training this one's
-            share of it: their sum is the mean over all latents.
+        commit: scalar loss that ties latents and codes to each other. In training with several processes it is the
+            share of this process; the shares add up to the mean over all latents.
         counts: (nb_code,) how often each code was chosen, padding not counted; in training by all processes together.
     """
 
@@ -58,7 +60,7 @@ def perplexity(counts: Tensor) -> Tensor:
 
 
 class _Quantizer(nn.Module):
-    """What the four share.
+    """The common part of all four quantizers.
 
     Args:
         mu: share of the old average that a step keeps (moving averages only).
@@ -79,10 +81,10 @@ class _Quantizer(nn.Module):
         raise NotImplementedError
 
     def _prepare(self, latents: Tensor) -> None:
-        """Called with (M, C) latents before a training step."""
+        """Called before a training step with its (M, C) latents."""
 
     def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
-        """Called after a training step with (M, C) latents, (M,) codes and (nb_code,) how often all chose each."""
+        """Called after a training step with this process's (M, C) latents and (M,) codes, and all processes' counts."""
 
     def _commit_loss(self, latents: Tensor, chosen: Tensor) -> Tensor:
         return functional.mse_loss(latents, chosen.detach())
@@ -94,10 +96,10 @@ class _Quantizer(nn.Module):
 
     @torch.no_grad()
     def nearest_with_margin(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """As `nearest`, and (...) how much farther the second nearest code is.
+        """As `nearest`, with a margin (...): how much farther away the second nearest code is.
 
-        The margin is the difference of the squared distances over the squares that they are computed from, so that
-        rounding errors of the latents and of the distances are of a known size in it.
+        The margin is the difference of the squared distances over the squares that they are computed from. So rounding
+        errors of the latents and of the distances have a known size in it.
         """
         distances = self._distances(latents)
         best, codes = distances.min(1)
@@ -113,6 +115,7 @@ class _Quantizer(nn.Module):
     def forward(self, latents: Tensor, valid: Tensor | None = None) -> QuantizerOutput:
         """Quantize (B, N, C) latents; `valid` (B, 1, N) of 0/1 keeps padding out of losses and averages."""
         with torch.autocast(latents.device.type, enabled=False):
+            # Padding is encoded too (its codes are ignored), but only real latents count and learn.
             real = latents.flatten(0, 1) if valid is None else latents[valid[:, 0] > 0]
             if self.training:
                 with torch.no_grad():
@@ -127,6 +130,7 @@ class _Quantizer(nn.Module):
             counts = torch.bincount(real_codes, minlength=self.nb_code).to(latents.dtype)
             if self.training:
                 self._processes.add_up(counts)
+            # len(real) / counts.sum() is 1 for one process, and otherwise this one's share of all latents.
             commit = self._commit_loss(real, real_chosen) * (len(real) / counts.sum())
             if self.training:
                 with torch.no_grad():
@@ -135,7 +139,7 @@ class _Quantizer(nn.Module):
         return QuantizerOutput(passed, codes, commit, counts)
 
     def training_state(self) -> dict:
-        """What a resumed run needs besides the state dict: plain values and tensors."""
+        """What a resumed run needs besides the state dict, as plain values and tensors."""
         return {"generator": self._generator.get_state()}
 
     def load_training_state(self, state: dict) -> None:
@@ -146,14 +150,14 @@ class _Quantizer(nn.Module):
         self._generator.manual_seed(seed)
 
     def join(self, processes: Processes) -> None:
-        """From now on train together with the quantizers of these processes, which have the same seed."""
+        """Train together with the quantizers of these processes from now on; they must have the same seed."""
         self._processes = processes
 
     def _random_latents(self, latents: Tensor) -> Tensor:
-        """(nb_code, C) random rows of all processes' (M, C).
+        """(nb_code, C) random rows of all processes' (M, C) latents.
 
-        Every row comes once before any comes again, and then with a little noise: dead codes that are given the same
-        latent stay copies of each other for good (measured: a tenth of the codebook, where batches are small).
+        Every row comes once before any comes again. Repeated rows get a little noise: dead codes that are given the
+        same latent stay copies of each other for good (measured: a tenth of the codebook, where batches are small).
         """
         first, total = self._processes.row_numbers(len(latents))
         repeats = -(-self.nb_code // total)
@@ -166,7 +170,7 @@ class _Quantizer(nn.Module):
         return chosen
 
     def _replacements(self, dead: Tensor, latents: Tensor) -> Tensor:
-        """(nb_code, C) whose rows at the (nb_code,) `dead` codes are different random latents."""
+        """(nb_code, C) vectors; those in the rows of `dead` codes (nb_code,) are different random latents."""
         return self._random_latents(latents)[(torch.cumsum(dead, 0) - 1).clamp(min=0)]
 
 
@@ -217,12 +221,13 @@ class EmaQuantizer(_Quantizer):
 
 
 class EmaResetQuantizer(EmaQuantizer):
-    """Moving averages, and codes that too few latents choose are replaced by random latents of the batch."""
+    """As `EmaQuantizer`, but a code that too few latents choose is replaced by a random latent of the batch."""
 
     replaces_dead = True
 
 
 def _two_sided_loss(latents: Tensor, chosen: Tensor, beta: float) -> Tensor:
+    """Latents are drawn to their codes, and with weight `beta` the codes to their latents."""
     return functional.mse_loss(latents, chosen.detach()) + beta * functional.mse_loss(chosen, latents.detach())
 
 

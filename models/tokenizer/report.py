@@ -1,4 +1,4 @@
-"""How well a motion tokenizer reconstructs motions: in joint space, and in the eyes of a text-motion evaluator."""
+"""A motion tokenizer is judged by its reconstructions: in joint space, and by a text-motion evaluator."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from utils.motion.features import joints_in_metres
 
 MM_PER_METRE = 1000.0
 RETRIEVAL_METRICS = ("R@1", "R@2", "R@3", "MM-Dist")
-# Motions whose reconstructions are held at once: bounds the memory for a whole data set.
+# Motions whose reconstructions are in memory at a time, however large the data set.
 _CLIPS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionReport:
-    """Reconstruction of N clips. Errors are means over the joints and frames of a clip, in mm.
+    """How well N clips were reconstructed. Errors are means over the joints and frames of a clip, in mm.
 
     Attributes:
-        aligned_mm: (N,) with the pelvis of every frame put on the true one ("root-aligned").
-        global_mm: (N,) as they stand in space, where the drift of the root adds up.
+        aligned_mm: (N,) errors with the pelvis of every frame put on the true one ("root-aligned").
+        global_mm: (N,) errors in space, where the drift of the root adds up.
         usage: share of the codebook that these clips use.
         perplexity: exp of the entropy of their codes.
         skating_real, skating_rebuilt: (N,) foot-skating ratio before and after.
@@ -69,7 +69,7 @@ def reconstruction_report(
 ) -> ReconstructionReport:
     """Encode and decode (T, D) denormalised clips in batches and compare joints.
 
-    The frames beyond the last whole code are not compared: no code stands for them. `progress` names a progress bar.
+    Frames behind the last whole code are not compared, since no code stands for them. `progress` names a progress bar.
     """
     skeleton = tokenizer.skeleton
     aligned, free, skating, jerk = [], [], [], []
@@ -117,10 +117,10 @@ def evaluator_metrics(
     seed: int,
     progress: str | None = None,
 ) -> dict[str, dict[str, MetricValue]]:
-    """Metrics of the real motions and of their reconstructions, as rows ``real`` and ``reconstructed``.
+    """The metrics of the real motions and of their reconstructions, as rows ``real`` and ``reconstructed``.
 
-    Both sides are cut to the frames that were encoded. FID is the Frechet distance between the embeddings of all of
-    them: nothing is drawn, so it has no interval. R-precision and MM-Dist are means over `repeats` draws of captions
+    Both sides are cut to the frames that were encoded. FID compares the embeddings of all motions of both sides:
+    nothing is drawn, so it has no interval. R-precision and MM-Dist are means over `repeats` draws of captions
     and groups, the same draws for both rows.
 
     Args:
@@ -150,7 +150,7 @@ def evaluator_metrics(
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Clips cut to whole codes, their codes, and what was decoded from these."""
+    """Some clips, cut to whole codes, with their codes and the motions decoded from these."""
 
     real: list[np.ndarray]
     codes: list[np.ndarray]
