@@ -26,7 +26,7 @@ DATA_SETS = {"humanml3d": "HumanML3D", "kit-ml": "KIT-ML"}
 
 @dataclass
 class CheckFlags:
-    """Where to look."""
+    """Flags: where to look, and what is required."""
 
     _argument_group_name = "check"
 
@@ -41,6 +41,8 @@ class CheckFlags:
 
 @dataclass(frozen=True)
 class Row:
+    """An asset in the list: its state and place, what it is for, and the command that gets it."""
+
     name: str
     state: AssetState
     where: str
@@ -70,6 +72,7 @@ def look_at_all(flags: CheckFlags) -> list[Row]:
 
 def _asset_row(asset: Asset, target: Path, contents: bool) -> Row:
     state, command = look(asset, target, contents), asset.hint.command
+    # A published evaluator is complete as a download, but has to be imported before it can be used.
     if state.status == "present" and is_evaluator(target) and not is_ready_evaluator(target):
         state, command = AssetState("partial", "downloaded, to be imported"), asset.next_step(target)
     return Row(asset.name, state, str(target), asset.hint.needed_for, command)
@@ -86,7 +89,7 @@ def _data_state(place: Path) -> AssetState:
 
 
 def _hub_models() -> list[Row]:
-    """Default models that transformers fetches by itself, where there is a network, when they are first used."""
+    """Default models, which transformers fetches by itself when they are first used, where there is a network."""
     rows = [("backbone", DEFAULT_BACKBONE, HINTS["backbone"].needed_for)]
     rows.append(("sentence-model", RewardFlags.semantic_model_name, "the semantic reward (--semantic-model-name)"))
     rows.append(("nli-model", RewardFlags.nli_model_name, "the coherence reward (--nli-model-name)"))

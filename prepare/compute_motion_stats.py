@@ -17,7 +17,7 @@ from utils.run.command import run_command
 
 @dataclass
 class StatsFlags:
-    """Which motions to average."""
+    """Flags: which motions to average."""
 
     _argument_group_name = "motion statistics"
 
@@ -28,11 +28,11 @@ class StatsFlags:
 
 
 class UsableMotions:
-    """The motions of some clips, read while going over them, one in memory at a time.
+    """Reads the motions of some clips while going over them, one in memory at a time.
 
     Attributes:
-        frames: of all motions so far.
-        bad: reason by id, for the clips that could not be used so far.
+        frames: number of frames so far.
+        bad: reason by id, for the clips so far that could not be used.
     """
 
     def __init__(self, root: str, ids: Sequence[str], feature_dim: int) -> None:

@@ -27,7 +27,7 @@ from utils.run.command import run_command
 
 @dataclass
 class DownloadFlags:
-    """What is fetched, from where, and where to."""
+    """Flags: what is fetched, from where, and where to."""
 
     _argument_group_name = "download"
 
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def bring(asset: Asset, dest: Path, wish: Wish) -> None:
-    """Install the asset unless it is there, and say what to do with it."""
+    """Install the asset unless it is there, and print what to do with it."""
     target = asset.target(dest)
     if look(asset, target).status == "present":
         print(f"{asset.name}: complete already in {target}")
@@ -89,7 +89,7 @@ def bring(asset: Asset, dest: Path, wish: Wish) -> None:
 
 
 def _named_first(words: list[str]) -> list[str]:
-    """`extractor --dest X` as `--assets extractor --dest X`."""
+    """Words in front become the flag --assets: `extractor --dest X` -> `--assets extractor --dest X`."""
     names = list(takewhile(lambda word: not word.startswith("-"), words))
     return [*(["--assets", *names] if names else []), *words[len(names) :]]
 

@@ -23,7 +23,7 @@ from utils.run.devices import resolve_device
 
 @dataclass
 class EvaluateTokenizerFlags:
-    """What is measured on what."""
+    """Flags: which tokenizer is measured on which motions."""
 
     _argument_group_name = "tokenizer evaluation"
 

@@ -30,7 +30,7 @@ TOLERANCE = 1e-4
 
 @dataclass
 class ExportFlags:
-    """What is exported where."""
+    """Flags: which checkpoint is exported, and where to."""
 
     _argument_group_name = "export"
 
@@ -53,16 +53,18 @@ def main() -> None:
     folder = Path(flags.out_dir)
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: give another --out-dir")
+    # The policy of one task, or of both where they share it.
     checkpoint = load_checkpoint(flags.ckpt)
     tasks = (flags.task,) if flags.task else checkpoint.tasks
     checkpoint.check_tasks(tasks, flags.ckpt)
     if not checkpoint.shared_by(tasks):
         raise InputError(f"{flags.ckpt} has a policy of its own for each of {' and '.join(tasks)}: give --task")
     model, vocabulary = build_policy(checkpoint, tasks[0], flags.llm_backbone)
+    # One query and its logits, to compare the written folder with.
     example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
     before = _logits(model.eval(), vocabulary.encode(example))
     model = model.to(getattr(torch, flags.dtype))
-    # Settings of the backbone's own chats (a repetition penalty, say) have no place in a motion.
+    # The backbone's own generation settings (a repetition penalty, say) would spoil motions.
     model.generation_config = GenerationConfig(
         eos_token_id=vocabulary.eos_id, pad_token_id=vocabulary.tokenizer.pad_token_id
     )
@@ -80,7 +82,7 @@ def main() -> None:
 
 
 def check(folder: Path, example: str, before: torch.Tensor) -> float:
-    """Load the folder with transformers alone -> largest difference of its logits to `before` (V,)."""
+    """Load the folder with transformers alone; the largest difference of its logits from `before` (V,)."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = tokenizer(example, add_special_tokens=False)["input_ids"]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -100,7 +102,7 @@ def _example(task: str, nb_code: int) -> Query:
 
 
 def model_card(checkpoint: Checkpoint, tasks: Sequence[str], example: str) -> str:
-    """README.md of the folder."""
+    """The README.md of the folder."""
     config = checkpoint.config
     parts = checkpoint.parts_of(tasks[0])
     names = {"t2m": "text to motion", "m2t": "motion to text"}

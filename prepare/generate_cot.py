@@ -26,7 +26,7 @@ from prepare.annotation.client import AnnotationClient, Endpoint
 from prepare.annotation.flags import AnnotationFlags, EndpointFlags
 from prepare.annotation.plan import Assignment, Evidence, assignments_of, doubtful_captions
 from prepare.annotation.report import print_summary, show_plan
-from prepare.annotation.run import AnnotationRun, Asking
+from prepare.annotation.run import AnnotationRules, AnnotationRun
 from prepare.annotation.store import AnnotationStore
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_row
 from utils.errors import InputError
@@ -43,15 +43,15 @@ def main() -> None:
     skeleton = get_skeleton(data.dataname)
     records = [record for split in data.split for record in read_split(data.data_root, split, skeleton)]
     evidence = Evidence(skeleton, data.with_facts or not data.with_video, data.with_video)
-    asking = Asking(evidence, Bounds(data.min_words, data.max_words), not data.no_fact_check, endpoint.model)
+    rules = AnnotationRules(evidence, Bounds(data.min_words, data.max_words), not data.no_fact_check, endpoint.model)
     store = AnnotationStore(data.out_dir)
     assignments, doubtful = plan(records[: data.limit], data, evidence)
     if place is None:
-        show_plan(assignments, doubtful, store, asking, endpoint)
+        show_plan(assignments, doubtful, store, rules, endpoint)
         return
     with store.opened():
         write_jsonl(store.folder / DOUBTFUL_FILE, doubtful)
-        run, interrupted = asyncio.run(annotate(assignments, store, asking, place, endpoint, data.retry_rejected))
+        run, interrupted = asyncio.run(annotate(assignments, store, rules, place, endpoint, data.retry_rejected))
         print_summary(store, assignments, doubtful, endpoint.prices)
     if interrupted:
         raise KeyboardInterrupt
@@ -66,7 +66,7 @@ def main() -> None:
 def plan(
     records: Sequence[MotionRecord], data: AnnotationFlags, evidence: Evidence
 ) -> tuple[list[Assignment], list[dict[str, Any]]]:
-    """What to ask, and the captions that are left out because their motion contradicts them."""
+    """The assignments, and a line for each caption that is left out because its motion contradicts it."""
     assignments = list(assignments_of(records, data.tasks, data.captions_per_clip))
     if data.no_fact_check:
         return assignments, []
@@ -78,14 +78,14 @@ def plan(
 async def annotate(
     assignments: Sequence[Assignment],
     store: AnnotationStore,
-    asking: Asking,
+    rules: AnnotationRules,
     place: Endpoint,
     flags: EndpointFlags,
     retries: int,
 ) -> tuple[AnnotationRun, bool]:
-    """Ask for what the store lacks, then again for what it rejected; (the run, whether Ctrl-C ended it)."""
+    """Ask for what the store lacks, then again for what it rejected. Returns (run, whether Ctrl-C ended it)."""
     async with AnnotationClient(place) as client:
-        run = AnnotationRun(client, store, asking, flags.prices, flags.concurrency)
+        run = AnnotationRun(client, store, rules, flags.prices, flags.concurrency)
         with InterruptFlag() as interrupt:
             for times in range(retries + 1):
                 waiting = [item for item in assignments if store.times_rejected(item.key) == times]

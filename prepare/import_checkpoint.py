@@ -27,7 +27,7 @@ from utils.run.command import quiet_libraries, run_command
 
 @dataclass
 class ImportCheckpointFlags:
-    """What is imported, and where to."""
+    """Flags: what is imported, and where to."""
 
     _argument_group_name = "published checkpoint"
 
@@ -46,6 +46,7 @@ def main() -> None:
     quiet_libraries()
     if Path(flags.out).exists():
         raise InputError(f"{flags.out} exists: give another --out (nothing was changed)")
+    # What the file holds, and the tokenizer that its codes are of.
     state = read_torch_file(flags.published)
     nb_code, tasks = codes_of(state, flags.published), tasks_of(state, flags.published)
     tokenizer = None
@@ -54,6 +55,7 @@ def main() -> None:
         tokenizer = load_any_tokenizer(flags.motion_tokenizer, root, flags.stats_root, torch.device("cpu"))
         if tokenizer.nb_code != nb_code:
             raise InputError(f"{flags.motion_tokenizer} has {tokenizer.nb_code} codes, {flags.published} {nb_code}")
+    # An adapter for each task goes into the checkpoint; a line each says what found its place.
     model, vocabulary, text_vocabulary = load_backbone(flags.llm_backbone, nb_code, seed=0)
     style = prompt_style(flags.prompt_style, vocabulary.tokenizer)
     config = PolicyConfig(flags.llm_backbone, nb_code, text_vocabulary, 0, style)

@@ -43,7 +43,7 @@ _ROWS_FOR_COLUMNS = 100  # optional fields of jsonl may be missing in the first 
 
 @dataclass
 class ImportCotFlags:
-    """What is imported as what."""
+    """Flags: what is imported, and how it is read."""
 
     _argument_group_name = "import"
 
@@ -67,8 +67,8 @@ class ImportCotFlags:
 
 
 @dataclass
-class Counts:
-    """Rows that were read, lines left out because they repeat others, rejected rows by reason."""
+class ImportCounts:
+    """How many rows were read, how many lines left out because they repeat others, and rejected rows by reason."""
 
     rows: int = 0
     repeated: int = 0
@@ -76,7 +76,7 @@ class Counts:
 
 
 def source_of(flags: ImportCotFlags) -> CotSource | None:
-    """What the codes belong to, as far as flags say it."""
+    """The tokenizer that the codes are of, as far as flags say it."""
     if flags.codes is not None:
         source = read_cot_source(flags.codes)
         if source is None:
@@ -89,16 +89,18 @@ def source_of(flags: ImportCotFlags) -> CotSource | None:
 
 
 def read_codes(path: str) -> dict[str, np.ndarray]:
-    """Codes by id, 4 bytes each."""
+    """The codes of each clip by its id, as int32: 4 bytes a code."""
     return {row["id"]: np.asarray(row["codes"], dtype=np.int32) for _, row in read_jsonl(Path(path))}
 
 
 class Importer:
-    """Converts parts row by row into an open set of files, one a split.
+    """Converts parts row by row and writes their lines into a file for each split.
 
     Args:
-        flags: how. codes: by id, in place of the rows' own. nb_code: codes must be below it; None skips that check.
-        writers: where lines go, by split; rejected rows go to ``rejected``.
+        flags: how rows are read.
+        codes: codes by id, in place of the rows' own.
+        nb_code: codes must be below it; None skips that check.
+        writers: the files by split; rejected rows go to `REJECTED_FILE`.
     """
 
     def __init__(
@@ -108,10 +110,10 @@ class Importer:
         self._task = {"auto": None, "both": ""}.get(flags.task, flags.task)
         self._writers = writers
         self._seen: dict[str, set[int]] = {}
-        self.counts = Counts()
+        self.counts = ImportCounts()
 
     def columns_of(self, part: SourcePart) -> tuple[Columns, Iterator[SourceRow]]:
-        """The columns of a part, by its first rows, and all its rows."""
+        """The columns of a part, recognised on its first rows, and all of its rows."""
         rows = part.rows()
         first = list(itertools.islice(rows, _ROWS_FOR_COLUMNS))
         names = dict.fromkeys(name for row in first for name in row.fields or ())
@@ -144,6 +146,7 @@ class Importer:
         self._writers.write(split, line.text)
 
     def _reject(self, part: SourcePart, row: SourceRow, reason: str) -> None:
+        # Numbers and quoted words differ from row to row; without them equal reasons count as one.
         self.counts.rejected[re.sub(r"\d+|'[^']*'", "...", reason)] += 1
         place = {"source": part.name, "row": row.number, "reason": reason, "content": row.fields or row.text}
         self._writers.write(REJECTED_FILE, json.dumps(place, ensure_ascii=False, default=str))
@@ -161,6 +164,7 @@ def main() -> None:
     source = source_of(flags)
     nb_code = source.nb_code if source else flags.nb_code
     codes = read_codes(flags.codes) if flags.codes else None
+    # Convert everything; files appear under their names when all is written.
     with LineWriters(lambda key: out_dir / (key if key == REJECTED_FILE else f"cot_{key}.jsonl")) as writers:
         importer = Importer(flags, codes, nb_code, writers)
         for part in source_parts(flags.source, flags.config):
@@ -187,8 +191,8 @@ def main() -> None:
         print("which motion tokenizer the codes belong to is not known: --motion-tokenizer FILE records it")
 
 
-def check(counts: Counts, columns: Columns) -> None:
-    """Raises InputError where no row could be used."""
+def check(counts: ImportCounts, columns: Columns) -> None:
+    """Raise InputError where no row could be used."""
     if counts.rejected.total() == counts.rows:
         reason = counts.rejected.most_common(1)[0][0] if counts.rejected else "there is none"
         raise InputError(
@@ -197,7 +201,7 @@ def check(counts: Counts, columns: Columns) -> None:
         )
 
 
-def summary(counts: Counts, out_dir: Path) -> str:
+def summary(counts: ImportCounts, out_dir: Path) -> str:
     told = (
         f"{counts.rows} rows read, {counts.repeated} repeated lines left out, {counts.rejected.total()} rows rejected"
     )

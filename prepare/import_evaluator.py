@@ -42,7 +42,7 @@ from utils.run.command import run_command
 
 @dataclass
 class ImportEvaluatorFlags:
-    """What is imported, and where to."""
+    """Flags: what is imported, and where to."""
 
     _argument_group_name = "published evaluator"
 
@@ -63,6 +63,7 @@ class ImportEvaluatorFlags:
 def main() -> None:
     (flags,) = parse_flags(ImportEvaluatorFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    # Find the files, and check weights, opt.txt, statistics and words against each other.
     statistics = None if flags.mean is None or flags.std is None else (flags.mean, flags.std)
     files = find_files(flags.published, flags.opt, statistics)
     state = read_torch_file(files.weights)
@@ -129,7 +130,7 @@ def _compare_scale(std: np.ndarray, data_root: str, skeleton: Skeleton, path: Pa
 
 
 def _save(evaluator: TextMotionEvaluator, folder: Path, weights: Path) -> bool:
-    """Write the evaluator; True where it was there already. Nothing of other content is replaced."""
+    """Write the evaluator. True where it was there already; other content is never replaced."""
     if (folder / ABOUT_FILE).exists():
         there = TextMotionEvaluator.load(folder).fingerprint
         if there == evaluator.fingerprint:

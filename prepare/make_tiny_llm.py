@@ -26,7 +26,7 @@ END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>
 
 @dataclass
 class TinyLlmFlags:
-    """Sizes of the model and where its words come from."""
+    """Flags: the sizes of the model, and the text that its tokenizer is trained on."""
 
     _argument_group_name = "tiny language model"
 
@@ -44,7 +44,7 @@ class TinyLlmFlags:
 
 
 def training_text(samples: CotSamples) -> Iterator[str]:
-    """Everything that the model will read or write as words: captions, reasoning and the prompts around them."""
+    """Yield everything that the model will read or write as words: captions, reasoning and the prompts around them."""
     for index in range(len(samples)):
         for task in TASKS:
             sample = samples.sample(index, task)

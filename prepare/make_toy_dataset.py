@@ -28,7 +28,7 @@ from utils.run.command import run_command
 PROGRAMS_FILE = "programs.jsonl"
 UNFINISHED_FILE = ".unfinished.json"
 GENERATOR = "toy"
-# Raised whenever the same arguments come to give other clips or texts.
+# Raise the version whenever the same arguments give other clips or texts than before.
 GENERATOR_VERSION = 1
 SPLITS = ("train", "val", "test")
 _MIN_CLIPS = 20
@@ -36,7 +36,7 @@ _MIN_CLIPS = 20
 
 @dataclass
 class ToyFlags:
-    """Where the toy data set goes and how large it is."""
+    """Flags: where the toy data set goes, and how large it is."""
 
     _argument_group_name = "toy data set"
 
@@ -103,7 +103,7 @@ def _read_fields(path: Path) -> dict[str, Any]:
 
 
 def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:
-    """Everything but ``dataset.json``; returns a summary in words and the fingerprint of all that was written."""
+    """Write everything but ``dataset.json``. Returns a summary in words and the fingerprint of all that was written."""
     ids: dict[str, list[str]] = {split: [] for split in SPLITS}
     rows, train_features, parts = [], [], []
     for clip in tqdm(toy_clips(count, seed), total=count, desc="animating", unit="clip"):

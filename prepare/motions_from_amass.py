@@ -35,7 +35,7 @@ AS_STORED = "as-stored"
 
 @dataclass
 class AmassFlags:
-    """Where AMASS and the body models are."""
+    """Flags: where AMASS and the body models are, and how they are used."""
 
     _argument_group_name = "AMASS"
 
@@ -54,22 +54,22 @@ class AmassFlags:
 
 
 class AmassReader:
-    """Joints of AMASS files; a body model is loaded when the first clip needs it."""
+    """Reads the joints of AMASS files. A body model is loaded when the first clip needs it."""
 
     def __init__(self, flags: AmassFlags) -> None:
         self._flags, self._device = flags, resolve_device(flags.device)
         self._model = cache(self._load_model)
 
     def resampled(self, path: Path) -> np.ndarray:
-        """(T, 22, 3) of a whole recording at 20 frames a second."""
+        """The joints (T, 22, 3) of a whole recording at 20 frames a second."""
         return self._joints(path, "resample")
 
     def indexed(self, path: Path, entry: IndexEntry) -> np.ndarray:
-        """(T, 22, 3) of the part of a recording that HumanML3D calls by one name."""
+        """The joints (T, 22, 3) of the part of a recording that is one clip of HumanML3D."""
         return cut(read_humanact12(path) if entry.is_humanact12 else self._joints(path, "stride"), entry)
 
     def check_body_model(self, clip: AmassClip) -> None:
-        """Fail now, and not once a clip, when there is no body model for a recording like this one."""
+        """Raise InputError when there is no body model for a recording like this one."""
         self._model(clip.family, self._gender(clip))
 
     def _joints(self, path: Path, rule: str) -> np.ndarray:
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
-    """Every motion below `folder`, whole."""
+    """Every motion below `folder`, each as a clip."""
     paths = sorted(folder.rglob("*.npz"))
     motions = [path for path in paths if is_motion_file(path)]
     if not motions:
@@ -119,7 +119,7 @@ def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
 def indexed_clips(
     folder: Path, entries: Sequence[IndexEntry], index: Path, reader: AmassReader
 ) -> tuple[list[SourceClip], dict[str, str]]:
-    """The clips of the index whose recording is there, and why the others are not (mirror images too)."""
+    """The clips of the index whose recording is there, and by id why the others cannot be made."""
     clips, bad = [], {}
     for entry in entries:
         try:
@@ -132,6 +132,7 @@ def indexed_clips(
 
 
 def _check_body_model(reader: AmassReader, clips: Sequence[SourceClip]) -> None:
+    """Fail before the conversion, and not once for each clip, when there is no body model for the recordings."""
     for clip in clips:
         if clip.paths[0].suffix != ".npz":
             continue
@@ -144,7 +145,7 @@ def _check_body_model(reader: AmassReader, clips: Sequence[SourceClip]) -> None:
 
 
 def describe(amass: AmassFlags) -> str:
-    """What decides the joints, in words; a data set is made with one such setting."""
+    """The flags that decide the joints, in words: all clips of a data set are made with the same ones."""
     rule = "resampled" if amass.index is None else f"cut by {Path(amass.index).name}"
     return f"AMASS, {rule}, body {amass.gender}, {amass.num_betas} betas"
 

@@ -25,7 +25,7 @@ from utils.run.command import run_command
 
 @dataclass
 class BvhFlags:
-    """Where the BVH files are and how they are to be read."""
+    """Flags: where the BVH files are, and how they are read."""
 
     _argument_group_name = "BVH"
 
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def describe(bvh: BvhFlags) -> str:
-    """What decides the joints, in words; a data set is made with one such setting."""
+    """The flags that decide the joints, in words: all clips of a data set are made with the same ones."""
     given = {"mapping": bvh.mapping, "unit": bvh.unit, "up": bvh.up, "fps": bvh.fps, "skip": bvh.skip_frames or None}
     return "BVH, " + ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
 

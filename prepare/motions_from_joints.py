@@ -21,7 +21,7 @@ from utils.run.command import run_command
 
 @dataclass
 class JointsFlags:
-    """Where the joints come from."""
+    """Flags: where the joints are, and their frame rate."""
 
     _argument_group_name = "joints"
 

@@ -21,7 +21,7 @@ from utils.run.command import run_command
 
 @dataclass
 class RenderFlags:
-    """What to draw and how."""
+    """Flags: what to draw, and how."""
 
     _argument_group_name = "render"
 
@@ -72,6 +72,7 @@ def main() -> None:
 
 
 def read_clip(path: Path, title: str) -> DrawnClip:
+    """The joints of a .npy of joints or features, to be drawn under `title`. Raises InputError with the path."""
     motion = read_npy(path)
     try:
         joints, _ = joints_of_motion(motion)

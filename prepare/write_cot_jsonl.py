@@ -42,7 +42,7 @@ from utils.run.command import quiet_libraries, run_command
 
 @dataclass
 class CotFlags:
-    """What is joined."""
+    """Flags: what is joined, and how."""
 
     _argument_group_name = "chain-of-thought jsonl"
 
@@ -64,7 +64,7 @@ class CotFlags:
 def samples_of(
     records: list[MotionRecord], codes: dict[str, list[int]], reasoning: Reasonings, task: str = TASKS[0]
 ) -> Iterator[Sample]:
-    """One sample per caption; several reasonings are dealt out in turn. A record without codes is skipped."""
+    """Yield a sample for each caption. Several reasonings are dealt out in turn; a record without codes is skipped."""
     for record in records:
         if not codes.get(record.id):
             continue
@@ -80,7 +80,7 @@ def samples_of(
 
 
 def measured(records: list[MotionRecord], codes: dict[str, list[int]], skeleton: Skeleton) -> dict[str, MotionFacts]:
-    """Facts by id of the records that have codes."""
+    """The facts of the records that have codes, by id."""
     return {
         record.id: motion_facts(joints_in_metres(record.features, skeleton), skeleton)
         for record in tqdm(records, desc="measuring motions", unit="clip", dynamic_ncols=True)
@@ -89,7 +89,7 @@ def measured(records: list[MotionRecord], codes: dict[str, list[int]], skeleton:
 
 
 def without_repeats(samples: list[Sample]) -> list[Sample]:
-    """The first of all samples that are equal in caption, codes and reasoning."""
+    """The samples without those that are equal to an earlier one in caption, codes and reasoning."""
     first: dict[tuple, Sample] = {}
     for sample in samples:
         first.setdefault((sample.caption, sample.codes, sample.reasoning), sample)
@@ -97,9 +97,17 @@ def without_repeats(samples: list[Sample]) -> list[Sample]:
 
 
 def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int) -> list[Sample]:
-    """The samples, each with a draft (`dataset.cot.drafts`)."""
+    """The samples, each with a draft (see `dataset.cot.drafts`)."""
     drafts = Drafts(samples, facts, seed)
     return [replace(sample, draft=drafts.draft(index)) for index, sample in enumerate(samples)]
+
+
+def codes_by_split(path: Path) -> dict[str, dict[str, list[int]]]:
+    """Split -> clip id -> codes, of a file of prepare.encode_motions."""
+    by_split: dict[str, dict[str, list[int]]] = {}
+    for _, row in read_jsonl(path):
+        by_split.setdefault(row["split"], {})[row["id"]] = row["codes"]
+    return by_split
 
 
 def main() -> None:
@@ -110,29 +118,30 @@ def main() -> None:
         raise InputError(f"{flags.codes} has no .source.json beside it: make it with prepare.encode_motions")
     reasoning = reasoning_source(flags.reasoning, flags.data_root, flags.seed)
     skeleton = get_skeleton(flags.dataname)
-    by_split: dict[str, dict[str, list[int]]] = {}
-    for _, row in read_jsonl(Path(flags.codes)):
-        by_split.setdefault(row["split"], {})[row["id"]] = row["codes"]
     files, repeated, doubtful = {}, {}, []
-    for split, codes in by_split.items():
+    for split, codes in codes_by_split(Path(flags.codes)).items():
+        # The reasoning of the split; templates and drafts need the measured motion.
         records = read_split(flags.data_root, split, skeleton)
         needs_facts = flags.with_reflections or reasoning.needs_facts
         facts = measured(records, codes, skeleton) if needs_facts else {}
         by_task = reasoning.by_task(records, facts)
         if reasoning.needs_facts:
             doubtful += doubtful_rows(records, facts)
+        # A sample for each caption, equal ones once, with drafts where they are asked for.
         every = {task: list(samples_of(records, codes, texts, task or TASKS[0])) for task, texts in by_task.items()}
         if not any(every.values()):
             raise InputError(f"{flags.codes}: none of its {len(codes)} motions of {split} is in {flags.data_root}")
         samples = {task: without_repeats(found) for task, found in every.items()}
         if flags.with_reflections:
             samples = {task: with_drafts(found, facts, flags.seed) for task, found in samples.items()}
+        # The file of the split, and beside it the tokenizer that its codes are of.
         lines = sum(map(len, samples.values()))
         files[split] = Path(flags.out_dir) / f"cot_{split}.jsonl"
         repeated[split] = sum(map(len, every.values())) - lines
         write_cot_jsonl(files[split], chain.from_iterable(samples.values()), both_tasks=BOTH in by_task)
         write_cot_source(files[split], CotSource(**{**vars(source), "data_root": flags.data_root}))
         print(f"{files[split]}: {lines} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
+    # What was made, and what could not be.
     about = {"codes": flags.codes, "reasoning": reasoning.origin, "repeated_lines_left_out": repeated}
     print(report_cot(files, source.nb_code, flags.out_dir, about))
     if reasoning.needs_facts:

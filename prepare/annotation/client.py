@@ -1,4 +1,4 @@
-"""One endpoint that speaks OpenAI's chat completions: asks, waits, tries again, and says what the answer cost.
+"""A client asks one endpoint that speaks OpenAI's chat completions: it waits, tries again, and tells the cost.
 
 The `openai` package does the work: it repeats requests that met a timeout, a lost connection or a status of 408, 409,
 429 or 5xx, after the time that Retry-After names (up to two minutes) or after a growing pause. Gemini, vLLM, Ollama and
@@ -22,21 +22,21 @@ PROVIDERS = {
 }
 # For a server of your own, which asks for none.
 NO_KEY = "none"
-# What is wrong is the same for every request: key, permission, address or name of the model.
+# Every other request would fail as well: the key, the permission, the address or the name of the model is wrong.
 _HOPELESS = (401, 403, 404)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask, and how patiently.
+    """Where requests go, and how patiently they are repeated.
 
     Attributes:
         base_url: ends before ``/chat/completions``.
-        key: never written anywhere.
-        model: its name there.
+        key: of the endpoint; never written anywhere.
+        model: name of the model at the endpoint.
         timeout: seconds that a server may take to begin its reply.
         max_retries: repetitions of one request.
-        requests_per_minute: most requests in a minute, repetitions included; None is no limit.
+        requests_per_minute: most requests in a minute, repetitions included; None: no limit.
         options: further fields of every request (temperature, max_completion_tokens, ...).
     """
 
@@ -51,11 +51,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and was paid for.
+    """The response to one request, which was paid for.
 
     Attributes:
         text: the reply; None where the response holds none.
-        problem: why it is none or not whole; None for a whole reply.
+        problem: why there is no reply, or not a whole one; None for a whole reply.
         raw: the body of the response.
         prompt_tokens, completion_tokens: as the server counts; None where it does not say.
     """
@@ -68,7 +68,7 @@ class Answer:
 
 
 class NoAnswer(Exception):
-    """All tries failed. `hopeless` where every other request would fail as well."""
+    """All tries of a request failed; `hopeless` where every other request would fail as well."""
 
     def __init__(self, message: str, hopeless: bool) -> None:
         super().__init__(message)
@@ -128,7 +128,7 @@ class AnnotationClient:
         return read_completion(response.http_response.text)
 
     async def _pace(self, request: object) -> None:
-        """Wait for this request's turn."""
+        """Count the request, and wait for its turn where requests in a minute are limited."""
         self.sent += 1
         if self._endpoint.requests_per_minute is None:
             return
@@ -139,7 +139,7 @@ class AnnotationClient:
 
 
 def read_completion(body: str) -> Answer:
-    """Take a response apart. Never raises: what a server sends is paid for, whatever it is."""
+    """Take a response apart. It never raises, since whatever a server sends is paid for and must be kept."""
     try:
         value = json.loads(body)
     except ValueError:
@@ -158,17 +158,17 @@ def read_completion(body: str) -> Answer:
 
 
 def _tokens(usage: Any) -> tuple[int | None, int | None]:
-    """(prompt, completion). Some servers count hidden thoughts in the total alone."""
+    """Tokens of prompt and completion; None where the server does not say."""
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     counts = [usage.get(name) if isinstance(usage, dict) else None for name in names]
     prompt, completion, total = (count if isinstance(count, int) else None for count in counts)
-    if None not in (prompt, completion, total):
+    if None not in (prompt, completion, total):  # some servers count hidden thoughts in the total alone
         completion = max(completion, total - prompt)
     return prompt, completion
 
 
 def import_openai() -> ModuleType:
-    """The package, made quiet. Raises InputError where it is not installed."""
+    """The package openai, made quiet. Raises InputError where it is not installed."""
     try:
         import openai
     except ImportError:

@@ -1,4 +1,4 @@
-"""The flags of prepare.generate_cot."""
+"""These are the flags of prepare.generate_cot."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from options.flags.parsing import flag, need, required_flag
 from prepare.annotation.client import NO_KEY, PROVIDERS, Endpoint, import_openai, key_of
 from prepare.annotation.run import Prices
 
-# Request fields that the program itself depends on.
+# Fields of a request that the program itself sets.
 _OURS = ("model", "messages", "stream", "n")
 
 
 @dataclass
 class AnnotationFlags:
-    """What is annotated."""
+    """Flags: which captions are annotated, and how replies are checked."""
 
     _argument_group_name = "data"
 
@@ -51,7 +51,7 @@ class AnnotationFlags:
 
 @dataclass
 class EndpointFlags:
-    """Who is asked."""
+    """Flags: which model is asked, and how."""
 
     _argument_group_name = "endpoint"
 
@@ -91,7 +91,7 @@ class EndpointFlags:
         return Prices(self.price_in, self.price_out)
 
     def endpoint(self) -> Endpoint:
-        """Raises InputError where the key or the package to ask with is missing."""
+        """The endpoint to ask. Raises InputError where its key or the package openai is missing."""
         import_openai()
         url, variable = PROVIDERS[self.provider]
         # A key for one provider is never sent to another server unasked.

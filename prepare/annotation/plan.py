@@ -1,4 +1,4 @@
-"""What is asked: one assignment a caption and task, with what can be shown of its motion."""
+"""Captions and tasks become assignments: what a model is asked, with what it is shown of the motion."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,17 +16,18 @@ from utils.motion.pictures import contact_sheet
 from utils.motion.skeleton import Skeleton
 from utils.motion.stick_figure import DrawnClip
 
-_COLUMNS, _PANEL = 6, 192
+_COLUMNS, _PANEL = 6, 192  # pictures in a contact sheet, and pixels of each
 
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """One thing to ask.
+    """A caption and a task to ask reasoning for.
 
     Attributes:
         record: the motion.
         task: ``m2t`` or ``t2m``.
-        caption: of the motion; `number` is its place among the motion's captions.
+        caption: of the motion.
+        number: place of the caption among the motion's captions.
     """
 
     record: MotionRecord
@@ -36,13 +37,13 @@ class Assignment:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What names it in an AnnotationStore."""
+        """The key of the assignment in an AnnotationStore."""
         return self.record.id, self.task, self.caption
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is shown of a motion beside its caption."""
+    """What a model is shown of a motion beside its caption: measured facts as text, a contact sheet, or both."""
 
     skeleton: Skeleton
     with_facts: bool
@@ -72,7 +73,7 @@ class Evidence:
 def assignments_of(
     records: Iterable[MotionRecord], tasks: Sequence[str], captions_per_clip: int
 ) -> Iterator[Assignment]:
-    """Clip by clip, its first captions, each for every task; a caption that a clip repeats is asked about once."""
+    """The first captions of each clip, each for every task; a caption that a clip repeats is asked about once."""
     for record in records:
         texts = [caption.text for caption in record.captions]
         for number, text in enumerate(texts[:captions_per_clip]):
@@ -84,10 +85,10 @@ def assignments_of(
 def doubtful_captions(
     assignments: Iterable[Assignment], evidence: Evidence
 ) -> dict[tuple[str, str], list[Contradiction]]:
-    """(clip id, caption) -> how the clip's own motion contradicts it: whatever is written of it will be wrong."""
+    """(clip id, caption) -> how the clip's own motion contradicts the caption, so that any reasoning would be wrong."""
     found: dict[tuple[str, str], list[Contradiction]] = {}
     facts: tuple[str, MotionFacts] | None = None
-    for assignment in assignments:  # those of a clip follow one another
+    for assignment in assignments:  # those of a clip follow one another, so it is measured once
         if facts is None or facts[0] != assignment.record.id:
             facts = assignment.record.id, evidence.facts(assignment.record)
         if items := contradictions(assignment.caption, facts[1]):

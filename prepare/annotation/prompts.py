@@ -1,7 +1,7 @@
-"""What an annotating model is told: it writes the chain of thought that links a caption and its motion.
+"""An annotating model is told here to write the chain of thought that links a caption and its motion.
 
-Not the prompts of our own model (models/language/prompts.py); only the grammar of the reply is the same, so that one
-parser reads both.
+These are not the prompts of our own model (models/language/prompts.py). Only the grammar of the reply is the same, so
+that one parser reads both.
 """
 
 import base64
@@ -10,10 +10,10 @@ from typing import Any
 from dataset.cot.acceptance import Bounds
 from models.language.vocabulary import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 
-# Raise it when any text here changes: every annotation says what it was asked with.
+# Every annotation says which prompts it was asked with: raise the version when any text here changes.
 ANNOTATION_PROMPT_VERSION = "1"
 
-# The bounds that the model is told lie this far inside those that are checked: models count words roughly.
+# Models count words roughly, so the bounds that they are told lie inside those that are checked, by these factors.
 _LOW, _HIGH = 1.3, 0.75
 
 _RULES = (
@@ -47,14 +47,14 @@ _PICTURE = (
 def annotation_messages(
     task: str, caption: str, bounds: Bounds, facts: str | None = None, picture: bytes | None = None
 ) -> list[dict[str, Any]]:
-    """Messages of a chat completion.
+    """The messages of a chat completion.
 
     Args:
         task: ``m2t`` or ``t2m``.
         caption: of the motion.
         bounds: of the reasoning's length.
         facts: measured on the motion, as lines of text.
-        picture: PNG, a contact sheet.
+        picture: a contact sheet as PNG.
     """
     low = min(round(_LOW * bounds.min_words), bounds.max_words)
     rules = _RULES.format(low=low, high=max(low, round(_HIGH * bounds.max_words)))
@@ -72,7 +72,7 @@ def annotation_messages(
 
 
 def text_of_messages(messages: list[dict[str, Any]]) -> str:
-    """The words of messages, for showing and counting; pictures are named, not shown."""
+    """The words of messages, for printing and counting; a picture is only named."""
     lines = []
     for message in messages:
         content = message["content"]

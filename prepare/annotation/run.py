@@ -1,4 +1,4 @@
-"""Asking for many annotations at once: a few workers, each with one request in flight, each answer stored at once."""
+"""Many annotations are asked for at once: each worker has one request in flight and stores every answer at once."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ from prepare.annotation.prompts import ANNOTATION_PROMPT_VERSION
 from prepare.annotation.store import AnnotationStore
 from utils.run.interrupt import InterruptFlag
 
-# So many requests in a row without an answer: the server is down, or refuses all of them.
+# After so many requests in a row without an answer the server is down, or refuses all of them.
 _GIVE_UP_AFTER = 10
 _LOOK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Money for a million tokens, in any currency; None where unknown."""
+    """The price of a million tokens, in any currency; None where unknown."""
 
     prompt: float | None = None
     completion: float | None = None
@@ -35,14 +35,14 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How assignments are asked and judged.
+class AnnotationRules:
+    """How assignments are put to the model, and how its replies are judged.
 
     Attributes:
-        evidence: what is shown of the motion.
+        evidence: what the model is shown of the motion.
         bounds: of the reasoning's length.
-        fact_check: hold the reply against the measured motion.
-        model: its name, for the records.
+        fact_check: whether a reply is compared with the measured motion.
+        model: name of the model, for the records.
     """
 
     evidence: Evidence
@@ -58,15 +58,15 @@ class AnnotationRun:
     when the process is killed.
 
     Attributes:
-        unanswered: assignments that got no answer; nothing is stored of them.
-        last_error: of the latest of them.
-        given_up: the run stopped because of them.
+        unanswered: number of assignments without an answer; nothing is stored of them.
+        last_error: why the latest of them got none.
+        given_up: whether the run stopped because of them.
     """
 
     def __init__(
-        self, client: AnnotationClient, store: AnnotationStore, asking: Asking, prices: Prices, concurrency: int
+        self, client: AnnotationClient, store: AnnotationStore, rules: AnnotationRules, prices: Prices, concurrency: int
     ) -> None:
-        self._client, self._store, self._asking, self._prices = client, store, asking, prices
+        self._client, self._store, self._rules, self._prices = client, store, rules, prices
         self._concurrency = concurrency
         self._failures_in_a_row = 0
         self._tokens = [0, 0]
@@ -89,8 +89,8 @@ class AnnotationRun:
         for assignment in queue:
             if interrupt.raised or self.given_up:
                 return
-            # Measuring and drawing take a while: meanwhile the replies to other workers must be received.
-            messages = await asyncio.to_thread(self._asking.evidence.messages, assignment, self._asking.bounds)
+            # In a thread: measuring and drawing take a while, and the replies to other workers must be received.
+            messages = await asyncio.to_thread(self._rules.evidence.messages, assignment, self._rules.bounds)
             try:
                 answer = await self._client.ask(messages)
             except NoAnswer as error:
@@ -108,7 +108,7 @@ class AnnotationRun:
         self.given_up = self.given_up or error.hopeless or self._failures_in_a_row >= _GIVE_UP_AFTER
 
     def _keep(self, assignment: Assignment, answer: Answer) -> None:
-        asking = self._asking
+        rules = self._rules
         row: dict[str, Any] = {
             "id": assignment.record.id,
             "task": assignment.task,
@@ -116,12 +116,12 @@ class AnnotationRun:
             "caption_number": assignment.number,
         }
         made_with = {
-            "model": asking.model,
-            "evidence": asking.evidence.name,
+            "model": rules.model,
+            "evidence": rules.evidence.name,
             "prompt_version": ANNOTATION_PROMPT_VERSION,
             "usage": {"prompt_tokens": answer.prompt_tokens, "completion_tokens": answer.completion_tokens},
         }
-        judged = judge(assignment, answer, asking)
+        judged = judge(assignment, answer, rules)
         if isinstance(judged, Rejection):
             reply = answer.raw if answer.text is None else answer.text
             self._store.reject({**row, "reason": judged.kind, "detail": judged.detail, "reply": reply, **made_with})
@@ -142,16 +142,16 @@ class AnnotationRun:
         bar.write("finishing the requests in flight; Ctrl-C again drops them (their answers may be paid for twice)")
 
 
-def judge(assignment: Assignment, answer: Answer, asking: Asking) -> Reply | Rejection:
-    """The reply taken apart, its reasoning on one line, or why it is not accepted."""
+def judge(assignment: Assignment, answer: Answer, rules: AnnotationRules) -> Reply | Rejection:
+    """The reply in its parts, with the reasoning on one line, or why it is not accepted."""
     if answer.text is None or answer.problem is not None:
         return Rejection("response", answer.problem or "no reply")
-    # The own model's prompt ends in <think>; the grammar of its replies begins after it. For t2m too the annotator
-    # answers with a sentence: the codes are those of the real motion.
+    # Replies are parsed as those of our own model, whose prompt ends in <think>, and as m2t for both tasks: the
+    # annotator answers with a sentence for t2m too, since the codes are those of the real motion.
     reply = parse_reply(answer.text.strip().removeprefix(THINK_OPEN), "m2t")
     if reply.problem is not None or reply.reasoning is None or reply.answer is None:
         return Rejection("malformed", reply.problem or "no reasoning")
     reasoning, sentence = (" ".join(text.split()) for text in (reply.reasoning, reply.answer))
-    facts = asking.evidence.facts(assignment.record) if asking.fact_check else None
-    rejection = rejection_of(assignment.task, assignment.caption, reasoning, sentence, facts, asking.bounds)
+    facts = rules.evidence.facts(assignment.record) if rules.fact_check else None
+    rejection = rejection_of(assignment.task, assignment.caption, reasoning, sentence, facts, rules.bounds)
     return rejection or Reply(reasoning, sentence, None, None)

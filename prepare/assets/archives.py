@@ -1,4 +1,4 @@
-"""Archives of other people: tested whole, and unpacked only where nothing in them can leave its folder."""
+"""Downloaded archives are tested, and unpacked only if nothing in them can leave its folder."""
 
 import shutil
 import stat
@@ -10,17 +10,17 @@ from utils.errors import InputError
 from utils.files.manifest import relative_path
 
 _ENCRYPTED = 0x1
-_NOISE = ("__MACOSX", ".DS_Store")
+_NOISE = ("__MACOSX", ".DS_Store")  # left out
 # What zipfile raises for damaged or unknown contents.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 
 
 class DiskFull(InputError):
-    """There is nothing wrong with what was to be written."""
+    """The disk has no room for files that are good themselves."""
 
 
 def check_archive(path: Path) -> None:
-    """Read every member and compare its checksum. Raises InputError where the file is not a whole zip archive."""
+    """Read every member and compare its checksum. Raises InputError for a file that is no whole zip archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
@@ -44,7 +44,7 @@ def unpack(path: Path, folder: Path) -> None:
     """Unpack a zip archive into `folder`, regular files only.
 
     Raises InputError, before anything is written, where a member is an absolute path, leads out of the folder, is a
-    link or a device, is encrypted, stands there twice, or where the disk has less room than all of them need.
+    link or a device, is encrypted, or is in the archive twice, and where the disk has too little room for all members.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -63,7 +63,7 @@ def _checked_members(archive: zipfile.ZipFile, path: Path) -> list[tuple[zipfile
     members, seen = [], set()
     for info in archive.infolist():
         try:
-            # `filename` was cut at a NUL and has this system's separators; what stands in the archive is looked at too.
+            # The name as stored is checked too: `filename` is cut at a NUL and has this system's separators.
             relative_path(info.orig_filename)
             name = relative_path(info.filename)
         except ValueError as error:

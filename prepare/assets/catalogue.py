@@ -1,7 +1,8 @@
-"""The one table of what can be downloaded: sources, where it lands, how a complete copy is recognised, what comes next.
+"""One table lists what can be downloaded: its sources and place, how a copy is known to be complete, what comes next.
 
-Sizes and checksums of the archives on Google Drive are not published: None here. What is downloaded is tested as an
-archive, its SHA-256 is shown and kept, and `--sha256` compares it with one that you know. The hub says both itself.
+Sizes and checksums of the archives on Google Drive are not published, so they are None here. What is downloaded is
+tested as an archive, its SHA-256 is shown and kept, and `--sha256` compares it with one that you know. The hub tells
+both itself.
 """
 
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class DriveArchive:
 
 @dataclass(frozen=True)
 class HubFolder:
-    """A repository on the hub, or one folder of it; `manifest` lists its files with SHA-256, None: there is none."""
+    """A repository on the hub, or one folder of it; `manifest` is its file of SHA-256 checksums, None without one."""
 
     repo: str
     kind: Literal["model", "dataset"] = "model"
@@ -49,15 +50,15 @@ class HubFolder:
 
 @dataclass(frozen=True)
 class Asset:
-    """Something to download.
+    """Something that can be downloaded.
 
     Attributes:
-        name: as on the command line, and in `utils.asset_hints`.
+        name: on the command line, and in `utils.asset_hints`.
         dest: folder that --dest replaces.
-        folder: where it lands below `dest`.
-        drive, hub: where from.
+        folder: place of the asset below `dest`.
         is_complete: whether a folder is a complete copy, however it came there.
-        next_step: from the folder where it landed, what to do with it.
+        next_step: what to do with the folder of a complete copy, in words.
+        drive, hub: the sources.
     """
 
     name: str
@@ -77,17 +78,17 @@ class Asset:
 
 
 def has_files(*names: str) -> Callable[[Path], bool]:
-    """Whether a folder holds all of these files, none of them empty."""
+    """A test whether a folder holds all of these files, none of them empty."""
     return lambda folder: all((folder / name).is_file() and (folder / name).stat().st_size for name in names)
 
 
 def is_ready_evaluator(folder: Path) -> bool:
-    """Whether evaluation can load it: made or imported by this project, or as the hub holds it."""
+    """Whether evaluation can load the folder: made or imported by this project, or downloaded from the hub."""
     return (folder / ABOUT_FILE).is_file() or has_files(*HUB_EVALUATOR_FILES)(folder)
 
 
 def is_evaluator(folder: Path) -> bool:
-    """Ready, or the published folder that prepare.import_evaluator reads."""
+    """Whether the folder is ready, or a published one that prepare.import_evaluator reads."""
     if is_ready_evaluator(folder):
         return True
     try:
@@ -172,7 +173,7 @@ ASSETS = (
     ),
 )
 BY_NAME = {asset.name: asset for asset in ASSETS}
-# What the scripts of the published repository are called after.
+# The download scripts of the published repository have these names.
 GROUPS = {
     "extractor": ("evaluator-t2m", "evaluator-kit"),
     "ckpt": ("morl-weights", "motion-agent"),
@@ -181,7 +182,7 @@ GROUPS = {
 
 
 def find_assets(names: list[str]) -> list[Asset]:
-    """Assets by their own name or their group's, each once. Raises InputError for an unknown one."""
+    """The assets of these names, of assets or groups, each once. Raises InputError for an unknown name."""
     found: dict[str, Asset] = {}
     for name in names:
         if name not in GROUPS and name not in BY_NAME:

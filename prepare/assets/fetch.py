@@ -1,4 +1,4 @@
-"""Getting one archive: through the Google Drive client, from a plain address, or from a file that is here already."""
+"""One archive is fetched: by the Google Drive client, from a plain address, or from a file that is here already."""
 
 import os
 import shutil
@@ -20,11 +20,11 @@ _PART = ".part"
 
 
 class SourceUnavailable(InputError):
-    """Nothing is known to be wrong with the asset; it just cannot be had from this source now."""
+    """The asset cannot be fetched from this source now; nothing is known to be wrong with it."""
 
 
 def fetch_from_drive(source: DriveArchive, folder: Path) -> Path:
-    """Download with `gdown`, which resumes what it left in `folder`; its own messages go to the terminal.
+    """Download with `gdown`, which resumes what it left in `folder`. Its own messages go to the terminal.
 
     Proxies are taken from HTTPS_PROXY and HTTP_PROXY, by gdown itself. Raises SourceUnavailable.
     """
@@ -41,7 +41,7 @@ def fetch_from_drive(source: DriveArchive, folder: Path) -> Path:
 
 
 def _drive_client() -> str:
-    """The `gdown` on PATH, or the one beside this Python, which is not on PATH where its environment is not active."""
+    """The program gdown: on PATH, or beside this Python, whose environment need not be active."""
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     client = shutil.which("gdown", path=places)
     if client is None:
@@ -55,7 +55,7 @@ def _full_disk(folder: Path) -> str:
 
 
 def fetch_archive(place: str, name: str, folder: Path) -> Path:
-    """The archive `place`: an http(s) address, downloaded into `folder` as `name`, or a file, used where it lies."""
+    """The archive at `place`: a file, used where it lies, or an http(s) address, downloaded into `folder` as `name`."""
     if place.startswith(("http://", "https://")):
         return fetch_url(place, folder / name)
     if not Path(place).is_file():
@@ -64,7 +64,7 @@ def fetch_archive(place: str, name: str, folder: Path) -> Path:
 
 
 def fetch_url(url: str, path: Path) -> Path:
-    """Download `url` to `path`, going on from what an earlier try left; a complete `path` is not asked for again.
+    """Download `url` to `path`, going on from what an earlier try left. A complete `path` is not downloaded again.
 
     Proxies are taken from the environment. Raises SourceUnavailable where the server cannot be reached, refuses, or
     ends early.
@@ -79,7 +79,7 @@ def fetch_url(url: str, path: Path) -> Path:
             resumed = answer.status == 206
             _copy(answer, part, begun if resumed else 0)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to send: the part is as long as the whole
+        if error.code == 416:  # the part that was left is as long as the whole file, or longer
             part.unlink()
             raise SourceUnavailable(f"{url}: the part that was left did not fit: run the command again") from None
         raise SourceUnavailable(f"{url}: the server answers {error.code} {error.reason}") from None

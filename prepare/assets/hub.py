@@ -1,4 +1,4 @@
-"""Getting a repository of the hub, or one folder of it, and comparing every file with the hub's checksums.
+"""A repository of the hub, or one folder of it, is fetched and compared with the hub's checksums.
 
 `huggingface_hub` respects HF_TOKEN (or `hf auth login`), HF_ENDPOINT and the proxies of the environment. Files that an
 interrupted download completed are not fetched again.
@@ -36,7 +36,7 @@ def fetch_from_hub(source: HubFolder, folder: Path) -> tuple[Path, list[str], st
 
     Raises:
         SourceUnavailable: offline, no such repository, no access, or the connection broke.
-        InputError: a file does not have the checksum that the hub or the repository's manifest says.
+        InputError: a file has another checksum than the hub or the repository's manifest says.
     """
     try:
         return _fetch(source, folder)
@@ -65,7 +65,7 @@ def _first_line(error: Exception) -> str:
 
 def _fetch(source: HubFolder, folder: Path) -> tuple[Path, list[str], str]:
     api = HfApi()
-    # The revision first: given one, what is fetched and what it is compared with are the same, and without network
+    # The revision is asked for first: so what is fetched and what it is compared with are the same, and without network
     # this fails, where snapshot_download would hand back whatever lies in the folder.
     revision = api.repo_info(source.repo, repo_type=source.kind, timeout=TIMEOUT_S).sha
     wanted = None
@@ -90,7 +90,7 @@ def _fetch(source: HubFolder, folder: Path) -> tuple[Path, list[str], str]:
 
 
 def _check_contents(source: HubFolder, folder: Path, paths: list[str]) -> None:
-    """Compare with the repository's own manifest, and with what is known to be needed."""
+    """Compare the files with the repository's own manifest, and with those that are needed. Raises InputError."""
     problems = [f"{name} is missing" for name in source.required if name not in paths]
     if source.manifest is not None:
         if source.manifest in paths:

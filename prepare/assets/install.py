@@ -1,7 +1,7 @@
-"""From a source to the folder where an asset belongs: fetch aside, verify, then move in; nothing there is replaced.
+"""An asset is installed: fetched aside, verified, then moved into its folder; nothing that is there is replaced.
 
 Everything is fetched and unpacked in DEST/.downloads/NAME, on the disk of the target, so that moving in is a rename.
-What is there survives a failure, for the next try; it goes when the asset is complete.
+That folder survives a failure, for the next try, and is removed when the asset is complete.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ from utils.files.fingerprints import sha256_file
 from utils.files.manifest import ListedFile, differences, list_files
 
 STAGING_FOLDER = ".downloads"
-_DEPTH = 3  # of the folder within an archive that is the asset
-_SHOWN = 5
+_DEPTH = 3  # levels of an archive at which the asset's own folder is looked for
+_SHOWN = 5  # files that an error names
 Source = Literal["auto", "hub", "drive"]
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user said about where from; `archive` is a file or an address, `sha256` the archive's."""
+    """What the user wants as the source: one of them, or an own archive (a file or an address) with its SHA-256."""
 
     source: Source = "auto"
     archive: str | None = None
@@ -39,9 +39,10 @@ class Wish:
 
 
 def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
-    """Bring an asset into `dest`; returns the files of its receipt.
+    """Bring an asset into `dest` and return the files of its receipt.
 
-    Raises InputError: it could not be had, did not verify, the disk is full, or other files are in its place.
+    Raises InputError where the asset cannot be fetched, does not verify, or does not fit on the disk, and where other
+    files are in its place.
     """
     staging, target = dest / STAGING_FOLDER / asset.name, asset.target(dest)
     try:
@@ -58,7 +59,7 @@ def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
                 f"{staging}"
             ) from None
         raise InputError(f"{error.filename or dest}: {error.strerror or error}") from None
-    with contextlib.suppress(OSError):  # the last one takes the folder away
+    with contextlib.suppress(OSError):  # fails while other downloads use the folder
         (staging.parent / f"{asset.name}.lock").unlink()
         staging.parent.rmdir()
     return files
@@ -75,7 +76,7 @@ def _alone(staging: Path) -> Iterator[None]:
 
 
 def _fetch(asset: Asset, staging: Path, wish: Wish) -> tuple[Path, list[str], str]:
-    """(folder that is the asset, its files, where they come from), verified."""
+    """The verified asset: its folder, the paths of its files below that, and where they come from."""
     if wish.archive is not None:
         name = asset.drive.archive if asset.drive else f"{asset.name}.zip"
         return _from_archive(asset, fetch_archive(wish.archive, name, staging), staging, wish.archive, wish.sha256)
@@ -100,13 +101,13 @@ def _from_archive(
     try:
         found = _verified(asset, archive, sha256)
         unpacked = staging / "unpacked"
-        shutil.rmtree(unpacked, ignore_errors=True)  # half of it, of an earlier try
+        shutil.rmtree(unpacked, ignore_errors=True)  # an earlier try may have unpacked half of it
         unpack(archive, unpacked)
     except DiskFull:
         raise
     except InputError:
         if archive.parent == staging:
-            archive.unlink()  # it would be wrong for ever: the next try fetches it anew
+            archive.unlink()  # the next try fetches it anew
         raise
     root = _root_in(unpacked, asset)
     paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
@@ -126,7 +127,7 @@ def _verified(asset: Asset, archive: Path, sha256: str | None) -> str:
 
 
 def _root_in(unpacked: Path, asset: Asset) -> Path:
-    """The folder nearest to the top that is the asset: archives hold it under a name of their own."""
+    """The topmost folder that is a complete asset: archives hold it under a name of their own."""
     level = [unpacked]
     for _ in range(_DEPTH):
         for folder in level:
@@ -139,7 +140,7 @@ def _root_in(unpacked: Path, asset: Asset) -> Path:
 
 
 def _move_in(root: Path, paths: list[str], target: Path) -> list[str]:
-    """Move files in by renaming. One that is there with the same content stays; another content is an InputError."""
+    """Move files into place by renaming. A file that is there already stays; with other content it is an InputError."""
     there = [path for path in paths if (target / path).exists()]
     other = differences(target, list_files(root, there))
     if other:

@@ -1,4 +1,4 @@
-"""What of an asset is on this machine: by the receipt of its download, or by its files."""
+"""The receipt of a download, or the files themselves, tell whether an asset is on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Literal
 from prepare.assets.catalogue import Asset
 from utils.files.manifest import ListedFile, differences, list_files, read_manifest, write_manifest
 
-_SHOWN = 3
+_SHOWN = 3  # problems that are named
 
 
 @dataclass(frozen=True)
 class AssetState:
-    """`status` and half a line about it."""
+    """Whether an asset is here, with half a line of detail."""
 
     status: Literal["present", "partial", "missing"]
     detail: str
 
 
 def receipt_path(asset: Asset, target: Path) -> Path:
-    """Where a finished download says what it brought; written last."""
+    """The file that lists what a finished download brought; it is written last."""
     return target / f".{asset.name}.download.json"
 
 

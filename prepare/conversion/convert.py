@@ -1,6 +1,6 @@
 """Clips from anywhere become one data set: the common part of the commands ``prepare.motions_from_*``.
 
-Good clips are finished whatever the others are like; each bad one is named with its reason.
+Good clips are converted whatever the others are like; each bad one is named with its reason.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,11 +36,11 @@ def convert_dataset(
     Args:
         clips: every motion found; an id that comes twice is bad.
         source: what the motions are made from, in words; a data set has one source.
-        preferred_targets: clips whose skeleton to take when no flag says, before the first training clip.
+        preferred_targets: clips whose skeleton is taken when no flag names one, before the first training clip.
         bad: clips known to be unusable before they are read, with the reason.
 
-    Raises InputError where nothing can be converted, or, without ``--skip-bad``, after everything that can be
-    converted is, when some clips were bad.
+    Raises InputError where nothing can be converted; and, without ``--skip-bad``, where some clips were bad, after all
+    others are converted.
     """
     out_dir, bad = Path(flags.out_dir), dict(bad or {})
     plan = _plan(clips, flags, skeleton, source, preferred_targets, bad)

@@ -36,7 +36,10 @@ def conversion_config(
 def _choose_target(
     flags: DatasetFlags, skeleton: Skeleton, by_id: dict[str, SourceClip], candidates: list[str]
 ) -> tuple[str, np.ndarray | None]:
-    """Name and (J, 3) offsets of the skeleton to retarget to; ("none", None) without retargeting."""
+    """Name and (J, 3) offsets of the skeleton to retarget to; ("none", None) without retargeting.
+
+    It is that of a file, of the clip given, or of the first usable one of `candidates`.
+    """
     if flags.no_retarget:
         return "none", None
     if flags.target_offsets is not None:

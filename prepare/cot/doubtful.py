@@ -1,4 +1,4 @@
-"""Captions that their own motion contradicts: reasoning from the one to the other is wrong whoever writes it."""
+"""Captions that their own motion contradicts are listed: any reasoning from the one to the other would be wrong."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ DOUBTFUL_FILE = "doubtful_captions.jsonl"
 
 
 def doubtful_row(id: str, caption: str, items: Sequence[Contradiction]) -> dict[str, Any]:
-    """The line of `DOUBTFUL_FILE` for a caption of clip `id` and how it is contradicted."""
+    """The line of `DOUBTFUL_FILE` for a caption of clip `id` and its contradictions."""
     return {"id": id, "caption": caption, "contradictions": [f"says {item.said}, but {item.done}" for item in items]}
 
 
 def doubtful_rows(records: list[MotionRecord], facts: dict[str, MotionFacts]) -> list[dict[str, Any]]:
-    """The captions that templates give no reasoning to."""
+    """The lines for all contradicted captions of the records that were measured; templates give these no reasoning."""
     return [
         doubtful_row(record.id, caption.text, items)
         for record in records

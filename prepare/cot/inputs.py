@@ -1,4 +1,4 @@
-"""The jsonl files that chain-of-thought data are made of: codes and reasoning, by clip id."""
+"""Chain-of-thought data are made of these jsonl files: codes and reasoning, by clip id."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from utils.errors import InputError
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict]]:
-    """(line number, object) of every line. Raises InputError with file:line."""
+    """Yield (line number, object with a string `id`) for every line. Raises InputError with file:line."""
     if not path.is_file():
         raise InputError(f"no such file: {path}")
     with path.open(encoding="utf-8") as lines:
@@ -23,12 +23,12 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict]]:
 
 
 def reasoning_path(folder: str | Path, task: str) -> Path:
-    """Where prepare.generate_cot leaves the reasoning of a task."""
+    """The file in which prepare.generate_cot leaves the reasoning of a task."""
     return Path(folder) / f"reasoning_{task}.jsonl"
 
 
 def read_reasoning(path: Path) -> dict[str, list[str]]:
-    """Reasonings by clip id."""
+    """The reasonings of each clip, by its id. Raises InputError with file:line."""
     found = {}
     for number, row in read_jsonl(path):
         value = row.get("reasoning")

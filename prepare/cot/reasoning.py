@@ -1,4 +1,4 @@
-"""Where the reasoning of chain-of-thought data comes from: a jsonl, a folder of prepare.generate_cot, or templates."""
+"""The reasoning of chain-of-thought data comes from a jsonl, a folder of prepare.generate_cot, or templates."""
 
 import random
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from dataset.humanml.layout import MotionRecord
 from prepare.cot.inputs import read_reasoning, reasoning_path
 from utils.errors import InputError
 
-TEMPLATE = "template"  # as the value of --reasoning
-NONE = "none"  # the origin where there is no reasoning
-BOTH = ""  # in place of a task: the reasoning serves both
-# Reasonings by clip id; a clip's are dealt out over its captions in turn.
+TEMPLATE = "template"  # the value of --reasoning that asks for templates
+NONE = "none"  # the origin of no reasoning
+BOTH = ""  # stands for a task where the reasoning serves both
+# Reasonings by clip id; those of a clip are dealt out over its captions in turn.
 Reasonings = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
 class ReasoningSource:
-    """What writes the reasoning of a data set.
+    """The source of the reasoning of a data set.
 
-    Args:
-        origin: what it is, in words.
-        given: what was read, by task; None where it is written from templates.
+    Attributes:
+        origin: the source in words.
+        given: the reasoning that was read, by task; None where templates write it.
         seed: of the words of templates.
     """
 
@@ -35,16 +35,16 @@ class ReasoningSource:
 
     @property
     def needs_facts(self) -> bool:
-        """Whether the motions have to be measured for it."""
+        """Whether the motions have to be measured for this source."""
         return self.given is None
 
     def by_task(self, records: list[MotionRecord], facts: dict[str, MotionFacts]) -> dict[str, Reasonings]:
-        """The reasoning of `records`, by the task it is for."""
+        """The reasoning of `records` by task (or `BOTH`)."""
         return {BOTH: _from_templates(records, facts, self.seed)} if self.given is None else self.given
 
 
 def reasoning_source(reasoning: str | None, data_root: str | Path, seed: int) -> ReasoningSource:
-    """What `reasoning` (a jsonl, a folder, ``template`` or None) names.
+    """The source that `reasoning` names: a jsonl, a folder, ``template``, or None for the default.
 
     Raises:
         InputError: no such file, a malformed one (with ``file:line``), or a folder without reasoning.
@@ -67,9 +67,10 @@ def reasoning_source(reasoning: str | None, data_root: str | Path, seed: int) ->
 
 
 def _from_templates(records: list[MotionRecord], facts: dict[str, MotionFacts], seed: int) -> Reasonings:
-    """For every record that was measured one text per caption; seed, id and number of the caption decide the words.
+    """One text for each caption of every record that was measured.
 
-    A caption that its motion contradicts has an empty one: no true reasoning leads to it.
+    Seed, id and number of the caption decide the words. A caption that its motion contradicts gets an empty text, since
+    no true reasoning leads to it.
     """
 
     def text(record: MotionRecord, number: int, caption: str) -> str:

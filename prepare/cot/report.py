@@ -1,4 +1,4 @@
-"""What a folder of CoT jsonl holds: a printed table, statistics.json and cot_statistics.png, made from the files."""
+"""A folder of CoT jsonl gets a report, made from its files: a table, statistics.json and cot_statistics.png."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ STATISTICS_FILE, PICTURE_FILE = "statistics.json", "cot_statistics.png"
 
 
 def report_cot(files: dict[str, Path], nb_code: int | None, out_dir: str | Path, about: dict[str, Any]) -> str:
-    """Write both files into `out_dir`; returns the table.
+    """Write statistics and picture into `out_dir`, and return the table.
 
     Args:
         files: CoT jsonl by split.
         nb_code: size of the codebook; None where it is not known.
-        about: what else statistics.json is to say, for example where the reasoning comes from.
+        about: further content of statistics.json, for example where the reasoning comes from.
     """
     found = {split: cot_statistics(read_cot_jsonl(path, nb_code), nb_code) for split, path in files.items()}
     splits = {split: statistics.as_fields() for split, statistics in found.items()}
@@ -27,7 +27,7 @@ def report_cot(files: dict[str, Path], nb_code: int | None, out_dir: str | Path,
 
 
 def panels_of(found: dict[str, CotStatistics]) -> dict[str, dict[str, dict[int, int]]]:
-    """What is drawn; codes are drawn by their number."""
+    """The histograms of the picture, by panel and split."""
     return {
         "codes of a clip": {split: item.codes_per_clip for split, item in found.items()},
         "words of a caption": {split: item.caption_lengths for split, item in found.items()},
