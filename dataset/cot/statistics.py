@@ -95,11 +95,13 @@ def cot_statistics(samples: CotSamples, nb_code: int | None = None) -> CotStatis
     clips: set[str] = set()
     unnamed = 0
     for batch in samples.rows.iter(_LINES_AT_ONCE):
+        # Texts and tasks of every row.
         tasks.update(task or BOTH_TASKS for task in batch["task"])
         for caption, reasoning in zip(batch["caption"], batch["reasoning"], strict=True):
             captions.add(caption)
             if reasoning:
                 reasonings.add(reasoning)
+        # Codes of every clip, which several rows may repeat; a row without an id is a clip of its own.
         for clip, row in zip(batch["id"], batch["codes"], strict=True):
             if clip in clips:
                 continue

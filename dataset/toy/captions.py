@@ -68,6 +68,44 @@ _RAISE_WHERE = {
     "side": ("to the side", "out to the side", "sideways"),
     "overhead": ("above the head", "over the head", "straight up above the head"),
 }
+_KICK = {
+    "front": (
+        "kicks forward with the {s} leg {times}",
+        "kicks the {s} foot to the front {times}",
+        "kicks forward with the {s} foot {times}",
+    ),
+    "side": (
+        "kicks to the side with the {s} leg {times}",
+        "kicks sideways with the {s} foot {times}",
+        "swings the {s} leg out to the side {times}",
+    ),
+}
+_BOW = (
+    "bows {how} {times}",
+    "bends forward {how} at the waist {times}",
+    "bows {how} and straightens up {times}",
+    "bows {how} and returns upright {times}",
+)
+_BODY = {
+    "squat": (
+        "squats down {times}",
+        "squats {times}",
+        "crouches down low {times}",
+        "bends both knees deeply and stands up again {times}",
+        "lowers the body into a crouch and comes up again {times}",
+    ),
+    "knee": (
+        "lifts the {s} knee {times}",
+        "raises the {s} knee up to the hip {times}",
+        "brings the {s} knee up {times}",
+    ),
+    "lean": (
+        "leans to the {s} {times}",
+        "leans over towards the {s} {times}",
+        "bends the upper body to the {s} {times}",
+        "tilts the torso to the {s} and comes back {times}",
+    ),
+}
 
 
 def write_captions(program: Program, rng: np.random.Generator, count: int = 3) -> list[str]:
@@ -210,46 +248,11 @@ def _arm_templates(action: Action, rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _body_templates(action: Action) -> tuple[str, ...]:
-    match action.kind, action.way:
-        case "squat", _:
-            return (
-                "squats down {times}",
-                "squats {times}",
-                "crouches down low {times}",
-                "bends both knees deeply and stands up again {times}",
-                "lowers the body into a crouch and comes up again {times}",
-            )
-        case "kick", "front":
-            return (
-                "kicks forward with the {s} leg {times}",
-                "kicks the {s} foot to the front {times}",
-                "kicks forward with the {s} foot {times}",
-            )
-        case "kick", _:
-            return (
-                "kicks to the side with the {s} leg {times}",
-                "kicks sideways with the {s} foot {times}",
-                "swings the {s} leg out to the side {times}",
-            )
-        case "knee", _:
-            return (
-                "lifts the {s} knee {times}",
-                "raises the {s} knee up to the hip {times}",
-                "brings the {s} knee up {times}",
-            )
-        case "bow", way:
-            how = {"deep": "deeply", "slight": "slightly"}[way]
-            return (
-                f"bows {how} {{times}}",
-                f"bends forward {how} at the waist {{times}}",
-                f"bows {how} and straightens up {{times}}",
-                f"bows {how} and returns upright {{times}}",
-            )
-        case "lean", _:
-            return (
-                "leans to the {s} {times}",
-                "leans over towards the {s} {times}",
-                "bends the upper body to the {s} {times}",
-                "tilts the torso to the {s} and comes back {times}",
-            )
-    raise ValueError(f"no caption for {action}")
+    if action.kind == "kick":
+        return _KICK[action.way]
+    if action.kind == "bow":
+        how = {"deep": "deeply", "slight": "slightly"}[action.way]
+        return tuple(template.replace("{how}", how) for template in _BOW)
+    if action.kind not in _BODY:
+        raise ValueError(f"no caption for {action}")
+    return _BODY[action.kind]
