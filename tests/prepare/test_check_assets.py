@@ -142,5 +142,6 @@ def test_the_table_holds_the_published_sources():
     assert BY_NAME["evaluator-t2m"].drive.url == "https://drive.google.com/uc?id=1FIiqtkt4F-GVWmnBgtZnv9W3cPWS-oM-"
     assert BY_NAME["cot-data"].hub == HubFolder("AIGeeksGroup/MoUnd-MoGen-CoT-140K", kind="dataset")
     assert [asset.name for asset in download.find_assets(["extractor", "evaluator-t2m"])] == [
-        "evaluator-t2m", "evaluator-kit",
-    ]  # fmt: skip
+        "evaluator-t2m",
+        "evaluator-kit",
+    ]

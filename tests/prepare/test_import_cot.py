@@ -85,26 +85,37 @@ def imported(tmp_path, monkeypatch, capsys):
             {"caption": "a man sits.", "motion_tokens": CODES, "task": "t2m"},
         ),
         (  # conversations
-            {"messages": [
-                {"role": "system", "content": "You know motions."}, {"role": "user", "content": f"What is {SPELLED}?"},
-                {"role": "assistant", "content": "<think>So.</think>a man sits."},
-            ]},
+            {
+                "messages": [
+                    {"role": "system", "content": "You know motions."},
+                    {"role": "user", "content": f"What is {SPELLED}?"},
+                    {"role": "assistant", "content": "<think>So.</think>a man sits."},
+                ]
+            },
             {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "task": "m2t"},
         ),
         (
-            {"conversations": [
-                {"from": "human", "value": "Show this: a man sits."},
-                {"from": "gpt", "value": f"<think>So.</think><answer><Motion>{SPELLED}</Motion></answer>"},
-            ]},
+            {
+                "conversations": [
+                    {"from": "human", "value": "Show this: a man sits."},
+                    {"from": "gpt", "value": f"<think>So.</think><answer><Motion>{SPELLED}</Motion></answer>"},
+                ]
+            },
             {"caption": "a man sits.", "motion_tokens": CODES, "reasoning": "So.", "task": "t2m"},
         ),
         (
-            {"messages": json.dumps([{"role": "user", "content": [{"type": "text", "text": SPELLED}]},
-                                     {"role": "assistant", "content": "a man sits."}])},
+            {
+                "messages": json.dumps(
+                    [
+                        {"role": "user", "content": [{"type": "text", "text": SPELLED}]},
+                        {"role": "assistant", "content": "a man sits."},
+                    ]
+                )
+            },
             {"caption": "a man sits.", "motion_tokens": CODES, "task": "m2t"},
         ),
     ],
-)  # fmt: skip
+)
 def test_layouts_are_recognised(row, expected, tmp_path, imported):
     lines, printed = imported(write_lines(tmp_path / "data.jsonl", [row]))
     assert lines == {"train": [expected]}
@@ -131,9 +142,15 @@ def test_every_kind_of_file_and_the_splits_of_their_names(tmp_path, imported):
     (folder / "dataset_info.json").write_text("{}")
     lines, _ = imported(folder)
     assert {(split, line["caption"], line.get("task")) for split, rows in lines.items() for line in rows} == {
-        ("train", "one.", "t2m"), ("train", "two.", "m2t"), ("val", "three.", None), ("test", "four.", None),
-        ("val", "five.", None), ("val", "six.", None), ("train", "seven.", None), ("test", "eight.", None),
-    }  # fmt: skip
+        ("train", "one.", "t2m"),
+        ("train", "two.", "m2t"),
+        ("val", "three.", None),
+        ("test", "four.", None),
+        ("val", "five.", None),
+        ("val", "six.", None),
+        ("train", "seven.", None),
+        ("test", "eight.", None),
+    }
     assert all(line["motion_tokens"] == CODES for rows in lines.values() for line in rows)
 
 
@@ -141,21 +158,30 @@ def test_bad_rows_are_kept_apart_with_the_reason_and_equal_ones_are_written_once
     path = write_lines(
         tmp_path / "x.jsonl",
         [
-            WALK, WALK, {**WALK, "reasoning": "Another."}, {**WALK, "caption": " "}, {**WALK, "motion_tokens": "none"},
-            {**WALK, "motion_tokens": [99]}, {**WALK, "motion_tokens": []}, {**WALK, "task": "dance"},
+            WALK,
+            WALK,
+            {**WALK, "reasoning": "Another."},
+            {**WALK, "caption": " "},
+            {**WALK, "motion_tokens": "none"},
+            {**WALK, "motion_tokens": [99]},
+            {**WALK, "motion_tokens": []},
+            {**WALK, "task": "dance"},
         ],
-    )  # fmt: skip
+    )
     with path.open("a", encoding="utf-8") as stream:
         stream.write("{broken\n\n[1]\n")
     lines, printed = imported(path, "--nb-code", 16)
     assert lines == {"train": [WALK, {**WALK, "reasoning": "Another."}]}
     rejected = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").read_text().splitlines()]
     assert [(row["row"], row["reason"].split(" (")[0]) for row in rejected] == [
-        (4, "there is no caption"), (5, "no motion codes in 'none'"),
+        (4, "there is no caption"),
+        (5, "no motion codes in 'none'"),
         (6, "motion token 99 is outside the codebook [0, 16)"),
-        (7, "'motion_tokens' must be a non-empty list of integers"), (8, "the task 'dance' is neither t2m nor m2t"),
-        (9, "not JSON"), (11, "expected a JSON object, found list"),
-    ]  # fmt: skip
+        (7, "'motion_tokens' must be a non-empty list of integers"),
+        (8, "the task 'dance' is neither t2m nor m2t"),
+        (9, "not JSON"),
+        (11, "expected a JSON object, found list"),
+    ]
     assert rejected[0]["content"]["motion_tokens"] == CODES and rejected[5]["content"] == "{broken"
     assert "10 rows read, 1 repeated lines left out, 7 rows rejected" in printed
     statistics = json.loads((tmp_path / "out/statistics.json").read_text())

@@ -55,8 +55,12 @@ def test_every_shipped_skeleton_is_recognised_and_resampled(folders, monkeypatch
     joints = read_bvh_joints(folders / "bvh/walks/a.bvh", None, T2M)
     assert joints.shape == (61, 22, 3)
     np.testing.assert_allclose(np.load(out / "new_joints/walks_a.npy"), canonical_joints(joints, T2M)[:-1], atol=1e-5)
-    records = [record for split in ("train", "val", "test") if read_split_ids(out, split)
-               for record in read_split(out, split, T2M)]  # fmt: skip
+    records = [
+        record
+        for split in ("train", "val", "test")
+        if read_split_ids(out, split)
+        for record in read_split(out, split, T2M)
+    ]
     assert {record.id: record.num_frames for record in records} == dict.fromkeys(["walks_a", "b", "c"], 60)
     settings = json.loads((out / "dataset.json").read_text())["conversion"]
     assert settings["source"] == "BVH, mapping auto" and settings["target"] == "none"
@@ -74,8 +78,13 @@ def test_bad_files_are_named_and_the_good_ones_finished(folders, monkeypatch, ca
     with pytest.raises(InputError, match="5 of 7 clips"):
         convert(folders, monkeypatch)
     printed = capsys.readouterr().out
-    expected = {"cut": "frames", "nan": "nan", "rig": "bandai_namco, cmu, lafan1, mixamo", "big": "legs are",
-                "walks_a": "2 files have this id"}  # fmt: skip
+    expected = {
+        "cut": "frames",
+        "nan": "nan",
+        "rig": "bandai_namco, cmu, lafan1, mixamo",
+        "big": "legs are",
+        "walks_a": "2 files have this id",
+    }
     for id, reason in expected.items():
         line = next(line for line in printed.splitlines() if line.startswith(f"bad clip {id}:"))
         assert reason in line and ("cut" not in id or "cut.bvh" in line)

@@ -96,9 +96,16 @@ def test_second_run_converts_only_what_changed_and_other_settings_are_refused(fo
 def test_bad_clips_are_named_and_the_good_ones_finished(folders, monkeypatch, capsys):
     joints, texts = folders / "joints", folders / "texts"
     bad = {
-        "nan": "NaN", "shape": "(61, 21, 3)", "cut": "not a readable", "gone": "no such file", "one": "2 frames",
-        "untold": "no such file", "empty": "no caption", "latin": "UTF-8", "hashes": "txt:2: expected caption#",
-    }  # fmt: skip
+        "nan": "NaN",
+        "shape": "(61, 21, 3)",
+        "cut": "not a readable",
+        "gone": "no such file",
+        "one": "2 frames",
+        "untold": "no such file",
+        "empty": "no caption",
+        "latin": "UTF-8",
+        "hashes": "txt:2: expected caption#",
+    }
     for id in bad:
         np.save(joints / f"{id}.npy", body().astype(np.float32))
         (texts / f"{id}.txt").write_text(LINE, encoding="utf-8")

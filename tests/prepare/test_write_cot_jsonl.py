@@ -29,8 +29,10 @@ def test_reasonings_are_dealt_out_over_captions():
         samples_of([record("a", "one", "two", "three"), record("b", "four")], {"a": [1, 2]}, {"a": ["r", "s"]})
     )
     assert [(s.id, s.caption, s.codes, s.reasoning) for s in samples] == [
-        ("a", "one", (1, 2), "r"), ("a", "two", (1, 2), "s"), ("a", "three", (1, 2), "r"),
-    ]  # fmt: skip
+        ("a", "one", (1, 2), "r"),
+        ("a", "two", (1, 2), "s"),
+        ("a", "three", (1, 2), "r"),
+    ]
 
 
 def test_equal_lines_are_written_once_in_their_order():

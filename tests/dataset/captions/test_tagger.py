@@ -56,9 +56,14 @@ def test_spacy_keeps_letters_lemmatises_and_keeps_left():
     pipeline = spacy.blank("en")
     ruler = pipeline.add_pipe("attribute_ruler")  # stands for the statistical model, which needs a download
     for text, pos, lemma in (
-        ("a", "DET", "a"), ("man", "NOUN", "man"), ("turns", "VERB", "turn"), ("left", "VERB", "leave"),
-        ("quickly", "ADV", "quick"), ("counterclockwise", "ADV", "counterclockwise"), ("arms", "NOUN", "arm"),
-    ):  # fmt: skip
+        ("a", "DET", "a"),
+        ("man", "NOUN", "man"),
+        ("turns", "VERB", "turn"),
+        ("left", "VERB", "leave"),
+        ("quickly", "ADV", "quick"),
+        ("counterclockwise", "ADV", "counterclockwise"),
+        ("arms", "NOUN", "arm"),
+    ):
         ruler.add(patterns=[[{"LOWER": text}]], attrs={"POS": pos, "LEMMA": lemma})
     tagger = SpacyTagger(pipeline, "spacy")
     expected = "a/DET man/NOUN turn/VERB left/VERB counterclockwise/ADV quickly/ADV arm/NOUN"

@@ -55,7 +55,7 @@ def test_good_ones_pass():
         (GOOD.replace("left", "right"), "contradiction"),
         (f"{GOOD} The person walks forward meanwhile.", "contradiction"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(reasoning, expected):
     answer = "It is a turn." if expected == "contradiction" else CAPTION
     assert kind(reasoning, answer=answer, facts=replace(TURN, turn_deg=85.0, forward_m=-1.0, path_m=1.0)) == expected

@@ -45,12 +45,15 @@ def test_facts_of_a_text(text, facts):
         ("a person slowly bows.", "speed", {"a person quickly bows.", "a person rapidly bows."}),
         ("a person bows twice.", "times", {"a person bows nine times."}),
         ("a person takes about six running steps.", "steps", {"a person takes about two running steps."}),
-        ("a person lifts both hands and waves them.", "hand",
-         {"a person lifts the left hand and waves it.", "a person lifts the right hand and waves it."}),
+        (
+            "a person lifts both hands and waves them.",
+            "hand",
+            {"a person lifts the left hand and waves it.", "a person lifts the right hand and waves it."},
+        ),
         ("a person lifts the left foot and turns left.", "way", {"a person lifts the left foot and turns right."}),
         ("a person bows, then sits down.", "order", {"a person first sits down, then bows."}),
     ],
-)  # fmt: skip
+)
 def test_a_fact_is_turned_and_nothing_else(caption, slot, options):
     if slot == "times":
         assert turn(caption, slot, numbers=(2, 9)) in options

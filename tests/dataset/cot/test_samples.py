@@ -34,9 +34,11 @@ def kept_files(path):
 
 def test_all_published_fields(tmp_path):
     path = write(
-        tmp_path / "cot.jsonl", GOOD, "",
+        tmp_path / "cot.jsonl",
+        GOOD,
+        "",
         {"caption": " b ", "motion_tokens": "4 5 6", "task": "m2t", "reward": 0.5, "advantage": 9.0},
-    )  # fmt: skip
+    )
     samples = read_cot_jsonl(path, nb_code=10)
     assert len(samples) == 2
     assert samples.sample(0, "t2m") == Sample("t2m", "a person walks.", (1, 2, 3), "Feet move.", 1.0, "a")

@@ -20,13 +20,28 @@ from tests.rewards.motion_pack import PACK, needs_pack, read_pack
 from utils.motion.skeleton import T2M
 
 STILL = MotionFacts(
-    seconds=4.04, turn_deg=1, path_m=0.1, net_m=0.02, forward_m=0.02, left_m=0.01, left_hand_m=-0.6,
-    right_hand_m=-0.6, pelvis_drop_m=0.01,
-)  # fmt: skip
+    seconds=4.04,
+    turn_deg=1,
+    path_m=0.1,
+    net_m=0.02,
+    forward_m=0.02,
+    left_m=0.01,
+    left_hand_m=-0.6,
+    right_hand_m=-0.6,
+    pelvis_drop_m=0.01,
+)
 WALK = replace(
-    STILL, path_m=3, net_m=2.9, forward_m=2.9, left_m=0.1, pace_m_s=1.1, travel_s=3.5, steps=5,
-    left_foot_m=0.15, right_foot_m=0.15,
-)  # fmt: skip
+    STILL,
+    path_m=3,
+    net_m=2.9,
+    forward_m=2.9,
+    left_m=0.1,
+    pace_m_s=1.1,
+    travel_s=3.5,
+    steps=5,
+    left_foot_m=0.15,
+    right_foot_m=0.15,
+)
 LEFT_UP = replace(STILL, left_hand_m=0.1, left_hand_up_s=((0.5, 1.5),))
 TIMES = 40
 
@@ -85,7 +100,8 @@ def test_the_same_seed_gives_the_same_words_and_another_one_others():
         (LEFT_UP, r"0\.5 seconds.*1\.5 seconds", "twice"),
         (
             replace(LEFT_UP, left_hand_up_s=((0.0, 4.04),)),
-            r"is raised to head height.*the beginning (to|until) the end", "comes up|rises",
+            r"is raised to head height.*the beginning (to|until) the end",
+            "comes up|rises",
         ),
         (replace(LEFT_UP, left_hand_up_s=((0.5, 1), (2, 2.5))), "head height twice", "three"),
         (replace(LEFT_UP, left_hand_up_s=((0.5, 1), (1.1, 2.5))), "head height", "twice"),  # no clear second time
@@ -93,11 +109,13 @@ def test_the_same_seed_gives_the_same_words_and_another_one_others():
         (replace(LEFT_UP, right_hand_m=-0.27), r"(?i)the left hand", "other|right|low"),  # the right one: unclear
         (
             replace(LEFT_UP, right_hand_m=0.12, right_hand_up_s=((0.6, 1.4),)),
-            "(?i)both hands .*head height.*0.6 seconds", "left",
+            "(?i)both hands .*head height.*0.6 seconds",
+            "left",
         ),
         (
             replace(LEFT_UP, right_hand_m=0.3, right_hand_up_s=((2, 3),)),
-            "(?i)the right hand .*above the head.*the left hand.* to head height", "both",
+            "(?i)the right hand .*above the head.*the left hand.* to head height",
+            "both",
         ),
         (replace(LEFT_UP, bend_deg=70), "about 70 degrees", "hand|forward"),  # the head is down, not the hand up
         (replace(STILL, pelvis_drop_m=0.45, pelvis_end_m=-0.44), r"0\.45 meters", "again|meters forward|in between"),
@@ -107,7 +125,7 @@ def test_the_same_seed_gives_the_same_words_and_another_one_others():
         (replace(STILL, right_foot_m=0.6, left_foot_m=0.5), "(?i)both feet|each foot", r"0\.[56]0"),
         (replace(STILL, right_foot_m=0.6, left_foot_m=0.15), "seconds", "foot|feet"),
     ],
-)  # fmt: skip
+)
 def test_what_is_measured_is_said_and_nothing_else(facts, said, unsaid):
     assert always(said, facts) and never(unsaid, facts)
     assert not any(contradictions(part, facts) for text in texts(facts) for part in (text, *sentences(text)))
@@ -115,9 +133,18 @@ def test_what_is_measured_is_said_and_nothing_else(facts, said, unsaid):
 
 def test_every_text_says_how_long_it_takes_in_few_sentences():
     everything = replace(
-        WALK, right_foot_m=0.6, bend_deg=40, pelvis_drop_m=0.4, turn_deg=90, turns=(Turn(90, 1, 2),), path_m=0.9,
-        net_m=0.8, forward_m=0.8, right_hand_m=0.3, right_hand_up_s=((2, 3),),
-    )  # fmt: skip
+        WALK,
+        right_foot_m=0.6,
+        bend_deg=40,
+        pelvis_drop_m=0.4,
+        turn_deg=90,
+        turns=(Turn(90, 1, 2),),
+        path_m=0.9,
+        net_m=0.8,
+        forward_m=0.8,
+        right_hand_m=0.3,
+        right_hand_up_s=((2, 3),),
+    )
     nothing = replace(STILL, turn_deg=25, right_hand_m=-0.27)
     for facts in (STILL, WALK, LEFT_UP, everything, nothing):
         assert always(r"4\.0 seconds", facts)

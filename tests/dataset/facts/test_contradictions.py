@@ -32,11 +32,13 @@ WALK = replace(STILL, path_m=2.0, net_m=2.0, forward_m=2.0)
         ("he waves his left arm", replace(STILL, right_hand_m=0), "raises the left hand", "raises only the right hand"),
         ("he lifts both arms", replace(STILL, left_hand_m=0), "raises both hands", "raises only the left hand"),
         (
-            "a person lifts the left hand above the head.", replace(STILL, left_hand_m=-0.15),
-            "raises the hand to above the head", "raises the hand to shoulder height",
+            "a person lifts the left hand above the head.",
+            replace(STILL, left_hand_m=-0.15),
+            "raises the hand to above the head",
+            "raises the hand to shoulder height",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_denied_is_found(caption, facts, said, done):
     assert contradictions(caption, facts) == [Contradiction(said, done)]
 
@@ -79,8 +81,10 @@ def test_a_draft_is_of_the_same_clip_or_says_what_it_lacks():
     turns = {"left": 90.0, "right": -90.0}
     samples = [
         Sample("t2m", f"a person turns {side}{how}.", (1,), f"It turns {side}.", id=f"{side}{n}")
-        for side in turns for n in range(40) for how in ("", " slowly")
-    ]  # fmt: skip
+        for side in turns
+        for n in range(40)
+        for how in ("", " slowly")
+    ]
     facts = {f"{side}{n}": replace(STILL, turn_deg=turn) for side, turn in turns.items() for n in range(40)}
     drafts = Drafts(samples, facts, seed=1)
     found = [drafts.draft(index) for index in range(len(samples))]

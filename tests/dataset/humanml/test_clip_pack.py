@@ -125,10 +125,15 @@ def test_verdicts_are_kept(clips, tmp_path):
     clips.append(replace(clips[3], id="a.npy"))
     clips.append(ClipFiles("n\0ul", tmp_path / "n\0ul.npy", tmp_path / "n\0ul.txt"))
     bad_motions = {
-        "0": "NaN in the motion", "1": "motion file unreadable", "2": f"motion of shape (T, 5, {DIM}), not (T, {DIM})",
-        "3": "no motion file", "4": "NaN in the motion", "7": "motion file unreadable",
-        "a.npy": "no motion file, listed with .npy", "n\0ul": "no motion file",
-    }  # fmt: skip
+        "0": "NaN in the motion",
+        "1": "motion file unreadable",
+        "2": f"motion of shape (T, 5, {DIM}), not (T, {DIM})",
+        "3": "no motion file",
+        "4": "NaN in the motion",
+        "7": "motion file unreadable",
+        "a.npy": "no motion file, listed with .npy",
+        "n\0ul": "no motion file",
+    }
     for pack in (load(clips, tmp_path), load(clips, tmp_path)):
         assert pack.bad_motions == bad_motions
         assert pack.bad_texts == {"5": "no text file", "6": "text file not UTF-8"}

@@ -57,8 +57,12 @@ def test_an_epoch_has_every_clip_once(pairs):
     # Five clips in batches of two: one is left over, and a batch of one has no negatives.
     assert len(seen) == 4
     assert sorted(np.concatenate([b.motion_lengths for b in pairs.epoch(5, np.random.default_rng(0))])) == [
-        8, 8, 12, 40, 196,
-    ]  # fmt: skip
+        8,
+        8,
+        12,
+        40,
+        196,
+    ]
 
 
 def test_captions_are_random_but_seeded(pairs):

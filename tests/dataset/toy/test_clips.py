@@ -83,8 +83,10 @@ def test_average_skating_is_below_two_percent(performed):
 
 def test_jerk_is_that_of_people(performed):
     # Motion capture (Bandai-Namco set): 3-10 gestures, 60-180 walks, 230-340 runs; single peaks up to 3400 m/s^3.
-    jerk = {family: np.mean([mean_jerk(performed[p.name]) for p in programs])
-            for family, programs in program_families().items()}  # fmt: skip
+    jerk = {
+        family: np.mean([mean_jerk(performed[p.name]) for p in programs])
+        for family, programs in program_families().items()
+    }
     assert jerk["raise"] < 20 and jerk["bow"] < 20 and jerk["walk"] < 120 and jerk["run"] < 340
     peaks = [np.linalg.norm(np.diff(joints, n=3, axis=0), axis=-1).max() * T2M.fps**3 for joints in performed.values()]
     assert max(peaks) < 4000
@@ -92,9 +94,15 @@ def test_jerk_is_that_of_people(performed):
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("walk-forward-slow", 0.4, 0.8), ("walk-forward-normal", 0.8, 1.35), ("walk-forward-quick", 1.2, 1.9),
-     ("run-straight-slow", 1.7, 2.5), ("run-straight-normal", 2.2, 3.1), ("run-straight-quick", 2.9, 4.0)],
-)  # fmt: skip
+    [
+        ("walk-forward-slow", 0.4, 0.8),
+        ("walk-forward-normal", 0.8, 1.35),
+        ("walk-forward-quick", 1.2, 1.9),
+        ("run-straight-slow", 1.7, 2.5),
+        ("run-straight-normal", 2.2, 3.1),
+        ("run-straight-quick", 2.9, 4.0),
+    ],
+)
 def test_speeds_of_travel(performed, name, low, high):
     root = performed[name][:, 0, [0, 2]]
     middle = slice(len(root) // 3, 2 * len(root) // 3)

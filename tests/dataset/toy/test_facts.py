@@ -90,8 +90,11 @@ def test_knees_bend_forward():
 
 
 def test_speed_words_order_durations():
-    for kind, fields in (("walk", {"way": "forward", "count": 4}), ("turn", {"way": "left", "degrees": 90}),
-                         ("wave", {"side": "left", "count": 2})):  # fmt: skip
+    for kind, fields in (
+        ("walk", {"way": "forward", "count": 4}),
+        ("turn", {"way": "left", "degrees": 90}),
+        ("wave", {"side": "left", "count": 2}),
+    ):
         slow, normal, quick = (
             np.mean([motion_seconds(joints) for joints in clips(Action(kind, **fields, speed=speed))])
             for speed in ("slow", "normal", "quick")

@@ -42,9 +42,17 @@ def test_every_word_is_in_the_lexicon_and_every_lexicon_word_is_used(captions):
 
 def test_tokens_are_lemmas_with_parts_of_speech():
     assert tag_caption("a person walks forward slowly and then waves both hands.") == (
-        "a/DET", "person/NOUN", "walk/VERB", "forward/ADV", "slowly/ADV", "and/CCONJ", "then/ADV", "wave/VERB",
-        "both/DET", "hand/NOUN",
-    )  # fmt: skip
+        "a/DET",
+        "person/NOUN",
+        "walk/VERB",
+        "forward/ADV",
+        "slowly/ADV",
+        "and/CCONJ",
+        "then/ADV",
+        "wave/VERB",
+        "both/DET",
+        "hand/NOUN",
+    )
     with pytest.raises(KeyError):
         tag_caption("a person cartwheels.")
 

@@ -136,10 +136,19 @@ def test_a_broken_opt_is_named_with_its_line(tmp_path):
 
 
 FULL = {
-    "dataset_name": "t2m", "dim_pose": 263, "joints_num": 22, "dim_word": 300, "dim_pos_ohot": 15,
-    "dim_text_hidden": 512, "dim_motion_hidden": 1024, "dim_coemb_hidden": 512, "dim_movement_enc_hidden": 512,
-    "dim_movement_latent": 512, "max_motion_length": 196, "unit_length": 4,
-}  # fmt: skip
+    "dataset_name": "t2m",
+    "dim_pose": 263,
+    "joints_num": 22,
+    "dim_word": 300,
+    "dim_pos_ohot": 15,
+    "dim_text_hidden": 512,
+    "dim_motion_hidden": 1024,
+    "dim_coemb_hidden": 512,
+    "dim_movement_enc_hidden": 512,
+    "dim_movement_latent": 512,
+    "max_motion_length": 196,
+    "unit_length": 4,
+}
 
 
 def test_agreement_is_told():

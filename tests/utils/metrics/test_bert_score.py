@@ -40,9 +40,14 @@ def save_model(folder, layers=3) -> str:
     ).save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(VOCABULARY), hidden_size=16, num_hidden_layers=layers, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=20, initializer_range=1.0,
-    )  # fmt: skip
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=20,
+        initializer_range=1.0,
+    )
     BertModel(config).save_pretrained(folder)
     return str(folder)
 
@@ -152,8 +157,10 @@ def test_the_published_baseline_belongs_to_one_layer_of_one_model(tmp_path, fold
     rescaled, other = BertScorer.load(place), BertScorer.load(place, layer=layer - 1)
     plain = BertScorer.load(place, name="something-else", layer=layer)
     assert [s.label for s in (rescaled, other, plain)] == [
-        "roberta-large_L17_idf_rescaled", "roberta-large_L16_idf_not-rescaled", "something-else_L17_idf_not-rescaled",
-    ]  # fmt: skip
+        "roberta-large_L17_idf_rescaled",
+        "roberta-large_L16_idf_not-rescaled",
+        "something-else_L17_idf_not-rescaled",
+    ]
     predictions = ["the person walks slowly", "", *TEXTS[2:]]
     raw, found = plain.score(predictions, ALONE), rescaled.score(predictions, ALONE)
     assert found == pytest.approx((raw - baseline) / (1 - baseline), abs=1e-4)
@@ -172,10 +179,14 @@ def test_a_first_word_is_encoded_like_any_other(tmp_path):
     ).save_pretrained(tmp_path)
     RobertaModel(
         RobertaConfig(
-            vocab_size=400, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+            vocab_size=400,
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
             max_position_embeddings=40,
         )
-    ).save_pretrained(tmp_path)  # fmt: skip
+    ).save_pretrained(tmp_path)
     scorer = BertScorer.load(str(tmp_path))
     assert scorer._encode("walks") == scorer._encode("person walks")[-len(scorer._encode("walks")) :]
     assert scorer.score(TEXTS, ALONE) == pytest.approx([1.0] * 4, abs=1e-5)

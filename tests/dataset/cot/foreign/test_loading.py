@@ -40,8 +40,9 @@ def test_a_data_set_with_configurations_lists_them(hub_folder):
 def test_splits_of_the_hub_become_ours_and_are_streamed(hub_folder):
     parts = _hub_parts(hub_folder, "mogen")
     assert [(part.name.removeprefix(hub_folder), part.split) for part in parts] == [
-        (" mogen train", "train"), (" mogen validation", "val"),
-    ]  # fmt: skip
+        (" mogen train", "train"),
+        (" mogen validation", "val"),
+    ]
     assert [(row.number, row.fields) for row in parts[1].rows()][-1] == (3, {"caption": "mogen/held_out.jsonl 2"})
     (part,) = _hub_parts(hub_folder, "mound")
     assert len(list(part.rows())) == len(list(part.rows())) == 3  # can be read again

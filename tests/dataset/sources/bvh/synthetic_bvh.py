@@ -4,28 +4,42 @@ import numpy as np
 
 # Left side of a T-pose in metres, facing +Z; the right side is its mirror image.
 BODY = {
-    "Ground": (0, 0, 0), "Hips": (0, 0.95, 0), "Spine": (0, 1.07, 0), "Spine1": (0, 1.2, 0), "Spine2": (0, 1.3, 0),
-    "Neck": (0, 1.47, 0), "Neck1": (0, 1.53, 0), "Head": (0, 1.6, 0.02), "UpLeg": (0.09, 0.88, 0),
-    "Leg": (0.1, 0.48, 0.01), "Foot": (0.1, 0.08, 0), "Toe": (0.12, 0.02, 0.14), "Shoulder": (0.05, 1.42, 0),
-    "Arm": (0.17, 1.42, 0), "ForeArm": (0.44, 1.42, 0), "Hand": (0.69, 1.42, 0),
-}  # fmt: skip
+    "Ground": (0, 0, 0),
+    "Hips": (0, 0.95, 0),
+    "Spine": (0, 1.07, 0),
+    "Spine1": (0, 1.2, 0),
+    "Spine2": (0, 1.3, 0),
+    "Neck": (0, 1.47, 0),
+    "Neck1": (0, 1.53, 0),
+    "Head": (0, 1.6, 0.02),
+    "UpLeg": (0.09, 0.88, 0),
+    "Leg": (0.1, 0.48, 0.01),
+    "Foot": (0.1, 0.08, 0),
+    "Toe": (0.12, 0.02, 0.14),
+    "Shoulder": (0.05, 1.42, 0),
+    "Arm": (0.17, 1.42, 0),
+    "ForeArm": (0.44, 1.42, 0),
+    "Hand": (0.69, 1.42, 0),
+}
 SIDE_CHAINS = ("UpLeg Leg Foot Toe", "Shoulder Arm ForeArm Hand")
 SHIPPED_METRES = {"bandai_namco": 0.01, "cmu": 0.056444, "lafan1": 0.01, "mixamo": 0.01}
 LIMBS = ("{side}UpLeg {side}Leg {side}Foot {side}ToeBase", "{side}Shoulder {side}Arm {side}ForeArm {side}Hand")
 # For each table: centre joints upwards as name = name in BODY, the joint that carries the arms, legs, arms.
 SKELETONS = {
     "bandai_namco": (
-        "joint_Root=Ground Hips=Hips Spine=Spine Chest=Spine2 Neck=Neck Head=Head", "Chest",
+        "joint_Root=Ground Hips=Hips Spine=Spine Chest=Spine2 Neck=Neck Head=Head",
+        "Chest",
         ("UpperLeg_{s} LowerLeg_{s} Foot_{s} Toes_{s}", "Shoulder_{s} UpperArm_{s} LowerArm_{s} Hand_{s}"),
     ),
     # As in the real files LowerBack lies in Hips, and Neck and the shoulders lie in Spine1.
     "cmu": ("Hips=Hips LowerBack=Hips Spine=Spine Spine1=Spine1 Neck=Spine1 Neck1=Neck1 Head=Head", "Spine1", LIMBS),
     "lafan1": (
-        "Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head", "Spine2",
+        "Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head",
+        "Spine2",
         (LIMBS[0].replace("ToeBase", "Toe"), LIMBS[1]),
     ),
     "mixamo": ("Hips=Hips Spine=Spine Spine1=Spine1 Spine2=Spine2 Neck=Neck Head=Head", "Spine2", LIMBS),
-}  # fmt: skip
+}
 
 
 def body(name):

@@ -42,9 +42,16 @@ def test_shipped_tables_are_detected_and_map_a_person(tmp_path, name):
     np.testing.assert_allclose(joints[1] - joints[0], np.tile([SHIPPED_METRES[name], 0, 0], (22, 1)), atol=1e-8)
     place = {joint: joints[0, T2M.joint(joint)] for joint in T2M.joint_names}
     expected = {
-        "pelvis": "Hips", "left_hip": "UpLeg", "left_knee": "Leg", "left_ankle": "Foot", "left_foot": "Toe",
-        "left_shoulder": "Arm", "left_elbow": "ForeArm", "left_wrist": "Hand", "head": "Head",
-    }  # fmt: skip
+        "pelvis": "Hips",
+        "left_hip": "UpLeg",
+        "left_knee": "Leg",
+        "left_ankle": "Foot",
+        "left_foot": "Toe",
+        "left_shoulder": "Arm",
+        "left_elbow": "ForeArm",
+        "left_wrist": "Hand",
+        "head": "Head",
+    }
     for ours, bone in expected.items():
         np.testing.assert_allclose(place[ours], BODY[bone], atol=1e-8, err_msg=ours)
     for left in (joint for joint in T2M.joint_names if joint.startswith("left_")):
