@@ -1,4 +1,4 @@
-"""Chain-of-thought annotations by a language model: for every clip the reasoning between its caption and its motion.
+"""Let a language model write chains of thought: for every clip the reasoning between its caption and its motion.
 
     export OPENAI_API_KEY=...
     python -m prepare.generate_cot --data-root data/HumanML3D --model NAME --out-dir data/annotations --dry-run

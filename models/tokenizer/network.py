@@ -1,4 +1,4 @@
-"""The published motion VQ-VAE: 1-D convolutional encoder and decoder around a quantizer.
+"""The published motion VQ-VAE is built here: a 1-D convolutional encoder and decoder around a quantizer.
 
 State-dict keys and numbers are those of T2M-GPT's network (Zhang et al., CVPR 2023; `net` of its `vqvae.pth`).
 Beyond it, clips of different lengths share a batch without seeing their padding (see `models.tokenizer.layers`).
