@@ -4,98 +4,130 @@ Every finished reply goes to a file at once. A later call reads it and generates
 without the interruption, because a reply depends on the seed, the query and its number only.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from com.reply_search import ComSettings, search_replies
-from models.language.motion_llm import MotionLLM, Sampling
+from com.reply_search import Asked, ComSettings, Found, search_replies
+from models.evaluation.predictions import Prediction, from_reply
+from models.language.decoding import Sampling
+from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query
 from models.language.rollout import Rollout
-from utils.errors import InputError
+from utils.files.journal import Journal
 
+# Takes finished replies: numbers of their queries, and the replies.
+Keep = Callable[[Sequence[int], Sequence[Found]], None]
 # Queries whose candidates are generated and ranked together: bounds what an interruption loses.
 QUERIES_AT_ONCE = 64
 
 
-class ReplyFile:
-    """Finished replies as lines of JSON: number of the query, draw, text, finished; of Chain-of-Motion trace and cost.
+@dataclass(frozen=True)
+class Asking:
+    """How replies are asked for: sampling and, where it is wanted, Chain-of-Motion around the model.
 
-    Opening it drops a last line that a kill has torn.
+    Attributes:
+        sampling: draw d of an evaluation is sampled with its seed + 1000 d.
+        com: None: every draw is one plain reply.
+    """
+
+    sampling: Sampling
+    com: ComSettings | None = None
+
+    def of_draw(self, draw: int) -> Sampling:
+        return replace(self.sampling, seed=self.sampling.seed + 1000 * draw)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Replies to N queries, one list a draw, in the order of the queries.
+
+    Attributes:
+        rows: as `ReplyFile` keeps them; with Chain-of-Motion they hold ``trace`` and ``cost``.
+        predictions: the same, parsed. Those that Chain-of-Motion has just ranked have their motion already.
+    """
+
+    rows: list[list[dict[str, Any]]]
+    predictions: list[list[Prediction]]
+
+
+class ReplyFile:
+    """Finished replies of an evaluation, which survive its interruption.
+
+    A row holds the number of the query, the draw, text and finished; with Chain-of-Motion also trace and cost.
+
+    Attributes:
+        rows: by draw and number of the query.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.rows: dict[tuple[int, int], dict[str, Any]] = {}
-        if not path.is_file():
-            return
-        whole = path.read_bytes()
-        end = whole.rfind(b"\n") + 1
-        if end < len(whole):
-            with path.open("r+b") as stream:
-                stream.truncate(end)
-        for number, line in enumerate(whole[:end].splitlines(), start=1):
-            try:
-                row = json.loads(line)
-                self.rows[row["draw"], row["query"]] = row
-            except (ValueError, KeyError, TypeError):
-                raise InputError(
-                    f"{path}:{number}: not a reply of an interrupted evaluation; delete the file"
-                ) from None
+        self._journal = Journal(path, "a reply of an interrupted evaluation; delete the file", ("draw", "query"))
+        self.rows = {(row["draw"], row["query"]): row for row in self._journal.rows()}
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """Append finished replies and keep them."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        self._journal.append(*rows)
         self.rows.update({(row["draw"], row["query"]): row for row in rows})
 
-    def remove(self) -> None:
-        self._path.unlink(missing_ok=True)
 
-
-def answer_all(
-    llm: MotionLLM, queries: Sequence[Query], sampling: Sampling, draws: int, file: ReplyFile, label: str,
-    com: ComSettings | None = None, references: Sequence[tuple[str, ...]] | None = None,
-) -> list[list[dict[str, Any]]]:  # fmt: skip
-    """`draws` replies to each query -> their rows (see `ReplyFile`), one list a draw in the order of the queries.
-
-    Rows that `file` holds are not generated again. Draw d is sampled with the seed of `sampling` + 1000 d.
-    `references`, one tuple a query, are what an oracle ranks candidates of Chain-of-Motion by; usually there are none.
-    """
+def answer_all(llm: MotionLLM, asked: Asked, asking: Asking, draws: int, file: ReplyFile, label: str) -> Answers:
+    """`draws` replies to each query; those that `file` holds are not generated again."""
+    fresh: dict[tuple[int, int], Prediction] = {}
     for draw in range(draws):
-        waiting = [number for number in range(len(queries)) if (draw, number) not in file.rows]
-        drawn = replace(sampling, seed=sampling.seed + 1000 * draw)
+        waiting = asked.take(
+            [place for place, number in enumerate(asked.query_numbers) if (draw, number) not in file.rows]
+        )
+
+        def keep(numbers: Sequence[int], replies: Sequence[Found], draw: int = draw) -> None:
+            pairs = list(zip(numbers, replies, strict=True))
+            file.add([{**_row(reply.best, number, draw), **reply.record} for number, reply in pairs])
+            fresh.update({(draw, number): Prediction.of_rollout(reply.best, draw) for number, reply in pairs})
+
         progress = label if draws == 1 else f"{label}, draw {draw + 1} of {draws}"
-        if com is None:
-            _answer(llm, queries, waiting, drawn, draw, file, progress)
+        if not len(waiting):
+            continue
+        if asking.com is None:
+            _ask(llm, waiting, asking.of_draw(draw), keep, progress)
         else:
-            for start in range(0, len(waiting), QUERIES_AT_ONCE):
-                part = waiting[start : start + QUERIES_AT_ONCE]
-                shown = f"{progress}, {start + len(part)} of {len(waiting)}"
-                known = None if references is None else [references[number] for number in part]
-                found = search_replies(llm, [queries[number] for number in part], part, drawn, com, shown, known)
-                file.add(
-                    [{**_row(one.best, number, draw), **one.record} for number, one in zip(part, found, strict=True)]
-                )
-    return [[file.rows[draw, number] for number in range(len(queries))] for draw in range(draws)]
+            _search(llm, waiting, asking.of_draw(draw), asking.com, keep, progress)
+    keys = [[(draw, number) for number in asked.query_numbers] for draw in range(draws)]
+    return Answers(
+        [[file.rows[key] for key in row] for row in keys],
+        [
+            [
+                fresh.get(key) or _prediction_of(file.rows[key], query)
+                for key, query in zip(row, asked.queries, strict=True)
+            ]
+            for row in keys
+        ],
+    )
 
 
-def _answer(
-    llm: MotionLLM, queries: Sequence[Query], waiting: Sequence[int], sampling: Sampling, draw: int, file: ReplyFile,
-    label: str,
-) -> None:  # fmt: skip
-    if not waiting:
-        return
+def _ask(llm: MotionLLM, asked: Asked, sampling: Sampling, keep: Keep, progress: str) -> None:
+    """One plain reply to each query. Nobody looks at its motion yet: whoever judges them all decodes them together."""
 
-    def keep(indices: Sequence[int], rollouts: list[Rollout]) -> None:
-        rows = [_row(rollout, waiting[index], draw) for index, rollout in zip(indices, rollouts, strict=True)]
-        file.add(rows)
+    def keep_batch(places: Sequence[int], rollouts: list[Rollout]) -> None:
+        keep([asked.query_numbers[place] for place in places], [Found(rollout, {}) for rollout in rollouts])
 
-    llm.answer([queries[number] for number in waiting], sampling, progress=label, keys=waiting, on_batch=keep)
+    llm.without_motions().answer(
+        asked.queries, sampling, progress=progress, keys=asked.query_numbers, on_batch=keep_batch
+    )
 
 
-def _row(rollout: Rollout, number: int, draw: int) -> dict[str, Any]:
-    return {"draw": draw, "query": number, "id": rollout.id, "text": rollout.text, "finished": rollout.finished}
+def _search(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComSettings, keep: Keep, progress: str) -> None:
+    """The best reply that Chain-of-Motion finds to each query, some queries at a time."""
+    for start in range(0, len(asked), QUERIES_AT_ONCE):
+        part = asked.take(range(start, min(start + QUERIES_AT_ONCE, len(asked))))
+        shown = f"{progress}, {start + len(part)} of {len(asked)}"
+        keep(part.query_numbers, search_replies(llm, part, sampling, com, shown))
+
+
+def _row(rollout: Rollout, query_number: int, draw: int) -> dict[str, Any]:
+    return {"draw": draw, "query": query_number, "id": rollout.id, "text": rollout.text, "finished": rollout.finished}
+
+
+def _prediction_of(row: dict[str, Any], query: Query) -> Prediction:
+    """A reply that an interrupted evaluation left."""
+    caption = query.caption if query.task == "t2m" else None
+    return from_reply(Prediction(row["id"], row["draw"], caption, row["text"], finished=row["finished"]), query.task)

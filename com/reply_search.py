@@ -7,11 +7,12 @@ from typing import Any
 
 from com.chain_of_motion import Request, Score, chain_of_motion_batch
 from com.trace import trace_rows
-from models.language.motion_llm import MotionLLM, Sampling
+from models.language.decoding import Sampling
+from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query, reflection_on
 from models.language.rollout import Rollout
 
-# A candidate's key for sampling is its query's number times this, plus its own.
+# A candidate's sampling key is its query's number times this, plus its own number.
 _CANDIDATE_KEYS = 1 << 20
 
 
@@ -49,6 +50,34 @@ class ComSettings:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Queries that are asked together.
+
+    Attributes:
+        queries: N queries.
+        query_numbers: tell them apart for sampling, however they are grouped: a reply hangs on its query's number.
+        references: the true captions of each, which only an oracle may rank by; None: not known to anybody.
+    """
+
+    queries: Sequence[Query]
+    query_numbers: Sequence[int]
+    references: Sequence[tuple[str, ...]] | None = None
+
+    @classmethod
+    def all(cls, queries: Sequence[Query], references: Sequence[tuple[str, ...]] | None = None) -> "Asked":
+        """All queries of an evaluation, numbered in their order."""
+        return cls(queries, range(len(queries)), references)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def take(self, places: Sequence[int]) -> "Asked":
+        """Those at `places`, with the numbers that they have."""
+        known = None if self.references is None else [self.references[place] for place in places]
+        return Asked([self.queries[place] for place in places], [self.query_numbers[place] for place in places], known)
+
+
+@dataclass(frozen=True)
 class Found:
     """The best reply to one query; `record` holds the ``trace`` of all and the ``cost`` of each round."""
 
@@ -56,19 +85,18 @@ class Found:
     record: dict[str, Any]
 
 
-def search_replies(
-    llm: MotionLLM, queries: Sequence[Query], numbers: Sequence[int], sampling: Sampling, com: ComSettings, label: str,
-    references: Sequence[tuple[str, ...]] | None = None,
-) -> list[Found]:  # fmt: skip
-    """Chain-of-Motion over all `queries` at once.
-
-    `numbers` tell the queries apart for sampling, however they are grouped. `references` are for an oracle only.
-    """
-    work = _Work(llm, queries, numbers, sampling, com, label, references)
+def search_replies(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComSettings, label: str) -> list[Found]:
+    """Chain-of-Motion over all the queries at once."""
+    work = _Work(llm, asked, sampling, com, label)
     chains = chain_of_motion_batch(
-        range(len(queries)), work.generate, work.score, com.candidates, com.refine_steps, patience=com.patience,
+        range(len(asked)),
+        work.generate,
+        work.score,
+        com.candidates,
+        com.refine_steps,
+        patience=com.patience,
         key=lambda rollout: rollout.token_ids,
-    )  # fmt: skip
+    )
     return [
         Found(chain.best, {"trace": trace_rows(chain, work.lacking[index]), "cost": work.cost})
         for index, chain in enumerate(chains)
@@ -83,29 +111,30 @@ class _Work:
         cost: of each round: its seconds of generation and of scoring, shared out over the queries.
     """
 
-    def __init__(
-        self, llm: MotionLLM, queries: Sequence[Query], numbers: Sequence[int], sampling: Sampling, com: ComSettings,
-        label: str, references: Sequence[tuple[str, ...]] | None,
-    ) -> None:  # fmt: skip
-        self._llm, self._queries, self._numbers, self._references = llm, queries, numbers, references
+    def __init__(self, llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComSettings, label: str) -> None:
+        self._llm, self._asked = llm, asked
         self._sampling, self._com, self._label = sampling, com, label
         self._voters: dict[int, list[Rollout]] = {}
-        self.lacking: list[dict[int, str]] = [{} for _ in queries]
+        self.lacking: list[dict[int, str]] = [{} for _ in range(len(asked))]
         self.cost: list[dict[str, float]] = []
 
     def generate(self, requests: list[Request[int, Rollout]]) -> list[list[Rollout]]:
-        started, number = time.perf_counter(), requests[0].round
-        asked = [
-            query for query, request in zip(self._asked(requests), requests, strict=True) for _ in range(request.count)
-        ]
+        started, round_number = time.perf_counter(), requests[0].round
+        prompts = zip(self._queries_of(requests), requests, strict=True)
+        queries = [query for query, request in prompts for _ in range(request.count)]
         owners = [request.query_index for request in requests for _ in range(request.count)]
-        keys = [self._numbers[r.query_index] * _CANDIDATE_KEYS + k for r in requests for k in range(r.count)]
-        references = None if self._references is None else [self._references[owner] for owner in owners]
-        sampling = self._com.sampling(self._sampling, number)
-        progress = f"{self._label}, round {number + 1}"
-        answers = iter(self._llm.answer(asked, sampling, references, progress=progress, keys=keys))
+        numbers, known = self._asked.query_numbers, self._asked.references
+        sampling_keys = [
+            numbers[request.query_index] * _CANDIDATE_KEYS + candidate
+            for request in requests
+            for candidate in range(request.count)
+        ]
+        references = None if known is None else [known[owner] for owner in owners]
+        sampling = self._com.sampling(self._sampling, round_number)
+        progress = f"{self._label}, round {round_number + 1}"
+        answers = iter(self._llm.answer(queries, sampling, references, progress=progress, keys=sampling_keys))
         groups = [[next(answers) for _ in range(request.count)] for request in requests]
-        if number == 0:
+        if round_number == 0:
             self._voters = {request.query_index: group for request, group in zip(requests, groups, strict=True)}
         self.cost.append({"generation_s": self._share(started), "scoring_s": 0.0})
         return groups
@@ -116,9 +145,9 @@ class _Work:
         self.cost[-1]["scoring_s"] = self._share(started)
         return scores
 
-    def _asked(self, requests: list[Request[int, Rollout]]) -> list[Query]:
+    def _queries_of(self, requests: list[Request[int, Rollout]]) -> list[Query]:
         """The query of each request, with a reflection on its best attempt where there is one."""
-        queries = [self._queries[request.query_index] for request in requests]
+        queries = [self._asked.queries[request.query_index] for request in requests]
         if requests[0].best is None:
             return queries
         attempts = [request.best.candidate for request in requests]
@@ -131,16 +160,16 @@ class _Work:
         ]
 
     def _share(self, started: float) -> float:
-        return (time.perf_counter() - started) / len(self._queries)
+        return (time.perf_counter() - started) / len(self._asked)
 
 
 def cost_of_rounds(rows: Sequence[dict[str, Any]]) -> list[dict[str, float]]:
     """Of each round, per reply: ``tokens`` generated, ``generation_s`` and ``scoring_s``."""
     rounds = max(len(row["cost"]) for row in rows)
     found = []
-    for number in range(rounds):
-        tokens = sum(one["tokens"] for row in rows for one in row["trace"] if one["round"] == number)
-        parts = [row["cost"][number] for row in rows if number < len(row["cost"])]
+    for round_number in range(rounds):
+        tokens = sum(one["tokens"] for row in rows for one in row["trace"] if one["round"] == round_number)
+        parts = [row["cost"][round_number] for row in rows if round_number < len(row["cost"])]
         seconds = {name: sum(part[name] for part in parts) / len(rows) for name in ("generation_s", "scoring_s")}
         found.append({"tokens": tokens / len(rows), **seconds})
     return found

@@ -1,7 +1,6 @@
 """The traces of Chain-of-Motion: what every candidate was, for files and for eyes."""
 
 import itertools
-import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from com.chain_of_motion import Chain
 from models.language.rollout import Rollout
-from utils.files.atomic import write_jsonl
+from utils.files.json_files import numbered_rows, write_jsonl
 
 _WIDTH = 110
 
@@ -21,14 +20,20 @@ def trace_rows(chain: Chain[Rollout], reflections: Mapping[int, str]) -> list[di
     """
     return [
         {
-            "round": attempt.round, "index": attempt.index, "chosen": attempt.chosen, "total": attempt.score.total,
-            "scores": dict(attempt.score.parts), "duplicate_of": attempt.duplicate_of,
-            "tokens": len(attempt.candidate.token_ids), "lacking": reflections.get(attempt.round),
-            "text": attempt.candidate.text, "finished": attempt.candidate.finished,
+            "round": attempt.round,
+            "index": attempt.index,
+            "chosen": attempt.chosen,
+            "total": attempt.score.total,
+            "scores": dict(attempt.score.parts),
+            "duplicate_of": attempt.duplicate_of,
+            "tokens": len(attempt.candidate.token_ids),
+            "lacking": reflections.get(attempt.round),
+            "text": attempt.candidate.text,
+            "finished": attempt.candidate.finished,
             "codes": _codes(attempt.candidate),
         }
         for attempt in chain.trace
-    ]  # fmt: skip
+    ]
 
 
 def write_trace(path: Path, draws: Sequence[Sequence[dict[str, Any]]]) -> None:
@@ -46,11 +51,10 @@ def write_trace(path: Path, draws: Sequence[Sequence[dict[str, Any]]]) -> None:
 
 def readable_traces(path: Path, count: int) -> Iterator[str]:
     """The first `count` replies of a trace.jsonl as text: by round, the chosen candidate marked with ``*``."""
-    with path.open(encoding="utf-8") as lines:
-        rows = (json.loads(line) for line in lines)
-        replies = itertools.groupby(rows, key=lambda row: (row["draw"], row["query"], row["id"]))
-        for (draw, _, clip), own in itertools.islice(replies, count):
-            yield "\n".join([f"{clip}" + (f", draw {draw + 1}" if draw else ""), *_lines(list(own))])
+    rows = (row for _, row in numbered_rows(path))
+    replies = itertools.groupby(rows, key=lambda row: (row["draw"], row["query"], row["id"]))
+    for (draw, _, clip), own in itertools.islice(replies, count):
+        yield "\n".join([f"{clip}" + (f", draw {draw + 1}" if draw else ""), *_lines(list(own))])
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -11,33 +11,27 @@ from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.training_args import ParallelMode
 from trl import GRPOConfig, SFTConfig
 
-from options.flags.common import DataFlags, ModelFlags, RunFlags
-from options.flags.parsing import FlagError
-from options.flags.training import RlFlags, SftFlags, TrainingFlags
+from options.flags.training import TrainingFlags
+from options.train import TrainSettings
+from utils.errors import InputError
+from utils.run.folder import RunFolder
 
 Config = TypeVar("Config", bound=TrainingArguments)
 
-_TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
+TRAINER_STATE = "trainer_state"  # folder of a run in which trl's trainer keeps what it needs to go on
 
 
-def max_reply_tokens(model: ModelFlags) -> int:
-    """Longest reply that training ever shows: reasoning, codes and the tags around them."""
-    return model.max_text_len + model.max_motion_len + _TAGS_AND_END
-
-
-def sft_config(
-    run: RunFlags, data: DataFlags, training: TrainingFlags, sft: SftFlags, output_dir: Path, device: torch.device,
-    bf16: bool,
-) -> SFTConfig:  # fmt: skip
+def sft_config(settings: TrainSettings, folder: RunFolder) -> SFTConfig:
     """Supervised fine-tuning: our collator and weights, trl's loop."""
+    training, sft = settings.training, settings.sft
     epochs = sft.epochs_m2t if training.training_task == "m2t" else sft.epochs_t2m
     fields: dict[str, Any] = {
-        **_shared(run, training, output_dir, device, bf16),
+        **_shared(settings, folder),
         "num_train_epochs": epochs,
         "per_device_train_batch_size": training.batch_size,
         "per_device_eval_batch_size": max(training.batch_size, 16),
         "lr_scheduler_type": training.lr_schedule or "cosine",
-        "dataloader_num_workers": data.cot_num_workers,
+        "dataloader_num_workers": settings.data.cot_num_workers,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "max_length": None,
         "packing": False,
@@ -47,30 +41,22 @@ def sft_config(
     return _on_one_gpu(SFTConfig(**_with_extra(fields, training, SFTConfig)))
 
 
-def grpo_config(
-    run: RunFlags,
-    training: TrainingFlags,
-    rl: RlFlags,
-    model: ModelFlags,
-    reward_weights: list[float],
-    output_dir: Path,
-    device: torch.device,
-    bf16: bool,
-) -> GRPOConfig:
+def grpo_config(settings: TrainSettings, reward_weights: list[float], folder: RunFolder) -> GRPOConfig:
     """GRPO: group size, KL, clipping and reward aggregation by the published flags."""
+    training, rl = settings.training, settings.rl
     completions = training.batch_size * rl.rl_group_size
     if completions % training.gradient_accumulation:
-        raise FlagError(
+        raise InputError(
             f"--gradient-accumulation {training.gradient_accumulation} must divide --batch-size x --rl-group-size "
             f"= {completions}"
         )
     aggregation = "sum_then_normalize" if rl.disable_rl_component_norm else "normalize_then_sum"
     fields: dict[str, Any] = {
-        **_shared(run, training, output_dir, device, bf16),
+        **_shared(settings, folder),
         "num_train_epochs": rl.rl_epochs,
         "per_device_train_batch_size": completions // training.gradient_accumulation,
         "num_generations": rl.rl_group_size,
-        "max_completion_length": max_reply_tokens(model),
+        "max_completion_length": settings.max_reply_tokens,
         "beta": rl.rl_kl_coef,
         "epsilon": rl.rl_clip_eps,
         "multi_objective_aggregation": aggregation,
@@ -96,24 +82,24 @@ def _on_one_gpu(config: Config) -> Config:
     return config
 
 
-def _shared(
-    run: RunFlags, training: TrainingFlags, output_dir: Path, device: torch.device, bf16: bool
-) -> dict[str, Any]:
-    on_gpu = device.type == "cuda"
+def _shared(settings: TrainSettings, folder: RunFolder) -> dict[str, Any]:
+    """Fields of both stages."""
+    run, training = settings.run, settings.training
+    on_gpu = settings.device.type == "cuda"
     return {
-        "output_dir": str(output_dir),
+        "output_dir": str(folder.path / TRAINER_STATE),
         "learning_rate": training.learning_rate,
         "gradient_accumulation_steps": training.gradient_accumulation,
         "seed": run.seed,
         "data_seed": run.seed,
-        "bf16": bf16,
+        "bf16": settings.dtype is torch.bfloat16,
         "warmup_steps": training.warm_up,
         "max_grad_norm": training.max_grad_norm,
         "weight_decay": training.weight_decay,
         "activation_checkpointing": on_gpu,
         "gradient_checkpointing": None,  # trl's default for the deprecated name would win over the new one
         "ddp_find_unused_parameters": False,
-        "use_cpu": device.type == "cpu",
+        "use_cpu": settings.device.type == "cpu",
         "dataloader_pin_memory": on_gpu,
         "logging_steps": training.print_iter,
         "save_strategy": "epoch",
@@ -131,9 +117,9 @@ def _trackers(names: str) -> list[str]:
     known, installed = list(INTEGRATION_TO_CALLBACK), get_available_reporting_integrations()
     for name in wanted:
         if name not in known:
-            raise FlagError(f"--report-to {name}: not known, expected some of {', '.join(sorted(known))}")
+            raise InputError(f"--report-to {name}: not known, expected some of {', '.join(sorted(known))}")
         if name not in installed:
-            raise FlagError(f"--report-to {name}: its package is not installed (pip install {name.replace('_', '-')})")
+            raise InputError(f"--report-to {name}: its package is not installed (pip install {name.replace('_', '-')})")
     return wanted
 
 
@@ -143,9 +129,9 @@ def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -
         return fields
     file = Path(training.trainer_config)
     if not file.is_file():
-        raise FlagError(f"--trainer-config: no such file: {file}")
+        raise InputError(f"--trainer-config: no such file: {file}")
     extra = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     unknown = sorted(set(extra) - set(config.__dataclass_fields__))
     if unknown:
-        raise FlagError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")
+        raise InputError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")
     return {**fields, **extra}

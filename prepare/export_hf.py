@@ -59,7 +59,8 @@ def main() -> None:
     checkpoint.check_tasks(tasks, flags.ckpt)
     if not checkpoint.shared_by(tasks):
         raise InputError(f"{flags.ckpt} has a policy of its own for each of {' and '.join(tasks)}: give --task")
-    model, vocabulary = build_policy(checkpoint, tasks[0], flags.llm_backbone)
+    policy = build_policy(checkpoint, tasks[0], backbone=flags.llm_backbone)
+    model, vocabulary = policy.model, policy.language.vocabulary
     # One query and its logits, to compare the written folder with.
     example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
     before = _logits(model.eval(), vocabulary.encode(example))

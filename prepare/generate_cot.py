@@ -30,7 +30,7 @@ from prepare.annotation.run import AnnotationRules, AnnotationRun
 from prepare.annotation.store import AnnotationStore
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_row
 from utils.errors import InputError
-from utils.files.atomic import write_jsonl
+from utils.files.json_files import write_jsonl
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
 from utils.run.interrupt import InterruptFlag

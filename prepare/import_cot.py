@@ -31,7 +31,7 @@ from dataset.cot.foreign.rows import ConvertedLine, RowConverter, task_in_name
 from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, need, parse_flags, required_flag
-from prepare.cot.inputs import read_jsonl
+from prepare.cot.inputs import rows_of_clips
 from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.line_writers import LineWriters
@@ -90,7 +90,7 @@ def source_of(flags: ImportCotFlags) -> CotSource | None:
 
 def read_codes(path: str) -> dict[str, np.ndarray]:
     """The codes of each clip by its id, as int32: 4 bytes a code."""
-    return {row["id"]: np.asarray(row["codes"], dtype=np.int32) for _, row in read_jsonl(Path(path))}
+    return {row["id"]: np.asarray(row["codes"], dtype=np.int32) for _, row in rows_of_clips(Path(path))}
 
 
 class Importer:

@@ -19,8 +19,8 @@ from dataset.toy.clips import ToyClip, toy_clips
 from dataset.toy.programs import all_programs
 from options.flags.parsing import flag, parse_flags
 from utils.errors import InputError
-from utils.files.atomic import write_json, write_jsonl
 from utils.files.fingerprints import fingerprint
+from utils.files.json_files import read_json, write_json, write_jsonl
 from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.skeleton import T2M
 from utils.run.command import run_command
@@ -75,12 +75,12 @@ def finished_fingerprint(root: Path, arguments: dict[str, int]) -> str | None:
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: not a folder")
     if not (root / METADATA_FILE).is_file():
-        unfinished = _read_fields(root / UNFINISHED_FILE) if (root / UNFINISHED_FILE).is_file() else None
+        unfinished = read_json(root / UNFINISHED_FILE) if (root / UNFINISHED_FILE).is_file() else None
         if root.is_dir() and any(root.iterdir()) and unfinished != arguments:
             what = "something else" if unfinished is None else f"an unfinished toy data set of {unfinished}"
             raise InputError(f"{root} holds {what}: give another --out-dir (nothing was changed)")
         return None
-    found = _read_fields(root / METADATA_FILE)
+    found = read_json(root / METADATA_FILE)
     if found.get("generator") != GENERATOR:
         raise InputError(f"{root} holds another data set: give another --out-dir (nothing was changed)")
     if found.get("arguments") != arguments or found.get("version") != GENERATOR_VERSION:
@@ -90,16 +90,6 @@ def finished_fingerprint(root: Path, arguments: dict[str, int]) -> str | None:
         )
     (root / UNFINISHED_FILE).unlink(missing_ok=True)
     return str(found.get("fingerprint"))
-
-
-def _read_fields(path: Path) -> dict[str, Any]:
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{path}: not JSON") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"{path}: not a JSON object")
-    return fields
 
 
 def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataset.captions.files import read_caption_file
 from dataset.humanml.layout import FEATURES_FOLDER, TEXTS_FOLDER
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
 from utils.motion.features import joints_of_motion
 from utils.motion.pictures import ENDINGS, save_animation, save_sheet
 from utils.motion.skeleton import skeleton_with_joints

@@ -10,7 +10,6 @@ it: kxt against (k t)x1, clip by clip, wherever k t is itself among the candidat
 OUT_DIR gets a folder of eval_mllm.py for every k and t, sweep.json and sweep.png. The same command again continues.
 """
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,18 +20,14 @@ from typing import Any
 
 from options.flags.parsing import need, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import read_jsonl, write_json, write_jsonl
+from utils.files.json_files import read_json, read_jsonl, write_json, write_jsonl
 from utils.metrics.comparison import GENERATED, REAL
+from utils.metrics.criteria import DRAWN, SWEPT
 from utils.metrics.paired import score_differences
 from utils.metrics.report import MetricValue, format_table, read_results
 from utils.run.command import EXIT_INTERRUPTED, run_command
 
 EVAL = Path(__file__).resolve().parent.parent / "eval_mllm.py"
-SHOWN = {
-    "t2m": ("R@1", "R@3", "FID", "MM-Dist", "Skating", "Penetration-mm", "Float-mm", "Bone-drift", "Well-formed"),
-    "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Well-formed"),
-}
-DRAWN = {"t2m": ("R@1", "MM-Dist", "FID", "Bone-drift"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L", "R@1")}
 OURS = ("--use-com", "--com-candidates", "--com-refine-steps", "--exp-name", "--out-dir", "--from-predictions")
 
 
@@ -84,7 +79,7 @@ def main() -> None:
         points += search(out, count, flags.rounds, evaluation)
     for count in sorted(set(flags.controls) - set(flags.candidates)):
         points += search(out, count, 1, evaluation)
-    task = json.loads((points[0].folder / "results.json").read_text(encoding="utf-8"))["task"]
+    task = read_json(points[0].folder / "results.json")["task"]
     print(report(points, task))
     write_json(
         out / "sweep.json",
@@ -104,7 +99,7 @@ def search(out: Path, candidates: int, rounds: int, evaluation: Sequence[str]) -
     """One run of Chain-of-Motion with all rounds, and the judgement of what it had found after each."""
     whole = out / f"{candidates}x{rounds}"
     evaluate(whole, [*evaluation, "--use-com", "--com-candidates", str(candidates), "--com-refine-steps", str(rounds)])
-    spent = json.loads((whole / "results.json").read_text(encoding="utf-8"))["chain_of_motion"]["rounds"]
+    spent = read_json(whole / "results.json")["chain_of_motion"]["rounds"]
     points = []
     for number in range(1, rounds + 1):
         folder = out / f"{candidates}x{number}"
@@ -151,7 +146,7 @@ def report(points: Sequence[Point], task: str) -> str:
     for point in sorted(points, key=lambda point: (point.candidates * point.rounds, point.rounds)):
         spent = {"tokens": MetricValue(point.tokens, None, 0, 0), "seconds": MetricValue(point.seconds, None, 0, 0)}
         rows[point.name] = {**spent, **metrics_of(point)}
-    lines = [format_table(rows, ("tokens", "seconds", *SHOWN[task])), "", "refined minus best of as many, clip by clip"]
+    lines = [format_table(rows, ("tokens", "seconds", *SWEPT[task])), "", "refined minus best of as many, clip by clip"]
     single = {point.candidates: point for point in points if point.rounds == 1}
     compared = [(point, single.get(point.candidates * point.rounds)) for point in points if point.rounds > 1]
     for refined, control in compared:
@@ -164,7 +159,7 @@ def differences(refined: Point, control: Point, task: str) -> list[str]:
     """Each metric that clips have scores of; ``*`` where the interval does not hold 0."""
     found = []
     every = score_differences(*(read_jsonl(point.folder / "predictions.jsonl") for point in (refined, control)))
-    for name in SHOWN[task]:
+    for name in SWEPT[task]:
         difference = every.get(name)
         if difference and difference.interval is not None:  # else there are no two clips with a score on both sides
             clear = " *" if difference.clear else ""

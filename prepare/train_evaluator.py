@@ -26,6 +26,7 @@ from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
 from options.flags.common import RunFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.files.fingerprints import fingerprint
+from utils.metrics.criteria import OF_REAL_MOTION
 from utils.metrics.report import Signature, collect_repeats, format_table, write_results
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
@@ -33,7 +34,6 @@ from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
 from utils.run.session import Begin, Run, Session
 
-REPORTED = ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir")
 
@@ -81,7 +81,7 @@ class EvaluatorFlags:
 
 
 @dataclass(frozen=True, eq=False)
-class _Data:
+class _Clips:
     """Clips by split, the statistics they are normalised with, and vectors for the words of their captions."""
 
     train: list[MotionRecord]
@@ -96,14 +96,14 @@ class _Data:
         return fingerprint(self.mean, self.std, *(record.id for record in self.train), *_all_tokens(self.train))
 
 
-def read_data(flags: EvaluatorFlags, skeleton: Skeleton, seed: int) -> _Data:
+def read_data(flags: EvaluatorFlags, skeleton: Skeleton, seed: int) -> _Clips:
     train, validation, test = (read_split(flags.data_root, split, skeleton) for split in ("train", "val", "test"))
     mean, std = read_mean_std(flags.data_root)
     if flags.word_vectors is not None:
         words = WordVectorizer.load(flags.word_vectors)
     else:
         words = make_word_vectors(_all_tokens(train), flags.word_size, seed)
-    return _Data(train, validation, test, mean, std, words)
+    return _Clips(train, validation, test, mean, std, words)
 
 
 def main() -> None:
@@ -137,11 +137,11 @@ def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | No
     assert best is not None  # finished means at least one epoch
     repeats = EmbeddedRecords.of(best, data.test).repeats(flags.repeats, np.random.default_rng(seed))
     metrics = collect_repeats(repeats, len(data.test))
-    rows = {"real motion": {name: metrics[name] for name in REPORTED}}
+    rows = {"real motion": {name: metrics[name] for name in OF_REAL_MOTION}}
     signature = Signature(flags.dataname, "test", seed, evaluator=best.fingerprint)
     write_results(session.folder.path / "results.json", rows, signature)
     numbers = {
-        **{name: metrics[name].mean for name in REPORTED},
+        **{name: metrics[name].mean for name in OF_REAL_MOTION},
         "epochs": training.epoch,
         "best_epoch": training.best_epoch,
         "seconds": round(training.seconds, 1),
@@ -151,7 +151,7 @@ def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | No
     return numbers
 
 
-def make_training(flags: EvaluatorFlags, data: _Data, session: Session) -> EvaluatorSession:
+def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> EvaluatorSession:
     """A new evaluator before its first epoch."""
     width = flags.hidden_size
     sizes = EvaluatorSizes(width, width, width, flags.motion_hidden_size, flags.embedding_size, data.words.dim)

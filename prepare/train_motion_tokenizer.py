@@ -19,7 +19,7 @@ from dataset.humanml.layout import read_mean_std, read_motions
 from dataset.humanml.windows import MotionWindows
 from models.tokenizer.loss import TrainingConfig
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from models.tokenizer.network import MotionVQ, NetworkConfig
+from models.tokenizer.network import MotionVQ
 from models.tokenizer.published import load_weights
 from models.tokenizer.results import load_evaluator, report_tokenizer
 from models.tokenizer.session import Cadence, TokenizerSession
@@ -64,7 +64,7 @@ class _Settings:
 
 
 @dataclass(frozen=True)
-class _Data:
+class _Splits:
     """Clips (T, D) denormalised by split, and the statistics they are normalised with."""
 
     train: list[np.ndarray]
@@ -79,9 +79,9 @@ class _Data:
         return fingerprint(lengths, self.mean, self.std, *self.train[:1], *self.train[-1:])
 
 
-def read_data(root: str, skeleton: Skeleton) -> _Data:
+def read_data(root: str, skeleton: Skeleton) -> _Splits:
     splits = (read_motions(root, split, skeleton, skeleton.min_frames) for split in ("train", "val", "test"))
-    return _Data(*splits, *read_mean_std(root))
+    return _Splits(*splits, *read_mean_std(root))
 
 
 def main() -> None:
@@ -125,10 +125,10 @@ def train(settings: _Settings, processes: Processes, begin: Begin) -> dict[str, 
     return {**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
 
 
-def make_trainer(settings: _Settings, data: _Data, processes: Processes) -> TokenizerTrainer:
+def make_trainer(settings: _Settings, data: _Splits, processes: Processes) -> TokenizerTrainer:
     """A trainer of a new network (or of the weights of --resume-pth) at step 0."""
     loss, seed, skeleton = settings.loss, settings.run.seed, settings.skeleton
-    config = NetworkConfig(feature_dim=skeleton.feature_dim, **asdict(settings.network))
+    config = settings.network.network_config(skeleton.feature_dim)
     network = MotionVQ(config)
     if loss.resume_pth is not None:
         load_weights(network, loss.resume_pth)

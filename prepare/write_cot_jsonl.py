@@ -30,11 +30,11 @@ from dataset.facts.motion_facts import MotionFacts, motion_facts
 from dataset.humanml.layout import MotionRecord, read_split
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
-from prepare.cot.inputs import read_jsonl
+from prepare.cot.inputs import rows_of_clips
 from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
 from prepare.cot.report import report_cot
 from utils.errors import InputError
-from utils.files.atomic import write_jsonl
+from utils.files.json_files import write_jsonl
 from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import quiet_libraries, run_command
@@ -105,7 +105,7 @@ def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int)
 def codes_by_split(path: Path) -> dict[str, dict[str, list[int]]]:
     """Split -> clip id -> codes, of a file of prepare.encode_motions."""
     by_split: dict[str, dict[str, list[int]]] = {}
-    for _, row in read_jsonl(path):
+    for _, row in rows_of_clips(path):
         by_split.setdefault(row["split"], {})[row["id"]] = row["codes"]
     return by_split
 

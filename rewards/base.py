@@ -34,7 +34,7 @@ __all__ = [
     "joints_in_metres",
 ]
 
-DEFAULT_MAX_BATCH_SIZE = 32
+DEFAULT_MAX_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)

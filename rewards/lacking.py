@@ -14,7 +14,6 @@ import numpy as np
 
 from dataset.facts.contradictions import contradictions
 from dataset.facts.motion_facts import MotionFacts, motion_facts
-from models.language.prompts import parse_reply
 from models.language.rollout import Rollout
 from rewards.base import RewardContext
 from rewards.physical_plausibility import PhysicalPlausibility
@@ -64,4 +63,4 @@ def _malformed(rollout: Rollout) -> list[str]:
     if not rollout.finished:
         return ["the reply does not end"]
     # Not the problem itself: it names tags, and these would be tags of the prompt.
-    return [] if parse_reply(rollout.text, rollout.task).problem is None else ["the reply is malformed"]
+    return [] if rollout.problem is None else ["the reply is malformed"]

@@ -4,11 +4,10 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from models.language.prompts import parse_reply
 from models.language.rollout import Rollout
 from rewards.base import Reward
 
-# A block said this often in a row is a loop; for single codes: four identical ones in a row (design.md, section 5).
+# A block said this often in a row is a loop; for single codes: four identical ones in a row (as published).
 LOOP_OCCURRENCES = 4
 
 
@@ -53,7 +52,7 @@ class MotionFormat(Reward):
 
     * Nothing usable (t2m: no codes; m2t: no answer): -1.
     * Otherwise defects add up: a count of codes outside [4, 52] -0.5, codes outside the codebook -0.3 times their
-      share, a reply that breaks the grammar of `models.language.prompts` or was cut off -0.2.
+      share, a reply that breaks the grammar of `models.language.replies` or was cut off -0.2.
     * No defect: 1, less the squared share of codes or of words that only repeat (four identical codes in a row, a
       loop). Squared, since real motion holds still and waves on: it loses 0.1 on average, a reply that is one loop
       nearly all (measured on the real-motion pack with a tokenizer of 256 codes).
@@ -76,7 +75,7 @@ class MotionFormat(Reward):
                 return NOTHING_USABLE
             penalty = 0.0
             said = [_words(rollout.answer), _words(rollout.reasoning)]
-        if not rollout.finished or parse_reply(rollout.text, rollout.task).problem is not None:
+        if not rollout.well_formed:
             penalty += GRAMMAR_PENALTY
         if penalty > 0.0:
             return max(-penalty, NOTHING_USABLE)

@@ -1,6 +1,9 @@
 """The rules of the layout, checked on the syntax tree of every file: import arrows, sizes, house rules."""
 
 import ast
+import subprocess
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +11,9 @@ import pytest
 
 from tests.places import ROOT
 
-MAX_LINES = 300
+MAX_LINES, MAX_FILES = 300, 15
+# Above the first a function has a heading comment for its steps; above the second it is split.
+HEADED_LINES, MAX_FUNCTION_LINES = 40, 60
 
 # Which of our packages each package may import: utils <- dataset <- models <- rewards, models <- com, all <- options.
 ARROWS = {
@@ -20,6 +25,46 @@ ARROWS = {
     "options": {"utils", "dataset", "models", "rewards", "com", "options"},
 }
 LIBRARY = tuple(ARROWS)
+# The rooms from the ground up: a file imports files of its own room and of rooms that stand before it here. So do the
+# folders above, and no room can come to know the ones that build on it.
+ROOMS = (
+    "utils/files",
+    "utils/motion",
+    "utils/metrics",
+    "utils/run",
+    "utils",
+    "dataset/captions",
+    "dataset/facts",
+    "dataset/humanml",
+    "dataset/toy",
+    "dataset/cot",
+    "dataset/cot/foreign",
+    "dataset/sources",
+    "dataset/sources/amass",
+    "dataset/sources/bvh",
+    "models/text_motion",
+    "models/nli",
+    "models/tokenizer",
+    "models/language",
+    "models/policy",
+    "models/evaluation",
+    "models/sft",
+    "rewards",
+    "rewards/mixture",
+    "rewards/grpo",
+    "com",
+    "options/flags",
+    "options",
+    "prepare/assets",
+    "prepare/conversion",
+    "prepare/cot",
+    "prepare/annotation",
+    "prepare",
+)
+# On the ground, below all rooms: what every file may raise, and the words of messages about what is missing.
+GROUND = ("utils/errors.py", "utils/asset_hints.py")
+# Folders that hold files of their own beside rooms: the rewards, what flags mean, the commands.
+FILES_BESIDE_ROOMS = {"utils", "rewards", "options", "prepare", "dataset/cot", "dataset/sources"}
 ENTRY_PACKAGE = "prepare"
 ENTRY_FILES = ("train_mllm", "eval_mllm")
 OURS = {*LIBRARY, ENTRY_PACKAGE, *ENTRY_FILES, "tests"}
@@ -40,6 +85,10 @@ class Module:
     @property
     def package(self) -> str:
         return self.path.removesuffix(".py").split("/")[0]
+
+    @property
+    def room(self) -> str:
+        return self.path.rpartition("/")[0]
 
     def imports(self) -> set[str]:
         """Dotted names of what it imports of ours, wherever in the file."""
@@ -81,6 +130,28 @@ def arrow_violations(module: Module) -> list[str]:
     return [f"{module.path} imports {name}" for name in module.imports() if name.split(".")[0] not in allowed]
 
 
+def room_violations(module: Module, files: set[str]) -> list[str]:
+    """Imports of `module` from a room that stands above its own; `files`: all paths there are."""
+    if module.room not in ROOMS:
+        return []
+    found = {name.replace(".", "/") + ".py" for name in module.imports()} & files - set(GROUND)
+    above = ROOMS[ROOMS.index(module.room) + 1 :]
+    return [f"{module.path} imports {path}" for path in sorted(found) if path.rpartition("/")[0] in above]
+
+
+def long_functions(module: Module) -> list[str]:
+    """Functions that are too long, or long without a heading comment, each as ``path:line: what``."""
+    lines = module.source.splitlines()
+    found = []
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef):
+            size = node.end_lineno - node.lineno + 1
+            comments = sum(line.strip().startswith("#") for line in lines[node.lineno : node.end_lineno])
+            if size > MAX_FUNCTION_LINES or (size > HEADED_LINES and not comments):
+                found.append(f"{module.path}:{node.lineno}: {node.name} has {size} lines and {comments} comments")
+    return found
+
+
 def rule_violations(module: Module) -> list[str]:
     """House rules that hold for every file, each as ``path:line: what``."""
     found = []
@@ -118,6 +189,54 @@ def test_the_files_are_found():
 
 def test_imports_follow_the_arrows():
     assert "\n".join(violation for module in MODULES for violation in arrow_violations(module)) == ""
+
+
+def test_rooms_import_downwards():
+    files = {module.path for module in MODULES}
+    assert "\n".join(violation for module in MODULES for violation in room_violations(module, files)) == ""
+
+
+def test_every_file_stands_in_a_known_room():
+    rooms = {module.room for module in MODULES if module.room and module.source}
+    assert rooms == set(ROOMS)
+
+
+def test_no_room_is_crowded():
+    """`prepare/` has a file a command; whatever serves them is in a room."""
+    files = Counter(module.room for module in MODULES if not module.path.endswith("__init__.py"))
+    assert {room: count for room, count in files.items() if count > MAX_FILES and room not in ("", "prepare")} == {}
+    with_rooms = {room.rpartition("/")[0] for room in ROOMS} - {""}
+    assert {room for room in with_rooms if files[room]} == FILES_BESIDE_ROOMS
+
+
+def test_the_root_of_prepare_holds_commands_only():
+    helpers = [m.path for m in MODULES if m.room == "prepare" and m.source and not is_entry_point(m)]
+    assert helpers == []
+
+
+def test_long_functions_have_headings_and_none_is_over_the_wall():
+    assert "\n".join(violation for module in MODULES for violation in long_functions(module)) == ""
+
+
+def test_entry_points_read_like_a_table_of_contents():
+    assert {m.path: m.source.count("\n") for m in MODULES if not m.room and m.source.count("\n") >= 100} == {}
+
+
+def test_help_is_answered_before_anything_heavy_is_loaded():
+    """Under 1 s on two cores (measured: 0.2 s), because none of these is imported; a clock would not be a test."""
+    heavy = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "scipy", "matplotlib")
+    code = f"""
+import importlib, sys
+for entry in {ENTRY_FILES!r}:
+    sys.argv = [entry, "--help"]
+    try:
+        importlib.import_module(entry).main()
+    except SystemExit as end:
+        assert end.code == 0
+print("loaded:", [name for name in {heavy!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
 
 
 def test_nothing_imports_an_entry_point():
@@ -175,6 +294,21 @@ def test_the_check_lets_allowed_imports_pass():
         ("train_mllm.py", "import com.chain_of_motion"),
     ]:
         assert arrow_violations(Module(path, source)) == []
+
+
+def test_the_check_sees_an_import_against_the_rooms():
+    files = {"models/sft/training.py", "models/language/prompts.py", "utils/errors.py"}
+    upwards = Module("models/language/prompts.py", "from models.sft.training import supervise")
+    assert room_violations(upwards, files) == ["models/language/prompts.py imports models/sft/training.py"]
+    downwards = Module("models/sft/training.py", "from models.language.prompts import Query\nimport utils.errors")
+    assert room_violations(downwards, files) == []
+
+
+def test_the_check_sees_long_functions():
+    body = "    x = 1\n"
+    assert len(long_functions(Module("models/x.py", "def f():\n" + body * 41))) == 1
+    assert long_functions(Module("models/x.py", "def f():\n    # First.\n" + body * 41)) == []
+    assert len(long_functions(Module("models/x.py", "def f():\n    # First.\n" + body * 61))) == 1
 
 
 @pytest.mark.parametrize(

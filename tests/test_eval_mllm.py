@@ -8,6 +8,9 @@ import pytest
 import torch
 
 import eval_mllm
+from com.answering import ReplyFile
+from com.replies import REPLIES_FILE
+from models.language.motion_llm import MotionLLM
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
@@ -69,7 +72,7 @@ def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, mo
     class Killed(Exception):
         pass
 
-    add, left = eval_mllm.ReplyFile.add, [3]
+    add, left = ReplyFile.add, [3]
 
     def add_some(file, replies):
         add(file, replies)
@@ -78,20 +81,20 @@ def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, mo
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(eval_mllm.ReplyFile, "add", add_some)
+        patch.setattr(ReplyFile, "add", add_some)
         with pytest.raises(Killed):
             run(world, patch, "killed", *given, "--eval-batch-size", "5")
-    part = world / "runs/killed" / eval_mllm.REPLIES_FILE
+    part = world / "runs/killed" / REPLIES_FILE
     assert len(part.read_text().splitlines()) == 15
     part.write_text(part.read_text() + '{"draw": 0, "que')  # a line that the kill tore
     asked = []
-    generate = eval_mllm.MotionLLM._generate
+    generate = MotionLLM._generate
 
     def count(llm, prompts, *more):
         asked.extend(prompts)
         return generate(llm, prompts, *more)
 
-    monkeypatch.setattr(eval_mllm.MotionLLM, "_generate", count)
+    monkeypatch.setattr(MotionLLM, "_generate", count)
     again, rest = run(world, monkeypatch, "killed", *given, "--eval-batch-size", "5")
     assert rest == others and again["rows"] == other["rows"] and not part.exists()
     assert len(asked) == 2 * CLIPS - 15 + 2 * 3  # nothing twice; and MultiModality's
@@ -104,10 +107,10 @@ def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
         codes = [rng.integers(0, 16, size=rng.integers(10, 15)) for _ in prompts]
         motions = ["".join(f"<Motion_{code}>" for code in row) for row in codes]
         replies = [f"r</think><answer><Motion>{motion}</Motion></answer>" for motion in motions]
-        return [[*llm.vocabulary.encode(reply), llm.vocabulary.eos_id] for reply in replies]
+        return [[*llm.language.vocabulary.encode(reply), llm.language.vocabulary.eos_id] for reply in replies]
 
     with monkeypatch.context() as patch:
-        patch.setattr(eval_mllm.MotionLLM, "_generate", speak)
+        patch.setattr(MotionLLM, "_generate", speak)
         results, _ = run(world, patch, "first", *generated(world), "--mm-repeats", "3")
     assert results["failures"] == {} and results["rows"]["generated"]["MultiModality"]["mean"] > 0
     MotionTokenizer.from_state(torch.load(world / "policy.pth")["motion_tokenizer"]).save(world / "tokenizer.pth")

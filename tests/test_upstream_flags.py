@@ -1,11 +1,12 @@
 """Every flag of the published command lines is accepted, by name."""
 
+from dataclasses import is_dataclass
+from typing import get_type_hints
+
 import pytest
 
-import eval_mllm
-import train_mllm
-from options.flags.parsing import parse_flags
-from options.flags.published import UnusedEvalFlags, UnusedTrainFlags
+from options.evaluate import EvalSettings
+from options.train import TrainSettings
 
 TRAIN = """--device cpu --learning-rate 1e-5 --batch-size 6 --epochs-t2m 500 --epochs-m2t 10 --training-task t2m
 --epochs-start-val 70 --epochs-val-interval 3 --train-stage sft --use-reasoning --reasoning-weight 1 --motion-weight 1
@@ -32,42 +33,31 @@ EVAL = """--device cpu --llm-backbone x --lora-r-t2m 64 --lora-alpha-t2m 64 --lo
 --results-dir x --visual-name x --exp-name x --print-iter 200 --eval-iter 1000 --seed 123 --vis-gt --nb-vis 20"""
 
 
-@pytest.mark.parametrize(
-    ("settings", "unused", "line"),
-    [(train_mllm.Settings, UnusedTrainFlags, TRAIN), (eval_mllm.Settings, UnusedEvalFlags, EVAL)],
-)
-def test_published_flags(settings, unused, line, caplog):
-    groups = settings.__annotations__.values()
-    *values, ignored = parse_flags(*groups, unused, description="", argv=line.split())
-    ignored.warn()
+def by_name(settings):
+    return {name: value for group in vars(settings).values() for name, value in vars(group).items()}
+
+
+@pytest.mark.parametrize(("settings", "line"), [(TrainSettings, TRAIN), (EvalSettings, EVAL)])
+def test_published_flags(settings, line, caplog):
+    parsed = settings.parse("", line.split())
     assert len(caplog.records) == 1 and "--reward-glove-path" in caplog.text
-    by_name = {name: value for group in values for name, value in vars(group).items()}
-    assert by_name["nb_code"] in (512, 1024) and by_name["seed"] == 123
-    if settings is eval_mllm.Settings:
-        assert by_name["eval_split"] == "val" and by_name["eval_batch_size"] == 8
+    flags = by_name(parsed)
+    assert flags["nb_code"] in (512, 1024) and flags["seed"] == 123
+    if settings is EvalSettings:
+        assert flags["eval_split"] == "val" and flags["eval_batch_size"] == 8
 
 
 def test_abbreviations_and_unknown_flags_are_refused(capsys):
     for flag in ("--learning", "--wings"):
         with pytest.raises(SystemExit) as end:
-            parse_flags(*train_mllm.Settings.__annotations__.values(), description="", argv=[flag, "1"])
+            TrainSettings.parse("", [flag, "1"])
         assert end.value.code == 2 and flag in capsys.readouterr().err
 
 
-def test_no_flag_is_declared_twice():
-    for settings, unused in ((train_mllm.Settings, UnusedTrainFlags), (eval_mllm.Settings, UnusedEvalFlags)):
-        names = [name for group in (*settings.__annotations__.values(), unused) for name in group.__dataclass_fields__]
-        assert len(names) == len(set(names))
-
-
-@pytest.mark.parametrize("command", [train_mllm, eval_mllm])
-def test_help_groups_the_flags_and_tells_every_default(command, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", [command.__name__, "--help"])
-    with pytest.raises(SystemExit):
-        command.main()
-    shown = capsys.readouterr().out
-    flags = [text.partition("\n\n")[0] for text in shown.split("\n  --")[1:]]
-    assert len(flags) > 60
-    assert [text for text in flags if "default" not in text.lower() and not text.startswith("no-resume")] == []
-    titles = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert len(titles) >= 8 and "language model:" in titles
+@pytest.mark.parametrize("settings", [TrainSettings, EvalSettings])
+def test_no_flag_is_declared_twice_and_what_comes_first_exists(settings):
+    groups = [kind.__dataclass_fields__ for kind in get_type_hints(settings).values() if is_dataclass(kind)]
+    names = [name for fields in groups for name in fields]
+    names += [name.replace("-", "_") for ignored in settings.IGNORED.values() for name in ignored]
+    assert len(names) == len(set(names))
+    assert len(settings.FIRST) == 10 and set(settings.FIRST) <= set(names)

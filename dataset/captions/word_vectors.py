@@ -15,7 +15,8 @@ import numpy as np
 
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
-from utils.files.atomic import read_npy, write_atomic, write_npy
+from utils.files.arrays import read_npy, write_npy
+from utils.files.atomic import write_atomic
 
 MAX_WORDS = 20
 MAX_TOKENS = MAX_WORDS + 2  # with sos and eos

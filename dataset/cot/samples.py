@@ -17,7 +17,7 @@ from datasets import Dataset
 from dataset.cot.lines import DRAFT_COLUMNS, parsed_lines
 from dataset.cot.sample import TASKS, Draft, Sample
 from utils.errors import InputError
-from utils.files.atomic import write_jsonl
+from utils.files.json_files import write_jsonl
 
 
 def read_cot_jsonl(

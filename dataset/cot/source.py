@@ -1,10 +1,9 @@
 """A small file beside codes or a CoT jsonl says which motion tokenizer the codes come from."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from utils.files.atomic import write_json
+from utils.files.json_files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -38,4 +37,4 @@ def write_cot_source(cot_jsonl: str | Path, source: CotSource) -> None:
 def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
     """The source of a jsonl; None for one that came without it (for example a downloaded data set)."""
     path = source_path(cot_jsonl)
-    return CotSource(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    return CotSource(**read_json(path, "delete it, or write the jsonl again")) if path.is_file() else None

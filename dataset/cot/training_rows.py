@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -13,40 +14,74 @@ from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 
 
-def read_training_data(
-    train: str,
-    validation: str | None,
-    nb_code: int,
-    task: str | None,
-    max_codes: int,
-    skip_bad_lines: bool,
-    val_fraction: float,
-    seed: int,
-) -> tuple[CotSamples, CotSamples]:
-    """Read the samples of a run and return (training, validation).
+@dataclass(frozen=True)
+class CotFiles:
+    """The CoT jsonl files of a run, and what of them is read.
 
-    Args:
-        train, validation: CoT jsonl files; without the second, `val_fraction` of the training clips are held out.
-        nb_code, task, skip_bad_lines: as in `dataset.cot.samples.read_cot_jsonl`.
+    Attributes:
+        train, validation: paths; without the second, `val_fraction` of the training clips are held out.
+        val_fraction, seed: how many clips, and what draws them.
+        task: keep only the lines of this task; None: of both.
         max_codes: longer motions are dropped and counted.
-        seed: draws the held-out clips.
+        skip_bad_lines: drop and count malformed lines instead of stopping at the first.
     """
 
-    def read(path: str) -> CotSamples:
-        samples = read_cot_jsonl(path, nb_code, task, skip_bad_lines)
-        fitting = samples.at_most(max_codes)
-        if len(fitting) == 0:
-            raise InputError(f"{path}: every motion is longer than --max-motion-len {max_codes}")
-        if samples.dropped or len(fitting) < len(samples):
-            too_long = len(samples) - len(fitting)
-            logging.warning(
-                f"{path}: {samples.dropped} malformed line(s) skipped, "
-                f"{too_long} sample(s) above --max-motion-len {max_codes} dropped"
-            )
-        return fitting
+    train: str
+    validation: str | None
+    val_fraction: float
+    seed: int
+    task: str | None
+    max_codes: int
+    skip_bad_lines: bool
 
-    rows = read(train)
-    return rows.split(val_fraction, seed) if validation is None else (rows, read(validation))
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows that are trained on and validated; each serves every task of `tasks` that it is usable for.
+
+    Attributes:
+        t2m_share: share of t2m among the rows of an epoch of both tasks; None: as many as there are.
+    """
+
+    train: CotSamples
+    validation: CotSamples
+    tasks: tuple[str, ...]
+    t2m_share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.t2m_share is not None and len(self.tasks) < 2:
+            raise InputError(f"--t2m-share mixes two tasks, but only {self.tasks[0]} is trained")
+
+
+def read_training_data(
+    files: CotFiles, nb_code: int, tasks: tuple[str, ...], t2m_share: float | None = None
+) -> TrainingData:
+    """What a run trains on.
+
+    Args:
+        nb_code: size of the codebook that the codes are of.
+        tasks, t2m_share: see `TrainingData`.
+    """
+    train = _read(files.train, files, nb_code)
+    if files.validation is None:
+        train, validation = train.split(files.val_fraction, files.seed)
+    else:
+        validation = _read(files.validation, files, nb_code)
+    return TrainingData(train, validation, tasks, t2m_share)
+
+
+def _read(path: str, files: CotFiles, nb_code: int) -> CotSamples:
+    """The samples of one file whose motions are short enough; what is left out is counted in a warning."""
+    samples = read_cot_jsonl(path, nb_code, files.task, files.skip_bad_lines)
+    fitting = samples.at_most(files.max_codes)
+    too_long = len(samples) - len(fitting)
+    if len(fitting) == 0:
+        raise InputError(f"{path}: every motion is longer than --max-motion-len {files.max_codes}")
+    if samples.dropped or too_long:
+        skipped = f"{samples.dropped} malformed line(s) skipped"
+        dropped = f"{too_long} sample(s) above --max-motion-len {files.max_codes} dropped"
+        logging.warning("%s: %s, %s", path, skipped, dropped)
+    return fitting
 
 
 def task_rows(samples: CotSamples, tasks: Sequence[str], t2m_share: float | None = None, seed: int = 0) -> Dataset:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
 
 _ABSENT = "-"
 

@@ -20,7 +20,8 @@ from dataset.humanml.clip_pack import ClipPack, pack_clips
 from dataset.humanml.skipped_clips import SkippedClips
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
-from utils.files.atomic import read_npy, write_npy, write_text
+from utils.files.arrays import read_npy, write_npy
+from utils.files.atomic import write_text
 from utils.motion.skeleton import Skeleton
 
 logger = logging.getLogger(__name__)

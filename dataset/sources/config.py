@@ -1,6 +1,5 @@
 """``dataset.json`` beside the clips of a data set says what they were converted with."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from dataset.sources.units import LEG_METRES
 from utils.errors import InputError
-from utils.files.atomic import write_json
+from utils.files.json_files import read_json, write_json
 from utils.motion.skeleton import Skeleton
 
 METADATA_FILE = "dataset.json"
@@ -43,7 +42,7 @@ def read_config(root: str | Path) -> ConversionConfig | None:
     if not path.is_file():
         return None
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))["conversion"]
+        fields = read_json(path, "give another --out-dir")["conversion"]
         if fields["target_offsets"] is not None:
             fields["target_offsets"] = tuple(tuple(row) for row in fields["target_offsets"])
         return ConversionConfig(**fields)

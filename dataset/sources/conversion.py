@@ -14,7 +14,7 @@ from dataset.humanml.layout import FEATURES_FOLDER, write_record
 from dataset.sources.config import ConversionConfig, check_offsets
 from dataset.sources.mirroring import mirror_id, mirror_joints
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
 from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.inverse_kinematics import offsets_of_frame
 from utils.motion.resampling import resample_linear

@@ -20,7 +20,7 @@ Metrics = dict[str, MetricValue]
 
 @dataclass(frozen=True)
 class Judge:
-    """Who measures, how often, and from which seed."""
+    """The evaluator that measures, how many repeats it takes, and their seed."""
 
     evaluator: TextMotionEvaluator
     repeats: int

@@ -1,4 +1,4 @@
-"""From predictions to the numbers of the field, text to motion (design: evaluation protocol).
+"""From generated motions to the numbers of the field (text to motion).
 
 A prediction that cannot be used stays in: it is a miss in R-precision, it has no part in the metrics that need a
 motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.

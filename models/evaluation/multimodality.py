@@ -19,7 +19,7 @@ PAIRS = 10
 SAMPLES = 30
 
 
-class Reply(Protocol):
+class HasMotion(Protocol):
     """Anything with a motion (T, D) of denormalised features, or None: a `Rollout`, a `Prediction`."""
 
     @property
@@ -28,7 +28,7 @@ class Reply(Protocol):
 
 def multimodality_metric(
     evaluator: TextMotionEvaluator,
-    rollouts_per_text: Sequence[Sequence[Reply]],
+    rollouts_per_text: Sequence[Sequence[HasMotion]],
     pairs: int = PAIRS,
     repeats: int = 20,
     seed: int = 0,

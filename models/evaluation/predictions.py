@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from models.language.prompts import parse_reply
+from models.language.replies import parse_reply
+from models.language.rollout import Rollout
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 
@@ -48,22 +49,44 @@ class Prediction:
 
     def row(self) -> dict[str, Any]:
         """As a line of predictions.jsonl."""
-        codes = None if self.codes is None else self.codes.tolist()
         return {
-            "id": self.id, "draw": self.draw, "caption": self.caption, "text": self.text, "answer": self.answer,
-            "codes": codes, "finished": self.finished, "problem": self.problem,
-        }  # fmt: skip
+            "id": self.id,
+            "draw": self.draw,
+            "caption": self.caption,
+            "text": self.text,
+            "answer": self.answer,
+            "codes": None if self.codes is None else self.codes.tolist(),
+            "finished": self.finished,
+            "problem": self.problem,
+        }
+
+    @classmethod
+    def of_rollout(cls, rollout: Rollout, draw: int) -> "Prediction":
+        """A reply of our model; what was parsed and decoded of it is not parsed and decoded again."""
+        problem = _problem(rollout.text, rollout.finished, rollout.problem)
+        given = cls(rollout.id, draw, text=rollout.text, problem=problem, finished=rollout.finished)
+        if rollout.task == "m2t":
+            return replace(given, answer=rollout.answer)
+        motion = rollout.motion if problem is None else None
+        return replace(given, caption=rollout.caption, codes=rollout.codes, motion=motion)
 
 
 def from_reply(prediction: Prediction, task: str) -> Prediction:
     """Take `text` apart by the grammar: answer, codes and problem follow from it; the motion is decoded later."""
     text = prediction.text or ""
     reply = parse_reply(text, task)
-    problem = EMPTY if not text.strip() else CUT if not prediction.finished else reply.problem
+    problem = _problem(text, prediction.finished, reply.problem)
     if task == "m2t":
         return replace(prediction, answer=reply.answer, problem=problem)
     codes = None if reply.codes is None else np.array(reply.codes, dtype=np.int64)
     return replace(prediction, answer=None, codes=codes, problem=problem)
+
+
+def _problem(text: str, finished: bool, malformed: str | None) -> str | None:
+    """Why a reply counts as a failure, the plainest reason first."""
+    if not text.strip():
+        return EMPTY
+    return malformed if finished else CUT
 
 
 def failures(predictions: Iterable[Prediction]) -> dict[str, int]:

@@ -14,7 +14,6 @@
 In a folder every ``<id>.npy`` is a motion (t2m); the first line of ``<id>.txt`` beside it is the caption asked for.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ import numpy as np
 from models.evaluation.predictions import CUT, EMPTY, Prediction, from_reply, with_motions
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
+from utils.files.json_files import numbered_rows
 from utils.motion.features import features_from_joints
 from utils.motion.skeleton import Skeleton
 
@@ -43,19 +43,13 @@ def read_predictions(
     path = Path(path)
     if path.is_dir():
         return _read_folder(path, task, skeleton)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such predictions (a .jsonl file or a folder of .npy motions)") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error})") from None
+    if not path.is_file():
+        raise InputError(f"{path}: no such predictions (a .jsonl file or a folder of .npy motions)")
     found: list[Prediction] = []
     seen: dict[tuple[str, int], int] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, row in numbered_rows(path):
         try:
-            prediction = _parse_row(line, task, path.parent, skeleton)
+            prediction = _parse_row(row, task, path.parent, skeleton)
         except InputError as error:
             raise InputError(f"{path}:{number}: {error}") from None
         key = prediction.id, prediction.draw
@@ -68,12 +62,8 @@ def read_predictions(
     return with_motions(found, tokenizer, str(path))
 
 
-def _parse_row(line: str, task: str, folder: Path, skeleton: Skeleton) -> Prediction:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"not JSON ({error})") from None
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+def _parse_row(row: dict[str, Any], task: str, folder: Path, skeleton: Skeleton) -> Prediction:
+    if not isinstance(row.get("id"), str):
         raise InputError('expected an object with at least an "id" that is text')
     draw = row.get("draw", 0)
     if not isinstance(draw, int) or isinstance(draw, bool) or draw < 0:

@@ -3,12 +3,11 @@
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from dataset.captions.lines import Caption
 from dataset.captions.tagger import Tagger
 from dataset.humanml.layout import MotionRecord
-from models.evaluation.predictions import Prediction, from_reply, with_motions
+from models.evaluation.predictions import Prediction
 from models.language.prompts import Query
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 
@@ -58,16 +57,3 @@ class Questions:
         codes = tokenizer.encode_batch([record.features for record in self.records])
         pairs = zip(self.records, codes, strict=True)
         return [Query("m2t", codes=tuple(item.tolist()), id=record.id) for record, item in pairs]
-
-
-def predictions_of(
-    rows: Sequence[dict[str, Any]], queries: Sequence[Query], tokenizer: MotionTokenizer
-) -> list[Prediction]:
-    """Rows of replies (``com.answering``: query, draw, id, text, finished) as predictions with their motions."""
-    found = []
-    for row in rows:
-        query = queries[row["query"]]
-        caption = query.caption if query.task == "t2m" else None
-        reply = Prediction(row["id"], row["draw"], caption, row["text"], finished=row["finished"])
-        found.append(from_reply(reply, query.task))
-    return with_motions(found, tokenizer)

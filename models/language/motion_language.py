@@ -1,52 +1,90 @@
 """How we talk with a language model about motion: queries become prompts, replies become rollouts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from models.language.prompts import PromptStyle, Query, parse_reply, render_query
+from models.language.prompts import PromptStyle, Query, render_query
+from models.language.replies import parse_reply
 from models.language.rollout import Rollout
 from models.language.vocabulary import MotionVocabulary
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 
 
-def rollouts_of(
-    queries: Sequence[Query],
-    replies: Sequence[Sequence[int]],
-    vocabulary: MotionVocabulary,
-    motion_tokenizer: MotionTokenizer,
-    style: PromptStyle,
-    references: Sequence[tuple[str, ...]] | None = None,
-) -> list[Rollout]:
-    """Parse replies (token ids, end of sequence included when reached) and decode their motions in one batch."""
-    texts = [vocabulary.decode(ids) for ids in replies]
-    parsed = [parse_reply(text, query.task) for text, query in zip(texts, queries, strict=True)]
-    codes = [
-        (reply.codes if query.task == "t2m" else query.codes) for reply, query in zip(parsed, queries, strict=True)
-    ]
-    playable = [index for index, item in enumerate(codes) if item and max(item) < vocabulary.nb_code]
-    motions = dict(
-        zip(playable, motion_tokenizer.decode_batch([_array(codes[index]) for index in playable]), strict=True)
-        if playable
-        else ()
-    )
-    return [
-        Rollout(
-            task=query.task,
-            caption=query.caption if query.task == "t2m" else reply.answer,
-            text=text,
-            reasoning=reply.reasoning,
-            answer=reply.answer,
-            codes=_array(codes[index]) if codes[index] else None,
-            motion=motions.get(index),
-            reference=references[index] if references is not None else None,
-            finished=vocabulary.eos_id in replies[index],
-            query=render_query(query, style),
-            token_ids=tuple(replies[index]),
-            id=query.id,
-        )
-        for index, (query, reply, text) in enumerate(zip(queries, parsed, texts, strict=True))
-    ]
+@dataclass(frozen=True, eq=False)
+class MotionLanguage:
+    """The words, the prompts and the motions that a policy and its user share.
+
+    Attributes:
+        vocabulary: text tokenizer with motion tokens.
+        tokenizer: turns codes into motion; None where it is not known, as in SFT on codes of unknown origin.
+        style: what stands around a question.
+    """
+
+    vocabulary: MotionVocabulary
+    tokenizer: MotionTokenizer | None
+    style: PromptStyle
+
+    def prompt(self, query: Query) -> str:
+        """The text that the model is asked with, ending in ``<think>``."""
+        return render_query(query, self.style)
+
+    def ask(self, query: Query) -> list[int]:
+        """The same as token ids, nothing added at the ends."""
+        return self.vocabulary.encode(self.prompt(query))
+
+    def read(
+        self,
+        queries: Sequence[Query],
+        replies: Sequence[Sequence[int]],
+        references: Sequence[tuple[str, ...]] | None = None,
+    ) -> list[Rollout]:
+        """Parse each reply once, and decode all their motions in one batch.
+
+        Args:
+            queries: what was asked.
+            replies: token ids of the reply to each, end of sequence included where it was reached.
+            references: the true captions of each, handed through.
+        """
+        texts = [self.vocabulary.decode(ids) for ids in replies]
+        parsed = [parse_reply(text, query.task) for text, query in zip(texts, queries, strict=True)]
+        codes = [
+            reply.codes if query.task == "t2m" else query.codes for reply, query in zip(parsed, queries, strict=True)
+        ]
+        motions = self._motions(codes)
+        return [
+            Rollout(
+                task=query.task,
+                caption=query.caption if query.task == "t2m" else reply.answer,
+                text=text,
+                reasoning=reply.reasoning,
+                answer=reply.answer,
+                codes=_array(own) if own else None,
+                motion=motion,
+                reference=references[index] if references is not None else None,
+                finished=self.vocabulary.eos_id in replies[index],
+                query=self.prompt(query),
+                token_ids=tuple(replies[index]),
+                id=query.id,
+                problem=reply.problem,
+            )
+            for index, (query, reply, text, own, motion) in enumerate(
+                zip(queries, parsed, texts, codes, motions, strict=True)
+            )
+        ]
+
+    def _motions(self, codes: Sequence[Sequence[int] | None]) -> list[np.ndarray | None]:
+        """Features (T, D) of each code sequence; None where there is no code, or one that the codebook lacks."""
+        found: list[np.ndarray | None] = [None] * len(codes)
+        if self.tokenizer is None:
+            return found
+        playable = [index for index, own in enumerate(codes) if own and max(own) < self.vocabulary.nb_code]
+        if playable:
+            motions = self.tokenizer.decode_batch([_array(codes[index]) for index in playable])
+            for index, motion in zip(playable, motions, strict=True):
+                found[index] = motion
+        return found
 
 
 def _array(codes: Sequence[int]) -> np.ndarray:

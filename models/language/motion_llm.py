@@ -1,64 +1,40 @@
 """A language model that speaks text and motion: queries in, rollouts out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
 
-from models.language.motion_language import rollouts_of
-from models.language.prompts import PromptStyle, Query, parse_reply, render_query
+from models.language.decoding import Sampling
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import Query
 from models.language.rollout import Rollout
 from models.language.sampling import SeededSampling
-from models.language.vocabulary import MotionVocabulary
-from models.tokenizer.motion_tokenizer import MotionTokenizer
 
 OnBatch = Callable[[Sequence[int], list[Rollout]], None]
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How replies are drawn.
-
-    Attributes:
-        temperature: 0 = greedy.
-        top_p: nucleus; 1 = the whole distribution.
-        max_new_tokens: longer replies are cut and count as unfinished.
-        batch_size: replies generated together.
-        seed: same seed and queries = same replies, whatever the batch size; up to draws so close that the rounding
-            of the logits, which does depend on the batch, decides them (rare in float32, less so in bfloat16).
-    """
-
-    temperature: float = 0.7
-    top_p: float = 1.0
-    max_new_tokens: int = 512
-    batch_size: int = 128
-    seed: int = 0
-
-
 class MotionLLM:
-    """A merged policy with its two tokenizers.
+    """A merged policy that is asked and read.
 
     Args:
-        model: causal language model whose vocabulary includes the motion tokens.
-        vocabulary: text tokenizer with motion tokens.
-        motion_tokenizer: turns codes into motion.
-        style: what stood around the queries in its training.
+        model: causal language model whose vocabulary includes the motion tokens; put into evaluation mode.
+        language: how it is asked, and how its replies are read.
     """
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        vocabulary: MotionVocabulary,
-        motion_tokenizer: MotionTokenizer,
-        style: PromptStyle,
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, language: MotionLanguage) -> None:
         self.model = model.eval()
-        self.vocabulary = vocabulary
-        self.motion_tokenizer = motion_tokenizer
-        self.style = style
+        self.language = language
+
+    def without_motions(self) -> "MotionLLM":
+        """The same model; its rollouts hold codes but no motion, for whoever decodes them later or not at all."""
+        silent = copy(self)
+        silent.language = replace(self.language, tokenizer=None)
+        return silent
 
     def answer(
         self,
@@ -88,7 +64,7 @@ class MotionLLM:
         keys = range(len(queries)) if keys is None else keys
         if len(keys) != len(queries):
             raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
-        prompts = [self.vocabulary.encode(render_query(query, self.style)) for query in queries]
+        prompts = [self.language.ask(query) for query in queries]
         # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
         found: dict[int, Rollout] = {}
@@ -96,20 +72,18 @@ class MotionLLM:
         with tqdm(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
             for start in range(0, len(order), sampling.batch_size):
                 chosen = order[start : start + sampling.batch_size]
-                rollouts = rollouts_of(
+                replies = self._generate(
+                    [prompts[index] for index in chosen], [keys[index] for index in chosen], sampling
+                )
+                rollouts = self.language.read(
                     [queries[index] for index in chosen],
-                    self._generate([prompts[index] for index in chosen], [keys[index] for index in chosen], sampling),
-                    self.vocabulary,
-                    self.motion_tokenizer,
-                    self.style,
-                    [references[index] for index in chosen] if references is not None else None,
+                    replies,
+                    None if references is None else [references[index] for index in chosen],
                 )
                 found.update(zip(chosen, rollouts, strict=True))
                 if on_batch is not None:
                     on_batch(chosen, rollouts)
-                well_formed += sum(
-                    rollout.finished and parse_reply(rollout.text, rollout.task).problem is None for rollout in rollouts
-                )
+                well_formed += sum(rollout.well_formed for rollout in rollouts)
                 bar.set_postfix(well_formed=f"{well_formed / len(found):.0%}", refresh=False)
                 bar.update(len(chosen))
         return [found[index] for index in range(len(queries))]
@@ -117,7 +91,7 @@ class MotionLLM:
     @torch.inference_mode()
     def _generate(self, prompts: list[list[int]], keys: Sequence[int], sampling: Sampling) -> list[list[int]]:
         length = max(map(len, prompts))
-        pad, eos = self.vocabulary.tokenizer.pad_token_id, self.vocabulary.eos_id
+        pad, eos = self.language.vocabulary.tokenizer.pad_token_id, self.language.vocabulary.eos_id
         device = self.model.device
         input_ids = torch.tensor([[pad] * (length - len(ids)) + ids for ids in prompts], device=device)
         mask = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
@@ -139,9 +113,12 @@ class MotionLLM:
         if sampling.temperature > 0:
             draw.append(SeededSampling(sampling.temperature, sampling.top_p, sampling.seed, keys, length, device))
         output = self.model.generate(
-            input_ids=input_ids, attention_mask=mask, generation_config=config, logits_processor=draw,
+            input_ids=input_ids,
+            attention_mask=mask,
+            generation_config=config,
+            logits_processor=draw,
             past_key_values=self._shared_prefill(prompts, input_ids, mask),
-        )  # fmt: skip
+        )
         return [_until(ids, eos) for ids in output[:, length:].tolist()]
 
     def _shared_prefill(self, prompts: list[list[int]], input_ids: Tensor, mask: Tensor) -> Cache | None:
@@ -161,9 +138,13 @@ class MotionLLM:
         known = mask[rows, :-1]
         cache = DynamicCache(config=self.model.config)
         self.model(
-            input_ids=input_ids[rows, :-1], attention_mask=known, past_key_values=cache, use_cache=True,
-            position_ids=(known.cumsum(dim=-1) - 1).clamp_min(0), logits_to_keep=1,
-        )  # fmt: skip
+            input_ids=input_ids[rows, :-1],
+            attention_mask=known,
+            past_key_values=cache,
+            use_cache=True,
+            position_ids=(known.cumsum(dim=-1) - 1).clamp_min(0),
+            logits_to_keep=1,
+        )
         cache.batch_select_indices(
             torch.tensor([place[first[tuple(prompt)]] for prompt in prompts], device=input_ids.device)
         )

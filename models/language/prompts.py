@@ -1,7 +1,7 @@
-"""Every word the language model is prompted with, and the grammar of its replies.
+"""Every word that the language model is prompted with, and what it is taught to write.
 
 Training, reinforcement learning, evaluation and Chain-of-Motion all render through this file, so that the model
-is asked at test time exactly what it was trained on.
+is asked at test time exactly what it was trained on. `models.language.replies` takes replies apart again.
 
     query   {before}<instruction and input>{after}<think>      `PromptStyle` says what stands around the question
     reply   {reasoning}</think><answer>{answer}</answer>        then the end-of-sequence token
@@ -14,16 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from dataset.cot.sample import Draft, Sample
 from models.language.rollout import Rollout
-from models.language.vocabulary import (
-    ANSWER_CLOSE,
-    ANSWER_OPEN,
-    MARKERS,
-    THINK_CLOSE,
-    THINK_OPEN,
-    is_motion_text,
-    read_codes,
-    write_codes,
-)
+from models.language.vocabulary import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN, write_codes
 from utils.errors import InputError
 
 PROMPT_VERSION = "1"
@@ -64,7 +55,7 @@ class Query:
 
 @dataclass(frozen=True)
 class PromptStyle:
-    """What stands around a question: nothing but a line break (base models), or one turn of a chat (instruct models).
+    """The text before and after a question: a line break for base models, one chat turn for instruct models.
 
     The checkpoint keeps the texts themselves, so a backbone whose chat template changes later is still asked as it
     was trained.
@@ -88,16 +79,6 @@ STYLE_NAMES = ("auto", "plain", "chat")
 class Segment:
     text: str
     region: int
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A reply taken apart; a part is None where the reply lacks it. `problem` is None for a well-formed reply."""
-
-    reasoning: str | None
-    answer: str | None
-    codes: tuple[int, ...] | None
-    problem: str | None
 
 
 def prompt_style(name: str, tokenizer: PreTrainedTokenizerBase) -> PromptStyle:
@@ -152,36 +133,14 @@ def query_of(sample: Sample, reflection: Reflection | None = None) -> Query:
     return Query("m2t", codes=sample.codes, reflection=reflection, id=sample.id)
 
 
-def parse_reply(text: str, task: str) -> Reply:
-    """Take a reply apart by the grammar above. Never raises: a malformed reply is a result, not an error."""
-    reasoning, closed, rest = text.partition(THINK_CLOSE)
-    if not closed:
-        return Reply(None, None, None, "no </think>")
-    before, opened, rest = rest.partition(ANSWER_OPEN)
-    answer, closed, after = rest.partition(ANSWER_CLOSE)
-    if not opened or not closed:
-        return Reply(reasoning.strip(), None, None, "no <answer>...</answer>")
-    codes = tuple(read_codes(answer)) or None if task == "t2m" else None
-    problem = None
-    if any(marker in reasoning for marker in MARKERS) or read_codes(reasoning):
-        problem = "tags inside the reasoning"
-    elif before.strip() or after.strip():
-        problem = "text outside <think> and <answer>"
-    elif task == "t2m" and not is_motion_text(answer):
-        problem = "the answer is not one <Motion>...</Motion>"
-    elif task == "m2t" and (not answer.strip() or any(m in answer for m in MARKERS) or read_codes(answer)):
-        problem = "the answer is not a sentence"
-    return Reply(reasoning.strip(), answer.strip(), codes, problem)
-
-
 def reflection_on(attempt: Rollout, lacking: str) -> Reflection:
-    """Its reasoning and, for m2t, its caption; parts that a malformed attempt lacks are empty.
+    """The reflection on an attempt: its reasoning and, for m2t, its caption. Missing parts are empty strings.
 
-    `lacking` says in words what is wrong with it (`rewards.lacking`), and may be empty.
+    `lacking` says in words what is wrong with the attempt (`rewards.lacking`), and may be empty.
     """
     return Reflection(attempt.reasoning or "", (attempt.answer or "") if attempt.task == "m2t" else "", lacking)
 
 
 def reflection_on_draft(draft: Draft, task: str) -> Reflection:
-    """The same of an attempt that training data hold."""
+    """The reflection on an attempt that the training data hold."""
     return Reflection(draft.reasoning, draft.caption if task == "m2t" else "", draft.lacking(task))

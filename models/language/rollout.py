@@ -4,6 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.language.replies import parse_reply
+
+# Says that a rollout was made by hand, without what the parser found.
+_NOT_PARSED = "not parsed"
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -16,12 +21,14 @@ class Rollout:
         reasoning: text before ``</think>``; None when the reply is malformed there.
         answer: text inside ``<answer>``; None when the reply is malformed there.
         codes: (N,) int64 codebook indices. t2m: those of the reply (None when there are none). m2t: the given ones.
-        motion: (T, D) float32 denormalised features of `codes`; None without codes.
+        motion: (T, D) float32 denormalised features of `codes`; None without codes that can be played.
         reference: the true caption(s) or None. Only rewards with ``needs_reference`` and metrics may read it.
         finished: the reply ended by itself (end of sequence), not by the length limit.
         query: the rendered prompt.
         token_ids: (L,) ids of the reply as sampled.
         id: clip id where known.
+        problem: why `text` breaks the grammar of replies (`models.language.replies`), None where it keeps it. Who has
+            parsed the text says it; otherwise it is read from `text`.
     """
 
     task: str
@@ -36,3 +43,13 @@ class Rollout:
     query: str = ""
     token_ids: tuple[int, ...] = field(default=(), repr=False)
     id: str = ""
+    problem: str | None = _NOT_PARSED
+
+    def __post_init__(self) -> None:
+        if self.problem == _NOT_PARSED:
+            object.__setattr__(self, "problem", parse_reply(self.text, self.task).problem)
+
+    @property
+    def well_formed(self) -> bool:
+        """The reply ended by itself and keeps the grammar of replies to its task."""
+        return self.finished and self.problem is None

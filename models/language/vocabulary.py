@@ -6,11 +6,14 @@ own. The tokens are added, not special: libraries that strip special tokens must
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken
-from transformers import PreTrainedTokenizerBase
 
 from utils.errors import InputError
+
+if TYPE_CHECKING:  # rewards and flags name rollouts, and so this file, without loading transformers
+    from transformers import PreTrainedTokenizerBase
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
@@ -43,7 +46,7 @@ class MotionVocabulary:
         nb_code: size of the codebook; codes are in [0, nb_code).
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, nb_code: int) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", nb_code: int) -> None:
         wanted = [*MARKERS, *(f"<Motion_{code}>" for code in range(nb_code))]
         known = tokenizer.get_vocab()
         base_size = len(tokenizer)
@@ -58,7 +61,6 @@ class MotionVocabulary:
         self.nb_code = nb_code
         self.code_ids: list[int] = tokenizer.convert_tokens_to_ids([f"<Motion_{code}>" for code in range(nb_code)])
         self.new_ids: list[int] = list(range(base_size, len(tokenizer)))
-        self._code_of_id = {token_id: code for code, token_id in enumerate(self.code_ids)}
 
     @property
     def eos_id(self) -> int:
@@ -66,10 +68,6 @@ class MotionVocabulary:
 
     def marker_id(self, marker: str) -> int:
         return self.tokenizer.convert_tokens_to_ids(marker)
-
-    def ids_to_codes(self, token_ids: Sequence[int]) -> list[int]:
-        """Codes among `token_ids`, in order."""
-        return [self._code_of_id[token_id] for token_id in token_ids if token_id in self._code_of_id]
 
     def encode(self, text: str) -> list[int]:
         """Text with motion in it -> token ids, nothing added at the ends."""

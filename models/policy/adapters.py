@@ -1,4 +1,4 @@
-"""What cannot be trained where a launcher spreads single weights over processes."""
+"""LoRA adapters with the rows of new tokens: how they are added to a backbone, and what of training is kept."""
 
 import os
 from collections.abc import Sequence
@@ -13,26 +13,6 @@ from transformers import PreTrainedModel
 from models.language.vocabulary import MotionVocabulary
 from models.policy.checkpoint import Part
 from utils.errors import InputError
-
-
-def refuse_spread_weights() -> None:
-    """Raise InputError under FSDP and ZeRO-3: peft's adapters with token rows fail on weights held in pieces.
-
-    accelerate tells the processes that it starts by these variables.
-    """
-    spread = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
-    if spread or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
-        raise InputError(
-            "LoRA with token rows cannot be trained with FSDP or ZeRO-3: give --finetune full, or launch with "
-            "options/accelerate/ddp.yaml or deepspeed.yaml (ZeRO-2)"
-        )
-
-
-def let_wrapped_heads_answer_bias() -> None:
-    """Make `TrainableTokensWrapper.bias` the wrapped layer's bias, or None. Safe to call twice."""
-    if not hasattr(TrainableTokensWrapper, "bias"):
-        TrainableTokensWrapper.bias = property(lambda self: getattr(self.token_adapter.base_layer, "bias", None))
-
 
 # Attention and MLP projections of Qwen (and of most decoder-only models).
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -76,3 +56,22 @@ def lora_part(model: PeftModel, tasks: Sequence[str], stage: str, **about: Any) 
     values["task_type"] = str(getattr(values["task_type"], "value", values["task_type"]))
     weights = dict(get_peft_model_state_dict(model, save_embedding_layers=False))
     return Part(tuple(tasks), stage, weights, values, **about)
+
+
+def refuse_spread_weights() -> None:
+    """Raise InputError under FSDP and ZeRO-3: peft's adapters with token rows fail on weights held in pieces.
+
+    accelerate tells the processes that it starts by these variables.
+    """
+    spread = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    if spread or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
+        raise InputError(
+            "LoRA with token rows cannot be trained with FSDP or ZeRO-3: give --finetune full, or launch with "
+            "options/accelerate/ddp.yaml or deepspeed.yaml (ZeRO-2)"
+        )
+
+
+def let_wrapped_heads_answer_bias() -> None:
+    """Make `TrainableTokensWrapper.bias` the wrapped layer's bias, or None. Safe to call twice."""
+    if not hasattr(TrainableTokensWrapper, "bias"):
+        TrainableTokensWrapper.bias = property(lambda self: getattr(self.token_adapter.base_layer, "bias", None))

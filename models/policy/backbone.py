@@ -1,4 +1,4 @@
-"""The frozen backbone in 4-bit numbers (QLoRA), where the package bitsandbytes is installed."""
+"""The backbone is loaded here: its text tokenizer, its weights (in 4-bit numbers where wanted), its motion tokens."""
 
 from typing import Any
 
@@ -17,23 +17,6 @@ from models.language.vocabulary import MotionVocabulary
 from models.policy.token_rows import add_token_rows
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
-
-
-def four_bit(dtype: torch.dtype) -> dict[str, Any]:
-    """Arguments of `from_pretrained` that hold the weights in NF4 and compute with `dtype`.
-
-    What is trained on top is merged into the backbone's own weights later (`models.policy.policy.build_policy`), never
-    into the 4-bit ones, whose rounding would swallow most of it.
-    """
-    if not is_bitsandbytes_available():
-        raise InputError("--load-in-4bit needs the package bitsandbytes (pip install bitsandbytes)")
-    config = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-    return {"quantization_config": config, "dtype": dtype}
 
 
 def load_text_tokenizer(name: str) -> PreTrainedTokenizerBase:
@@ -67,6 +50,23 @@ def load_backbone(
     vocabulary = MotionVocabulary(tokenizer, nb_code)
     add_token_rows(model, vocabulary, seed, codebook)
     return model, vocabulary, text_vocabulary
+
+
+def four_bit(dtype: torch.dtype) -> dict[str, Any]:
+    """Arguments of `from_pretrained` that hold the weights in NF4 and compute with `dtype`.
+
+    What is trained on top is merged into the backbone's own weights later (`models.policy.policy.build_policy`), never
+    into the 4-bit ones, whose rounding would swallow most of it.
+    """
+    if not is_bitsandbytes_available():
+        raise InputError("--load-in-4bit needs the package bitsandbytes (pip install bitsandbytes)")
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config, "dtype": dtype}
 
 
 def _no_backbone(name: str, error: Exception) -> InputError:

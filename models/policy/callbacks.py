@@ -15,7 +15,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from utils.files.atomic import append_jsonl
+from utils.files.journal import Journal
 from utils.metrics.criteria import Criterion
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
@@ -23,8 +23,9 @@ from utils.run.scalar_log import ScalarLog
 
 
 class RunLog(TrainerCallback):
-    """Every row of metrics that the trainer logs goes to metrics.jsonl, to TensorBoard where its package is installed,
-    and to `extra` when given.
+    """Every row of metrics that the trainer logs goes to metrics.jsonl.
+
+    It also goes to TensorBoard where its package is installed, and to `extra` where that is given.
     """
 
     def __init__(self, run: RunFolder, extra: Callable[[dict], None] | None = None) -> None:
@@ -32,9 +33,13 @@ class RunLog(TrainerCallback):
         self.extra = extra
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None,
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict | None = None,
         **kwargs: object,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if not state.is_world_process_zero or not logs:
             return
         self.write({"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}})
@@ -59,12 +64,15 @@ class ReplyLog(TrainerCallback):
         self.replies = replies
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None,
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict | None = None,
         **kwargs: object,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if state.is_world_process_zero and "loss" in (logs or {}):
-            for reply in self.replies():
-                append_jsonl(self.file, {"step": state.global_step, **reply})
+            Journal(self.file).append(*({"step": state.global_step, **reply} for reply in self.replies()))
 
 
 class TrainingBar(TrainerCallback):
@@ -97,9 +105,13 @@ class TrainingBar(TrainerCallback):
             self.bar.update(state.global_step - self.bar.n)
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None,
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict | None = None,
         **kwargs: object,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.latest |= {name: f"{logs[key]:.3g}" for key, name in self.shown.items() if key in (logs or {})}
         if self.bar is not None:
             self.bar.set_postfix(self.latest)
@@ -165,9 +177,13 @@ class KeepBest(TrainerCallback):
         self.best = math.inf if best is None else best
 
     def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
-        metrics: dict[str, float] | None = None, **kwargs: object,
-    ) -> None:  # fmt: skip
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **kwargs: object,
+    ) -> None:
         badness = self.criterion.badness(metrics or {})
         if badness < self.best:
             self.best = badness

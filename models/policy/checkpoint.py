@@ -17,9 +17,8 @@ from dataset.cot.sample import TASKS
 from models.language.prompts import PLAIN, PROMPT_VERSION, PromptStyle
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
-from utils.files.atomic import write_atomic
 from utils.files.fingerprints import fingerprint
-from utils.files.torch_files import read_torch_file
+from utils.files.torch_files import read_torch_file, write_torch_file
 
 FORMAT = "morl-checkpoint"
 FORMAT_VERSION = 2
@@ -132,7 +131,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         "motion_tokenizer": checkpoint.motion_tokenizer,
         "metrics": checkpoint.metrics,
     }
-    write_atomic(path, lambda stream: torch.save(value, stream))
+    write_torch_file(path, value)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -169,23 +168,25 @@ def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) 
         given: path of ``--motion-tokenizer``, or None.
         source: name of the checkpoint, for messages.
     """
-    inside = MotionTokenizer.from_state(checkpoint.motion_tokenizer) if checkpoint.motion_tokenizer else None
-    if given is None:
-        if inside is None:
-            raise InputError(f"{source} carries no motion tokenizer: give one with --motion-tokenizer")
-        return inside
-    outside = MotionTokenizer.load(given)
-    if outside.nb_code != checkpoint.config.nb_code:
+    if given is not None:
+        tokenizer = MotionTokenizer.load(given)
+        check_motion_tokenizer(checkpoint, tokenizer, f"--motion-tokenizer {given}", source)
+        return tokenizer
+    if checkpoint.motion_tokenizer is None:
+        raise InputError(f"{source} carries no motion tokenizer: give one with --motion-tokenizer")
+    return MotionTokenizer.from_state(checkpoint.motion_tokenizer)
+
+
+def check_motion_tokenizer(checkpoint: Checkpoint, tokenizer: MotionTokenizer, what: str, source: str) -> None:
+    """Raise InputError where `tokenizer`, called `what` in messages, is not the one that `checkpoint` speaks."""
+    if tokenizer.nb_code != checkpoint.config.nb_code:
         raise InputError(
-            f"--motion-tokenizer {given} has {outside.nb_code} codes, but {source} was trained with "
-            f"{checkpoint.config.nb_code}"
+            f"{what} has {tokenizer.nb_code} codes, but {source} was trained with {checkpoint.config.nb_code}"
         )
-    if inside is not None and inside.fingerprint != outside.fingerprint:
-        raise InputError(
-            f"--motion-tokenizer {given} ({outside.fingerprint}) is not the one {source} was trained with "
-            f"({inside.fingerprint})"
-        )
-    return outside
+    if checkpoint.motion_tokenizer is not None:
+        own = MotionTokenizer.from_state(checkpoint.motion_tokenizer).fingerprint
+        if own != tokenizer.fingerprint:
+            raise InputError(f"{what} ({tokenizer.fingerprint}) is not the one {source} was trained with ({own})")
 
 
 def _part_as_dict(part: Part) -> dict[str, Any]:

@@ -8,30 +8,42 @@ from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from models.language.vocabulary import MotionVocabulary
+from models.language.motion_language import MotionLanguage
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint
 from models.policy.token_rows import copy_token_rows
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a stage of training starts from: the model, and the checkpoint that its part will be added to."""
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """What SFT starts from, GRPO trains and evaluation asks.
+
+    Attributes:
+        model: the backbone with motion tokens, every part of its task merged into it.
+        language: how it is asked, and how its replies are read.
+        checkpoint: what it was built from; a stage of training adds its part to it.
+    """
 
     model: PreTrainedModel
-    vocabulary: MotionVocabulary
+    language: MotionLanguage
     checkpoint: Checkpoint
 
 
 def build_policy(
-    checkpoint: Checkpoint, task: str | None, backbone: str | None = None, **loading: Any
-) -> tuple[PreTrainedModel, MotionVocabulary]:
-    """The merged model of a checkpoint for one task, ready to generate or to be trained further.
+    checkpoint: Checkpoint,
+    task: str | None,
+    motion_tokenizer: MotionTokenizer | None = None,
+    backbone: str | None = None,
+    **loading: Any,
+) -> Policy:
+    """The policy of a checkpoint for one task, ready to generate or to be trained further.
 
     Args:
         checkpoint: what to rebuild.
         task: whose policy; None: the backbone alone.
+        motion_tokenizer: the one that its codes are of (`motion_tokenizer_of`); None: replies stay without motion.
         backbone: where the backbone lies now, when it has moved.
         loading: as in `load_backbone`. Parts are merged at the precision that the backbone is loaded in.
     """
@@ -49,12 +61,17 @@ def build_policy(
         peft_model = get_peft_model(model, LoraConfig(**part.lora))
         set_peft_model_state_dict(peft_model, part.weights)
         model = peft_model.merge_and_unload()
-    return model, vocabulary
+    return Policy(model, MotionLanguage(vocabulary, motion_tokenizer, config.style), checkpoint)
 
 
 def continue_policy(
-    checkpoint: Checkpoint, tasks: Sequence[str], full: bool, backbone: str | None = None, **loading: Any
-) -> Start:
+    checkpoint: Checkpoint,
+    tasks: Sequence[str],
+    full: bool,
+    motion_tokenizer: MotionTokenizer | None = None,
+    backbone: str | None = None,
+    **loading: Any,
+) -> Policy:
     """What supervised fine-tuning of `tasks` starts from, after the training that `checkpoint` holds.
 
     A task that the checkpoint knows goes on from its policy. A new task starts, under LoRA, from the plain backbone
@@ -76,14 +93,14 @@ def continue_policy(
         raise InputError("--load-in-4bit cannot go on from a trained policy: 4-bit weights cannot take it up")
     source = known[0] if known else next(iter(checkpoint.tasks), None)
     if known or full or source is None:
-        model, vocabulary = build_policy(checkpoint, source, backbone, **loading)
+        policy = build_policy(checkpoint, source, motion_tokenizer, backbone, **loading)
     else:
-        trained, _ = build_policy(checkpoint, source, backbone)
-        model, vocabulary = build_policy(checkpoint, None, backbone, **loading)
-        copy_token_rows(trained, model, vocabulary)
+        trained = build_policy(checkpoint, source, motion_tokenizer, backbone)
+        policy = build_policy(checkpoint, None, motion_tokenizer, backbone, **loading)
+        copy_token_rows(trained.model, policy.model, policy.language.vocabulary)
     if full:
-        model.requires_grad_(True)  # a merged adapter leaves what it was merged into frozen
-    return Start(model, vocabulary, checkpoint)
+        policy.model.requires_grad_(True)  # a merged adapter leaves what it was merged into frozen
+    return policy
 
 
 def _replace_weights(model: PreTrainedModel, weights: dict[str, Tensor], backbone: str) -> None:

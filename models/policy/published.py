@@ -85,6 +85,7 @@ def import_adapter(
     Raises:
         InputError: a tensor that the backbone has no place for, or of another shape.
     """
+    # An adapter of the rank that the tensors have, on the modules that can take one.
     own = {name.replace(f".{task}.weight", ".weight"): v for name, v in state.items() if f".{task}.weight" in name}
     ranks = {tensor.shape[0] for name, tensor in own.items() if ".lora_A." in name}
     if len(ranks) != 1:
@@ -92,6 +93,7 @@ def import_adapter(
     adapted = add_sft_adapter(model, vocabulary, LoraSize(ranks.pop(), alpha, 0.0))
     weights = dict(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     places = {name for name in weights if ".lora_" in name}
+    # Every tensor of the file must have a place in it.
     for name, tensor in own.items():
         if name not in places:
             raise InputError(f"{source}: the backbone has no place for {name} (is --llm-backbone the right one?)")
@@ -100,6 +102,7 @@ def import_adapter(
                 f"{source}: {name} is {tuple(tensor.shape)}, the backbone wants {tuple(weights[name].shape)}"
             )
     used = sorted({_layer_of(name) for name in own})
+    # The published rows of the motion tokens go to where these tokens are in our vocabulary.
     places_of_rows = _row_places(vocabulary)
     for name in [name for name in weights if ".lora_" not in name]:
         published = state[HEAD if "lm_head" in name else EMBEDDINGS].detach()
@@ -110,6 +113,7 @@ def import_adapter(
         rows = weights[name].detach().clone()
         rows[places_of_rows] = published.to(rows)
         weights[name] = rows
+    # What the file says nothing of stays as it is: an adapter of zeros changes nothing.
     untouched = sorted({_layer_of(name) for name in places} - set(used))
     own = {name: tensor.detach().float() for name, tensor in own.items()}
     empty = {name: torch.zeros_like(weights[name]) for name in places if name not in own}

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import torch
 
+from models.language.motion_language import MotionLanguage
 from models.language.prompts import prompt_style
 from models.policy.backbone import four_bit, load_backbone
-from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, motion_tokenizer_of
-from models.policy.policy import Start, continue_policy
+from models.policy.checkpoint import Checkpoint, PolicyConfig, check_motion_tokenizer, load_checkpoint
+from models.policy.policy import Policy, continue_policy
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 
@@ -45,8 +46,8 @@ class BackboneChoice:
         return {"dtype": torch.float32 if full else self.dtype}
 
 
-def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTokenizer | None) -> tuple[Start, bool]:
-    """(start, whether every weight is trained) from the backbone itself.
+def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTokenizer | None) -> tuple[Policy, bool]:
+    """(policy, whether every weight is trained) from the backbone itself.
 
     Args:
         choice: `name` is needed.
@@ -66,16 +67,17 @@ def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTo
     style = prompt_style(choice.style, vocabulary.tokenizer)
     state = motion_tokenizer.state() if motion_tokenizer else None
     config = PolicyConfig(choice.name, nb_code, text_vocabulary, choice.seed, style)
-    return Start(model, vocabulary, Checkpoint(config, motion_tokenizer=state)), full
+    language = MotionLanguage(vocabulary, motion_tokenizer, style)
+    return Policy(model, language, Checkpoint(config, motion_tokenizer=state)), full
 
 
 def start_from(
-    path: str, choice: BackboneChoice, tasks: tuple[str, ...], nb_code: int, motion_tokenizer: str | None
-) -> tuple[Start, bool]:
-    """(start, whether every weight is trained) from the checkpoint at `path` (--init-ckpt).
+    path: str, choice: BackboneChoice, tasks: tuple[str, ...], nb_code: int, motion_tokenizer: MotionTokenizer | None
+) -> tuple[Policy, bool]:
+    """(policy, whether every weight is trained) from the checkpoint at `path` (--init-ckpt).
 
     Args:
-        motion_tokenizer: path of the tokenizer that the data is encoded with; None: not known.
+        motion_tokenizer: the one that the data is encoded with; None: not known.
 
     Raises:
         InputError: the checkpoint speaks other codes or was trained with other prompts.
@@ -87,7 +89,9 @@ def start_from(
     if checkpoint.config.nb_code != nb_code:
         raise InputError(f"{path} speaks {checkpoint.config.nb_code} motion codes, the data {nb_code}")
     if motion_tokenizer is not None:
-        motion_tokenizer_of(checkpoint, motion_tokenizer, path)
+        check_motion_tokenizer(checkpoint, motion_tokenizer, "the motion tokenizer of the data", path)
+    elif checkpoint.motion_tokenizer is not None:
+        motion_tokenizer = MotionTokenizer.from_state(checkpoint.motion_tokenizer)
     was_full = any(part.lora is None for part in checkpoint.parts)
     full = choice.finetune == "full" or (choice.finetune == "auto" and was_full and not choice.in_4bit)
-    return continue_policy(checkpoint, tasks, full, choice.name, **choice.loading(full)), full
+    return continue_policy(checkpoint, tasks, full, motion_tokenizer, choice.name, **choice.loading(full)), full

@@ -5,54 +5,25 @@ Region 0 (the query) has no loss; region 1 (reasoning and its closing tag) weigh
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from dataset.cot.sample import Draft, Sample
 from dataset.cot.samples import CotSamples
+from models.language.motion_language import MotionLanguage
 from models.language.prompts import (
-    PLAIN,
     REGION_ANSWER,
     REGION_QUERY,
     REGION_REASONING,
-    PromptStyle,
     Reflection,
     query_of,
     reflection_on_draft,
-    render_query,
     render_target,
 )
-from models.language.vocabulary import MotionVocabulary
+from models.sft.supervision import SupervisionConfig
 
 IGNORED_LABEL = -100
-
-
-@dataclass(frozen=True)
-class SupervisionConfig:
-    """How samples are supervised.
-
-    Attributes:
-        use_reasoning: train on the reasoning; off = an empty one.
-        reasoning_weight, motion_weight: loss weights of regions 1 and 2.
-        use_sample_weight: multiply by the sample's own weight, clipped to [min_sample_weight, weight_clip].
-        max_reasoning_tokens: longer reasoning is cut there, answers never are.
-        reflection_share: share of the samples whose query shows an earlier attempt, so that Chain-of-Motion's
-            refinement queries are in distribution: the sample's own draft, or else another sample's reasoning.
-        weight_scale: sample weights are multiplied by this before they are clipped.
-        style: what stands around the query.
-    """
-
-    use_reasoning: bool = True
-    reasoning_weight: float = 1.0
-    motion_weight: float = 1.0
-    use_sample_weight: bool = False
-    min_sample_weight: float = 0.05
-    weight_clip: float = 5.0
-    max_reasoning_tokens: int = 256
-    reflection_share: float = 0.0
-    weight_scale: float = 1.0
-    style: PromptStyle = PLAIN
 
 
 @dataclass(frozen=True)
@@ -66,27 +37,30 @@ class EncodedSample:
 
 
 def encode_sample(
-    sample: Sample, vocabulary: MotionVocabulary, config: SupervisionConfig, reflection: Reflection | None = None
+    sample: Sample, language: MotionLanguage, config: SupervisionConfig, reflection: Reflection | None = None
 ) -> EncodedSample:
     """Render and tokenise one sample. Segments are tokenised apart, so region borders are exact."""
     if not config.use_reasoning:
-        sample = Sample(sample.task, sample.caption, sample.codes, "", sample.weight, sample.id)
-    query_ids = vocabulary.encode(render_query(query_of(sample, reflection), config.style))
+        sample = replace(sample, reasoning="")
+    # The query: seen, never learned.
+    query_ids = language.ask(query_of(sample, reflection))
+    regions = [REGION_QUERY] * len(query_ids)
+    # Reasoning and answer: learned, each with its region's weight times the sample's own.
     factor = 1.0
     if config.use_sample_weight:
         factor = min(max(sample.weight * config.weight_scale, config.min_sample_weight), config.weight_clip)
     region_weight = {REGION_REASONING: config.reasoning_weight, REGION_ANSWER: config.motion_weight}
     target_ids: list[int] = []
     weights: list[float] = []
-    regions = [REGION_QUERY] * len(query_ids)
     for segment in render_target(sample):
-        ids = vocabulary.encode(segment.text)
+        ids = language.vocabulary.encode(segment.text)
         if segment.region == REGION_REASONING and len(ids) > config.max_reasoning_tokens:
             ids = [*ids[: config.max_reasoning_tokens - 1], ids[-1]]  # the last id is </think>
         target_ids += ids
         weights += [factor * region_weight[segment.region]] * len(ids)
         regions += [segment.region] * len(ids)
-    target_ids.append(vocabulary.eos_id)
+    # The end of sequence belongs to the answer.
+    target_ids.append(language.vocabulary.eos_id)
     weights.append(factor * config.motion_weight)
     regions.append(REGION_ANSWER)
     return EncodedSample(
@@ -102,21 +76,21 @@ class SupervisionCollator:
 
     Args:
         samples: where rows point into; read lazily, so a large jsonl is never in memory.
-        vocabulary: tokenizer with motion tokens.
+        language: renders and tokenises them.
         config: what is supervised and how strongly.
         seed: fixes which samples carry a reflection and which attempt it shows.
     """
 
-    def __init__(self, samples: CotSamples, vocabulary: MotionVocabulary, config: SupervisionConfig, seed: int) -> None:
+    def __init__(self, samples: CotSamples, language: MotionLanguage, config: SupervisionConfig, seed: int) -> None:
         self.samples = samples
-        self.vocabulary = vocabulary
+        self.language = language
         self.config = config
         self.seed = seed
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
         encoded = [self.encode(row["row"], row["task"]) for row in rows]
         length = max(len(item.input_ids) for item in encoded)
-        pad_id = self.vocabulary.tokenizer.pad_token_id
+        pad_id = self.language.vocabulary.tokenizer.pad_token_id
 
         def padded(lists: list[list], value: float, dtype: torch.dtype) -> torch.Tensor:
             return torch.tensor([items + [value] * (length - len(items)) for items in lists], dtype=dtype)
@@ -130,7 +104,7 @@ class SupervisionCollator:
 
     def encode(self, row: int, task: str) -> EncodedSample:
         sample = self.samples.sample(row, task)
-        return encode_sample(sample, self.vocabulary, self.config, self._reflection(row, sample))
+        return encode_sample(sample, self.language, self.config, self._reflection(row, sample))
 
     def _reflection(self, row: int, sample: Sample) -> Reflection | None:
         rng = random.Random(f"{self.seed}/{row}/{sample.task}")

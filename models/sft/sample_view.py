@@ -37,5 +37,5 @@ def describe_samples(collator: SupervisionCollator, count: int, tasks: Sequence[
     for row in range(min(count, len(collator.samples))):
         for task in tasks:
             if collator.samples.task_of(row) in ("", task):
-                shown = describe_sample(collator.encode(row, task), collator.vocabulary, colour)
+                shown = describe_sample(collator.encode(row, task), collator.language.vocabulary, colour)
                 yield f"--- line {row + 1}, {task}\n{shown}"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -13,6 +14,9 @@ from trl import SFTTrainer
 
 from models.sft.batch import IGNORED_LABEL
 
+# Metrics of the replies of a model in training, for example FID.
+ReplyMetrics = Callable[[PreTrainedModel], dict[str, float]]
+
 
 class WeightedSFTTrainer(SFTTrainer):
     """Cross-entropy weighted per token and divided by the total weight of the optimiser step.
@@ -21,19 +25,25 @@ class WeightedSFTTrainer(SFTTrainer):
     Expects batches of `models.sft.batch.SupervisionCollator`; validation rows index another file than training
     rows, so validation has a collator of its own.
 
-    Attributes:
+    Args:
         eval_collator: makes validation batches; None: as training ones.
         reply_metrics: measures replies of the model at every validation; its numbers join the validation's.
+        named: arguments of trl's trainer.
     """
 
-    eval_collator: DataCollator | None = None
-    reply_metrics: Callable[[PreTrainedModel], dict[str, float]] | None = None
-    _speed_since: tuple[float, float] | None = None
-    _validated: Tensor | None = None  # sums over the validation that is running
+    def __init__(
+        self, *, eval_collator: DataCollator | None = None, reply_metrics: ReplyMetrics | None = None, **named: Any
+    ) -> None:
+        super().__init__(**named)
+        self._eval_collator = eval_collator
+        self._reply_metrics = reply_metrics
+        self._speed_since: tuple[float, float] | None = None
+        self._validated: Tensor | None = None  # sums over the validation that is running
 
     def get_eval_dataloader(self, eval_dataset: Dataset | str | None = None) -> DataLoader:
+        # The trainer knows one collator only.
         training_collator = self.data_collator
-        self.data_collator = self.eval_collator or training_collator
+        self.data_collator = self._eval_collator or training_collator
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
@@ -47,9 +57,9 @@ class WeightedSFTTrainer(SFTTrainer):
         # Over all tokens of all processes, not the mean of the batches' means.
         output.metrics["eval_loss"] = nll / max(weight, 1e-8)
         output.metrics["eval_token_accuracy"] = correct / max(supervised, 1)
-        if self.reply_metrics is not None:
+        if self._reply_metrics is not None:
             model = self.accelerator.unwrap_model(self.model)
-            output.metrics.update({f"eval_{name}": value for name, value in self.reply_metrics(model).items()})
+            output.metrics.update({f"eval_{name}": value for name, value in self._reply_metrics(model).items()})
             model.train()
         return output
 

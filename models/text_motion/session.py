@@ -19,6 +19,7 @@ from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.trainer import EvaluatorTrainer
 from utils.errors import InputError
 from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.metrics.criteria import OF_REAL_MOTION
 from utils.metrics.text_motion import GROUP
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
@@ -28,7 +29,6 @@ STATE_FILE = "latest_state.pth"
 WARM_UP_STEPS = 20
 LAST_RATE = 0.02  # of the learning rate, where the cosine schedule ends
 SAVE_EVERY_SECONDS = 15.0
-VALIDATED = ("R@1", "R@2", "R@3", "MM-Dist", "Diversity")
 VALIDATION_SEED = 0  # the same captions and groups at every epoch
 
 
@@ -128,7 +128,7 @@ class EvaluatorSession:
         embedded = EmbeddedRecords.of(evaluator, self._data.validation)
         rng = np.random.default_rng(VALIDATION_SEED)
         repeats = embedded.repeats(self.config.val_repeats, rng, min(GROUP, len(self._data.validation)))
-        means = {f"val_{name}": float(np.mean([row[name] for row in repeats])) for name in VALIDATED}
+        means = {f"val_{name}": float(np.mean([row[name] for row in repeats])) for name in OF_REAL_MOTION}
         score = embedded.mean_reciprocal_rank()
         if score > self.best_score:
             self.best, self.best_score, self.best_epoch = evaluator, score, self.epoch

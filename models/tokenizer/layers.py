@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.tokenizer.config import NORM_GROUPS
+
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU}
-NORMS = ("LN", "GN", "BN")
-NORM_GROUPS = 32
 
 
 def _masked(x: Tensor, valid: Tensor | None) -> Tensor:

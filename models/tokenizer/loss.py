@@ -1,11 +1,10 @@
 """The loss of the motion tokenizer measures a reconstruction in several parts, each with a weight."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.tokenizer.config import TrainingConfig
 from utils.motion.skeleton import Skeleton
 
 RECONSTRUCTION_LOSSES = {
@@ -17,37 +16,6 @@ RECONSTRUCTION_LOSSES = {
 _PATH_COLUMNS = slice(0, 3)
 # Brings frame-to-frame changes to the scale of the normalised features (their spread is 0.24 to 0.5 of it, measured).
 _CHANGE_SCALE = 3.0
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Loss and schedule, set by flags of the same names; the defaults are the published ones.
-
-    Attributes:
-        loss_vel: weight of an additional loss on local joint positions (which is what this flag weights in the
-            published code, whatever its name).
-        root_weight: weight of the four root channels, whose errors add up along the path.
-        path_weight: weight of the loss on the sum of root turn and velocity since the window's start.
-        change_weight: weight of the loss on frame-to-frame changes of root and local positions.
-        precision: ``fp32``, ``bf16``, or ``auto``: bf16 where the device computes it in hardware.
-        max_minutes: time budget over all resumed parts; None: only `total_iter` counts.
-    """
-
-    batch_size: int = 256
-    total_iter: int = 300_000
-    warm_up_iter: int = 1000
-    lr: float = 2e-4
-    lr_scheduler: tuple[int, ...] = (200_000,)
-    gamma: float = 0.05
-    weight_decay: float = 0.0
-    commit: float = 0.02
-    loss_vel: float = 0.1
-    recons_loss: str = "l1_smooth"
-    root_weight: float = 1.0
-    path_weight: float = 0.0
-    change_weight: float = 0.0
-    precision: str = "auto"
-    max_minutes: float | None = None
 
 
 def reconstruction_loss(

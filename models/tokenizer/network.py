@@ -4,58 +4,13 @@ State-dict keys and numbers are those of T2M-GPT's network (Zhang et al., CVPR 2
 Beyond it, clips of different lengths share a batch without seeing their padding (see `models.tokenizer.layers`).
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.tokenizer.layers import ACTIVATIONS, NORM_GROUPS, NORMS, Conv1d, ResidualStack, Stack, Upsample
+from models.tokenizer.config import NetworkConfig
+from models.tokenizer.layers import Conv1d, ResidualStack, Stack, Upsample
 from models.tokenizer.quantizers import QUANTIZERS, QuantizerOutput
-from utils.errors import InputError
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """The sizes of the network, set by flags of the same names; the defaults are the published ones."""
-
-    feature_dim: int = 263
-    nb_code: int = 512
-    code_dim: int = 512
-    width: int = 512
-    depth: int = 3
-    down_t: int = 2
-    stride_t: int = 2
-    dilation_growth_rate: int = 3
-    output_emb_width: int = 512
-    vq_act: str = "relu"
-    vq_norm: str | None = None
-    quantizer: str = "ema_reset"
-    mu: float = 0.99
-    beta: float = 1.0
-
-    @property
-    def unit_length(self) -> int:
-        """Frames that one code stands for."""
-        return self.stride_t**self.down_t
-
-    def __post_init__(self) -> None:
-        if self.code_dim != self.output_emb_width:
-            raise InputError(
-                f"--code-dim {self.code_dim} and --output-emb-width {self.output_emb_width} must be equal: "
-                "the quantizer takes the encoder's output as it is"
-            )
-        if self.stride_t % 2:
-            raise InputError(f"--stride-t {self.stride_t} must be even")
-        for name, value, allowed in (
-            ("--vq-act", self.vq_act, tuple(ACTIVATIONS)),
-            ("--vq-norm", self.vq_norm, (None, *NORMS)),
-            ("--quantizer", self.quantizer, tuple(QUANTIZERS)),
-        ):
-            if value not in allowed:
-                raise InputError(f"{name} {value}: expected one of {', '.join(str(choice) for choice in allowed)}")
-        if self.vq_norm == "GN" and self.width % NORM_GROUPS:
-            raise InputError(f"--vq-norm GN needs a --width that is a multiple of {NORM_GROUPS}, not {self.width}")
 
 
 def _residual_stack(config: NetworkConfig) -> ResidualStack:

@@ -11,13 +11,13 @@ from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.real_motion import EmbeddedRecords
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.quantizers import perplexity
+from utils.metrics.criteria import RETRIEVAL
 from utils.metrics.physics import mean_jerk, skating_ratio
 from utils.metrics.report import MetricValue, collect_repeats
 from utils.metrics.text_motion import frechet_distance
 from utils.motion.features import joints_in_metres
 
 MM_PER_METRE = 1000.0
-RETRIEVAL_METRICS = ("R@1", "R@2", "R@3", "MM-Dist")
 # Motions whose reconstructions are in memory at a time, however large the data set.
 _CLIPS_AT_ONCE = 512
 
@@ -144,7 +144,7 @@ def evaluator_metrics(
     for name, motion in (("real", real), ("reconstructed", rebuilt)):
         draws = EmbeddedRecords(text, owners, motion).repeats(repeats, np.random.default_rng(seed))
         found = collect_repeats(draws, len(real))
-        metrics[name] |= {metric: found[metric] for metric in RETRIEVAL_METRICS}
+        metrics[name] |= {metric: found[metric] for metric in RETRIEVAL}
     return metrics
 
 

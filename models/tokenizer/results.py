@@ -10,13 +10,13 @@ from dataset.humanml.layout import MotionRecord, read_split
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.report import (
-    RETRIEVAL_METRICS,
     CaptionedMotions,
     ReconstructionReport,
     evaluator_metrics,
     reconstruction_report,
 )
 from utils.errors import InputError
+from utils.metrics.criteria import RETRIEVAL
 from utils.metrics.report import NORMAL_95, MetricValue, Signature, format_table, transposed, write_results
 from utils.motion.skeleton import Skeleton
 
@@ -65,7 +65,7 @@ def report_tokenizer(
         for name, metrics in judged.items():
             rows[name] |= metrics
     not_computed = MetricValue(None, None, len(clips), 0)
-    for name, expected in (("real", RETRIEVAL_METRICS), ("reconstructed", ("FID", *RETRIEVAL_METRICS))):
+    for name, expected in (("real", RETRIEVAL), ("reconstructed", ("FID", *RETRIEVAL))):
         rows[name] |= {metric: not_computed for metric in expected if metric not in rows[name]}
     signature = Signature(
         data=tokenizer.skeleton.name,

@@ -15,9 +15,10 @@ class ComFlags:
     com_candidates: int = flag(8, "replies a round")
     com_refine_steps: int = flag(2, "rounds; every round after the first reflects on the best reply so far")
     com_scorers: str | None = flag(
-        None, "name=weight,... of what ranks replies: rewards that read no true caption, file.py:Class, and for m2t "
-        "agreement (of a caption with the others); default: the reward flags, physical x 4, with agreement for semantic"
-    )  # fmt: skip
+        None,
+        "name=weight,... of what ranks replies: rewards that read no true caption, file.py:Class, and for m2t "
+        "agreement (of a caption with the others); default: the reward flags, physical x 4, agreement for semantic",
+    )
     com_patience: int | None = flag(None, "stop a query after so many rounds without a better reply; default: never")
     com_temperature: list[float] = field(
         default_factory=list,

@@ -1,13 +1,14 @@
-"""Every flag of eval_mllm.py, and those that train_mllm.py shares with it: name, default, meaning, bounds.
+"""Flags that train_mllm.py and eval_mllm.py share: where a run is kept, what it reads, which language model it uses.
 
-Each flag is declared once, here or in `options.flags.training`; published flags keep their names. Groups are
-dataclasses; `options.flags.parsing.parse_flags` turns them into a command line. Checks are in `__post_init__` and name
-the flag.
+Every flag is declared once, in one of the files of this room, with its default, meaning and bounds; published flags
+keep their names. A default that the library has too is read from there. Groups are dataclasses, which
+`options.flags.parsing` turns into a command line; their checks are in `__post_init__` and name the flag.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from models.sft.supervision import SupervisionConfig
 from options.flags.parsing import flag, need
 
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
@@ -68,20 +69,23 @@ class ModelFlags:
 
     llm_backbone: str | None = flag(None, f"hub id or folder; default {DEFAULT_BACKBONE}, or the checkpoint's own")
     finetune: Literal["lora", "full", "auto"] = flag(
-        "auto", "lora: adapters and the new token rows; full: every weight (right for a tiny random backbone); "
-        "auto: full below 20 million parameters"
-    )  # fmt: skip
+        "auto",
+        "lora: adapters and the new token rows; full: every weight (right for a tiny random backbone); "
+        "auto: full below 20 million parameters",
+    )
     precision: Literal["auto", "fp32", "bf16"] = flag(
         "auto", "numbers that the language model computes with; auto: bf16 on a GPU that has it, else fp32"
     )
     prompt_style: Literal["auto", "plain", "chat"] = flag(
-        "auto", "what stands around a question: nothing (base models) or the backbone's chat template (instruct "
-        "models); auto: chat where there is a template. A checkpoint keeps its own"
-    )  # fmt: skip
+        "auto",
+        "what stands around a question: nothing (base models) or the backbone's chat template (instruct "
+        "models); auto: chat where there is a template. A checkpoint keeps its own",
+    )
     token_rows: Literal["auto", "noise", "codebook"] = flag(
-        "auto", "first embeddings of the motion tokens: mean of all tokens plus noise, or plus a projection of the "
-        "codebook's vectors; auto: codebook where the motion tokenizer is known"
-    )  # fmt: skip
+        "auto",
+        "first embeddings of the motion tokens: mean of all tokens plus noise, or plus a projection of the "
+        "codebook's vectors; auto: codebook where the motion tokenizer is known",
+    )
     load_in_4bit: bool = flag(
         False, "hold the frozen backbone in 4-bit NF4 numbers (QLoRA; needs the package bitsandbytes and lora)"
     )
@@ -90,7 +94,9 @@ class ModelFlags:
     lora_r_m2t: int = flag(32, "rank of the m2t adapter")
     lora_alpha_m2t: int = flag(32, "scale of the m2t adapter")
     lora_dropout: float = flag(0.1, "dropout inside adapters")
-    max_text_len: int = flag(256, "most tokens of reasoning; longer reasoning is shortened")
+    max_text_len: int = flag(
+        SupervisionConfig.max_reasoning_tokens, "most tokens of reasoning; longer reasoning is shortened"
+    )
     max_motion_len: int = flag(200, "most motion codes; longer samples are dropped and counted")
 
     def __post_init__(self) -> None:

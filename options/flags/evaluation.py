@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from models.language.decoding import Sampling
 from options.flags.parsing import flag, need
 
 
@@ -18,13 +19,15 @@ class EvalFlags:
     eval_evaluator: str | None = flag(
         None, "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME"
     )
-    eval_batch_size: int = flag(128, "replies generated together", "--m2t-eval-batch-size", "--batch-size")
+    eval_batch_size: int = flag(
+        Sampling.batch_size, "replies generated together", "--m2t-eval-batch-size", "--batch-size"
+    )
     samples: int = flag(1, "replies a prompt; metrics are averaged over them")
     repeats: int = flag(20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals")
     limit: int | None = flag(None, "evaluate only the first N clips")
-    temperature: float = flag(0.7, "sampling temperature; 0 = greedy")
-    top_p: float = flag(1.0, "nucleus")
-    max_new_tokens: int = flag(512, "longest reply")
+    temperature: float = flag(Sampling.temperature, "sampling temperature; 0 = greedy")
+    top_p: float = flag(Sampling.top_p, "nucleus")
+    max_new_tokens: int = flag(Sampling.max_new_tokens, "longest reply")
     mm_repeats: int | None = flag(
         None, "t2m: replies to one caption that MultiModality compares, 0 = leave it out; default 30, 0 with --use-com"
     )

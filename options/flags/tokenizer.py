@@ -3,9 +3,17 @@
 Published flags keep their names and defaults. Commands that read a finished tokenizer take its shape from its file.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from models.tokenizer.config import (
+    Activation,
+    NetworkConfig,
+    Norm,
+    QuantizerName,
+    ReconstructionLoss,
+    TrainingConfig,
+)
 from options.flags.parsing import flag, need, required_flag
 
 
@@ -21,31 +29,31 @@ class TokenizerNetworkFlags:
 
     _argument_group_name = "motion tokenizer network"
 
-    nb_code: int = flag(512, "number of codes")
-    code_dim: int = flag(512, "width of a code")
+    nb_code: int = flag(NetworkConfig.nb_code, "number of codes")
+    code_dim: int = flag(NetworkConfig.code_dim, "width of a code")
     output_emb_width: int | None = flag(None, "width of the encoder's output; must equal --code-dim, its default")
-    width: int = flag(512, "channels of the convolutions")
-    depth: int = flag(3, "residual blocks a step")
-    down_t: int = flag(2, "down-sampling steps")
-    stride_t: int = flag(2, "stride of a step: a code stands for STRIDE_T ** DOWN_T frames")
-    dilation_growth_rate: int = flag(3, "growth of the dilation from block to block")
-    vq_act: Literal["relu", "silu", "gelu"] = flag("relu", "activation of the residual blocks")
-    vq_norm: Literal["LN", "GN", "BN"] | None = flag(None, "normalisation in the residual blocks; default none")
-    quantizer: Literal["ema_reset", "ema", "orig", "reset"] = flag("ema_reset", "how codes learn")
-    mu: float = flag(0.99, "share of the old codebook average that a step keeps")
-    beta: float = flag(1.0, "weight of the codebook loss of the quantizers orig and reset")
+    width: int = flag(NetworkConfig.width, "channels of the convolutions")
+    depth: int = flag(NetworkConfig.depth, "residual blocks a step")
+    down_t: int = flag(NetworkConfig.down_t, "down-sampling steps")
+    stride_t: int = flag(NetworkConfig.stride_t, "stride of a step: a code stands for STRIDE_T ** DOWN_T frames")
+    dilation_growth_rate: int = flag(NetworkConfig.dilation_growth_rate, "growth of the dilation from block to block")
+    vq_act: Activation = flag(NetworkConfig.vq_act, "activation of the residual blocks")
+    vq_norm: Norm | None = flag(NetworkConfig.vq_norm, "normalisation in the residual blocks; default none")
+    quantizer: QuantizerName = flag(NetworkConfig.quantizer, "how codes learn")
+    mu: float = flag(NetworkConfig.mu, "share of the old codebook average that a step keeps")
+    beta: float = flag(NetworkConfig.beta, "weight of the codebook loss of the quantizers orig and reset")
 
     def __post_init__(self) -> None:
         if self.output_emb_width is None:
             self.output_emb_width = self.code_dim
         _need_positive(self, "nb_code", "code_dim", "width", "depth", "down_t", "stride_t", "dilation_growth_rate")
-        need(
-            self.output_emb_width == self.code_dim,
-            f"--output-emb-width {self.output_emb_width} must equal --code-dim {self.code_dim}",
-        )
-        need(self.stride_t % 2 == 0, f"--stride-t {self.stride_t} must be even")
+        self.network_config(NetworkConfig.feature_dim)  # refuses sizes that do not go together
         need(0 <= self.mu < 1, f"--mu must be in [0, 1), not {self.mu}")
         need(self.beta >= 0, f"--beta must not be negative, not {self.beta}")
+
+    def network_config(self, feature_dim: int) -> NetworkConfig:
+        """The network that the flags describe. Raises InputError for sizes that do not go together."""
+        return NetworkConfig(feature_dim=feature_dim, **asdict(self))
 
 
 @dataclass
@@ -55,18 +63,18 @@ class TokenizerLossFlags:
     _argument_group_name = "motion tokenizer training"
 
     window_size: int = flag(64, "frames of a training window")
-    total_iter: int = flag(300_000, "training steps")
-    warm_up_iter: int = flag(1000, "steps in which the learning rate rises to --lr")
-    lr: float = flag(2e-4, "learning rate of AdamW")
+    total_iter: int = flag(TrainingConfig.total_iter, "training steps")
+    warm_up_iter: int = flag(TrainingConfig.warm_up_iter, "steps in which the learning rate rises to --lr")
+    lr: float = flag(TrainingConfig.lr, "learning rate of AdamW")
     lr_scheduler: list[int] = field(
-        default_factory=lambda: [200_000],
+        default_factory=lambda: list(TrainingConfig.lr_scheduler),
         metadata={"help": "steps at which the learning rate is multiplied by --gamma"},
     )
-    gamma: float = flag(0.05, "factor of the learning rate at each --lr-scheduler step")
-    weight_decay: float = flag(0.0, "weight decay of AdamW")
-    commit: float = flag(0.02, "weight of the commitment loss")
-    loss_vel: float = flag(0.1, "weight of the additional loss on local joint positions")
-    recons_loss: Literal["l1_smooth", "l1", "l2"] = flag("l1_smooth", "reconstruction loss")
+    gamma: float = flag(TrainingConfig.gamma, "factor of the learning rate at each --lr-scheduler step")
+    weight_decay: float = flag(TrainingConfig.weight_decay, "weight decay of AdamW")
+    commit: float = flag(TrainingConfig.commit, "weight of the commitment loss")
+    loss_vel: float = flag(TrainingConfig.loss_vel, "weight of the additional loss on local joint positions")
+    recons_loss: ReconstructionLoss = flag(TrainingConfig.recons_loss, "reconstruction loss")
     resume_pth: str | None = flag(None, "start from the weights of this tokenizer (ours or a published vqvae.pth)")
 
     def __post_init__(self) -> None:
@@ -83,19 +91,24 @@ class TrainTokenizerFlags:
 
     data_root: str = required_flag("folder in HumanML3D layout")
     dataname: Literal["t2m", "kit"] = flag("t2m", "skeleton: t2m = HumanML3D, kit = KIT-ML")
-    batch_size: int = flag(256, "windows a step")
-    root_weight: float = flag(1.0, "weight of the 4 root channels in the loss; above 1 the path through space is kept")
+    batch_size: int = flag(TrainingConfig.batch_size, "windows a step")
+    root_weight: float = flag(
+        TrainingConfig.root_weight, "weight of the 4 root channels in the loss; above 1 the path through space is kept"
+    )
     path_weight: float = flag(
-        0.0, "weight of the loss on summed root turn and velocity: it keeps the path from drifting"
+        TrainingConfig.path_weight,
+        "weight of the loss on summed root turn and velocity: it keeps the path from drifting",
     )
     change_weight: float = flag(
-        0.0, "weight of the loss on frame-to-frame changes of root and local positions: less jitter and foot skating"
+        TrainingConfig.change_weight,
+        "weight of the loss on frame-to-frame changes of root and local positions: less jitter and foot skating",
     )
     max_minutes: float | None = flag(
-        None, "time budget: stops there, and lets the learning rate fall in the last part of it"
+        TrainingConfig.max_minutes, "time budget: stops there, and lets the learning rate fall in the last part of it"
     )
     precision: Literal["auto", "fp32", "bf16"] = flag(
-        "auto", "bf16: convolutions in training in bfloat16; auto: where the device has it in hardware"
+        TrainingConfig.precision,
+        "bf16: convolutions in training in bfloat16; auto: where the device has it in hardware",
     )
     eval_iter: int = flag(1000, "steps between validations; the state for --resume is saved then")
     print_iter: int = flag(200, "steps between two rows of metrics.jsonl")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from models.sft.supervision import SupervisionConfig
 from options.flags.parsing import flag, need
 
 
@@ -31,10 +32,11 @@ class TrainingFlags:
     )
     print_iter: int = flag(200, "steps between two lines of metrics")
     val_evaluator: str | None = flag(
-        None, "text-motion evaluator (a folder of prepare.train_evaluator) that judges replies to clips of the data "
+        None,
+        "text-motion evaluator (a folder of prepare.train_evaluator) that judges replies to clips of the data "
         "set's val split. sft: behind --best-by FID or CIDEr, default checkpoints/DATANAME. rlvr: for held-out metrics "
-        "beside the held-out reward, so it must not be --reward-evaluator; default: no such metrics"
-    )  # fmt: skip
+        "beside the held-out reward, so it must not be --reward-evaluator; default: no such metrics",
+    )
     val_clips: int = flag(256, "clips of the data set's val split that --val-evaluator judges replies to")
     trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")
 
@@ -64,18 +66,25 @@ class SftFlags:
     epochs_start_val: int = flag(0, "first epoch that is validated")
     epochs_val_interval: int = flag(1, "epochs between validations")
     best_by: Literal["loss", "FID", "CIDEr"] = flag(
-        "loss", "what makes a validation the best: loss, or a metric of replies to clips of --data-root: FID (t2m), "
-        "CIDEr (m2t)"
-    )  # fmt: skip
+        "loss",
+        "what makes a validation the best: loss, or a metric of replies to clips of --data-root: FID (t2m), "
+        "CIDEr (m2t)",
+    )
     patience: int | None = flag(None, "validations in a row without a gain after which to stop; default: never")
-    use_reasoning: bool = flag(False, "train on the chain of thought; without it the reasoning is empty")
-    reasoning_weight: float = flag(1.0, "loss weight of reasoning tokens")
-    motion_weight: float = flag(1.0, "loss weight of answer tokens")
-    use_sample_weight: bool = flag(False, "multiply losses by the line's sample_weight, reward or advantage")
-    reward_clip: float = flag(5.0, "sample weights are clipped to this")
-    min_sample_weight: float = flag(0.05, "smallest sample weight")
+    use_reasoning: bool = flag(
+        SupervisionConfig.use_reasoning, "train on the chain of thought; without it the reasoning is empty"
+    )
+    reasoning_weight: float = flag(SupervisionConfig.reasoning_weight, "loss weight of reasoning tokens")
+    motion_weight: float = flag(SupervisionConfig.motion_weight, "loss weight of answer tokens")
+    use_sample_weight: bool = flag(
+        SupervisionConfig.use_sample_weight, "multiply losses by the line's sample_weight, reward or advantage"
+    )
+    reward_clip: float = flag(SupervisionConfig.weight_clip, "sample weights are clipped to this")
+    min_sample_weight: float = flag(SupervisionConfig.min_sample_weight, "smallest sample weight")
     normalize_reward: bool = flag(False, "divide sample weights by their mean over the file")
-    reflection_share: float = flag(0.1, "share of samples that show an earlier attempt, as Chain-of-Motion does")
+    reflection_share: float = flag(
+        SupervisionConfig.reflection_share, "share of samples that show an earlier attempt, as Chain-of-Motion does"
+    )
     show_samples: int = flag(0, "print this many samples with what is learned of them, and do nothing else")
 
     def __post_init__(self) -> None:
@@ -103,10 +112,11 @@ class RlFlags:
     rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
     disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
     rl_scale_rewards: Literal["group", "batch", "none"] = flag(
-        "group", "with --disable-rl-component-norm: what a reply earns above its group's mean is divided by the "
+        "group",
+        "with --disable-rl-component-norm: what a reply earns above its group's mean is divided by the "
         "deviation of the group, of the whole batch, or not at all. By the group, prompts whose replies are equally "
-        "good but for noise count as much as the others"
-    )  # fmt: skip
+        "good but for noise count as much as the others",
+    )
     rl_advantage_clip: float | None = flag(
         None, "advantages beyond +- this are cut: else one malformed reply can outweigh the rest of its batch"
     )
@@ -115,13 +125,15 @@ class RlFlags:
     rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
     rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on")
     constrain_grammar: bool = flag(
-        False, "inside <Motion> of a reply sample only codes, then the closing tags and the end of sequence. Slightly "
-        "off-policy: the log-probabilities trained on are those of the policy without this mask"
-    )  # fmt: skip
+        False,
+        "inside <Motion> of a reply sample only codes, then the closing tags and the end of sequence. Slightly "
+        "off-policy: the log-probabilities trained on are those of the policy without this mask",
+    )
     rl_reflection_share: float = flag(
-        0.0, "share of the prompts that show an earlier attempt of the policy, as Chain-of-Motion does, so that "
-        "refining is trained; each costs one more reply"
-    )  # fmt: skip
+        0.0,
+        "share of the prompts that show an earlier attempt of the policy, as Chain-of-Motion does, so that "
+        "refining is trained; each costs one more reply",
+    )
     rl_improvement_weight: float = flag(
         0.0, "weight of a further reward on those prompts: what a reply earns above the attempt that it was shown"
     )

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from dataset.cot.acceptance import Bounds, Rejection, rejection_of
-from models.language.prompts import Reply, parse_reply
+from models.language.replies import ParsedReply, parse_reply
 from models.language.vocabulary import THINK_OPEN
 from prepare.annotation.client import AnnotationClient, Answer, NoAnswer
 from prepare.annotation.plan import Assignment, Evidence
@@ -142,7 +142,7 @@ class AnnotationRun:
         bar.write("finishing the requests in flight; Ctrl-C again drops them (their answers may be paid for twice)")
 
 
-def judge(assignment: Assignment, answer: Answer, rules: AnnotationRules) -> Reply | Rejection:
+def judge(assignment: Assignment, answer: Answer, rules: AnnotationRules) -> ParsedReply | Rejection:
     """The reply in its parts, with the reasoning on one line, or why it is not accepted."""
     if answer.text is None or answer.problem is not None:
         return Rejection("response", answer.problem or "no reply")
@@ -154,4 +154,4 @@ def judge(assignment: Assignment, answer: Answer, rules: AnnotationRules) -> Rep
     reasoning, sentence = (" ".join(text.split()) for text in (reply.reasoning, reply.answer))
     facts = rules.evidence.facts(assignment.record) if rules.fact_check else None
     rejection = rejection_of(assignment.task, assignment.caption, reasoning, sentence, facts, rules.bounds)
-    return rejection or Reply(reasoning, sentence, None, None)
+    return rejection or ParsedReply(reasoning, sentence, None, None)

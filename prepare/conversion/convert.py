@@ -19,7 +19,8 @@ from options.flags.dataset import DatasetFlags
 from prepare.conversion.plan import clips_by_id, plan_captions, plan_splits
 from prepare.conversion.target import conversion_config
 from utils.errors import InputError
-from utils.files.atomic import read_npy, remove_unfinished
+from utils.files.arrays import read_npy
+from utils.files.atomic import remove_unfinished
 from utils.motion.skeleton import Skeleton
 
 

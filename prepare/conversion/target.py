@@ -8,7 +8,7 @@ from dataset.sources.config import ConversionConfig, check_offsets, read_config
 from dataset.sources.conversion import SourceClip, skeleton_of_clip
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
 from utils.motion.skeleton import Skeleton
 
 

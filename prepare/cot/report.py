@@ -5,7 +5,7 @@ from typing import Any
 
 from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.statistics import CotStatistics, cot_statistics, format_statistics
-from utils.files.atomic import write_json
+from utils.files.json_files import write_json
 from utils.plots import plot_histograms
 
 STATISTICS_FILE, PICTURE_FILE = "statistics.json", "cot_statistics.png"

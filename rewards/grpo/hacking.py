@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from utils.metrics.criteria import lower_is_better
+
 TRAINING_REWARD = "training_reward"
 HELD_OUT_TOTAL = "held_out_reward/total"
 HELD_OUT = "held_out/"  # prefix of metrics by an evaluator that gives no reward
-LOWER_IS_BETTER = ("FID", "MM-Dist")
 STEPS = 2  # so many validations in a row must have got worse: one alone is often noise
 MIN_LOSS = 0.02  # share of the value that is lost in all; less is noise as well
 
@@ -27,7 +28,7 @@ def _is_hacked(name: str, rows: Sequence[Mapping[str, float]]) -> bool:
     rewards = [row[TRAINING_REWARD] for row in rows[1:] if TRAINING_REWARD in row]
     if len(rows) < STEPS + 1 or len(rewards) < STEPS or not _rises(rewards):
         return False
-    sign = -1.0 if name.removeprefix(HELD_OUT) in LOWER_IS_BETTER else 1.0
+    sign = -1.0 if lower_is_better(name.removeprefix(HELD_OUT)) else 1.0
     badness = [-sign * row[name] for row in rows]
     size = max(abs(badness[0]), abs(badness[-1]))
     return _rises(badness) and badness[-1] - badness[0] >= MIN_LOSS * size

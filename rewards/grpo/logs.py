@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import Any, Protocol, runtime_checkable
 
-from models.language.prompts import parse_reply
 from models.language.rollout import Rollout
 from rewards.cache import CacheStatistics
 from rewards.mixture.weighted import WeightedRewards
@@ -24,17 +23,12 @@ class Detailed(Protocol):
     def terms(self, rollouts: Sequence[Rollout]) -> Mapping[str, Sequence[float | None]]: ...
 
 
-def is_well_formed(rollout: Rollout) -> bool:
-    """It ended by itself and keeps the grammar of replies to its task."""
-    return rollout.finished and parse_reply(rollout.text, rollout.task).problem is None
-
-
 def reply_shares(rollouts: Sequence[Rollout], table: Table) -> dict[str, float]:
     """Share of well-formed replies, over all and by task, and share of None of each reward."""
     groups = {"well_formed": rollouts}
     for task in sorted({rollout.task for rollout in rollouts}):
         groups[f"well_formed_{task}"] = [rollout for rollout in rollouts if rollout.task == task]
-    shares = {name: fmean(map(is_well_formed, group)) for name, group in groups.items()}
+    shares = {name: fmean(rollout.well_formed for rollout in group) for name, group in groups.items()}
     for name, column in table.items():
         shares[f"rewards/{name}/none"] = fmean(score is None for score in column)
     return shares

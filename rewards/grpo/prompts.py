@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from dataset.cot.samples import CotSamples
-from models.language.prompts import PromptStyle, Query, query_of, render_query
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import Query, query_of
 
 # Columns of the training set that others name: what is asked, and what an earlier attempt in it earned.
 PROMPT, DRAFT_SCORE = "prompt", "draft_score"
@@ -20,6 +21,11 @@ class Prompts:
 
     queries: tuple[Query, ...]
     references: tuple[tuple[str, ...], ...]
+
+    def rows(self, language: MotionLanguage) -> list[dict]:
+        """The GRPO training set: one row a query."""
+        pairs = zip(self.queries, self.references, strict=True)
+        return [prompt_row(query, language, references) for query, references in pairs]
 
 
 def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, seed: int) -> Prompts:
@@ -35,10 +41,10 @@ def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, s
     return Prompts(tuple(queries), tuple(captions[query.id] for query in queries))
 
 
-def prompt_row(query: Query, style: PromptStyle, references: Sequence[str]) -> dict:
+def prompt_row(query: Query, language: MotionLanguage, references: Sequence[str]) -> dict:
     """A row of the GRPO training set."""
     return {
-        PROMPT: render_query(query, style),
+        PROMPT: language.prompt(query),
         "task": query.task,
         "caption": query.caption,
         "codes": list(query.codes),

@@ -8,100 +8,58 @@ draws the drafts of a straight one.
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from trl import GRPOConfig
-
-from models.language.motion_language import rollouts_of
-from models.language.prompts import PromptStyle, reflection_on, render_query
-from models.language.vocabulary import MotionVocabulary
-from models.tokenizer.motion_tokenizer import MotionTokenizer
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import reflection_on
 from rewards.grpo.prompts import DRAFT_SCORE, PROMPT, query_of_row
 from rewards.lacking import Lacking
 from rewards.mixture.weighted import WeightedRewards
-from utils.errors import InputError
 
-Sample = Callable[[list[str]], list[list[int]]]
-
-
-@dataclass(frozen=True)
-class Reflecting:
-    """Which prompts become reflections, and how.
-
-    Attributes:
-        share: of the prompts of a step, chosen by chance.
-        improvement_weight: factor of the further reward `improvement`: the weighted sum of a reply less that of its
-            draft. Replies of one group share the draft, so within it this weighs reflections more and orders nothing
-            anew. 0 = no such reward.
-    """
-
-    share: float = 0.0
-    improvement_weight: float = 0.0
-
-    @property
-    def rewards_improvement(self) -> bool:
-        return self.share > 0 and self.improvement_weight > 0
-
-
-NO_REFLECTIONS = Reflecting()
+# Prompts -> ids of one reply of the policy to each.
+DrawReplies = Callable[[list[str]], list[list[int]]]
 
 
 class Reflections:
     """Turns rows of a step into reflections.
 
     Args:
-        share: see `Reflecting`.
+        share: of the prompts of a step, chosen by chance.
         seed: with the step and the prompt it decides which prompts are chosen, in every process alike.
         group_size: replies a prompt; the rows of a group stand in a row.
         rewards: score the drafts.
-        vocabulary, motion_tokenizer, style: read and write replies.
+        language: reads the drafts and writes the prompts that show them.
     """
 
     def __init__(
-        self,
-        share: float,
-        seed: int,
-        group_size: int,
-        rewards: WeightedRewards,
-        vocabulary: MotionVocabulary,
-        motion_tokenizer: MotionTokenizer,
-        style: PromptStyle,
+        self, share: float, seed: int, group_size: int, rewards: WeightedRewards, language: MotionLanguage
     ) -> None:
         self._share, self._seed, self._group_size = share, seed, group_size
-        self._rewards, self._vocabulary = rewards, vocabulary
-        self._motion_tokenizer, self._style = motion_tokenizer, style
-        self._lacking = Lacking(motion_tokenizer.skeleton, motion_tokenizer.nb_code)
+        self._rewards, self._language = rewards, language
+        self._lacking = Lacking(language.tokenizer.skeleton, language.tokenizer.nb_code)
 
-    def rewrite(self, rows: Sequence[dict], step: int, sample: Sample) -> list[dict]:
+    def rewrite(self, rows: Sequence[dict], step: int, draw_replies: DrawReplies) -> list[dict]:
         """The rows (see `rewards.grpo.prompts.prompt_row`), some with a draft in the prompt and its score.
 
         Args:
             rows: of one step, each prompt `group_size` times in a row.
             step: optimiser steps taken.
-            sample: prompts -> ids of one reply of the policy to each.
+            draw_replies: asks the policy.
         """
         firsts = rows[:: self._group_size]
         chosen = [index for index, row in enumerate(firsts) if self._is_chosen(row, step)]
         # Weights may be spread over processes, which then sample together: so each samples, chosen prompts or not.
         drafted = [firsts[index] for index in chosen] or list(firsts[:1])
         queries = [query_of_row(row) for row in drafted]
-        drafts = rollouts_of(
-            queries, sample([row[PROMPT] for row in drafted]), self._vocabulary, self._motion_tokenizer, self._style,
-            [tuple(row["references"]) for row in drafted],
-        )  # fmt: skip
+        replies = draw_replies([row[PROMPT] for row in drafted])
+        drafts = self._language.read(queries, replies, [tuple(row["references"]) for row in drafted])
         rewritten = [{**row, DRAFT_SCORE: None} for row in rows]
         scores, lacking = self._rewards.total(drafts), self._lacking(drafts)
         for index, query, draft, score, words in zip(chosen, queries, drafts, scores, lacking, strict=False):
-            shown = render_query(replace(query, reflection=reflection_on(draft, words)), self._style)
+            shown = self._language.prompt(replace(query, reflection=reflection_on(draft, words)))
             for place in range(index * self._group_size, (index + 1) * self._group_size):
                 rewritten[place] |= {PROMPT: shown, DRAFT_SCORE: score}
         return rewritten
 
     def _is_chosen(self, row: dict, step: int) -> bool:
         return random.Random(f"{self._seed} {step} {row[PROMPT]}").random() < self._share
-
-
-def check_can_reflect(config: GRPOConfig) -> None:
-    """Raise InputError where drafts cannot be sampled on their own."""
-    if config.use_vllm:
-        raise InputError("--rl-reflection-share does not work with vLLM yet: leave one of them out")

@@ -1,20 +1,32 @@
-"""trl's GRPOTrainer with our prompts, our order of prompts, merged weights in sampling, and the grammar mask."""
+"""trl's GRPOTrainer with our prompts, our scores, our order of prompts, merged weights in sampling, and our rules."""
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 from datasets import Dataset
 from peft import PeftModel
+from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from models.language.grammar import constrained_generation
-from models.language.vocabulary import MotionVocabulary
+from models.language.motion_language import MotionLanguage
 from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
+from rewards.grpo.rules import NO_RULES, ReplyRules
 from rewards.grpo.sampling import merged_adapter
-from utils.errors import InputError
+
+
+class BatchScorer(Protocol):
+    """Scores a batch once; its functions then give the columns (`rewards.grpo.adapter.GrpoRewards`)."""
+
+    def functions(self) -> list[Callable[..., list[float | None]]]: ...
+
+    def score(
+        self, rows: Sequence[dict], replies: Sequence[Sequence[int]], with_terms: bool
+    ) -> tuple[dict[str, float], dict[str, list[str]]]: ...
 
 
 class RenderedPromptTrainer(GRPOTrainer):
@@ -22,50 +34,84 @@ class RenderedPromptTrainer(GRPOTrainer):
 
     Left alone it lets a tokenizer put its beginning-of-sequence token in front, which SFT and evaluation do not.
 
-    Attributes:
-        vocabulary: of the policy; to be set before training.
-        constrain_grammar: sample motions under `models.language.grammar`. Log-probabilities stay those without it.
+    Args:
+        language: how the policy is asked.
+        scorer: judges its replies.
+        rules: how the replies that are trained on are drawn and weighed.
         reflections: turns some prompts of each step into reflections; None for none.
-        advantage_clip: advantages are clipped to +- this; None: not. A single malformed reply earns so much less than
-            its group that it can make up most of a batch's gradient.
+        args: trl's settings.
+        named: further arguments of trl's trainer.
     """
 
-    vocabulary: MotionVocabulary
-    constrain_grammar: bool = False
-    reflections: Reflections | None = None
-    advantage_clip: float | None = None
+    def __init__(
+        self,
+        *,
+        language: MotionLanguage,
+        scorer: BatchScorer,
+        args: GRPOConfig,
+        rules: ReplyRules = NO_RULES,
+        reflections: Reflections | None = None,
+        **named: Any,
+    ) -> None:
+        self._language = language
+        self._scorer = scorer
+        self._rules = rules
+        self._reflections = reflections
+        tokenizer = language.vocabulary.tokenizer
+        super().__init__(reward_funcs=scorer.functions(), args=args, processing_class=tokenizer, **named)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.reflections is not None:
-            inputs = self.reflections.rewrite(inputs, self.state.global_step, self._one_reply_each)
+        if self._reflections is not None:
+            inputs = self._reflections.rewrite(inputs, self.state.global_step, self._one_reply_each)
         batch = super()._generate_and_score_completions(inputs)
         for name, value in advantage_summary(self._logs["advantages"]).items():
             self._metrics["train"][name].append(value)
-        if self.advantage_clip is not None:
-            batch["advantages"] = batch["advantages"].clamp(-self.advantage_clip, self.advantage_clip)
+        if (limit := self._rules.advantage_clip) is not None:
+            batch["advantages"] = batch["advantages"].clamp(-limit, limit)
         return batch
+
+    def _calculate_rewards(
+        self, inputs: list[dict[str, Any]], prompts: list[str], completions: list[str], completion_ids_list: list
+    ) -> Tensor:
+        # All columns at once, before trl asks the reward functions for theirs one by one.
+        numbers, columns = self._scorer.score(inputs, completion_ids_list, self._is_logged())
+        for name, value in numbers.items():
+            self._log_metric(name, value)
+        for name, values in columns.items():
+            self._log_completion_extra(name, values)
+        return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+
+    def _is_logged(self) -> bool:
+        """Whether one of the steps that learn from this batch is logged."""
+        step, interval = self.state.global_step, max(self.state.logging_steps, 1)
+        return (step + steps_per_batch(self.args)) // interval > step // interval
 
     def _one_reply_each(self, prompts: list[str]) -> list[list[int]]:
         replies, _ = self._generate_single_turn(self._tokenize_prompts(prompts)[0], None, {}, num_generations=1)
         return replies
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict]:
-        return [self.vocabulary.encode(prompt) for prompt in prompts], None, {}
+        return [self._language.vocabulary.encode(prompt) for prompt in prompts], None, {}
 
     def _generate_single_turn(self, *given: Any, **named: Any) -> tuple[list[list[int]], list[list[float]] | None]:
         policy = self.accelerator.unwrap_model(self.model)
         base = policy.get_base_model() if isinstance(policy, PeftModel) else policy
-        grammar = constrained_generation(base, self.vocabulary) if self.constrain_grammar else nullcontext()
+        constrain = self._rules.constrain_grammar
+        grammar = constrained_generation(base, self._language.vocabulary) if constrain else nullcontext()
         # vLLM gets its weights from trl, which merges them itself.
         with nullcontext() if self.use_vllm else merged_adapter(policy), grammar:
             return super()._generate_single_turn(*given, **named)
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
-        sampler = super()._get_train_sampler(dataset)
+        of_trl = super()._get_train_sampler(dataset)
         return EpochSampler(
-            sampler.data_source, sampler.mini_repeat_count, sampler.batch_size, sampler.repeat_count, sampler.shuffle,
-            sampler.seed,
-        )  # fmt: skip
+            of_trl.data_source,
+            of_trl.mini_repeat_count,
+            of_trl.batch_size,
+            of_trl.repeat_count,
+            of_trl.shuffle,
+            of_trl.seed,
+        )
 
     def last_replies(self) -> list[dict[str, Any]]:
         """The replies that were scored last, of all processes, replies to one prompt in a row.
@@ -99,15 +145,9 @@ class EpochSampler(RepeatSampler):
             self.generator.manual_seed(self.seed + epoch)
 
 
-def check_can_constrain(config: GRPOConfig) -> None:
-    """Raise InputError where the grammar mask would silently do nothing."""
-    if config.use_vllm:
-        raise InputError(
-            "--constrain-grammar does not reach vLLM: leave it out, and give vllm_structured_outputs_regex in "
-            "--trainer-config"
-        )
-    if config.use_transformers_continuous_batching:
-        raise InputError("--constrain-grammar does not reach transformers' continuous batching: leave one of them out")
+def steps_per_batch(config: GRPOConfig) -> int:
+    """Optimiser steps that learn from the same replies; these are not saved, so only after the last can one resume."""
+    return max(1, config.steps_per_generation * config.num_iterations // config.gradient_accumulation_steps)
 
 
 def _or_none(score: float) -> float | None:

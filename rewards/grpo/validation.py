@@ -1,6 +1,5 @@
 """What is measured of a policy in GRPO on prompts and clips that it is never trained on."""
 
-import json
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -8,17 +7,16 @@ from statistics import fmean
 
 from transformers import PreTrainedModel
 
-from models.language.motion_llm import MotionLLM, Sampling
-from models.language.prompts import PromptStyle
-from models.language.vocabulary import MotionVocabulary
+from models.language.decoding import Sampling
+from models.language.motion_language import MotionLanguage
+from models.language.motion_llm import MotionLLM
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.tokenizer.motion_tokenizer import MotionTokenizer
 from rewards.grpo.hacking import HELD_OUT, HELD_OUT_TOTAL, TRAINING_REWARD, hacked_metrics
 from rewards.grpo.prompts import Prompts
 from rewards.mixture.weighted import WeightedRewards
 from utils.errors import InputError
 from utils.run.folder import RunFolder
-from utils.run.processes import launched_as_main
+from utils.run.launcher import launched_as_main
 
 
 @dataclass(frozen=True)
@@ -45,27 +43,23 @@ class GrpoValidation:
     Args:
         held_out: what is asked.
         rewards: what the replies to the held-out prompts earn.
-        vocabulary, motion_tokenizer, style, sampling: how they are asked.
-        run: its metrics.jsonl holds the validations before an interruption.
+        language, sampling: how they are asked.
+        folder: its metrics.jsonl holds the validations before an interruption.
     """
 
     def __init__(
         self,
         held_out: HeldOut,
         rewards: WeightedRewards,
-        vocabulary: MotionVocabulary,
-        motion_tokenizer: MotionTokenizer,
-        style: PromptStyle,
+        language: MotionLanguage,
         sampling: Sampling,
-        run: RunFolder,
+        folder: RunFolder,
     ) -> None:
         self._held_out = held_out
         self._rewards = rewards
-        self._vocabulary = vocabulary
-        self._motion_tokenizer = motion_tokenizer
-        self._style = style
+        self._language = language
         self._sampling = sampling
-        self._by_epoch = _validations_in(run)
+        self._by_epoch = _validations_in(folder)
 
     def __contains__(self, epoch: int) -> bool:
         return epoch in self._by_epoch
@@ -104,12 +98,13 @@ class GrpoValidation:
                 "epoch %d: the training reward rises while %s got worse at each of the last validations: the policy "
                 "may be learning to please the reward only (a smaller learning rate, a larger --rl-kl-coef or other "
                 "rewards may help)",
-                epoch, ", ".join(hacked),
-            )  # fmt: skip
+                epoch,
+                ", ".join(hacked),
+            )
         return {**self._by_epoch[epoch], "reward_hacking": len(hacked), **{f"reward_hacking/{n}": 1 for n in hacked}}
 
     def _reward(self, model: PreTrainedModel) -> dict[str, float]:
-        llm = MotionLLM(model, self._vocabulary, self._motion_tokenizer, self._style)
+        llm = MotionLLM(model, self._language)
         prompts, times = self._held_out.prompts, self._held_out.samples
         replies = llm.answer(prompts.queries * times, self._sampling, prompts.references * times)
         table = self._rewards.table(replies)
@@ -136,9 +131,6 @@ def refuse_rewarding_judge(folder: str, rewarding: Collection[str | None]) -> No
         )
 
 
-def _validations_in(run: RunFolder) -> dict[int, dict[str, float]]:
+def _validations_in(folder: RunFolder) -> dict[int, dict[str, float]]:
     """Validations that an interrupted run wrote down, by epoch."""
-    file = run.path / "metrics.jsonl"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    rows = [json.loads(line) for line in lines if line.endswith("}")]  # a killed run may leave half a line
-    return {row["epoch"]: row for row in rows if HELD_OUT_TOTAL in row}
+    return {row["epoch"]: row for row in folder.metrics.rows() if HELD_OUT_TOTAL in row}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rewards.mixture.weighted import reference_free, usable_for
+from rewards.mixture.loading import reference_free, usable_for
 from utils.errors import InputError
 
 # A weight of training times this is one of ranking. Within the candidates of one caption `physical` varies a fifth as

@@ -27,6 +27,7 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from prepare.make_tiny_llm import train_tokenizer
 from rewards.base import RewardContext
+from rewards.mixture.loading import build_rewards
 from rewards.mixture.weighted import WeightedRewards
 from utils.motion.skeleton import T2M
 
@@ -100,4 +101,4 @@ def random_rewards(motion_tokenizer: MotionTokenizer) -> WeightedRewards:
         make_word_vectors(tokens),
     )  # fmt: skip
     tagger = CaptionTagger.from_pairs([("", tokens)])
-    return WeightedRewards.build(REWARDS, RewardContext(T2M, motion_tokenizer.nb_code, evaluator, tagger))
+    return build_rewards(REWARDS, RewardContext(T2M, motion_tokenizer.nb_code, evaluator, tagger))

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 
 from com.ranking import Ranking
-from com.reply_search import ComSettings, search_replies
-from models.language.motion_llm import MotionLLM, Sampling
+from com.reply_search import Asked, ComSettings, search_replies
+from models.language.decoding import Sampling
+from models.language.motion_language import MotionLanguage
+from models.language.motion_llm import MotionLLM
 from models.language.prompts import PLAIN, Query
 from models.language.vocabulary import MotionVocabulary
 from models.policy.backbone import load_backbone
@@ -53,7 +55,11 @@ class MeasuredLLM(MotionLLM):
     def _generate(self, prompts: list[list[int]], keys, sampling: Sampling) -> list[list[int]]:
         sampled = super()._generate(prompts, keys, sampling)
         assert {len(ids) for ids in sampled} == {sampling.max_new_tokens}
-        return replies(self.vocabulary, self.draw, len(sampled)) if sampling.max_new_tokens == NEW_TOKENS else sampled
+        return (
+            replies(self.language.vocabulary, self.draw, len(sampled))
+            if sampling.max_new_tokens == NEW_TOKENS
+            else sampled
+        )
 
 
 def main() -> None:
@@ -71,12 +77,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model, vocabulary, _ = load_backbone(tiny_backbone(Path(folder)), NB_CODE, seed=0)
     vocabulary = Endless(vocabulary.tokenizer, NB_CODE)
-    llm = MeasuredLLM(model, vocabulary, motion_tokenizer, PLAIN)
+    llm = MeasuredLLM(model, MotionLanguage(vocabulary, motion_tokenizer, PLAIN))
     sampling = Sampling(max_new_tokens=NEW_TOKENS, batch_size=CANDIDATES * given.captions)
     runs = []
     for number in range(given.repeats + 1):
         started = time.perf_counter()
-        found = search_replies(llm, queries, range(len(queries)), sampling, com, f"batch {number}")
+        found = search_replies(llm, Asked.all(queries), sampling, com, f"batch {number}")
         whole = (time.perf_counter() - started) / len(queries)
         cost = found[0].record["cost"]
         runs.append([whole, *(sum(one[part] for one in cost) for part in ("generation_s", "scoring_s"))])

@@ -96,12 +96,16 @@ def open_file(jsonl: Path, tokenizer: Path, name: str) -> None:
     from dataset.cot.sample import TASKS
     from dataset.cot.samples import read_cot_jsonl
     from dataset.cot.training_rows import task_rows
+    from models.language.motion_language import MotionLanguage
+    from models.language.prompts import PLAIN
     from models.language.vocabulary import MotionVocabulary
-    from models.sft.batch import SupervisionCollator, SupervisionConfig
+    from models.sft.batch import SupervisionCollator
+    from models.sft.supervision import SupervisionConfig
     from utils.run.command import quiet_libraries
 
     quiet_libraries()
     vocabulary = MotionVocabulary(AutoTokenizer.from_pretrained(tokenizer), NB_CODE)
+    language = MotionLanguage(vocabulary, None, PLAIN)
     seconds = []
 
     def timed(work: Callable[[], object]) -> object:
@@ -118,7 +122,8 @@ def open_file(jsonl: Path, tokenizer: Path, name: str) -> None:
         train, validation = timed(lambda: samples.split(0.05, seed=0))
         weight = timed(train.mean_weight)
         rows, _ = timed(lambda: (task_rows(train, TASKS), task_rows(validation, TASKS)))
-        collator = SupervisionCollator(train, vocabulary, SupervisionConfig(weight_scale=1 / weight), seed=0)
+        supervision = SupervisionConfig(use_reasoning=True, reflection_share=0.0, weight_scale=1 / weight)
+        collator = SupervisionCollator(train, language, supervision, seed=0)
         order = random.Random(0).sample(range(len(rows)), BATCH)
         timed(lambda: collator([rows[index] for index in order]))
     own, highest = peak.highest - private, megabytes("VmHWM") - resident

@@ -23,6 +23,7 @@ from peft import LoraConfig
 from transformers import TrainerCallback
 from trl import GRPOConfig
 
+from models.language.motion_language import MotionLanguage
 from models.language.prompts import PLAIN, Query
 from models.policy.adapters import LORA_TARGETS
 from models.policy.backbone import load_backbone
@@ -47,14 +48,16 @@ GROUP = 8
 class MeasuredTrainer(RenderedPromptTrainer):
     """Notes what each part of a step takes; `replies` stand in for what was sampled (see the module's docstring)."""
 
-    watch: Stopwatch
-    draw: np.random.Generator
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.watch = Stopwatch()
+        self.draw = np.random.default_rng(0)
 
     def _generate_single_turn(self, *given: Any, **named: Any) -> tuple[list[list[int]], Any]:
         with self.watch.over("sampling"):
             sampled, extra = super()._generate_single_turn(*given, **named)
         assert [len(ids) for ids in sampled] == [NEW_TOKENS] * GROUP
-        return replies(self.vocabulary, self.draw, GROUP), extra
+        return replies(self._language.vocabulary, self.draw, GROUP), extra
 
     def _calculate_rewards(self, *given: Any, **named: Any) -> Any:
         with self.watch.over("decoding and rewards"):
@@ -79,10 +82,12 @@ def main() -> None:
         model, vocabulary, _ = load_backbone(tiny_backbone(Path(folder)), NB_CODE, seed=0)
         assert len(vocabulary.tokenizer) == VOCABULARY
         query = Query("t2m", CAPTION)
-        rows = [prompt_row(query, PLAIN, ())] * (given.steps + 1)
+        language = MotionLanguage(vocabulary, motion_tokenizer, PLAIN)
+        rows = [prompt_row(query, language, ())] * (given.steps + 1)
         trainer = MeasuredTrainer(
             model=model,
-            reward_funcs=GrpoRewards(rewards, vocabulary, motion_tokenizer, PLAIN).functions(),
+            language=language,
+            scorer=GrpoRewards(rewards, language),
             args=GRPOConfig(
                 output_dir=folder, per_device_train_batch_size=GROUP, num_generations=GROUP, num_train_epochs=1,
                 max_completion_length=NEW_TOKENS, generation_kwargs={"min_new_tokens": NEW_TOKENS},
@@ -92,12 +97,10 @@ def main() -> None:
                 logging_strategy="no",
             ),
             train_dataset=Dataset.from_list(rows),
-            processing_class=vocabulary.tokenizer,
             peft_config=LoraConfig(
                 r=given.lora_r, lora_alpha=given.lora_r, target_modules=list(LORA_TARGETS), task_type="CAUSAL_LM"
             ),
         )  # fmt: skip
-        trainer.vocabulary, trainer.draw = vocabulary, np.random.default_rng(0)
         report(measure(trainer), given.lora_r)
 
 
@@ -113,7 +116,6 @@ def measure(trainer: MeasuredTrainer) -> list[dict[str, float]]:
         def on_step_end(self, *_: Any, **__: Any) -> None:
             steps.append({**trainer.watch.seconds, "whole step": time.perf_counter() - self.start})
 
-    trainer.watch = Stopwatch()
     trainer.add_callback(EachStep())
     backward = trainer.accelerator.backward
     trainer.accelerator.backward = lambda *given, **named: trainer.watch.around("backward", backward)(*given, **named)

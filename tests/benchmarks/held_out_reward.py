@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from dataset.humanml.layout import tagger_of
-from models.language.prompts import parse_reply
+from models.language.replies import parse_reply
 from models.language.rollout import Rollout
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from rewards.mixture.loading import load_rewards
-from rewards.mixture.weighted import parse_reward_weights
-from utils.files.atomic import read_jsonl
+from rewards.mixture.loading import RewardModels, load_rewards, parse_reward_weights
+from utils.files.json_files import read_jsonl
 from utils.metrics.paired import score_differences
 
 TOTAL = "total"
@@ -49,10 +48,12 @@ def main() -> None:
     parser.add_argument("--data-root", required=True, help="data set of the captions, for their word classes")
     given = parser.parse_args()
     tokenizer = MotionTokenizer.load(given.motion_tokenizer)
-    rewards, _ = load_rewards(
-        parse_reward_weights(given.rewards), tokenizer, given.reward_evaluator,
-        lambda: tagger_of(given.data_root, tokenizer.skeleton), None, None, "cpu", 64,
-    )  # fmt: skip
+    rewards = load_rewards(
+        parse_reward_weights(given.rewards),
+        tokenizer,
+        RewardModels(given.reward_evaluator),
+        lambda: tagger_of(given.data_root, tokenizer.skeleton),
+    ).rewards
     first = None
     for folder in map(Path, given.folders):
         rows = read_jsonl(folder / "predictions.jsonl")

@@ -19,14 +19,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rewards.mixture.weighted import parse_reward_weights
-from utils.files.atomic import read_jsonl
-from utils.metrics.comparison import COLUMNS, GENERATED
+from rewards.mixture.loading import parse_reward_weights
+from utils.files.json_files import read_jsonl
+from utils.metrics.comparison import GENERATED
+from utils.metrics.criteria import COMPARED, lower_is_better
 from utils.metrics.paired import PairedDifference, score_differences
 from utils.metrics.report import MetricValue, read_results
 
 HELD_OUT_SEED, HELD_OUT_CLIPS = 7, 2000  # 292 of them are test clips
-LOWER_IS_BETTER = ("FID", "MM-Dist", "Skating", "Jerk", "Bone-drift", "Penetration-mm", "Float-mm")
 
 
 def call(*words: object) -> None:
@@ -108,7 +108,7 @@ class Trial:
         return f"{totals[0]:.3f} -> {max(totals[1:]):.3f}"
 
     def _metrics(self) -> list[str]:
-        shown = {"t2m": (*COLUMNS["t2m"], "Bone-drift"), "m2t": COLUMNS["m2t"]}[self.task]
+        shown = {"t2m": (*COMPARED["t2m"], "Bone-drift"), "m2t": COMPARED["m2t"]}[self.task]
         return [name for name in shown if name not in ("MultiModality", "BERTScore")]
 
     def _cells(self, folder: Path, before: Path | None) -> list[str]:
@@ -137,7 +137,7 @@ def verdict(
         change = new.mean - old.mean
         if abs(change) <= (new.interval or 0.0) + (old.interval or 0.0):
             change = 0.0
-    if name in LOWER_IS_BETTER:
+    if lower_is_better(name):
         change = -change
     if name == "Diversity" or not change:  # neither more nor less of it is better
         return ""

@@ -18,11 +18,14 @@ from trl import SFTConfig
 
 from dataset.cot.samples import CotSamples, read_cot_jsonl
 from dataset.cot.training_rows import task_rows
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import PLAIN
 from models.language.vocabulary import MotionVocabulary
 from models.policy.adapters import LoraSize, add_sft_adapter
 from models.policy.backbone import load_text_tokenizer
 from models.policy.token_rows import add_token_rows
-from models.sft.batch import SupervisionCollator, SupervisionConfig
+from models.sft.batch import SupervisionCollator
+from models.sft.supervision import SupervisionConfig
 from models.sft.trainer import WeightedSFTTrainer
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.run.command import quiet_libraries
@@ -50,7 +53,8 @@ def losses(arguments: argparse.Namespace, train: CotSamples, held_out: CotSample
     add_token_rows(model, vocabulary, seed, tokenizer.codebook if kind == "codebook" else None, spread)
     if arguments.finetune == "lora":
         model = add_sft_adapter(model, vocabulary, LoraSize(64, 64, 0.0))
-    supervision = SupervisionConfig(use_reasoning=False)  # the codes are what the rows are for
+    language = MotionLanguage(vocabulary, tokenizer, PLAIN)
+    supervision = SupervisionConfig(use_reasoning=False, reflection_share=0.0)  # the codes are what the rows are for
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
             output_dir=folder, per_device_train_batch_size=arguments.batch_size, learning_rate=arguments.lr,
@@ -65,11 +69,11 @@ def losses(arguments: argparse.Namespace, train: CotSamples, held_out: CotSample
         trainer = WeightedSFTTrainer(
             model=model, args=config, train_dataset=task_rows(train, ("t2m",)),
             eval_dataset=task_rows(held_out, ("t2m",)).select(range(HELD_OUT)),
-            data_collator=SupervisionCollator(train, vocabulary, supervision, 0),
+            data_collator=SupervisionCollator(train, language, supervision, 0),
+            eval_collator=SupervisionCollator(held_out, language, supervision, 0),
             processing_class=vocabulary.tokenizer, callbacks=[found],
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
-        trainer.eval_collator = SupervisionCollator(held_out, vocabulary, supervision, 0)
         trainer.train()
     return found.found
 

@@ -7,12 +7,14 @@ import torch
 
 from com.chain_of_motion import Score, chain_of_motion
 from com.ranking import Ranking, agreement
-from com.reply_search import ComSettings, cost_of_rounds, search_replies
+from com.reply_search import Asked, ComSettings, cost_of_rounds, search_replies
 from com.trace import readable_traces, write_trace
-from models.language.motion_llm import MotionLLM, Sampling
-from models.language.prompts import PLAIN, Query
+from models.language.decoding import Sampling
+from models.language.motion_llm import MotionLLM
+from models.language.prompts import Query
 from models.language.rollout import Rollout
 from models.policy.backbone import load_backbone
+from tests.models.languages import plain
 from utils.errors import InputError
 
 ANGLES = {"walks": 0.0, "strolls": 30.0, "sits": 90.0, "flies": 180.0}
@@ -65,7 +67,7 @@ def test_a_score_is_the_weighted_sum_of_what_applies():
 def llm(backbone, motion_tokenizer):
     torch.manual_seed(0)
     model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
-    return MotionLLM(model, vocabulary, motion_tokenizer, PLAIN)
+    return MotionLLM(model, plain(vocabulary, motion_tokenizer))
 
 
 class Spy:
@@ -89,7 +91,7 @@ SAMPLING = Sampling(temperature=1.0, max_new_tokens=12, batch_size=7)
 
 def rows_of(llm, spy, queries=QUERIES, numbers=(0, 1, 2), **given):
     references = given.pop("references", None)
-    found = search_replies(llm, queries, numbers, SAMPLING, settings(spy, **given), "test", references)
+    found = search_replies(llm, Asked(queries, numbers, references), SAMPLING, settings(spy, **given), "test")
     rows = zip(queries, numbers, found, strict=True)
     return [
         {"draw": 0, "query": number, "id": query.id, "text": one.best.text, **one.record} for query, number, one in rows

@@ -34,7 +34,8 @@ def test_plain_transformers_gives_the_same_logits(checkpoint, tmp_path, monkeypa
     folder = tmp_path / "export"
     export(monkeypatch, "--ckpt", checkpoint, "--out-dir", folder)
     assert "logits as those of the checkpoint" in capsys.readouterr().out
-    model, vocabulary = build_policy(load_checkpoint(checkpoint), "t2m")
+    policy = build_policy(load_checkpoint(checkpoint), "t2m")
+    model, vocabulary = policy.model, policy.language.vocabulary
     text = "Text: someone walks\n<think>r</think><answer><Motion><Motion_3><Motion_15></Motion></answer>"
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]

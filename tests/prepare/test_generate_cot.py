@@ -27,7 +27,7 @@ from prepare.annotation.store import AnnotationStore
 from tests.places import ROOT
 from tests.prepare.annotation_server import AnnotationServer, Play, good_text
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
-from utils.files.atomic import write_jsonl
+from utils.files.json_files import write_jsonl
 from utils.motion.features import features_from_joints
 from utils.motion.skeleton import T2M
 from utils.run.command import run_command

@@ -69,7 +69,8 @@ def test_both_adapters_give_the_published_logits(published, backbone, tmp_path, 
     answers = {}
     for task in RANKS:
         model.set_adapter(task)
-        ours, vocabulary = build_policy(checkpoint, task)
+        policy = build_policy(checkpoint, task)
+        ours, vocabulary = policy.model, policy.language.vocabulary
         own = vocabulary.encode(text)
         with torch.no_grad():
             expected = model(torch.tensor([ids])).logits[0]

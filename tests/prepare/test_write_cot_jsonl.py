@@ -12,7 +12,7 @@ from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from dataset.facts.contradictions import contradictions
 from dataset.humanml.layout import MotionRecord, read_split
 from prepare import make_toy_dataset
-from prepare.cot.inputs import read_jsonl, read_reasoning
+from prepare.cot.inputs import read_reasoning, rows_of_clips
 from prepare.write_cot_jsonl import main, measured, samples_of, without_repeats
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
@@ -175,7 +175,7 @@ def test_mistakes_name_file_and_line(tmp_path, monkeypatch):
         read_reasoning(path)
     path.write_text("{}\n")
     with pytest.raises(InputError, match=r"r\.jsonl:1: expected an object with a string 'id'"):
-        list(read_jsonl(path))
+        list(rows_of_clips(path))
     arguments = ["x", "--codes", str(path), "--data-root", str(tmp_path), "--out-dir", str(tmp_path)]
     monkeypatch.setattr("sys.argv", arguments)
     with pytest.raises(InputError, match=r"no \.source\.json beside it"):

@@ -17,7 +17,7 @@ from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
 from models.nli.training import NliTraining, NliTrainingConfig
 from rewards.base import RewardContext
 from rewards.cache import ResultCache
-from rewards.mixture.weighted import load_reward
+from rewards.mixture.loading import load_reward
 from rewards.reasoning_coherence import sentence_windows
 from rewards.text_models import EntailmentModel
 from utils.motion.skeleton import T2M

@@ -10,7 +10,7 @@ from models.language.rollout import Rollout
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.networks import EvaluatorSizes, build_networks
 from rewards.base import RewardContext
-from rewards.mixture.weighted import load_reward
+from rewards.mixture.loading import load_reward
 from utils.errors import InputError
 from utils.motion.skeleton import KIT, T2M
 

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel, P
 
 from models.language.rollout import Rollout
 from rewards.base import RewardContext
-from rewards.mixture.weighted import load_reward
+from rewards.mixture.loading import load_reward
 from rewards.reasoning_coherence import combine, sentence_windows
 from rewards.text_models import EntailmentModel, SentenceEncoder, entailment_index
 from utils import hub

@@ -1,11 +1,10 @@
 """These functions write a file whole or not at all: a crash never leaves half of one."""
 
-import importlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 
 def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
@@ -32,22 +31,3 @@ def remove_unfinished(folder: str | Path) -> None:
     """Delete what `write_atomic` left in `folder` when its process was killed. Nobody may be writing there."""
     for path in Path(folder).glob(".*.tmp"):
         path.unlink(missing_ok=True)
-
-
-_MOVED = {
-    "read_npy": "utils.files.arrays",
-    "write_npy": "utils.files.arrays",
-    "write_json": "utils.files.json_files",
-    "read_jsonl": "utils.files.json_files",
-    "write_jsonl": "utils.files.json_files",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Readers and writers of one kind of file have moved to files of their own; imports from here still work."""
-    if name == "append_jsonl":
-        journal = importlib.import_module("utils.files.journal").Journal
-        return lambda path, row: journal(Path(path)).append(row)
-    if name not in _MOVED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return vars(importlib.import_module(_MOVED[name]))[name]

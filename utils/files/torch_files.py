@@ -45,4 +45,6 @@ def _problem(error: Exception) -> str:
     found = _PYTHON_OBJECT.search(str(error))
     if found is not None:
         return f"it holds Python objects ({found[1]}), which are never loaded, only tensors and plain values"
-    return f"it is damaged or only a part of it is here ({type(error).__name__}); copy it or make it again"
+    return (
+        f"it cannot be read: damaged, or only a part of it is here ({type(error).__name__}); copy it or make it again"
+    )

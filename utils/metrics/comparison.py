@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
-from utils.files.atomic import read_jsonl
+from utils.files.json_files import read_jsonl
+from utils.metrics.criteria import COMPARED
 from utils.metrics.paired import score_differences
 from utils.metrics.report import Rows, format_table, read_results
 
-# What each task is read by, in this order; results.json holds more.
-COLUMNS = {
-    "t2m": ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "MultiModality", "Skating", "Jerk", "Well-formed"),
-    "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "BERTScore", "R@1", "R@3", "Well-formed"),
-}
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
 GENERATED, REAL = "generated", "real"
@@ -45,7 +41,7 @@ def read_named(arguments: Sequence[str]) -> list[NamedResults]:
         if GENERATED not in rows:
             raise InputError(f"{file} is no result of eval_mllm.py: it has no row {GENERATED!r}")
         found.append(NamedResults(name or file.resolve().parent.name, file, rows))
-    for task in COLUMNS:
+    for task in COMPARED:
         names = [results.name for results in found if results.task == task]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -57,7 +53,7 @@ def comparison(arguments: Sequence[str]) -> str:
     """Tables of all results by task, and how each differs from the first of its task on the same clips."""
     named = read_named(arguments)
     parts = []
-    for task, columns in COLUMNS.items():
+    for task, columns in COMPARED.items():
         results = [item for item in named if item.task == task]
         if not results:
             continue

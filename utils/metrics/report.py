@@ -4,14 +4,13 @@ Every number carries a signature of what made it, such as
 `FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:<fingerprint>|seed:123|v:1.0`.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from utils.errors import InputError
-from utils.files.atomic import write_json
+from utils.files.json_files import read_json, write_json
 
 FORMAT_VERSION = 1
 PROTOCOL_VERSION = "1.0"  # raise it when a change makes numbers incomparable
@@ -114,14 +113,12 @@ def write_results(
 def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
     """The rows of a results.json. Raises InputError where it is none."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path)
         return {
             row: {name: MetricValue(v["mean"], v["interval"], v["n"], v["repeats"]) for name, v in metrics.items()}
             for row, metrics in content["rows"].items()
         }
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a results.json: {error!r}") from None
 
 

@@ -16,9 +16,7 @@ from torch import Tensor
 from utils.errors import InputError
 from utils.run.devices import resolve_device
 from utils.run.interrupt import Stopped
-from utils.run.launcher import launched_as_main, launched_here, launched_processes
-
-__all__ = ["ALONE", "Processes", "joined_processes", "launched_as_main"]
+from utils.run.launcher import launched_here, launched_processes
 
 # Processes wait this long for one that validates or writes. One that dies is noticed by the launcher, not by this.
 _TIMEOUT = timedelta(hours=3)

@@ -5,8 +5,6 @@ template once per clip, then carried along the kinematic tree. Of the tree only 
 jaw and eyes hang on them and cannot move them.
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from smplx.lbs import batch_rigid_transform, batch_rodrigues
 from torch import Tensor
 
 from utils.errors import InputError
+from utils.files.arrays import read_npz
 from utils.motion.skeleton import T2M
 
 # Joints in the file of each family; a pose in AMASS has three values for each of them.
@@ -28,30 +27,6 @@ _SMPLX_EXPRESSIONS = {400: 100, 20: 10}
 # A few megabytes of matrices at a time, however long the clip.
 _FRAMES_AT_ONCE = 4096
 _SITES = "SMPL-H: mano.is.tue.mpg.de (Extended SMPL+H model), SMPL-X: smpl-x.is.tue.mpg.de, SMPL: smpl.is.tue.mpg.de"
-
-
-def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The arrays of these names that an .npz holds; no other is read, and nothing is ever unpickled.
-
-    Raises InputError with the path for a missing or broken file and for an array of Python objects.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not an .npz archive, or a truncated one")
-    arrays = {}
-    name = "the archive"
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in names:
-                if name in archive.files:
-                    arrays[name] = archive[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: cannot read {name} ({error}). Python objects (scipy.sparse, chumpy, pickles) are never loaded: "
-            "convert the file to an .npz of plain arrays first"
-        ) from None
-    return arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +49,7 @@ class BodyModel:
 
         Raises InputError with the path for a file that is broken, holds Python objects or is no SMPL body.
         """
-        arrays = read_arrays(path, ("v_template", "shapedirs", "J_regressor", "kintree_table"))
+        arrays = read_npz(path, ("v_template", "shapedirs", "J_regressor", "kintree_table"))
         missing = {"v_template", "shapedirs", "J_regressor", "kintree_table"} - arrays.keys()
         if missing:
             raise InputError(f"{path}: not a body model, it lacks {', '.join(sorted(missing))}")

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from dataset.sources.amass.body_model import FAMILY_JOINTS, BodyModel, read_arrays
+from dataset.sources.amass.body_model import FAMILY_JOINTS, BodyModel
 from utils.errors import InputError
+from utils.files.arrays import read_npz
 from utils.motion.resampling import sample_times
 from utils.motion.skeleton import T2M
 
@@ -67,7 +68,7 @@ def is_motion_file(path: str | Path) -> bool:
 def read_amass(path: str | Path) -> AmassClip:
     """Read one motion; raises InputError with the path for anything that is broken, missing or not a number."""
     names = ("poses", "root_orient", "pose_body", "trans", "betas", "gender", "surface_model_type", *_FRAME_RATES)
-    arrays = read_arrays(path, names)
+    arrays = read_npz(path, names)
     rate = next((arrays[name] for name in _FRAME_RATES if name in arrays), None)
     has_poses = "poses" in arrays or {"root_orient", "pose_body"} <= arrays.keys()
     if not has_poses or rate is None or not {"trans", "betas", "gender"} <= arrays.keys():

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from utils.errors import InputError
-from utils.files.atomic import read_npy
+from utils.files.arrays import read_npy
 from utils.motion.skeleton import T2M
 
 COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")

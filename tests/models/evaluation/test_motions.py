@@ -6,12 +6,14 @@ import torch
 
 from dataset.captions.lines import Caption
 from dataset.humanml.layout import MotionRecord
-from models.evaluation.captions import judge_captions, real_caption_metrics
+from models.evaluation.captions import CaptionScoring, judge_captions, real_caption_metrics
 from models.evaluation.judge import Judge, sample_matching
 from models.evaluation.motions import judge_motions
 from models.evaluation.predictions import Prediction
 from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import r_precision
+
+RAW = CaptionScoring()
 
 
 class PairedEvaluator:
@@ -96,10 +98,10 @@ def test_draws_are_averaged():
 
 def test_captions():
     right = [m2t(number, f"someone walks along path {number}") for number in range(32)]
-    perfect = judge_captions([right], RECORDS, NumberTagger(), JUDGE, "raw").metrics
+    perfect = judge_captions([right], RECORDS, NumberTagger(), JUDGE, RAW).metrics
     assert perfect["BLEU@4"].mean == pytest.approx(1) and perfect["R@1"].mean == 1
     assert perfect["BERTScore"].mean is None  # not computed is not 0
-    silent = judge_captions([[m2t(number, None) for number in range(32)]], RECORDS, NumberTagger(), JUDGE, "raw")
+    silent = judge_captions([[m2t(number, None) for number in range(32)]], RECORDS, NumberTagger(), JUDGE, RAW)
     assert silent.metrics["BLEU@1"].mean == 0 and silent.metrics["R@3"].mean == 0
     assert silent.metrics["Well-formed"].mean == 0 and silent.samples[0][0]["ROUGE-L"] == 0
     assert real_caption_metrics(RECORDS, JUDGE)["R@1"].mean == 1
@@ -115,10 +117,10 @@ def test_captions_by_lemmas_and_by_a_given_sentence_score():
         seen.append((predictions[3], references[3]))
         return [0.5] * len(predictions)
 
-    found = judge_captions([other], RECORDS, tagger, JUDGE, "lemmatized", score)
+    found = judge_captions([other], RECORDS, tagger, JUDGE, CaptionScoring("lemmatized", score))
     assert found.metrics["BLEU@1"].mean == pytest.approx(1) and seen == [("3", ["3"] * 3)]
     assert found.metrics["BERTScore"] == MetricValue(0.5, None, 32, 1)
-    assert judge_captions([other], RECORDS, tagger, JUDGE, "raw").metrics["BLEU@1"].mean < 0.5
+    assert judge_captions([other], RECORDS, tagger, JUDGE, RAW).metrics["BLEU@1"].mean < 0.5
 
 
 def test_chance_of_a_rank_is_the_mean_of_r_precision_over_groupings():

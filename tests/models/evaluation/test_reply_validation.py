@@ -10,18 +10,17 @@ import pytest
 import torch
 
 from dataset.humanml.layout import read_split, tagger_of
-from models.evaluation.captions import judge_captions
+from models.evaluation.captions import CaptionScoring
+from models.evaluation.evaluate import judge_replies
 from models.evaluation.judge import Judge
-from models.evaluation.motions import judge_motions
 from models.evaluation.predictions import Prediction, from_reply, with_motions
 from models.evaluation.questions import Questions
-from models.evaluation.reply_validation import ReplyValidation
-from models.language.motion_llm import MotionLLM, Sampling
-from models.language.prompts import PLAIN
-from models.policy.backbone import load_backbone
-from models.policy.checkpoint import Checkpoint, PolicyConfig
-from models.policy.policy import Start
+from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
+from models.language.decoding import Sampling
+from models.language.motion_llm import MotionLLM
 from models.text_motion.evaluator import TextMotionEvaluator
+from tests.models.languages import plain
+from tests.models.sft.sft_runs import plain_policy
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.errors import InputError
@@ -42,15 +41,13 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def start(backbone):
-    model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
-    return Start(model, vocabulary, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
+    return plain_policy(backbone)
 
 
 def validation(world, start, motion_tokenizer, name="CIDEr", tasks=("t2m", "m2t"), evaluator="judge"):
-    return ReplyValidation.of_folder(
-        CRITERIA[name], str(world / "data"), tasks, 33, str(world / evaluator), start, motion_tokenizer, SAMPLING,
-        torch.device("cpu"),
-    )  # fmt: skip
+    clips = HeldOutClips(str(world / "data"), 33, str(world / evaluator))
+    language = plain(start.language.vocabulary, motion_tokenizer)
+    return ReplyValidation.of_folder(CRITERIA[name], clips, tasks, language, SAMPLING, torch.device("cpu"))
 
 
 def test_the_numbers_are_those_of_an_evaluation(world, start, motion_tokenizer):
@@ -62,16 +59,11 @@ def test_the_numbers_are_those_of_an_evaluation(world, start, motion_tokenizer):
     expected = {}
     for task in ("t2m", "m2t"):
         questions = Questions.draw(task, records, tagger, SAMPLING.seed)
-        llm = MotionLLM(start.model, start.vocabulary, motion_tokenizer, PLAIN)
+        llm = MotionLLM(start.model, plain(start.language.vocabulary, motion_tokenizer))
         replies = llm.answer(questions.queries(motion_tokenizer), SAMPLING)
         row = [from_reply(Prediction(r.id, 0, text=r.text, finished=r.finished), task) for r in replies]
         draws = [with_motions(row, motion_tokenizer)]
-        if task == "t2m":
-            tokens = [caption.tokens for caption in questions.captions]
-            metrics = judge_motions(draws, tokens, [record.features for record in records], judge).metrics
-        else:
-            metrics = judge_captions(draws, records, tagger, judge, "raw").metrics
-        expected[task] = metrics
+        expected[task] = judge_replies(questions, draws, judge, CaptionScoring()).metrics
     assert found["well_formed_t2m"] == expected["t2m"]["Well-formed"].mean
     assert found["CIDEr"] == pytest.approx(expected["m2t"]["CIDEr"].mean)
     assert found["BLEU@4"] == pytest.approx(expected["m2t"]["BLEU@4"].mean)
@@ -97,22 +89,26 @@ import sys
 import torch
 from accelerate import PartialState
 from utils.metrics.criteria import CRITERIA
-from models.policy.checkpoint import Checkpoint, PolicyConfig
-from models.language.motion_llm import Sampling
+from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
+from models.language.decoding import Sampling
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import PLAIN
+from models.policy.backbone import load_backbone
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from models.policy.policy import Start, load_backbone
-from models.evaluation.reply_validation import ReplyValidation
 
 world, backbone, out = sys.argv[1:]
 PartialState(cpu=True)
 model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
-start = Start(model.double(), vocabulary, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
+model = model.double()
 replies = ReplyValidation.of_folder(
-    CRITERIA["CIDEr"], world + "/data", ("t2m", "m2t"), 33, world + "/judge", start,
-    MotionTokenizer.load(world + "/tokenizer.pth"), Sampling(temperature=1.0, max_new_tokens=12, seed=7),
+    CRITERIA["CIDEr"],
+    HeldOutClips(world + "/data", 33, world + "/judge"),
+    ("t2m", "m2t"),
+    MotionLanguage(vocabulary, MotionTokenizer.load(world + "/tokenizer.pth"), PLAIN),
+    Sampling(temperature=1.0, max_new_tokens=12, seed=7),
     torch.device("cpu"),
 )
-metrics = replies(start.model)
+metrics = replies(model)
 with open(f"{out}-{PartialState().process_index}", "w") as file:
     json.dump({"metrics": metrics, "processes": PartialState().num_processes}, file)
 """

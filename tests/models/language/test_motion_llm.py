@@ -8,10 +8,11 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from models.language.motion_language import rollouts_of
-from models.language.motion_llm import MotionLLM, Sampling
-from models.language.prompts import PLAIN, Query
+from models.language.decoding import Sampling
+from models.language.motion_llm import MotionLLM
+from models.language.prompts import Query
 from models.policy.backbone import load_backbone
+from tests.models.languages import plain
 
 SAMPLING = Sampling(temperature=1.0, top_p=0.95, max_new_tokens=16, batch_size=5, seed=3)
 QUERIES = [
@@ -26,7 +27,7 @@ REFERENCES = [(f"caption {number}",) for number in range(len(QUERIES))]
 def llm(backbone, motion_tokenizer):
     """Random weights in float64: rounding cannot decide a draw, so replies must be equal to the last token."""
     model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
-    return MotionLLM(model.double(), vocabulary, motion_tokenizer, PLAIN)
+    return MotionLLM(model.double(), plain(vocabulary, motion_tokenizer))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_seeds_differ_and_greedy_ignores_them(llm, straight):
 def test_greedy_is_the_argmax(llm):
     query = QUERIES[1]
     reply = llm.answer([query], replace(SAMPLING, temperature=0))[0]
-    prompt = llm.vocabulary.encode(reply.query)
+    prompt = llm.language.vocabulary.encode(reply.query)
     with torch.inference_mode():
         logits = llm.model(torch.tensor([[*prompt, *reply.token_ids]])).logits[0]
     assert logits[len(prompt) - 1 : -1].argmax(dim=-1).tolist() == list(reply.token_ids)
@@ -115,7 +116,7 @@ def test_on_batch_gets_every_reply_once_the_longest_prompts_first(llm):
         assert all(found[index] is rollout for index, rollout in zip(indices, rollouts, strict=True))
     order = [index for indices, _ in batches for index in indices]
     assert sorted(order) == list(range(len(QUERIES)))
-    lengths = [len(llm.vocabulary.encode(found[index].query)) for index in order]
+    lengths = [len(llm.language.vocabulary.encode(found[index].query)) for index in order]
     assert lengths == sorted(lengths, reverse=True) and lengths[0] > lengths[-1]
 
 
@@ -145,8 +146,11 @@ def test_no_queries_and_too_few_keys(llm):
 
 
 def test_the_bar_shows_the_share_of_well_formed_replies(llm, monkeypatch, capfd):
-    good = [*llm.vocabulary.encode("r</think><answer><Motion><Motion_1></Motion></answer>"), llm.vocabulary.eos_id]
-    replies = iter([good, good[:-1], good, llm.vocabulary.encode("walk walk")])  # the second one is cut
+    good = [
+        *llm.language.vocabulary.encode("r</think><answer><Motion><Motion_1></Motion></answer>"),
+        llm.language.vocabulary.eos_id,
+    ]
+    replies = iter([good, good[:-1], good, llm.language.vocabulary.encode("walk walk")])  # the second one is cut
     monkeypatch.setattr(llm, "_generate", lambda prompts, keys, sampling: [next(replies) for _ in prompts])
     llm.answer(QUERIES[:4], replace(SAMPLING, batch_size=2), progress="t2m")
     shown = capfd.readouterr().err
@@ -156,10 +160,10 @@ def test_the_bar_shows_the_share_of_well_formed_replies(llm, monkeypatch, capfd)
 def test_decoding_by_batches_equals_decoding_at_once(llm, straight):
     """Motions too: those of m2t are of three lengths, padded differently in every batch."""
     replies = ids(straight)
-    at_once = rollouts_of(QUERIES, replies, llm.vocabulary, llm.motion_tokenizer, PLAIN)
+    at_once = llm.language.read(QUERIES, replies)
     compared = 0
     for one, query, reply in zip(at_once, QUERIES, replies, strict=True):
-        (alone,) = rollouts_of([query], [reply], llm.vocabulary, llm.motion_tokenizer, PLAIN)
+        (alone,) = llm.language.read([query], [reply])
         if one.motion is not None:
             np.testing.assert_allclose(alone.motion, one.motion, atol=1e-5)
             compared += 1

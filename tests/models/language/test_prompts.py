@@ -11,12 +11,12 @@ from models.language.prompts import (
     PLAIN,
     Query,
     Reflection,
-    parse_reply,
     prompt_style,
     query_of,
     render_query,
     render_target,
 )
+from models.language.replies import parse_reply
 from models.language.vocabulary import MotionVocabulary, write_codes
 from utils.errors import InputError
 

@@ -9,7 +9,8 @@ from models.policy import backbone as quantization
 from models.policy.adapters import LoraSize
 from models.policy.backbone import four_bit, load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint
-from models.policy.policy import Start, build_policy, continue_policy
+from models.policy.policy import Policy, build_policy, continue_policy
+from tests.models.languages import plain
 from tests.models.sft.sft_runs import run_supervise
 from utils.errors import InputError
 
@@ -19,7 +20,7 @@ def test_an_adapter_trained_on_4_bits_serves_the_backbone(cot_jsonl, backbone, t
     disable_progress_bars()
     loading = four_bit(torch.float32)
     model, vocabulary, text_vocabulary = load_backbone(backbone, 16, 0, **loading)
-    start = Start(model, vocabulary, Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
+    start = Policy(model, plain(vocabulary), Checkpoint(PolicyConfig(backbone, 16, text_vocabulary)))
     frozen = {name: value.clone() for name, value in model.named_parameters() if not value.is_floating_point()}
     assert frozen  # weights really are in 4 bits
     run_supervise(cot_jsonl, backbone, tmp_path, LoraSize(4, 8, 0.0), epochs=2, start=start, learning_rate=1e-2)
@@ -29,11 +30,10 @@ def test_an_adapter_trained_on_4_bits_serves_the_backbone(cot_jsonl, backbone, t
     trained = [value for value in model.parameters() if value.requires_grad]
     assert trained and {value.dtype for value in trained} == {torch.float32}
     checkpoint = load_checkpoint(tmp_path / "motionllm_t2m_latest.pth")
-    merged, _ = build_policy(checkpoint, "t2m")
-    plain, _ = build_policy(checkpoint, None)
+    merged, untouched = (build_policy(checkpoint, task).model for task in ("t2m", None))
     ids = torch.tensor([vocabulary.encode("a person walks<Motion_3><Motion_9></answer>")])
     with torch.no_grad():
-        on_4_bits, on_backbone, untrained = (m.eval()(ids).logits for m in (model, merged, plain))
+        on_4_bits, on_backbone, untrained = (m.eval()(ids).logits for m in (model, merged, untouched))
     assert (on_4_bits - on_backbone).abs().mean() < 0.1 * (on_backbone - untrained).abs().mean()
     with pytest.raises(InputError, match="cannot go on from a trained policy"):
         continue_policy(checkpoint, ("t2m",), False, **loading)

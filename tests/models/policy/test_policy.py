@@ -24,9 +24,9 @@ def quiet():
 
 
 def logits(checkpoint, task):
-    model, vocabulary = build_policy(checkpoint, task)
+    policy = build_policy(checkpoint, task)
     with torch.no_grad():
-        return model.eval()(torch.tensor([vocabulary.encode(TEXT)])).logits
+        return policy.model.eval()(torch.tensor([policy.language.vocabulary.encode(TEXT)])).logits
 
 
 def trained(cot_jsonl, backbone, folder, lora, before=None, tasks=("t2m",)):
@@ -52,8 +52,9 @@ def test_a_new_adapter_starts_from_the_backbone_and_the_trained_rows(cot_jsonl, 
     first = trained(cot_jsonl, backbone, tmp_path, LORA)
     start = continue_policy(first, ("m2t",), full=False)
     plain, _, _ = load_backbone(backbone, 16, seed=0)
-    policy, _ = build_policy(first, "t2m")
-    new, old = start.vocabulary.new_ids, slice(0, start.vocabulary.new_ids[0])
+    policy = build_policy(first, "t2m").model
+    new = start.language.vocabulary.new_ids
+    old = slice(0, new[0])
     rows, trained_rows = start.model.get_input_embeddings().weight, policy.get_input_embeddings().weight
     assert torch.equal(rows[new], trained_rows[new]) and torch.equal(
         rows[old], plain.get_input_embeddings().weight[old]
@@ -67,7 +68,7 @@ def test_the_same_task_goes_on_from_its_policy(cot_jsonl, backbone, tmp_path):
     first = trained(cot_jsonl, backbone, tmp_path / "a", LORA)
     start = continue_policy(first, ("t2m",), full=False)
     with torch.no_grad():
-        ids = torch.tensor([start.vocabulary.encode(TEXT)])
+        ids = torch.tensor([start.language.vocabulary.encode(TEXT)])
         assert torch.equal(start.model.eval()(ids).logits, logits(first, "t2m"))
     second = trained(cot_jsonl, backbone, tmp_path / "b", LORA, first)
     assert [part.finetune for part in second.parts] == ["lora", "lora"]

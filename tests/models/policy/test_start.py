@@ -8,6 +8,7 @@ from models.policy.adapters import LoraSize, add_sft_adapter, full_part, lora_pa
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
 from models.policy.start import BackboneChoice, start_fresh, start_from
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 
 
@@ -22,7 +23,7 @@ def test_a_tiny_backbone_is_trained_in_full_unless_told(backbone, motion_tokeniz
 def test_rows_by_the_codebook(backbone, motion_tokenizer):
     def rows(kind, tokenizer=motion_tokenizer):
         start, _ = start_fresh(BackboneChoice(backbone, rows=kind), 16, tokenizer)
-        return start.model.get_input_embeddings().weight[start.vocabulary.code_ids]
+        return start.model.get_input_embeddings().weight[start.language.vocabulary.code_ids]
 
     assert torch.equal(rows("auto"), rows("codebook")) and not torch.equal(rows("auto"), rows("noise"))
     assert torch.equal(rows("auto", None), rows("noise"))
@@ -60,4 +61,4 @@ def test_contradictions_are_named(saved, tmp_path, motion_tokenizer):
     motion_tokenizer.save(tmp_path / "other.pth")
     motion_tokenizer.mean = motion_tokenizer.mean - 1
     with pytest.raises(InputError, match="is not the one"):
-        start_from(saved, BackboneChoice(None), ("t2m",), 16, str(tmp_path / "other.pth"))
+        start_from(saved, BackboneChoice(None), ("t2m",), 16, MotionTokenizer.load(tmp_path / "other.pth"))

@@ -6,10 +6,13 @@ from transformers import AutoTokenizer
 from dataset.cot.sample import Sample
 from dataset.cot.samples import read_cot_jsonl
 from models.language.prompts import PLAIN, REGION_ANSWER, REGION_QUERY, REGION_REASONING, query_of, render_query
-from models.language.vocabulary import MotionVocabulary
-from models.sft.batch import IGNORED_LABEL, SupervisionCollator, SupervisionConfig, encode_sample
+from models.language.vocabulary import MotionVocabulary, read_codes
+from models.sft.batch import IGNORED_LABEL, SupervisionCollator, encode_sample
 from models.sft.sample_view import describe_sample
+from models.sft.supervision import SupervisionConfig
+from tests.models.languages import plain
 
+WEIGHTED = SupervisionConfig(use_reasoning=True, reasoning_weight=0.5, motion_weight=2.0)
 SAMPLE = Sample("t2m", "someone jumps twice.", (4, 9, 2), "The text says: jumps.", weight=20.0)
 
 
@@ -21,7 +24,7 @@ def vocabulary(backbone):
 @pytest.mark.parametrize("task", ["t2m", "m2t"])
 def test_regions(vocabulary, task):
     sample = Sample(task, SAMPLE.caption, SAMPLE.codes, SAMPLE.reasoning)
-    encoded = encode_sample(sample, vocabulary, SupervisionConfig(reasoning_weight=0.5, motion_weight=2.0))
+    encoded = encode_sample(sample, plain(vocabulary), WEIGHTED)
     query = vocabulary.encode(render_query(query_of(sample), PLAIN))  # the very ids that inference asks with
     assert encoded.input_ids[: len(query)] == query
     assert encoded.labels[: len(query)] == [IGNORED_LABEL] * len(query)
@@ -39,21 +42,21 @@ def test_regions(vocabulary, task):
 
 def test_reasoning_is_shortened_and_the_answer_never(vocabulary):
     long = Sample("t2m", "x", (4, 9, 2), "word " * 300)
-    encoded = encode_sample(long, vocabulary, SupervisionConfig(max_reasoning_tokens=10))
+    encoded = encode_sample(long, plain(vocabulary), SupervisionConfig(use_reasoning=True, max_reasoning_tokens=10))
     target = [label for label in encoded.labels if label != IGNORED_LABEL]
     assert target.index(vocabulary.marker_id("</think>")) == 9
-    assert vocabulary.ids_to_codes(target) == [4, 9, 2]
+    assert read_codes(vocabulary.decode(target)) == [4, 9, 2]
 
 
 def test_without_reasoning_the_answer_follows_at_once(vocabulary):
-    encoded = encode_sample(SAMPLE, vocabulary, SupervisionConfig(use_reasoning=False))
+    encoded = encode_sample(SAMPLE, plain(vocabulary), SupervisionConfig())
     first = next(label for label in encoded.labels if label != IGNORED_LABEL)
     assert first == vocabulary.marker_id("</think>")
 
 
 def test_sample_weight_is_scaled_then_clipped(vocabulary):
     def last_weight(**fields):
-        return encode_sample(SAMPLE, vocabulary, SupervisionConfig(**fields)).weights[-1]
+        return encode_sample(SAMPLE, plain(vocabulary), SupervisionConfig(**fields)).weights[-1]
 
     assert last_weight() == 1.0
     assert last_weight(use_sample_weight=True, weight_clip=5.0) == 5.0
@@ -64,7 +67,7 @@ def test_sample_weight_is_scaled_then_clipped(vocabulary):
 
 def test_batch_is_padded_without_loss(vocabulary, cot_jsonl):
     samples = read_cot_jsonl(cot_jsonl, nb_code=16)
-    collator = SupervisionCollator(samples, vocabulary, SupervisionConfig(), seed=0)
+    collator = SupervisionCollator(samples, plain(vocabulary), SupervisionConfig(), seed=0)
     batch = collator([{"row": 0, "task": "t2m"}, {"row": 4, "task": "m2t"}])
     assert len({tuple(value.shape) for value in batch.values()}) == 1
     padding = batch["attention_mask"] == 0
@@ -76,19 +79,18 @@ def test_reflections_are_drawn_by_the_seed(vocabulary, cot_jsonl):
     samples = read_cot_jsonl(cot_jsonl, nb_code=16)
 
     def lengths(share, seed):
-        collator = SupervisionCollator(samples, vocabulary, SupervisionConfig(reflection_share=share), seed)
+        collator = SupervisionCollator(samples, plain(vocabulary), SupervisionConfig(reflection_share=share), seed)
         return [len(collator.encode(row, "m2t").input_ids) for row in range(45)]
 
-    plain, half = lengths(0.0, 1), lengths(0.5, 1)
+    none, half = lengths(0.0, 1), lengths(0.5, 1)
     assert half == lengths(0.5, 1) != lengths(0.5, 2)
-    longer = sum(a > b for a, b in zip(half, plain, strict=True))
+    longer = sum(a > b for a, b in zip(half, none, strict=True))
     assert 12 <= longer <= 33
-    assert all(a > b for a, b in zip(lengths(1.0, 1), plain, strict=True))
+    assert all(a > b for a, b in zip(lengths(1.0, 1), none, strict=True))
 
 
 def test_a_sample_is_shown_with_its_regions_and_ids(vocabulary):
-    config = SupervisionConfig(reasoning_weight=0.5, motion_weight=2.0)
-    encoded = encode_sample(SAMPLE, vocabulary, config)
+    encoded = encode_sample(SAMPLE, plain(vocabulary), WEIGHTED)
     shown = describe_sample(encoded, vocabulary, colour=False)
     heads = [line for line in shown.splitlines() if line.startswith("[")]
     assert [head.split(":")[0] for head in heads] == ["[query", "[reasoning", "[answer"]

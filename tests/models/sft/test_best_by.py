@@ -6,11 +6,13 @@ import math
 import pytest
 from datasets import disable_progress_bars
 
+from dataset.cot.training_rows import TrainingData
 from models.policy.checkpoint import load_checkpoint
-from models.sft.training import TrainingData, Validation
+from models.sft.training import Validation
 from tests.models.sft.sft_runs import run_supervise
 from utils.errors import InputError
-from utils.metrics.criteria import CRITERIA
+from utils.metrics import criteria
+from utils.metrics.criteria import CRITERIA, METRICS, lower_is_better
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +29,14 @@ def test_lower_is_better_but_for_cider():
 def test_what_could_not_be_computed_is_never_the_best():
     assert CRITERIA["FID"].badness({}) == math.inf
     assert CRITERIA["CIDEr"].badness({"eval_CIDEr": math.nan}) == math.inf
+
+
+def test_every_list_of_metrics_names_metrics_of_its_task():
+    for listed in (criteria.COMPARED, criteria.SWEPT, criteria.DRAWN, criteria.VALIDATED):
+        for task, names in listed.items():
+            assert [name for name in names if task not in METRICS[name].tasks] == []
+    assert set(criteria.OF_REAL_MOTION) <= set(METRICS)
+    assert lower_is_better("FID") and not lower_is_better("CIDEr") and not lower_is_better("held_out_reward/total")
 
 
 class Replies:

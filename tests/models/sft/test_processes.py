@@ -35,8 +35,11 @@ from torch.distributed.tensor import DTensor
 from trl import SFTConfig
 from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.training_rows import task_rows
-from models.policy.policy import load_backbone
-from models.sft.batch import SupervisionCollator, SupervisionConfig
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import PLAIN
+from models.policy.backbone import load_backbone
+from models.sft.batch import SupervisionCollator
+from models.sft.supervision import SupervisionConfig
 from models.sft.trainer import WeightedSFTTrainer
 
 cot, backbone, out, size = sys.argv[1:]
@@ -50,11 +53,12 @@ config = SFTConfig(
     prediction_loss_only=True, optim="sgd", ddp_find_unused_parameters=False, per_device_eval_batch_size=int(size),
 )
 # Samples of unequal weight and length: a mean of the processes' means would differ.
-supervision = SupervisionConfig(reasoning_weight=0.5, motion_weight=2.0)
+supervision = SupervisionConfig(True, reasoning_weight=0.5, motion_weight=2.0, reflection_share=0.0)
+language = MotionLanguage(vocabulary, None, PLAIN)
 rows = task_rows(samples, ("t2m", "m2t"))
 trainer = WeightedSFTTrainer(
     model=model, args=config, train_dataset=rows, eval_dataset=rows.select(range(13)),
-    data_collator=SupervisionCollator(samples, vocabulary, supervision, 5), processing_class=vocabulary.tokenizer,
+    data_collator=SupervisionCollator(samples, language, supervision, 5), processing_class=vocabulary.tokenizer,
 )
 trainer.train()
 spread = all(isinstance(weight, DTensor) for weight in trainer.model.parameters())

@@ -1,4 +1,4 @@
-"""What the published training got wrong with samples, each as a test (design: known errors, 2 to 6).
+"""What the published training got wrong with samples, each as a test.
 
 2 (no best checkpoint, the wrong file for m2t) and 3 (codes without offset) are also tested where they belong:
 tests/test_train_mllm.py, tests/models/language/test_vocabulary.py.
@@ -9,12 +9,16 @@ from datasets import disable_progress_bars
 from transformers import AutoTokenizer
 
 from dataset.cot.sample import Sample
-from models.language.motion_llm import MotionLLM, Sampling
+from models.language.decoding import Sampling
+from models.language.motion_language import MotionLanguage
+from models.language.motion_llm import MotionLLM
 from models.language.prompts import PLAIN, PromptStyle, query_of
-from models.language.vocabulary import MotionVocabulary
+from models.language.vocabulary import MotionVocabulary, read_codes
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import load_checkpoint
-from models.sft.batch import IGNORED_LABEL, SupervisionConfig, encode_sample
+from models.sft.batch import IGNORED_LABEL, encode_sample
+from models.sft.supervision import SupervisionConfig
+from tests.models.languages import plain
 from tests.models.sft.sft_runs import run_supervise
 
 CHAT = PromptStyle("chat", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
@@ -38,7 +42,7 @@ def test_2_sft_writes_the_best_checkpoint_of_its_own_task(cot_jsonl, backbone, t
 
 @pytest.mark.parametrize("task", ["t2m", "m2t"])
 def test_3_codes_are_learned_and_read_as_their_own_tokens(vocabulary, task):
-    ids = encode_sample(Sample(task, "someone jumps.", (0, 3, 15)), vocabulary, SupervisionConfig()).input_ids
+    ids = encode_sample(Sample(task, "someone jumps.", (0, 3, 15)), plain(vocabulary), SupervisionConfig()).input_ids
     assert [token_id for token_id in ids if token_id in vocabulary.code_ids] == [
         vocabulary.code_ids[c] for c in (0, 3, 15)
     ]
@@ -58,9 +62,10 @@ def test_4_inference_asks_what_training_asked(backbone, motion_tokenizer, task, 
         return plain_generate(input_ids=input_ids, **settings)
 
     model.generate = generate
-    llm = MotionLLM(model, vocabulary, motion_tokenizer, style)
+    language = MotionLanguage(vocabulary, motion_tokenizer, style)
+    llm = MotionLLM(model, language)
     llm.answer([query_of(sample)], Sampling(max_new_tokens=1))
-    encoded = encode_sample(sample, vocabulary, SupervisionConfig(style=style))
+    encoded = encode_sample(sample, language, SupervisionConfig(use_reasoning=True))
     trained_on = [i for i, label in zip(encoded.input_ids, encoded.labels, strict=True) if label == IGNORED_LABEL]
     assert asked == [trained_on]
 
@@ -68,9 +73,9 @@ def test_4_inference_asks_what_training_asked(backbone, motion_tokenizer, task, 
 @pytest.mark.parametrize("task", ["t2m", "m2t"])
 def test_5_long_samples_are_whole(vocabulary, task):
     sample = Sample(task, "someone jumps " * 60, CODES, "The text says: jumps. " * 20)
-    encoded = encode_sample(sample, vocabulary, SupervisionConfig(max_reasoning_tokens=64))
+    encoded = encode_sample(sample, plain(vocabulary), SupervisionConfig(use_reasoning=True, max_reasoning_tokens=64))
     assert len(encoded.input_ids) > 350
-    assert vocabulary.ids_to_codes(encoded.input_ids) == list(CODES)
+    assert read_codes(vocabulary.decode(encoded.input_ids)) == list(CODES)
     assert vocabulary.decode(encoded.input_ids).count("someone jumps") == 60
     assert encoded.input_ids[-1] == vocabulary.eos_id
 
@@ -79,7 +84,7 @@ def test_5_long_samples_are_whole(vocabulary, task):
 def test_6_ends_are_real_tokens(vocabulary, task):
     """No beginning of sequence where the tokenizer has none; the end is an id of the vocabulary, not its letters."""
     assert vocabulary.tokenizer.bos_token_id is None
-    encoded = encode_sample(Sample(task, "someone jumps.", (1, 2), "r"), vocabulary, SupervisionConfig())
+    encoded = encode_sample(Sample(task, "someone jumps.", (1, 2), "r"), plain(vocabulary), SupervisionConfig())
     assert all(isinstance(token_id, int) for token_id in encoded.input_ids)
     assert encoded.input_ids.count(vocabulary.eos_id) == 1 and encoded.labels[-1] == vocabulary.eos_id
     assert encoded.weights[-1] > 0
@@ -90,7 +95,7 @@ def test_6_a_trained_model_ends_its_replies(cot_jsonl, backbone, tmp_path, motio
     disable_progress_bars()
     model = run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=12, learning_rate=1e-2)
     vocabulary = MotionVocabulary(AutoTokenizer.from_pretrained(backbone), nb_code=16)
-    llm = MotionLLM(model, vocabulary, motion_tokenizer, PLAIN)
+    llm = MotionLLM(model, plain(vocabulary, motion_tokenizer))
     queries = [
         query_of(Sample("t2m", caption, (1,))) for caption in ("someone jumps twice.", "a person walks forward slowly.")
     ]

@@ -16,6 +16,7 @@ from models.policy.policy import build_policy
 from models.sft.batch import SupervisionCollator
 from models.sft.trainer import WeightedSFTTrainer
 from models.sft.training import Validation
+from tests.models.languages import plain
 from tests.models.sft.sft_runs import SUPERVISION, config, run_supervise
 from utils.run.interrupt import InterruptFlag
 
@@ -28,9 +29,12 @@ def quiet():
 def train(cot_jsonl, model, vocabulary, trainer_config):
     samples = read_cot_jsonl(cot_jsonl, nb_code=16)
     trainer = WeightedSFTTrainer(
-        model=model, args=trainer_config, train_dataset=task_rows(samples, ("t2m", "m2t")),
-        data_collator=SupervisionCollator(samples, vocabulary, SUPERVISION, 5), processing_class=vocabulary.tokenizer,
-    )  # fmt: skip
+        model=model,
+        args=trainer_config,
+        train_dataset=task_rows(samples, ("t2m", "m2t")),
+        data_collator=SupervisionCollator(samples, plain(vocabulary), SUPERVISION, 5),
+        processing_class=vocabulary.tokenizer,
+    )
     trainer.train()
     return trainer
 
@@ -38,7 +42,8 @@ def train(cot_jsonl, model, vocabulary, trainer_config):
 def test_loss_is_the_weighted_mean_by_hand(cot_jsonl, backbone, tmp_path):
     model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
     samples = read_cot_jsonl(cot_jsonl, nb_code=16)
-    batch = SupervisionCollator(samples, vocabulary, SUPERVISION, 5)([{"row": i, "task": "m2t"} for i in range(4)])
+    collator = SupervisionCollator(samples, plain(vocabulary), SUPERVISION, 5)
+    batch = collator([{"row": i, "task": "m2t"} for i in range(4)])
     reference = copy.deepcopy(model)
     with torch.no_grad():
         log_probs = reference(batch["input_ids"], attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
@@ -50,9 +55,12 @@ def test_loss_is_the_weighted_mean_by_hand(cot_jsonl, backbone, tmp_path):
                 expected -= weight * log_probs[row, position - 1, batch["labels"][row, position]].item()
                 total += weight
     trainer = WeightedSFTTrainer(
-        model=model, args=config(tmp_path), train_dataset=task_rows(samples, ("m2t",)),
-        data_collator=SupervisionCollator(samples, vocabulary, SUPERVISION, 5), processing_class=vocabulary.tokenizer,
-    )  # fmt: skip
+        model=model,
+        args=config(tmp_path),
+        train_dataset=task_rows(samples, ("m2t",)),
+        data_collator=collator,
+        processing_class=vocabulary.tokenizer,
+    )
     loss = trainer.compute_loss(trainer.model, dict(batch))
     assert loss.item() == pytest.approx(expected / total, rel=1e-5)
 
@@ -93,7 +101,8 @@ def test_lora_moves_adapters_and_new_rows_only(cot_jsonl, backbone, tmp_path):
 @pytest.mark.parametrize("lora", [None, LoraSize(4, 8, 0.0)])
 def test_checkpoint_rebuilds_the_policy(cot_jsonl, backbone, tmp_path, lora):
     model = run_supervise(cot_jsonl, backbone, tmp_path, lora, learning_rate=1e-2)
-    rebuilt, vocabulary = build_policy(load_checkpoint(tmp_path / "motionllm_t2m_latest.pth"), "t2m")
+    policy = build_policy(load_checkpoint(tmp_path / "motionllm_t2m_latest.pth"), "t2m")
+    rebuilt, vocabulary = policy.model, policy.language.vocabulary
     ids = torch.tensor([vocabulary.encode("a person walks<Motion_3><Motion_9></answer>")])
     with torch.no_grad():
         expected, found = model.eval()(ids).logits, rebuilt.eval()(ids).logits
@@ -109,12 +118,17 @@ class InterruptAfter(InterruptFlag):
     """Raised once the trainer has looked at it `steps` times."""
 
     def __init__(self, steps):
+        super().__init__()
         self.steps = steps
 
     @property
     def raised(self):
         self.steps -= 1
         return self.steps < 0
+
+    @raised.setter
+    def raised(self, value):
+        assert value is False  # nobody presses Ctrl-C here
 
 
 @pytest.mark.parametrize("lora", [None, LoraSize(4, 8, 0.1)])

@@ -8,22 +8,24 @@ from peft import LoraConfig
 from trl import GRPOConfig
 
 from dataset.cot.samples import read_cot_jsonl
-from models.language.prompts import PLAIN, render_query
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import PLAIN
 from models.language.vocabulary import MOTION_OPEN
 from models.policy.adapters import LORA_TARGETS, LoraSize, full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig
-from models.policy.policy import Start
+from models.policy.policy import Policy
 from rewards.base import Reward, RewardContext
 from rewards.grpo.prompts import draw_prompts
-from rewards.grpo.reflection import NO_REFLECTIONS
+from rewards.grpo.rules import NO_RULES
 from rewards.grpo.trainer import RenderedPromptTrainer
-from rewards.grpo.training import reinforce
+from rewards.grpo.training import GrpoPlan, reinforce
 from rewards.grpo.validation import HeldOut
+from rewards.mixture.loading import Rewarding
 from rewards.mixture.weighted import WeightedReward, WeightedRewards
+from tests.models.tiny_trl import TINY
+from tests.sessions import session_in
 from utils.motion.skeleton import T2M
-from utils.run.folder import RunFolder
-from utils.run.interrupt import InterruptFlag
 
 TASKS = ("t2m", "m2t")
 
@@ -41,43 +43,86 @@ def short_replies():
     return WeightedRewards([WeightedReward("short", ShortReply(RewardContext(T2M, 16)), 1.0)])
 
 
-def start_of(backbone, motion_tokenizer):
+def policy_of(backbone, motion_tokenizer):
     """A random policy for both tasks."""
     model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
     part = full_part({key: value.clone() for key, value in model.state_dict().items()}, TASKS, "sft")
     checkpoint = Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), (part,), motion_tokenizer.state())
-    return Start(model, vocabulary, checkpoint)
+    return Policy(model, MotionLanguage(vocabulary, motion_tokenizer, PLAIN), checkpoint)
 
 
 def config(folder: Path, **fields):
     """16 replies a step to 4 prompts."""
     defaults = {
-        "output_dir": str(folder / "trainer_state"), "per_device_train_batch_size": 16, "num_generations": 4,
-        "max_completion_length": 20, "learning_rate": 5e-3, "num_train_epochs": 2, "beta": 0.02, "use_cpu": True,
-        "bf16": False, "activation_checkpointing": False, "gradient_checkpointing": None, "report_to": "none",
-        "logging_steps": 1, "save_strategy": "epoch", "disable_tqdm": True, "remove_unused_columns": False,
-        "dataloader_pin_memory": False, "seed": 3, "top_k": 0,
-    }  # fmt: skip
+        **TINY,
+        "output_dir": str(folder / "trainer_state"),
+        "per_device_train_batch_size": 16,
+        "num_generations": 4,
+        "max_completion_length": 20,
+        "learning_rate": 5e-3,
+        "num_train_epochs": 2,
+        "beta": 0.02,
+        "save_strategy": "epoch",
+        "seed": 3,
+        "top_k": 0,
+    }
     return GRPOConfig(**{**defaults, **fields})
 
 
+class Judge:
+    """All that is asked of the evaluator among the rewards is its name."""
+
+    fingerprint = "judge"
+
+
 def run_grpo(
-    folder, cot_jsonl, backbone, motion_tokenizer, rewards=None, replies=None, every=1, extra_log=None,
-    interrupt=None, constrain=False, reflecting=NO_REFLECTIONS, **fields,
-):  # fmt: skip
+    folder,
+    cot_jsonl,
+    backbone,
+    motion_tokenizer,
+    rewards=None,
+    replies=None,
+    every=1,
+    extra_log=None,
+    interrupt=None,
+    rules=NO_RULES,
+    **fields,
+):
     """8 prompts, so 2 steps an epoch. Returns the summary."""
     disable_progress_bars()
     train, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
     return reinforce(
-        start_of(backbone, motion_tokenizer), TASKS, motion_tokenizer, rewards or short_replies(), "judge",
-        draw_prompts(train, TASKS, 8, 0), HeldOut(draw_prompts(held_out, TASKS, 4, 0), replies, every),
-        config(folder, **fields), LoraSize(8, 8, 0.0), RunFolder(folder), interrupt or InterruptFlag(), extra_log,
-        constrain, reflecting,
-    )  # fmt: skip
+        policy_of(backbone, motion_tokenizer),
+        draw_prompts(train, TASKS, 8, 0),
+        HeldOut(draw_prompts(held_out, TASKS, 4, 0), replies, every),
+        Rewarding(rewards or short_replies(), Judge()),
+        GrpoPlan(TASKS, config(folder, **fields), LoraSize(8, 8, 0.0), rules, extra_log),
+        session_in(folder, interrupt),
+    )
 
 
-def trainer_of(folder, cot_jsonl, start, scores, **fields):
-    """A trainer of a policy one step away from its reference, with reward functions that give fixed scores.
+class GivenScores:
+    """A scorer that gives fixed scores, whatever the replies."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def functions(self):
+        def function(name):
+            def give(**columns):
+                return list(self.scores[name])
+
+            give.__name__ = name
+            return give
+
+        return [function(name) for name in self.scores]
+
+    def score(self, rows, replies, with_terms):
+        return {}, {"text": [str(reply) for reply in replies]}
+
+
+def trainer_of(folder, cot_jsonl, policy, scores, rules=NO_RULES, **fields):
+    """A trainer of a policy one step away from its reference, under fixed scores.
 
     Args:
         scores: name -> one score for each reply of the batch.
@@ -86,23 +131,17 @@ def trainer_of(folder, cot_jsonl, start, scores, **fields):
         (trainer, rows of the first batch, each prompt as often as it is answered)
     """
     disable_progress_bars()
-
-    def function(name):
-        def give(completions, log_extra, **columns):
-            log_extra("text", completions)
-            return list(scores[name])
-
-        give.__name__ = name
-        return give
-
     prompts = draw_prompts(read_cot_jsonl(cot_jsonl, nb_code=16), TASKS, 8, 0)
-    rows = [{"prompt": render_query(query, PLAIN)} for query in prompts.queries]
+    rows = prompts.rows(policy.language)
     trainer = RenderedPromptTrainer(
-        model=start.model, reward_funcs=[function(name) for name in scores], args=config(folder, **fields),
-        train_dataset=Dataset.from_list(rows), processing_class=start.vocabulary.tokenizer,
+        model=policy.model,
+        language=policy.language,
+        scorer=GivenScores(scores),
+        rules=rules,
+        args=config(folder, **fields),
+        train_dataset=Dataset.from_list(rows),
         peft_config=LoraConfig(r=4, lora_alpha=4, target_modules=list(LORA_TARGETS), task_type="CAUSAL_LM"),
-    )  # fmt: skip
-    trainer.vocabulary = start.vocabulary
+    )
     trainer.current_gradient_accumulation_steps = 1  # what `train` sets before the first step
     generator = torch.Generator().manual_seed(0)
     for name, weight in trainer.model.named_parameters():
@@ -114,9 +153,9 @@ def trainer_of(folder, cot_jsonl, start, scores, **fields):
     return trainer, [row for row in rows[:count] for _ in range(group)]
 
 
-def like_motions(start):
+def like_motions(policy):
     """Change the policy so that it often begins a motion: its row of the head points where its states point."""
-    model, vocabulary = start.model, start.vocabulary
+    model, vocabulary = policy.model, policy.language.vocabulary
     marker = vocabulary.marker_id(MOTION_OPEN)
     ids = torch.tensor([vocabulary.encode("a person walks forward slowly. someone jumps twice.")])
     with torch.no_grad():

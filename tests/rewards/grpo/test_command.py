@@ -8,7 +8,7 @@ import pytest
 import train_mllm
 from models.policy.checkpoint import save_checkpoint
 from tests.prepare.random_motions import random_evaluator, write_motions
-from tests.rewards.grpo.grpo_runs import start_of
+from tests.rewards.grpo.grpo_runs import policy_of
 from utils.run.command import run_command
 
 pytestmark = pytest.mark.pipeline
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.pipeline
 def rlvr(tmp_path, cot_jsonl, backbone, motion_tokenizer, monkeypatch, capsys):
     write_motions(tmp_path / "data", {"train": 8, "val": 34})
     random_evaluator().save(tmp_path / "judge")
-    save_checkpoint(tmp_path / "sft.pth", start_of(backbone, motion_tokenizer).checkpoint)
+    save_checkpoint(tmp_path / "sft.pth", policy_of(backbone, motion_tokenizer).checkpoint)
     common = {
         "train-stage": "rlvr", "training-task": "both", "cot-train-jsonl": cot_jsonl, "out-dir": tmp_path,
         "device": "cpu", "print-iter": 1, "max-motion-len": 10, "max-text-len": 10, "rl-prompts": 4,

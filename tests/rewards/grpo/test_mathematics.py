@@ -6,7 +6,8 @@ import re
 import pytest
 import torch
 
-from tests.rewards.grpo.grpo_runs import like_motions, start_of, trainer_of
+from rewards.grpo.rules import ReplyRules
+from tests.rewards.grpo.grpo_runs import like_motions, policy_of, trainer_of
 
 WEIGHTS = (1.0, 0.5)
 # Two prompts, three replies each. None: the reward does not apply; the last reply has no score at all.
@@ -26,7 +27,7 @@ SUM_THEN_NORMALIZE = (-0.872815, -0.218204, 1.091018, -0.707057, 0.707057, 0.0)
 
 @pytest.fixture
 def start(backbone, motion_tokenizer):
-    return start_of(backbone, motion_tokenizer)
+    return policy_of(backbone, motion_tokenizer)
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ def test_advantages_are_clipped_after_scaling_and_shown_as_they_were(make):
     trainer, rows = make(
         {"first": FIRST, "second": SECOND}, multi_objective_aggregation="sum_then_normalize", scale_rewards="none",
         reward_weights=list(WEIGHTS), num_generations=GROUP, per_device_train_batch_size=6,
+        rules=ReplyRules(advantage_clip=1.2),
     )  # fmt: skip
-    trainer.advantage_clip = 1.2
     advantages = trainer._generate_and_score_completions(rows)["advantages"]
     assert advantages.tolist() == pytest.approx((-1.2, -1 / 3, 1.2, -1.0, 1.0, 0.0), abs=2e-6)
     assert [reply["advantage"] for reply in trainer.last_replies()] == pytest.approx(UNSCALED, abs=2e-6)
@@ -128,8 +129,8 @@ def unpadded(inputs, row):
 def test_log_probabilities_are_those_of_the_sampled_tokens_under_their_prompt(make, start, constrain):
     """Both tasks in one left-padded batch. Under the grammar mask they are still those of the policy without it."""
     marker, temperature = like_motions(start), 0.8
-    trainer, rows = make({"fixed": range(16)}, temperature=temperature, max_completion_length=40)
-    trainer.constrain_grammar = constrain
+    rules = ReplyRules(constrain_grammar=constrain)
+    trainer, rows = make({"fixed": range(16)}, temperature=temperature, max_completion_length=40, rules=rules)
     inputs = trainer._generate_and_score_completions(rows)
     assert (inputs["prompt_mask"][:, 0] == 0).any() and (inputs["prompt_mask"][:, -1] == 1).all()
     ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
@@ -140,9 +141,9 @@ def test_log_probabilities_are_those_of_the_sampled_tokens_under_their_prompt(ma
     motions = []
     for row in range(len(rows)):
         prompt, reply = unpadded(inputs, row)
-        assert prompt == start.vocabulary.encode(rows[row]["prompt"])
+        assert prompt == start.language.vocabulary.encode(rows[row]["prompt"])
         if marker in reply:
-            motions.append(start.vocabulary.decode(reply[reply.index(marker) + 1 :]))
+            motions.append(start.language.vocabulary.decode(reply[reply.index(marker) + 1 :]))
         ours = found[row, : len(reply)].detach()
         torch.testing.assert_close(ours, plain_log_probs(trainer.model, prompt, reply, temperature), atol=2e-5, rtol=0)
         with trainer.model.disable_adapter():

@@ -6,16 +6,18 @@ import pytest
 import torch
 
 from dataset.cot.samples import read_cot_jsonl
-from models.language.motion_language import rollouts_of
-from models.language.prompts import PLAIN, Reflection, parse_reply, render_query
+from models.language.motion_language import MotionLanguage
+from models.language.prompts import PLAIN, Reflection, render_query
+from models.language.replies import parse_reply
 from models.language.vocabulary import MotionVocabulary
 from models.policy.backbone import load_text_tokenizer
 from rewards.base import RewardContext
 from rewards.grpo.adapter import GrpoRewards
-from rewards.grpo.prompts import draw_prompts, prompt_row, query_of_row
-from rewards.grpo.reflection import Reflecting, Reflections, check_can_reflect
+from rewards.grpo.prompts import draw_prompts, query_of_row
+from rewards.grpo.reflection import Reflections
+from rewards.grpo.rules import Reflecting, ReplyRules
 from rewards.lacking import Lacking
-from rewards.mixture.weighted import WeightedRewards
+from rewards.mixture.loading import build_rewards
 from tests.rewards.grpo.grpo_runs import TASKS, run_grpo
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
@@ -32,11 +34,10 @@ class Trial:
 
     def __init__(self, cot_jsonl, backbone, motion_tokenizer):
         self.vocabulary = MotionVocabulary(load_text_tokenizer(backbone), 16)
-        self.motion_tokenizer = motion_tokenizer
-        self.rewards = WeightedRewards.build({"format": 0.5}, RewardContext(T2M, 16))
+        self.language = MotionLanguage(self.vocabulary, motion_tokenizer, PLAIN)
+        self.rewards = build_rewards({"format": 0.5}, RewardContext(T2M, 16))
         prompts = draw_prompts(read_cot_jsonl(cot_jsonl, nb_code=16), TASKS, 8, 0)
-        rows = [prompt_row(q, PLAIN, r) for q, r in zip(prompts.queries, prompts.references, strict=True)]
-        self.rows = [row for row in rows for _ in range(GROUP)]
+        self.rows = [row for row in prompts.rows(self.language) for _ in range(GROUP)]
         self.asked = []
 
     def sample(self, prompts):
@@ -45,9 +46,7 @@ class Trial:
         return [[*self.vocabulary.encode(draft), self.vocabulary.eos_id] for draft in drafts]
 
     def rewrite(self, share, step=0, seed=0):
-        reflections = Reflections(
-            share, seed, GROUP, self.rewards, self.vocabulary, self.motion_tokenizer, PLAIN
-        )  # fmt: skip
+        reflections = Reflections(share, seed, GROUP, self.rewards, self.language)
         return reflections.rewrite(self.rows, step, self.sample)
 
 
@@ -64,7 +63,7 @@ def test_a_reflection_shows_the_draft_as_chain_of_motion_does(trial):
         draft = parse_reply(DRAFTS[before["task"]], before["task"])
         query = query_of_row(before)
         ids = [*trial.vocabulary.encode(DRAFTS[query.task]), trial.vocabulary.eos_id]
-        (words,) = lacking(rollouts_of([query], [ids], trial.vocabulary, trial.motion_tokenizer, PLAIN))
+        (words,) = lacking(trial.language.read([query], [ids]))
         assert "malformed" not in words and "does not end" not in words
         shown = Reflection(draft.reasoning, draft.answer if query.task == "m2t" else "", words)
         assert after["prompt"] == render_query(type(query)(query.task, query.caption, query.codes, shown), PLAIN)
@@ -93,21 +92,20 @@ def test_the_share_is_drawn_anew_each_step_and_the_same_for_a_whole_group(trial)
 
 
 def test_improvement_is_what_a_reply_earns_above_its_draft(trial):
-    scorer = GrpoRewards(trial.rewards, trial.vocabulary, trial.motion_tokenizer, PLAIN, with_improvement=True)
+    scorer = GrpoRewards(trial.rewards, trial.language, with_improvement=True)
     rows = [dict(trial.rows[0], draft_score=score) for score in (-0.25, 0.5, None)]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
     good = [*trial.vocabulary.encode(DRAFTS[rows[0]["task"]]), trial.vocabulary.eos_id]
     functions = {function.__name__: function for function in scorer.functions()}
     assert list(functions) == ["format", "improvement"]
-    state = type("State", (), {"global_step": 1, "logging_steps": 100})()
-    ids = [good, good, good]
-    given = {"log_metric": lambda *_: None, "log_extra": lambda *_: None, "trainer_state": state, **columns}
-    assert functions["format"](completion_ids=ids, **given) == [1.0, 1.0, 1.0]
-    assert functions["improvement"](completion_ids=ids, **given) == [0.75, 0.0, None]
+    numbers, columns = scorer.score(rows, [good, good, good], with_terms=False)
+    assert functions["format"](completion_ids=[]) == [1.0, 1.0, 1.0]
+    assert functions["improvement"](completion_ids=[]) == [0.75, 0.0, None]
+    assert numbers["well_formed"] == 1.0 and columns["text"] == [DRAFTS[rows[0]["task"]]] * 3
+    assert scorer.earned() == [0.5, 0.5, 0.5] and scorer.earned() == []
 
 
 def test_a_run_trains_on_reflections_and_logs_the_improvement(tmp_path, cot_jsonl, backbone, motion_tokenizer):
-    run_grpo(tmp_path / "run", cot_jsonl, backbone, motion_tokenizer, reflecting=Reflecting(1.0, 1.0))
+    run_grpo(tmp_path / "run", cot_jsonl, backbone, motion_tokenizer, rules=ReplyRules(reflecting=Reflecting(1.0, 1.0)))
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     steps = [row for row in rows if "reward" in row]
     assert all("rewards/improvement/mean" in row and row["rewards/improvement/none"] == 0 for row in steps)
@@ -119,4 +117,4 @@ def test_a_run_trains_on_reflections_and_logs_the_improvement(tmp_path, cot_json
 
 def test_reflections_with_vllm_are_refused():
     with pytest.raises(InputError, match="--rl-reflection-share does not work with vLLM"):
-        check_can_reflect(type("Config", (), {"use_vllm": True})())
+        ReplyRules(reflecting=Reflecting(0.5)).check(type("Config", (), {"use_vllm": True})())

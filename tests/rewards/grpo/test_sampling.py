@@ -4,11 +4,11 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 from rewards.grpo.sampling import merged_adapter
-from tests.rewards.grpo.grpo_runs import start_of, trainer_of
+from tests.rewards.grpo.grpo_runs import policy_of, trainer_of
 
 
 def _policy(tmp_path, cot_jsonl, backbone, motion_tokenizer):
-    trainer, _ = trainer_of(tmp_path, cot_jsonl, start_of(backbone, motion_tokenizer), {"short": [0.0] * 16})
+    trainer, _ = trainer_of(tmp_path, cot_jsonl, policy_of(backbone, motion_tokenizer), {"short": [0.0] * 16})
     return trainer, trainer.model.eval()
 
 
@@ -61,7 +61,7 @@ def test_the_trainer_samples_from_merged_weights(tmp_path, cot_jsonl, backbone, 
 
 
 def test_a_model_without_an_adapter_is_left_alone(backbone, motion_tokenizer):
-    model = start_of(backbone, motion_tokenizer).model
+    model = policy_of(backbone, motion_tokenizer).model
     before = _logits(model)
     with merged_adapter(model):
         assert torch.equal(_logits(model), before)

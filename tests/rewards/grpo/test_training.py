@@ -9,14 +9,13 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from dataset.cot.samples import read_cot_jsonl
-from models.language.motion_llm import Sampling
-from models.language.prompts import PLAIN
+from models.language.decoding import Sampling
 from models.policy.checkpoint import load_checkpoint
 from rewards.grpo.prompts import draw_prompts
-from rewards.grpo.reflection import Reflecting
+from rewards.grpo.rules import Reflecting, ReplyRules
 from rewards.grpo.trainer import RenderedPromptTrainer
 from rewards.grpo.validation import GrpoValidation, HeldOut
-from tests.rewards.grpo.grpo_runs import TASKS, run_grpo, short_replies, start_of
+from tests.rewards.grpo.grpo_runs import TASKS, policy_of, run_grpo, short_replies
 from utils.errors import InputError
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
@@ -60,7 +59,7 @@ def test_prompts_are_drawn_in_turn_with_all_references(cot_jsonl):
 
 def test_held_out_prompts_are_answered_as_often_as_asked(cot_jsonl, backbone, motion_tokenizer, tmp_path):
     """The mean is over different replies to each prompt, the first of which are those of a single round."""
-    start = start_of(backbone, motion_tokenizer)
+    start = policy_of(backbone, motion_tokenizer)
     prompts, sampling = draw_prompts(read_cot_jsonl(cot_jsonl, nb_code=16), TASKS, 4, 0), Sampling(1.0, 1.0, 20)
     earned = {}
     for samples in (1, 3):
@@ -70,9 +69,8 @@ def test_held_out_prompts_are_answered_as_often_as_asked(cot_jsonl, backbone, mo
             seen.extend(score(rollouts)) or score(rollouts)
         )
         validation = GrpoValidation(
-            HeldOut(prompts, samples=samples), rewards, start.vocabulary, motion_tokenizer, PLAIN, sampling,
-            RunFolder(tmp_path),
-        )  # fmt: skip
+            HeldOut(prompts, samples=samples), rewards, start.language, sampling, RunFolder(tmp_path)
+        )
         total = validation.measure(start.model, -1)["held_out_reward/total"]
         earned[samples] = seen
         assert total == pytest.approx(sum(seen) / len(seen))
@@ -100,7 +98,7 @@ def weights_of(folder):
         (2, 3, {}),  # in the middle of the second of three epochs
         (3, 4, {}),  # at its end
         (2, 3, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}),
-        (2, 3, {"reflecting": Reflecting(0.5, 1.0)}),
+        (2, 3, {"rules": ReplyRules(reflecting=Reflecting(0.5, 1.0))}),
         (4, 6, {"num_iterations": 2}),  # the replies of steps 5 and 6 are the same and are not saved
     ],
 )
@@ -110,7 +108,7 @@ def test_a_resumed_run_is_a_straight_one(run, logged, last_step, fields):
     straight, expected, rows = run("straight", **fields)
     stop = StopAfter(logged)
     _, nothing, before = run("stopped", extra_log=stop, interrupt=stop.flag, **fields)
-    assert nothing == {} and [row["step"] for row in before] == list(range(1, last_step + 1))
+    assert nothing is None and [row["step"] for row in before] == list(range(1, last_step + 1))
     resumed, summary, after = run("stopped", **fields)
     assert [row["step"] for row in after] == list(range(1, len(rows) + 1)) and len(rows) in (6, 12)
     for row, other in zip(rows, after, strict=True):
@@ -161,4 +159,4 @@ def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run, backbone, 
 
 def test_a_mask_that_would_not_be_applied_is_refused(run):
     with pytest.raises(InputError, match="--constrain-grammar does not reach transformers' continuous batching"):
-        run(constrain=True, use_transformers_continuous_batching=True)
+        run(rules=ReplyRules(constrain_grammar=True), use_transformers_continuous_batching=True)

@@ -8,7 +8,8 @@ from models.language.rollout import Rollout
 from rewards import REWARDS
 from rewards.base import Reward, RewardContext
 from rewards.cache import ResultCache
-from rewards.mixture.weighted import WeightedReward, WeightedRewards, load_reward, parse_reward_weights, usable_for
+from rewards.mixture.loading import build_rewards, load_reward, parse_reward_weights, usable_for
+from rewards.mixture.weighted import WeightedReward, WeightedRewards
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 
@@ -81,29 +82,11 @@ def test_total_is_none_where_no_reward_applies():
     assert rewards.total([rollout("t2m"), rollout("m2t", text="ab")]) == [None, 2.0]
 
 
-def test_without_references_never_hands_a_rollout_to_a_reward_that_reads_them():
-    reader = ReadsReference(CONTEXT)
-    rewards = WeightedRewards([WeightedReward("a", Length(CONTEXT), 1.0), WeightedReward("b", reader, 1.0)])
-    assert rewards.without_references().names == ("a",)
-    rewards.without_references().total([rollout(reference=("x",))])
-    assert reader.seen == 0
-
-
-def test_for_task_keeps_only_its_rewards():
-    rewards = WeightedRewards(
-        [WeightedReward("all", Length(CONTEXT), 1.0), WeightedReward("m2t", OnlyM2t(CONTEXT), 1.0)]
-    )
-    assert rewards.for_task("t2m").names == ("all",)
-    assert rewards.for_task("m2t").names == ("all", "m2t")
-
-
-def test_caches_are_counted_and_cleared():
+def test_caches_are_counted():
     rewards = WeightedRewards([WeightedReward("length", Length(CONTEXT), 1.0)])
     rewards.total([rollout(text="a"), rollout(text="a"), rollout(text="b")])
     statistics = rewards.cache_statistics()["length/lengths"]
     assert (statistics.hits, statistics.misses, statistics.size) == (1, 2, 2)
-    rewards.clear_caches()
-    assert rewards.cache_statistics()["length/lengths"].size == 0
 
 
 def test_cache_drops_what_was_used_longest_ago_and_asks_once_for_each_key():
@@ -142,10 +125,10 @@ def test_bad_specs_are_named(spec, message):
 
 
 def test_build_leaves_out_weight_zero_and_refuses_nothing():
-    built = WeightedRewards.build({"format": 0.2, "semantic": 0.0}, CONTEXT)  # semantic would need a model
+    built = build_rewards({"format": 0.2, "semantic": 0.0}, CONTEXT)  # semantic would need a model
     assert (built.names, built.weights) == (("format",), (0.2,))
     with pytest.raises(InputError, match="weight above 0"):
-        WeightedRewards.build({"format": 0.0}, CONTEXT)
+        build_rewards({"format": 0.0}, CONTEXT)
 
 
 OWN_REWARD = """
@@ -190,7 +173,7 @@ def own_file(tmp_path):
 
 def test_a_reward_of_your_own_is_usable_by_file_and_class(own_file):
     assert load_reward(f"{own_file}:Mine", CONTEXT).score([rollout()]) == [256.0]
-    rewards = WeightedRewards.build(parse_reward_weights(f"{own_file}:Mine=0.5,format=1"), CONTEXT)
+    rewards = build_rewards(parse_reward_weights(f"{own_file}:Mine=0.5,format=1"), CONTEXT)
     assert rewards.total([rollout("t2m")]) == [128.0 - 1.0]
     assert rewards.table([rollout("m2t")])["Mine"] == [None]
 
@@ -208,7 +191,7 @@ def test_what_is_wrong_with_an_own_reward_is_said(own_file):
             load_reward(name, CONTEXT)
     for name, message in [("TooFew", "gave 0 scores for 1 rollouts"), ("NotFinite", "gave nan")]:
         with pytest.raises(InputError, match=message):
-            WeightedRewards.build({f"{own_file}:{name}": 1.0}, CONTEXT).total([rollout()])
+            build_rewards({f"{own_file}:{name}": 1.0}, CONTEXT).total([rollout()])
 
 
 def test_names_are_unique():

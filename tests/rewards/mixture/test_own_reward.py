@@ -8,7 +8,7 @@ import pytest
 
 from dataset.toy.clips import toy_clips
 from rewards.base import T2M, RewardContext, Rollout, joints_in_metres
-from rewards.mixture.weighted import WeightedRewards
+from rewards.mixture.loading import build_rewards
 from tests.places import ROOT
 from tests.rewards.motion_pack import needs_pack, read_pack
 from utils.motion import features as features_module
@@ -51,7 +51,7 @@ def test_the_door_gives_the_joints_of_the_library():
 
 
 def test_true_side_is_paid_and_the_other_is_not(name):
-    rewards = WeightedRewards.build({name: 0.3}, CONTEXT)
+    rewards = build_rewards({name: 0.3}, CONTEXT)
     true = list(turning_toys())
     assert len(true) > 20
     right, wrong = (
@@ -63,7 +63,7 @@ def test_true_side_is_paid_and_the_other_is_not(name):
 
 
 def test_what_it_has_nothing_to_say_on(name):
-    rewards = WeightedRewards.build({name: 0.3}, CONTEXT)
+    rewards = build_rewards({name: 0.3}, CONTEXT)
     still = np.zeros((40, 263), np.float32)
     still[:, 4], still[:, 7] = 0.1, -0.1  # left hip to the left of the pelvis, right hip to its right
     turned = still.copy()
@@ -82,6 +82,6 @@ def test_real_people_turn_as_their_captions_say(name):
         for clip, joints in read_pack().items()
         for side in re.findall("walk-turn-(left|right)", clip)
     ]
-    scores = np.array(WeightedRewards.build({name: 0.3}, CONTEXT).table(rollouts)["TurnsAsTold"])
+    scores = np.array(build_rewards({name: 0.3}, CONTEXT).table(rollouts)["TurnsAsTold"])
     assert len(scores) >= 20
     assert (scores > 0.5).mean() > 0.95

@@ -53,8 +53,8 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "text.pth").write_text("hello")
     for name, said in (
         ("list.pth", "holds a list, not a checkpoint"),
-        ("empty.pth", "not a readable checkpoint: it is damaged"),
-        ("text.pth", "not a readable checkpoint: it is damaged"),
+        ("empty.pth", "not a readable checkpoint: it cannot be read"),
+        ("text.pth", "not a readable checkpoint: it cannot be read"),
         ("absent.pth", "no such file"),
         (".", "no such file"),
     ):

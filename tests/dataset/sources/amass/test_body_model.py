@@ -6,9 +6,10 @@ import smplx
 import torch
 from smplx.utils import Struct
 
-from dataset.sources.amass.body_model import BodyModel, find_body_model, read_arrays
+from dataset.sources.amass.body_model import BodyModel, find_body_model
 from tests.dataset.sources.amass.synthetic_body_model import LEG, rest_joints, upright, write_body_model
 from utils.errors import InputError
+from utils.files.arrays import read_npz
 from utils.motion.inverse_kinematics import offsets_of_frame
 from utils.motion.skeleton import T2M
 
@@ -133,7 +134,7 @@ def test_damaged_content_is_named(tmp_path):
     content[3000:3100] = bytes(100)
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"damaged\.npz: cannot read v_template"):
-        read_arrays(path, ["v_template"])
+        read_npz(path, ["v_template"])
 
 
 @pytest.mark.parametrize(

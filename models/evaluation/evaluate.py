@@ -1,0 +1,57 @@
+"""Replies are judged here, whatever the task: this is the one place that asks whether it is t2m or m2t."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.evaluation.captions import CaptionScoring, judge_captions, real_caption_metrics
+from models.evaluation.judge import Judge, Judged, Metrics
+from models.evaluation.motions import judge_motions, real_motion_metrics
+from models.evaluation.predictions import Prediction
+from models.evaluation.questions import Questions
+from models.evaluation.replies import Replies
+from utils.metrics.report import MetricValue
+from utils.metrics.text_motion import pairs_of_diversity
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The numbers of an evaluation.
+
+    Attributes:
+        rows: metrics of the real motions, and of what was generated beside them.
+        samples: scores of each reply by draw and clip.
+        about: what else says how the numbers were made.
+    """
+
+    rows: dict[str, Metrics]
+    samples: list[list[dict[str, float | None]]]
+    about: dict[str, object]
+
+
+def judge_replies(
+    questions: Questions, draws: Sequence[Sequence[Prediction]], judge: Judge, scoring: CaptionScoring
+) -> Judged:
+    """Metrics over all predictions, and scores of each.
+
+    Args:
+        draws: one list of predictions per draw, each in the order of the questions.
+        scoring: how captions are compared (m2t).
+    """
+    if questions.task == "m2t":
+        return judge_captions(draws, questions.records, questions.tagger, judge, scoring)
+    tokens = [caption.tokens for caption in questions.captions]
+    return judge_motions(draws, tokens, [record.features for record in questions.records], judge)
+
+
+def evaluate_replies(questions: Questions, replies: Replies, judge: Judge, scoring: CaptionScoring) -> Evaluation:
+    """The same beside the numbers of real motion."""
+    if questions.task == "m2t":
+        real = real_caption_metrics(questions.records, judge)
+        judged = judge_replies(questions, replies.draws, judge, scoring)
+        return Evaluation({"real": real, "generated": judged.metrics}, judged.samples, {})
+    real = real_motion_metrics(questions.records, judge)
+    judged = judge_replies(questions, replies.draws, judge, scoring)
+    generated = {**judged.metrics, "MultiModality": replies.multimodality or MetricValue(None, None, 0, 0)}
+    usable = [sum(scores["MM-Dist"] is not None for scores in own) for own in judged.samples]
+    about = {"diversity_pairs": [pairs_of_diversity(count) for count in usable]}
+    return Evaluation({"real": real, "generated": generated}, judged.samples, about)

@@ -1,0 +1,281 @@
+"""What the flags of eval_mllm.py mean: each method makes one thing that an evaluation needs.
+
+Imports are late: `--help` and a mistyped path must not wait for torch and transformers.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from options.flags.com import ComFlags
+from options.flags.common import DataFlags, ModelFlags, RunFlags
+from options.flags.evaluation import EvalFlags
+from options.flags.published import IGNORED_IN_EVALUATION, TokenizerShapeFlags
+from options.flags.rewards import RewardFlags
+from options.settings import Settings
+from utils.errors import InputError
+from utils.run.folder import RunFolder
+from utils.run.session import Run
+
+if TYPE_CHECKING:
+    import torch
+
+    from com.replies import ReplyPlan
+    from com.reply_search import ComSettings
+    from dataset.captions.tagger import Tagger
+    from models.evaluation.captions import CaptionScoring
+    from models.evaluation.judge import Judge
+    from models.evaluation.questions import Questions
+    from models.evaluation.replies import Replies
+    from models.policy.checkpoint import Checkpoint
+    from models.policy.policy import Policy
+    from models.text_motion.evaluator import TextMotionEvaluator
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
+    from utils.metrics.bert_score import BertScorer
+    from utils.metrics.report import Signature
+    from utils.motion.skeleton import Skeleton
+
+# Flags that change where an evaluation works and what it shows, not what it finds.
+_MAY_DIFFER = ("device", "reward_device", "profile", "eval_batch_size", "show_trace")
+
+
+@dataclass(frozen=True)
+class EvalSettings(Settings):
+    """All flags of eval_mllm.py."""
+
+    FIRST = (
+        "eval_task",
+        "eval_ckpt",
+        "data_root",
+        "eval_evaluator",
+        "samples",
+        "limit",
+        "use_com",
+        "reward_evaluator",
+        "from_predictions",
+        "exp_name",
+    )
+    IGNORED = IGNORED_IN_EVALUATION
+
+    run: RunFlags
+    data: DataFlags
+    model: ModelFlags
+    evaluation: EvalFlags
+    com: ComFlags
+    rewards: RewardFlags
+    shape: TokenizerShapeFlags
+
+    # --- The run ---
+
+    def open_run(self) -> Run:
+        """The folder of the evaluation with what it was asked. Raises InputError with nothing to evaluate."""
+        flags = self.evaluation
+        if flags.eval_ckpt is None and flags.from_predictions is None:
+            raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
+        judged = Path(flags.from_predictions or flags.eval_ckpt)
+        name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
+        path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
+        return Run(RunFolder(path), self.as_dict(), _MAY_DIFFER, self.run.seed, self.device)
+
+    @cached_property
+    def device(self) -> "torch.device":
+        from utils.run.devices import resolve_device
+
+        return resolve_device(self.run.device)
+
+    # --- What is judged, by whom ---
+
+    @property
+    def skeleton(self) -> "Skeleton":
+        from utils.motion.skeleton import get_skeleton
+
+        return get_skeleton(self.data.dataname)
+
+    def checkpoint(self) -> "Checkpoint | None":
+        """The checkpoint to evaluate; None where predictions are given."""
+        from models.policy.checkpoint import load_checkpoint
+
+        path = self.evaluation.eval_ckpt
+        if path is None:
+            return None
+        checkpoint = load_checkpoint(path)
+        checkpoint.check_tasks([self.evaluation.eval_task], path)
+        self.shape.check_against(checkpoint.config.nb_code, path)
+        return checkpoint
+
+    def motion_tokenizer(self, checkpoint: "Checkpoint | None") -> "MotionTokenizer | None":
+        """The checkpoint's tokenizer, or the one named for given predictions (None: they may not need one)."""
+        from models.policy.checkpoint import motion_tokenizer_of
+        from models.tokenizer.motion_tokenizer import MotionTokenizer
+
+        path = self.data.motion_tokenizer
+        if checkpoint is not None:
+            tokenizer = motion_tokenizer_of(checkpoint, path, self.evaluation.eval_ckpt).to(self.device)
+        elif path is not None:
+            tokenizer = MotionTokenizer.load(path, self.device)
+        else:
+            return None
+        self._check_skeleton("motion tokenizer", tokenizer.skeleton)
+        return tokenizer
+
+    def questions(self) -> "Questions":
+        """The motions of a split, and a caption drawn for each."""
+        from dataset.humanml.layout import read_split, tagger_of
+        from models.evaluation.questions import Questions
+
+        root, flags = self.data.data_root_or_default, self.evaluation
+        records = read_split(root, flags.eval_split, self.skeleton)[: flags.limit]
+        return Questions.draw(flags.eval_task, records, tagger_of(root, self.skeleton), self.run.seed)
+
+    def judge(self) -> "Judge":
+        """The evaluator that measures, how many repeats it takes, and their seed."""
+        from models.evaluation.judge import Judge
+        from models.text_motion.evaluator import TextMotionEvaluator
+
+        folder = self.evaluation.eval_evaluator or self.data.default_evaluator
+        evaluator = TextMotionEvaluator.load(folder, device=str(self.device))
+        self._check_skeleton("evaluator", evaluator.skeleton)
+        return Judge(evaluator, self.evaluation.repeats, self.run.seed)
+
+    def _check_skeleton(self, what: str, found: "Skeleton") -> None:
+        if found != self.skeleton:
+            raise InputError(f"the {what} is for --dataname {found.name}, not {self.skeleton.name}")
+
+    def caption_scoring(self) -> "CaptionScoring":
+        """How captions are compared (m2t)."""
+        from models.evaluation.captions import CaptionScoring
+
+        scorer = self.bert_scorer
+        return CaptionScoring(self.evaluation.m2t_protocol, None if scorer is None else scorer.score)
+
+    @cached_property
+    def bert_scorer(self) -> "BertScorer | None":
+        """None where BERTScore is not wanted or its model is not to be had: it is then reported as not computed."""
+        from utils.hub import find_model
+        from utils.metrics.bert_score import BertScorer
+
+        name = self.evaluation.bertscore_model
+        if self.evaluation.eval_task != "m2t" or name == "none":
+            return None
+        try:
+            return BertScorer.load(find_model(name, "give --bertscore-model a folder"), name=name, device=self.device)
+        except InputError as error:
+            logging.warning("BERTScore is not computed: %s", error)
+            return None
+
+    def given_replies(self, questions: "Questions", tokenizer: "MotionTokenizer | None") -> "Replies":
+        """The predictions of --from-predictions, in the order of the questions."""
+        from models.evaluation.predictions import arrange
+        from models.evaluation.predictions_file import read_predictions
+        from models.evaluation.replies import Replies
+        from utils.files.fingerprints import fingerprint_file
+
+        flags, path = self.evaluation, Path(self.evaluation.from_predictions)
+        found = read_predictions(path, flags.eval_task, self.skeleton, tokenizer)
+        ids = [record.id for record in questions.records]
+        if flags.limit is not None:
+            wanted = set(ids)
+            found = [prediction for prediction in found if prediction.id in wanted]
+        source = fingerprint_file(path) if path.is_file() else path.name
+        return Replies(arrange(found, ids, str(path), logging.warning), notes=(f"predictions={source}",))
+
+    # --- Who answers, and how ---
+
+    def policy(self, checkpoint: "Checkpoint", tokenizer: "MotionTokenizer") -> "Policy":
+        from models.policy.policy import build_policy
+        from utils.run.devices import model_dtype
+
+        policy = build_policy(checkpoint, self.evaluation.eval_task, tokenizer, self.model.llm_backbone)
+        policy.model.to(self.device, model_dtype(self.model.precision, self.device))
+        return policy
+
+    def reply_plan(self, questions: "Questions", tokenizer: "MotionTokenizer") -> "ReplyPlan":
+        """How many replies are asked for, how they are sampled and, with --use-com, searched."""
+        from com.answering import Asking
+        from com.replies import ReplyPlan
+        from models.evaluation.multimodality import SAMPLES
+        from models.language.decoding import Sampling
+
+        flags, com, ranker = self.evaluation, None, None
+        if self.com.use_com:
+            com, ranker = self._chain_of_motion(tokenizer, questions.tagger)
+        mm_replies = flags.mm_repeats if flags.mm_repeats is not None else (0 if com else SAMPLES)
+        sampling = Sampling(
+            flags.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=self.run.seed
+        )
+        return ReplyPlan(
+            asking=Asking(sampling, com),
+            draws=flags.samples,
+            oracle=self.com.com_oracle,
+            mm_texts=flags.mm_texts,
+            mm_replies=mm_replies,
+            com_label=self.com.label,
+            ranked_by=None if ranker is None else ranker.fingerprint,
+        )
+
+    def _chain_of_motion(
+        self, tokenizer: "MotionTokenizer", tagger: "Tagger"
+    ) -> "tuple[ComSettings, TextMotionEvaluator | None]":
+        """Chain-of-Motion as the flags say, and the evaluator among its scorers."""
+        from com.ranking import AGREEMENT, Ranking
+        from com.reply_search import ComSettings
+        from rewards.lacking import Lacking
+        from rewards.mixture.loading import load_rewards, parse_reward_weights
+        from rewards.mixture.ranking import scorer_weights
+        from rewards.text_models import SentenceEncoder
+
+        # What ranks: the scorers that were named, or the rewards of training that read no true caption.
+        com, flags = self.com, self.rewards
+        named = com.com_scorers or flags.rewards
+        weights = parse_reward_weights(named) if named else flags.weights()
+        task, by_name = self.evaluation.eval_task, com.com_scorers is not None
+        weights = scorer_weights(weights, task, AGREEMENT, by_name, com.com_oracle)
+        votes = weights.pop(AGREEMENT, 0.0)
+        # The models behind it.
+        models = flags.models(str(self.device), self.data.default_evaluator)
+        rewarding = load_rewards(weights, tokenizer, models, lambda: tagger)
+        factors, embed = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True)), None
+        if votes:
+            factors[AGREEMENT] = votes
+            embed = SentenceEncoder(models.semantic, models.device, models.max_batch_size).embed
+        shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
+        logging.info("Chain-of-Motion ranks by %s", shown)
+        settings = ComSettings(
+            com.com_candidates,
+            com.com_refine_steps,
+            Ranking(rewarding.rewards.table, factors, embed),
+            Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device),
+            com.com_patience,
+            tuple(com.com_temperature),
+            com.com_max_new_tokens,
+        )
+        return settings, rewarding.evaluator
+
+    # --- What the numbers are signed with ---
+
+    def signature(self, judge: "Judge", replies: "Replies") -> "Signature":
+        from utils.metrics.report import Signature
+
+        return Signature(
+            data=self.data.dataname,
+            split=self.evaluation.eval_split,
+            seed=self.run.seed,
+            evaluator=judge.evaluator.fingerprint,
+            checkpoint=replies.checkpoint,
+            com=replies.com,
+            protocol=self.evaluation.m2t_protocol if self.evaluation.eval_task == "m2t" else None,
+            notes=",".join(replies.notes) or None,
+        )
+
+    def about(self, questions: "Questions", replies: "Replies") -> dict[str, object]:
+        """What results.json says besides of how the numbers were made."""
+        flags = self.evaluation
+        return {
+            "task": flags.eval_task,
+            "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
+            "tagger": questions.tagger.name,
+            "bertscore": None if self.bert_scorer is None else self.bert_scorer.label,
+            "chain_of_motion": replies.com_cost,
+        }

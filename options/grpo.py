@@ -1,0 +1,102 @@
+"""What the flags of train_mllm.py mean to GRPO."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from options.train import TrainSettings
+from utils.errors import InputError
+from utils.files.journal import Journal
+from utils.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from dataset.cot.training_rows import TrainingData
+    from models.policy.checkpoint import Checkpoint
+    from models.policy.policy import Policy
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
+    from rewards.grpo.prompts import Prompts
+    from rewards.grpo.training import GrpoPlan
+    from rewards.grpo.validation import HeldOut
+    from rewards.mixture.loading import Rewarding
+
+
+class GrpoSettings(TrainSettings):
+    """All flags of train_mllm.py, read for --train-stage rlvr."""
+
+    def reference_checkpoint(self) -> "Checkpoint":
+        """The checkpoint of --rl-reference-ckpt, which must have one policy for all tasks."""
+        from models.policy.checkpoint import load_checkpoint
+
+        if (path := self.rl.rl_reference_ckpt) is None:
+            raise InputError("--rl-reference-ckpt is needed: the SFT checkpoint that GRPO starts from")
+        checkpoint = load_checkpoint(path)
+        checkpoint.check_tasks(self.tasks, path)
+        if not checkpoint.shared_by(self.tasks):
+            raise InputError(f"{path} has a policy of its own for each task: give --training-task t2m or m2t")
+        self.shape.check_against(checkpoint.config.nb_code, path)
+        return checkpoint
+
+    def reward_weights(self) -> dict[str, float]:
+        """The rewards that judge what is trained, by name."""
+        from rewards.mixture.loading import parse_reward_weights, usable_for
+
+        named = self.rewards.rewards
+        return usable_for(parse_reward_weights(named) if named else self.rewards.weights(), self.tasks)
+
+    def plan(self, weights: dict[str, float], folder: RunFolder) -> "GrpoPlan":
+        """How GRPO goes about it: trl's settings, the adapter, and our rules for replies."""
+        from options.trl_configs import grpo_config
+        from rewards.grpo.rules import Reflecting, ReplyRules
+        from rewards.grpo.training import GrpoPlan
+
+        rl = self.rl
+        reflecting = Reflecting(rl.rl_reflection_share, rl.rl_improvement_weight)
+        factors = [*weights.values(), *([rl.rl_improvement_weight] if reflecting.rewards_improvement else [])]
+        return GrpoPlan(
+            tasks=self.tasks,
+            trainer=grpo_config(self, factors, folder),
+            lora=self.lora,
+            rules=ReplyRules(rl.constrain_grammar, reflecting, rl.rl_advantage_clip),
+            extra_log=Journal(Path(rl.rl_metrics_jsonl)).append if rl.rl_metrics_jsonl else None,
+        )
+
+    def reference_tokenizer(self, checkpoint: "Checkpoint") -> "MotionTokenizer":
+        from models.policy.checkpoint import motion_tokenizer_of
+
+        given = self.data.motion_tokenizer
+        return motion_tokenizer_of(checkpoint, given, self.rl.rl_reference_ckpt).to(self.device)
+
+    def reference_policy(self, checkpoint: "Checkpoint", tokenizer: "MotionTokenizer") -> "Policy":
+        """The policy that is trained; with its adapter off it is the reference of the KL divergence."""
+        from models.policy.policy import build_policy
+
+        policy = build_policy(checkpoint, self.tasks[0], tokenizer, self.model.llm_backbone)
+        policy.model.to(self.dtype)
+        return policy
+
+    def load_rewards(self, weights: dict[str, float], tokenizer: "MotionTokenizer") -> "Rewarding":
+        """The rewards with the models behind them."""
+        from dataset.humanml.layout import tagger_of
+        from rewards.mixture.loading import load_rewards
+
+        models = self.rewards.models(str(self.device))
+        return load_rewards(
+            weights, tokenizer, models, lambda: tagger_of(self.data.data_root_or_default, tokenizer.skeleton)
+        )
+
+    def prompts(self, data: "TrainingData") -> "Prompts":
+        from rewards.grpo.prompts import draw_prompts
+
+        return draw_prompts(data.train, self.tasks, self.rl.rl_prompts, self.run.seed)
+
+    def held_out(self, data: "TrainingData", policy: "Policy", rewarding: "Rewarding") -> "HeldOut":
+        """What a validation asks: prompts that choose the best checkpoint, and clips for --val-evaluator."""
+        from rewards.grpo.prompts import draw_prompts
+        from rewards.grpo.validation import HeldOut, refuse_rewarding_judge
+
+        rl, replies = self.rl, None
+        if (judge := self.training.val_evaluator) is not None:
+            replies = self.reply_validation("FID" if "t2m" in self.tasks else "CIDEr", policy.language)
+            earlier = policy.checkpoint.rewarded_by(self.tasks[0])
+            refuse_rewarding_judge(judge, (rewarding.evaluator_fingerprint, *earlier))
+        asked = draw_prompts(data.validation, self.tasks, rl.rl_eval_prompts, self.run.seed)
+        return HeldOut(asked, replies, rl.rl_val_epochs, rl.rl_eval_samples)

@@ -1,0 +1,101 @@
+"""What the flags of train_mllm.py mean to supervised fine-tuning."""
+
+from typing import TYPE_CHECKING
+
+from options.flags.common import DEFAULT_BACKBONE
+from options.train import TrainSettings
+from utils.errors import InputError
+
+if TYPE_CHECKING:
+    from dataset.cot.training_rows import TrainingData
+    from models.language.motion_language import MotionLanguage
+    from models.policy.adapters import LoraSize
+    from models.policy.policy import Policy
+    from models.sft.batch import SupervisionCollator
+    from models.sft.supervision import SupervisionConfig
+    from models.sft.training import Validation
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
+
+
+class SftSettings(TrainSettings):
+    """All flags of train_mllm.py, read for --train-stage sft."""
+
+    def codebook(self) -> "tuple[MotionTokenizer | None, int]":
+        """The motion tokenizer that goes into the checkpoint, if one is known, and the size of the codebook."""
+        from models.tokenizer.loading import tokenizer_of
+
+        tokenizer = tokenizer_of(self.data.cot_train_jsonl, self.data.motion_tokenizer)
+        if tokenizer is not None:
+            self.shape.check_against(tokenizer.nb_code, "the motion tokenizer")
+            return tokenizer, tokenizer.nb_code
+        if self.shape.nb_code is None:
+            raise InputError("give --motion-tokenizer FILE (it goes into the checkpoint) or --nb-code")
+        return None, self.shape.nb_code
+
+    def start(self, tokenizer: "MotionTokenizer | None", nb_code: int) -> "tuple[Policy, LoraSize | None]":
+        """What SFT starts from, and the size of the adapter that it trains; None: every weight is trained."""
+        from models.policy.start import BackboneChoice, start_fresh, start_from
+
+        model, path = self.model, self.sft.init_ckpt
+        choice = BackboneChoice(
+            name=model.llm_backbone or (DEFAULT_BACKBONE if path is None else None),
+            finetune=model.finetune,
+            dtype=self.dtype,
+            style=model.prompt_style,
+            rows=model.token_rows,
+            in_4bit=model.load_in_4bit,
+            seed=self.run.seed,
+        )
+        if path is None:
+            policy, full = start_fresh(choice, nb_code, tokenizer)
+        else:
+            policy, full = start_from(path, choice, self.tasks, nb_code, tokenizer)
+        return policy, None if full else self.lora
+
+    def supervision(self, data: "TrainingData") -> "SupervisionConfig":
+        """Which tokens are learned, and how strongly."""
+        from models.sft.supervision import SupervisionConfig
+
+        sft = self.sft
+        return SupervisionConfig(
+            use_reasoning=sft.use_reasoning,
+            reasoning_weight=sft.reasoning_weight,
+            motion_weight=sft.motion_weight,
+            use_sample_weight=sft.use_sample_weight,
+            min_sample_weight=sft.min_sample_weight,
+            weight_clip=sft.reward_clip,
+            max_reasoning_tokens=self.model.max_text_len,
+            reflection_share=sft.reflection_share,
+            weight_scale=1 / data.train.mean_weight() if sft.normalize_reward else 1.0,
+        )
+
+    def validation(self, language: "MotionLanguage") -> "Validation":
+        """Loss alone, or replies to held-out clips too (--best-by FID or CIDEr)."""
+        from models.sft.training import Validation
+
+        sft = self.sft
+        replies = None if sft.best_by == "loss" else self.reply_validation(sft.best_by, language)
+        return Validation(sft.epochs_start_val, sft.epochs_val_interval, sft.patience, sft.best_by, replies)
+
+    def collator(self) -> "SupervisionCollator":
+        """What makes batches of samples; only the text tokenizer is loaded."""
+        from models.language.motion_language import MotionLanguage
+        from models.language.prompts import prompt_style
+        from models.language.vocabulary import MotionVocabulary
+        from models.policy.backbone import load_text_tokenizer
+        from models.sft.batch import SupervisionCollator
+
+        if self.training.train_stage != "sft":
+            raise InputError("--show-samples shows what supervised fine-tuning sees: give --train-stage sft")
+        tokenizer, nb_code = self.codebook()
+        data = self.training_data(nb_code)
+        vocabulary = MotionVocabulary(load_text_tokenizer(self.backbone), nb_code)
+        style = prompt_style(self.model.prompt_style, vocabulary.tokenizer)
+        language = MotionLanguage(vocabulary, tokenizer, style)
+        return SupervisionCollator(data.train, language, self.supervision(data), self.run.seed)
+
+    def in_words(self, data: "TrainingData", policy: "Policy", lora: "LoraSize | None") -> str:
+        """What is trained on what, for the log."""
+        weights, style = "all weights" if lora is None else "LoRA", policy.language.style.name
+        lines = f"{len(data.train)} training and {len(data.validation)} validation lines"
+        return f"{self.backbone} ({weights}, {style} prompts): {lines}"

@@ -1,0 +1,139 @@
+"""What the flags of train_mllm.py mean to both stages: each method makes one thing that training needs.
+
+Here and in `options.sft` and `options.grpo` imports are late: `--help` and a mistyped path must not wait for torch,
+transformers and trl.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
+from options.flags.published import IGNORED_IN_TRAINING, TokenizerShapeFlags
+from options.flags.rewards import RewardFlags
+from options.flags.training import RlFlags, SftFlags, TrainingFlags
+from options.settings import Settings
+from utils.errors import InputError
+from utils.files.fingerprints import fingerprint_file
+from utils.run.folder import RunFolder
+from utils.run.session import Run
+
+if TYPE_CHECKING:
+    import torch
+
+    from dataset.cot.training_rows import TrainingData
+    from models.evaluation.reply_validation import ReplyValidation
+    from models.language.motion_language import MotionLanguage
+    from models.policy.adapters import LoraSize
+
+_TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
+# Flags that change where or how loudly a run works, not what it computes.
+_MAY_DIFFER = ("device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "resume", "report_to")
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """All flags of train_mllm.py."""
+
+    FIRST = (
+        "train_stage",
+        "training_task",
+        "cot_train_jsonl",
+        "data_root",
+        "llm_backbone",
+        "rl_reference_ckpt",
+        "exp_name",
+        "learning_rate",
+        "batch_size",
+        "device",
+    )
+    IGNORED = IGNORED_IN_TRAINING
+
+    run: RunFlags
+    data: DataFlags
+    model: ModelFlags
+    training: TrainingFlags
+    sft: SftFlags
+    rl: RlFlags
+    rewards: RewardFlags
+    shape: TokenizerShapeFlags
+
+    # --- The run ---
+
+    def open_run(self) -> Run:
+        """The run folder with what it was asked. Raises InputError without a file to learn from."""
+        if self.data.cot_train_jsonl is None:
+            raise InputError("--cot-train-jsonl is needed: a CoT jsonl made by prepare.write_cot_jsonl")
+        if not Path(self.data.cot_train_jsonl).is_file():
+            raise InputError(f"--cot-train-jsonl: no such file: {self.data.cot_train_jsonl}")
+        folder = RunFolder(Path(self.run.out_dir) / (self.run.exp_name or "test"))
+        anew = not self.training.resume
+        return Run(folder, self.as_dict(), _MAY_DIFFER, self.run.seed, self.device, anew)
+
+    @property
+    def data_fingerprint(self) -> str:
+        return fingerprint_file(self.data.cot_train_jsonl)
+
+    @cached_property
+    def device(self) -> "torch.device":
+        from utils.run.devices import narrow_to_gpu, resolve_device
+
+        return resolve_device(narrow_to_gpu(self.run.device))
+
+    @property
+    def dtype(self) -> "torch.dtype":
+        """Precision of the language model."""
+        from utils.run.devices import model_dtype
+
+        return model_dtype(self.model.precision, self.device)
+
+    # --- Both stages ---
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return ("t2m", "m2t") if self.training.training_task == "both" else (self.training.training_task,)
+
+    @property
+    def backbone(self) -> str:
+        return self.model.llm_backbone or DEFAULT_BACKBONE
+
+    @property
+    def max_reply_tokens(self) -> int:
+        """Longest reply that training ever shows: reasoning, codes and the tags around them."""
+        return self.model.max_text_len + self.model.max_motion_len + _TAGS_AND_END
+
+    def training_data(self, nb_code: int) -> "TrainingData":
+        """Rows to learn from and rows to validate on, none longer than --max-motion-len."""
+        from dataset.cot.training_rows import CotFiles, read_training_data
+
+        data = self.data
+        files = CotFiles(
+            train=data.cot_train_jsonl,
+            validation=data.cot_val_jsonl,
+            val_fraction=data.val_fraction,
+            seed=self.run.seed,
+            task=data.cot_task_filter or (self.tasks[0] if len(self.tasks) == 1 else None),
+            max_codes=self.model.max_motion_len,
+            skip_bad_lines=data.skip_bad_lines,
+        )
+        return read_training_data(files, nb_code, self.tasks, self.sft.t2m_share)
+
+    @property
+    def lora(self) -> "LoraSize":
+        """The adapter that --finetune lora and GRPO train."""
+        from models.policy.adapters import LoraSize
+
+        return LoraSize(*self.model.lora_size(self.tasks))
+
+    def reply_validation(self, metric: str, language: "MotionLanguage") -> "ReplyValidation":
+        """Replies to clips of the data set's val split, judged by --val-evaluator; `metric`: one that is needed."""
+        from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
+        from models.language.decoding import Sampling
+        from utils.metrics.criteria import CRITERIA
+
+        training, data = self.training, self.data
+        evaluator = training.val_evaluator or data.default_evaluator
+        clips = HeldOutClips(data.data_root_or_default, training.val_clips, evaluator)
+        sampling = Sampling(max_new_tokens=self.max_reply_tokens, seed=self.run.seed)
+        return ReplyValidation.of_folder(CRITERIA[metric], clips, self.tasks, language, sampling, self.device)
