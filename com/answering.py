@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from com.reply_search import Asked, ComSettings, Found, search_replies
+from com.reply_search import Asked, ComConfig, Found, search_replies
 from models.evaluation.predictions import Prediction, from_reply
 from models.language.decoding import Sampling
 from models.language.motion_llm import MotionLLM
@@ -33,7 +33,7 @@ class Asking:
     """
 
     sampling: Sampling
-    com: ComSettings | None = None
+    com: ComConfig | None = None
 
     def of_draw(self, draw: int) -> Sampling:
         return replace(self.sampling, seed=self.sampling.seed + 1000 * draw)
@@ -115,7 +115,7 @@ def _ask(llm: MotionLLM, asked: Asked, sampling: Sampling, keep: Keep, progress:
     )
 
 
-def _search(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComSettings, keep: Keep, progress: str) -> None:
+def _search(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComConfig, keep: Keep, progress: str) -> None:
     """The best reply that Chain-of-Motion finds to each query, some queries at a time."""
     for start in range(0, len(asked), QUERIES_AT_ONCE):
         part = asked.take(range(start, min(start + QUERIES_AT_ONCE, len(asked))))

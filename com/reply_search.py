@@ -17,7 +17,7 @@ _CANDIDATE_KEYS = 1 << 20
 
 
 @dataclass(frozen=True)
-class ComSettings:
+class ComConfig:
     """Chain-of-Motion for an evaluation.
 
     Attributes:
@@ -85,7 +85,7 @@ class Found:
     record: dict[str, Any]
 
 
-def search_replies(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComSettings, label: str) -> list[Found]:
+def search_replies(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComConfig, label: str) -> list[Found]:
     """Chain-of-Motion over all the queries at once."""
     work = _Work(llm, asked, sampling, com, label)
     chains = chain_of_motion_batch(
@@ -111,7 +111,7 @@ class _Work:
         cost: of each round: its seconds of generation and of scoring, shared out over the queries.
     """
 
-    def __init__(self, llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComSettings, label: str) -> None:
+    def __init__(self, llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComConfig, label: str) -> None:
         self._llm, self._asked = llm, asked
         self._sampling, self._com, self._label = sampling, com, label
         self._voters: dict[int, list[Rollout]] = {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from com.replies import ReplyPlan
-    from com.reply_search import ComSettings
+    from com.reply_search import ComConfig
     from dataset.captions.tagger import Tagger
     from models.evaluation.captions import CaptionScoring
     from models.evaluation.judge import Judge
@@ -217,10 +217,10 @@ class EvalSettings(Settings):
 
     def _chain_of_motion(
         self, tokenizer: "MotionTokenizer", tagger: "Tagger"
-    ) -> "tuple[ComSettings, TextMotionEvaluator | None]":
+    ) -> "tuple[ComConfig, TextMotionEvaluator | None]":
         """Chain-of-Motion as the flags say, and the evaluator among its scorers."""
         from com.ranking import AGREEMENT, Ranking
-        from com.reply_search import ComSettings
+        from com.reply_search import ComConfig
         from rewards.lacking import Lacking
         from rewards.mixture.loading import load_rewards, parse_reward_weights
         from rewards.mixture.ranking import scorer_weights
@@ -242,7 +242,7 @@ class EvalSettings(Settings):
             embed = SentenceEncoder(models.semantic, models.device, models.max_batch_size).embed
         shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
         logging.info("Chain-of-Motion ranks by %s", shown)
-        settings = ComSettings(
+        settings = ComConfig(
             com.com_candidates,
             com.com_refine_steps,
             Ranking(rewarding.rewards.table, factors, embed),

@@ -22,7 +22,7 @@ from dataset.humanml.pairs import TextMotionPairs
 from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig, forget_state
-from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
+from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
 from options.flags.common import RunFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.files.fingerprints import fingerprint
@@ -155,13 +155,13 @@ def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> Eval
     """A new evaluator before its first epoch."""
     width = flags.hidden_size
     sizes = EvaluatorSizes(width, width, width, flags.motion_hidden_size, flags.embedding_size, data.words.dim)
-    settings = TrainerSettings(
+    learning = TrainerConfig(
         flags.learning_rate, flags.weight_decay, flags.temperature, flags.train_word_vectors, flags.word_dropout
     )
     config = SessionConfig(
         flags.epochs, flags.batch_size, flags.max_minutes, flags.patience, flags.val_repeats, session.seed
     )
-    trainer = EvaluatorTrainer(get_skeleton(flags.dataname), sizes, data.words, settings, session.device)
+    trainer = EvaluatorTrainer(get_skeleton(flags.dataname), sizes, data.words, learning, session.device)
     pairs = TextMotionPairs(data.train, data.mean, data.std, data.words)
     learned_from = EvaluatorData(pairs, data.validation, data.mean, data.std, session.data_fingerprint)
     return EvaluatorSession(trainer, learned_from, config, session.folder)

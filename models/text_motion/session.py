@@ -110,7 +110,7 @@ class EvaluatorSession:
     def _run_epoch(self, interrupt: InterruptFlag) -> list[float]:
         losses = []
         began = time.perf_counter()
-        for batch in self._data.pairs.epoch(self.config.batch_size, self._rng, self._trainer.settings.word_dropout):
+        for batch in self._data.pairs.epoch(self.config.batch_size, self._rng, self._trainer.config.word_dropout):
             rate = warm_up(self.step, WARM_UP_STEPS) * cosine_fall(self.progress, LAST_RATE)
             losses.append(self._trainer.step(batch, rate))
             if not math.isfinite(losses[-1]):

@@ -18,7 +18,7 @@ MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
-class TrainerSettings:
+class TrainerConfig:
     """How an evaluator is trained; `word_dropout` is the share of words replaced by `unk`."""
 
     learning_rate: float
@@ -33,7 +33,7 @@ class EvaluatorTrainer:
 
     Args:
         sizes: of the networks; `word_size` is that of the word vectors.
-        words: starting vectors; learned further where `settings.train_word_vectors`.
+        words: starting vectors; learned further where `config.train_word_vectors`.
     """
 
     def __init__(
@@ -41,24 +41,24 @@ class EvaluatorTrainer:
         skeleton: Skeleton,
         sizes: EvaluatorSizes,
         words: WordVectorizer,
-        settings: TrainerSettings,
+        config: TrainerConfig,
         device: torch.device,
     ) -> None:
-        self.skeleton, self.words, self.settings = skeleton, words, settings
+        self.skeleton, self.words, self.config = skeleton, words, config
         self.device = device
         self.networks = nn.ModuleDict(build_networks(skeleton.feature_dim, sizes))
         self.vectors = nn.Embedding.from_pretrained(
-            torch.from_numpy(words.vectors.copy()), freeze=not settings.train_word_vectors
+            torch.from_numpy(words.vectors.copy()), freeze=not config.train_word_vectors
         )
-        self.loss = ContrastiveLoss(settings.temperature)
+        self.loss = ContrastiveLoss(config.temperature)
         self._parts = nn.ModuleDict({"networks": self.networks, "vectors": self.vectors, "loss": self.loss})
         self._parts.to(self.device)
         # Weight decay is for matrices of the networks: it would pull rare words' vectors to zero.
         decayed = [p for p in self.networks.parameters() if p.ndim >= 2]
         rest = [p for p in self._parts.parameters() if p.requires_grad and all(p is not other for other in decayed)]
         self.optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}],
-            lr=settings.learning_rate,
+            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}],
+            lr=config.learning_rate,
         )
 
     def _embed_text(self, batch: PairBatch) -> torch.Tensor:
@@ -76,7 +76,7 @@ class EvaluatorTrainer:
         """One optimiser step at `rate` times the learning rate; returns the loss."""
         self._parts.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * self.settings.learning_rate
+            group["lr"] = rate * self.config.learning_rate
         self.optimizer.zero_grad(set_to_none=True)
         ids = torch.from_numpy(batch.caption_ids).to(self.device)
         loss = self.loss(self._embed_text(batch), self._embed_motion(batch), ids)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from com.ranking import Ranking
-from com.reply_search import Asked, ComSettings, search_replies
+from com.reply_search import Asked, ComConfig, search_replies
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
 from models.language.motion_llm import MotionLLM
@@ -72,7 +72,7 @@ def main() -> None:
     motion_tokenizer = random_motion_tokenizer()
     rewards = random_rewards(motion_tokenizer)
     rank = Ranking(rewards.table, dict(zip(rewards.names, rewards.weights, strict=True)))
-    com = ComSettings(CANDIDATES, ROUNDS, rank, Lacking(motion_tokenizer.skeleton, NB_CODE))
+    com = ComConfig(CANDIDATES, ROUNDS, rank, Lacking(motion_tokenizer.skeleton, NB_CODE))
     queries = [Query("t2m", f"{CAPTION} {number}", id=str(number)) for number in range(given.captions)]
     with tempfile.TemporaryDirectory() as folder:
         model, vocabulary, _ = load_backbone(tiny_backbone(Path(folder)), NB_CODE, seed=0)

@@ -7,7 +7,7 @@ import torch
 
 from com.chain_of_motion import Score, chain_of_motion
 from com.ranking import Ranking, agreement
-from com.reply_search import Asked, ComSettings, cost_of_rounds, search_replies
+from com.reply_search import Asked, ComConfig, cost_of_rounds, search_replies
 from com.trace import readable_traces, write_trace
 from models.language.decoding import Sampling
 from models.language.motion_llm import MotionLLM
@@ -82,7 +82,7 @@ class Spy:
 
 
 def settings(spy, **given):
-    return ComSettings(3, 2, spy, lambda attempts: [f"it has {len(a.token_ids)} tokens" for a in attempts], **given)
+    return ComConfig(3, 2, spy, lambda attempts: [f"it has {len(a.token_ids)} tokens" for a in attempts], **given)
 
 
 QUERIES = [Query("t2m", caption=f"a person walks {n} steps.", id=f"c{n}") for n in range(3)]

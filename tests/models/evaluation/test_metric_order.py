@@ -15,7 +15,7 @@ from dataset.humanml.statistics import compute_mean_std
 from dataset.humanml.windows import MotionWindows
 from dataset.toy.clips import toy_clips
 from models.text_motion.evaluator import EvaluatorSizes
-from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
+from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
 from models.tokenizer.loss import TrainingConfig
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
@@ -34,7 +34,7 @@ def train_evaluator(records):
     mean, std = compute_mean_std([record.features for record in records], T2M)
     words = make_word_vectors([token for r in records for c in r.captions for token in c.tokens], SIZES.word_size)
     torch.manual_seed(0)
-    settings = TrainerSettings(3e-3, 0.01, 0.1, train_word_vectors=True, word_dropout=0.05)
+    settings = TrainerConfig(3e-3, 0.01, 0.1, train_word_vectors=True, word_dropout=0.05)
     trainer = EvaluatorTrainer(T2M, SIZES, words, settings, torch.device("cpu"))
     pairs, rng = TextMotionPairs(records, mean, std, words), np.random.default_rng(0)
     for epoch in range(EPOCHS):

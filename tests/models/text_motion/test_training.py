@@ -11,7 +11,7 @@ from dataset.humanml.pairs import TextMotionPairs
 from models.text_motion.evaluator import EvaluatorSizes
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig
-from models.text_motion.trainer import EvaluatorTrainer, TrainerSettings
+from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 from utils.run.folder import RunFolder
@@ -43,7 +43,7 @@ WORDS = make_word_vectors([token for r in TRAIN for c in r.captions for token in
 
 def make_trainer(train_words=True):
     torch.manual_seed(0)
-    settings = TrainerSettings(1e-2, 0.01, 0.1, train_words, 0.05)
+    settings = TrainerConfig(1e-2, 0.01, 0.1, train_words, 0.05)
     return EvaluatorTrainer(T2M, SIZES, WORDS, settings, torch.device("cpu"))
 
 
