@@ -15,7 +15,6 @@ from options.flags.rewards import RewardFlags
 from options.flags.training import RlFlags, SftFlags, TrainingFlags
 from options.settings import Settings
 from utils.errors import InputError
-from utils.files.fingerprints import fingerprint_file
 from utils.run.folder import RunFolder
 from utils.run.session import Run
 
@@ -73,6 +72,8 @@ class TrainSettings(Settings):
 
     @property
     def data_fingerprint(self) -> str:
+        from utils.files.fingerprints import fingerprint_file
+
         return fingerprint_file(self.data.cot_train_jsonl)
 
     @cached_property

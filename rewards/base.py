@@ -14,6 +14,7 @@ from dataset.captions.tagger import Tagger
 from dataset.cot.sample import TASKS
 from models.language.rollout import Rollout
 from rewards.cache import ResultCache
+from rewards.models import RewardModels
 from utils.motion.skeleton import KIT, T2M, Skeleton
 
 if TYPE_CHECKING:  # a reward that needs no evaluator does not load one
@@ -22,7 +23,6 @@ if TYPE_CHECKING:  # a reward that needs no evaluator does not load one
 # A reward of your own imports nothing else of this project (rewards/README.md shows one). These names stay here,
 # wherever the files behind them move.
 __all__ = [
-    "DEFAULT_MAX_BATCH_SIZE",
     "KIT",
     "T2M",
     "Reward",
@@ -33,8 +33,6 @@ __all__ = [
     "applies",
     "joints_in_metres",
 ]
-
-DEFAULT_MAX_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class RewardContext:
     semantic_model_name: str | None = None
     nli_model_name: str | None = None
     device: str = "cpu"
-    max_batch_size: int = DEFAULT_MAX_BATCH_SIZE
+    max_batch_size: int = RewardModels.max_batch_size
 
 
 class Scorer(Protocol):

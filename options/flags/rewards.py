@@ -1,13 +1,9 @@
 """Which rewards count how much, and the models behind them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from options.flags.parsing import flag, need
-from rewards.base import DEFAULT_MAX_BATCH_SIZE
-
-if TYPE_CHECKING:
-    from rewards.mixture.loading import RewardModels
+from rewards.models import RewardModels
 
 
 @dataclass
@@ -30,7 +26,7 @@ class RewardFlags:
         "MoritzLaurer/DeBERTa-v3-large-mnli-fever-anli-ling-wanli", "natural language inference model: hub id or folder"
     )
     reward_device: str | None = flag(None, "device of reward models; default --device")
-    reward_max_batch_size: int = flag(DEFAULT_MAX_BATCH_SIZE, "largest batch of a reward model")
+    reward_max_batch_size: int = flag(RewardModels.max_batch_size, "largest batch of a reward model")
 
     def __post_init__(self) -> None:
         need(self.reward_max_batch_size > 0, "--reward-max-batch-size must be positive")
@@ -46,14 +42,12 @@ class RewardFlags:
         }
         return {name: weight for name, weight in by_name.items() if weight != 0}
 
-    def models(self, device: str, evaluator: str | None = None) -> "RewardModels":
+    def models(self, device: str, evaluator: str | None = None) -> RewardModels:
         """The models behind the rewards, on `device` unless --reward-device says another.
 
         Args:
             evaluator: text-motion evaluator without --reward-evaluator.
         """
-        from rewards.mixture.loading import RewardModels
-
         return RewardModels(
             evaluator=self.reward_evaluator or evaluator,
             semantic=self.semantic_model_name,

@@ -16,29 +16,12 @@ from dataset.cot.sample import TASKS
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from rewards import REWARDS
-from rewards.base import DEFAULT_MAX_BATCH_SIZE, RewardContext, Scorer
+from rewards.base import RewardContext, Scorer
 from rewards.mixture.weighted import WeightedReward, WeightedRewards, checked_weight
+from rewards.models import RewardModels
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
-
-
-@dataclass(frozen=True)
-class RewardModels:
-    """The models that rewards judge with.
-
-    Attributes:
-        evaluator: folder of the text-motion evaluator behind `consistency`; read only where that is wanted.
-        semantic, nli: sentence-embedding and natural-language-inference model: folder, installed package or hub id.
-        device: where they run (torch device string).
-        max_batch_size: most texts or text pairs that go through a model at once.
-    """
-
-    evaluator: str | None = None
-    semantic: str | None = None
-    nli: str | None = None
-    device: str = "cpu"
-    max_batch_size: int = DEFAULT_MAX_BATCH_SIZE
 
 
 @dataclass(frozen=True, eq=False)

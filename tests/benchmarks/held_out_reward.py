@@ -17,7 +17,8 @@ from dataset.humanml.layout import tagger_of
 from models.language.replies import parse_reply
 from models.language.rollout import Rollout
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from rewards.mixture.loading import RewardModels, load_rewards, parse_reward_weights
+from rewards.mixture.loading import load_rewards, parse_reward_weights
+from rewards.models import RewardModels
 from utils.files.json_files import read_jsonl
 from utils.metrics.paired import score_differences
 
