@@ -15,6 +15,7 @@ from pathlib import Path
 from options.evaluate import EvalSettings
 from utils.run.command import quiet_libraries, run_command
 from utils.run.session import Begin
+from utils.run.stage_timer import StageTimer
 
 
 def main() -> None:
@@ -24,21 +25,19 @@ def main() -> None:
 
         print(comparison(settings.evaluation.compare))
         return
-    run = settings.open_run()
+    run, timer = settings.open_run(), StageTimer()
     quiet_libraries()
-    run.complete(lambda begin: evaluate(settings, begin))
-    show(settings, run.folder.path)
+    run.complete(lambda begin: evaluate(settings, begin, timer))
+    show(settings, run.folder.path, timer)
 
 
-def evaluate(settings: EvalSettings, begin: Begin) -> dict:
+def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     """Questions -> replies -> numbers beside those of real motion -> files."""
     # Late imports: `--help` and a mistyped path must not wait for torch.
-    from com.replies import asked_replies, forget_parts
+    from com.replies import asked_replies
     from models.evaluation.evaluate import evaluate_replies
     from models.evaluation.results import write_evaluation
-    from utils.run.stage_timer import StageTimer
 
-    timer = StageTimer()
     with timer.stage("reading data and evaluator"):
         # Who answers: a checkpoint, or (None) the predictions of --from-predictions.
         checkpoint = settings.checkpoint()
@@ -47,7 +46,7 @@ def evaluate(settings: EvalSettings, begin: Begin) -> dict:
         questions = settings.questions()
         # Who measures: an evaluator, how often, from which seed; and how captions are compared.
         judge, scoring = settings.judge(), settings.caption_scoring()
-    session = begin("")
+    session = begin(settings.data_fingerprint(questions))
     folder = session.folder.path
     if settings.evaluation.from_predictions is not None:
         with timer.stage("reading predictions"):
@@ -62,19 +61,18 @@ def evaluate(settings: EvalSettings, begin: Begin) -> dict:
     with timer.stage("judging"):
         evaluation = evaluate_replies(questions, replies, judge, scoring)
     about = settings.about(questions, replies)
-    summary = write_evaluation(folder, replies, evaluation, settings.signature(judge, replies), about)
-    forget_parts(folder)
-    if settings.evaluation.profile:
-        print(timer.table())
-    return summary
+    return write_evaluation(folder, replies, evaluation, settings.signature(judge, replies), about)
 
 
-def show(settings: EvalSettings, folder: Path) -> None:
-    """The traces that were asked for, and the table of a finished evaluation."""
-    from com.replies import TRACE_FILE
+def show(settings: EvalSettings, folder: Path, timer: StageTimer) -> None:
+    """Print a finished evaluation: where its time went and the traces, if asked for, and its table."""
+    from com.replies import TRACE_FILE, forget_parts
     from com.trace import readable_traces
     from utils.metrics.report import format_table, read_results, transposed
 
+    forget_parts(folder)  # only now: until the evaluation is marked finished, a kill must not cost its replies
+    if settings.evaluation.profile and timer.seconds:
+        print(timer.table())
     if settings.com.use_com:
         for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace):
             print(text)

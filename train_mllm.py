@@ -26,14 +26,14 @@ def main() -> None:
         show_samples(SftSettings.of(settings))
         return
     if settings.training.train_stage == "sft":
-        summary = run.complete(lambda begin: supervise(SftSettings.of(settings), begin))
+        summary = run.complete(lambda begin: run_sft(SftSettings.of(settings), begin))
     else:
-        summary = run.complete(lambda begin: reinforce(GrpoSettings.of(settings), begin))
+        summary = run.complete(lambda begin: run_grpo(GrpoSettings.of(settings), begin))
     if summary is not None:  # None in all processes but the first
         print(summary)
 
 
-def supervise(settings: SftSettings, begin: Begin) -> dict | None:
+def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     """Supervised fine-tuning: lines of reasoning -> motionllm_{task}_best.pth."""
     # Late imports, here and below: `--help` and a mistyped path must not wait for torch and trl.
     from models.sft.training import SftPlan, supervise
@@ -54,13 +54,14 @@ def supervise(settings: SftSettings, begin: Begin) -> dict | None:
     return supervise(policy, data, settings.supervision(data), validation, SftPlan(trainer, lora), session)
 
 
-def reinforce(settings: GrpoSettings, begin: Begin) -> dict | None:
+def run_grpo(settings: GrpoSettings, begin: Begin) -> dict | None:
     """GRPO: a checkpoint of SFT and rewards -> motionllm_rlvr_best.pth."""
     from rewards.grpo.training import reinforce
 
     session = begin(settings.data_fingerprint)
     # The policy that is trained, and the reference of the KL divergence.
     checkpoint = settings.reference_checkpoint()
+    # What replies earn, by name.
     weights = settings.reward_weights()
     # Before anything is loaded: of several processes it tells each its GPU.
     plan = settings.plan(weights, session.folder)

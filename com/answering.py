@@ -6,18 +6,17 @@ without the interruption, because a reply depends on the seed, the query and its
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from com.reply_search import Asked, ComConfig, Found, search_replies
+from com.reply_file import ReplyFile
+from com.reply_search import ComConfig, Found, QueryBatch, search_replies
 from models.evaluation.predictions import Prediction, from_reply
 from models.language.decoding import Sampling
 from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query
 from models.language.rollout import Rollout
-from utils.files.journal import Journal
 
-# Takes finished replies: numbers of their queries, and the replies.
+# Takes finished replies: the numbers of their queries, and the replies.
 Keep = Callable[[Sequence[int], Sequence[Found]], None]
 # Queries whose candidates are generated and ranked together: bounds what an interruption loses.
 QUERIES_AT_ONCE = 64
@@ -45,48 +44,29 @@ class Answers:
 
     Attributes:
         rows: as `ReplyFile` keeps them; with Chain-of-Motion they hold ``trace`` and ``cost``.
-        predictions: the same, parsed. Those that Chain-of-Motion has just ranked have their motion already.
+        predictions: the replies, parsed. Those that Chain-of-Motion has just ranked have their motion already.
     """
 
     rows: list[list[dict[str, Any]]]
     predictions: list[list[Prediction]]
 
 
-class ReplyFile:
-    """Finished replies of an evaluation, which survive its interruption.
-
-    A row holds the number of the query, the draw, text and finished; with Chain-of-Motion also trace and cost.
-
-    Attributes:
-        rows: by draw and number of the query.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._journal = Journal(path, "a reply of an interrupted evaluation; delete the file", ("draw", "query"))
-        self.rows = {(row["draw"], row["query"]): row for row in self._journal.rows()}
-
-    def add(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Append finished replies and keep them."""
-        self._journal.append(*rows)
-        self.rows.update({(row["draw"], row["query"]): row for row in rows})
-
-
-def answer_all(llm: MotionLLM, asked: Asked, asking: Asking, draws: int, file: ReplyFile, label: str) -> Answers:
+def answer_all(llm: MotionLLM, asked: QueryBatch, asking: Asking, draws: int, file: ReplyFile, label: str) -> Answers:
     """`draws` replies to each query; those that `file` holds are not generated again."""
     fresh: dict[tuple[int, int], Prediction] = {}
     for draw in range(draws):
         waiting = asked.take(
             [place for place, number in enumerate(asked.query_numbers) if (draw, number) not in file.rows]
         )
+        if not len(waiting):
+            continue
 
-        def keep(numbers: Sequence[int], replies: Sequence[Found], draw: int = draw) -> None:
-            pairs = list(zip(numbers, replies, strict=True))
+        def keep(query_numbers: Sequence[int], replies: Sequence[Found], draw: int = draw) -> None:
+            pairs = list(zip(query_numbers, replies, strict=True))
             file.add([{**_row(reply.best, number, draw), **reply.record} for number, reply in pairs])
             fresh.update({(draw, number): Prediction.of_rollout(reply.best, draw) for number, reply in pairs})
 
         progress = label if draws == 1 else f"{label}, draw {draw + 1} of {draws}"
-        if not len(waiting):
-            continue
         if asking.com is None:
             _ask(llm, waiting, asking.of_draw(draw), keep, progress)
         else:
@@ -104,7 +84,7 @@ def answer_all(llm: MotionLLM, asked: Asked, asking: Asking, draws: int, file: R
     )
 
 
-def _ask(llm: MotionLLM, asked: Asked, sampling: Sampling, keep: Keep, progress: str) -> None:
+def _ask(llm: MotionLLM, asked: QueryBatch, sampling: Sampling, keep: Keep, progress: str) -> None:
     """One plain reply to each query. Nobody looks at its motion yet: whoever judges them all decodes them together."""
 
     def keep_batch(places: Sequence[int], rollouts: list[Rollout]) -> None:
@@ -115,7 +95,7 @@ def _ask(llm: MotionLLM, asked: Asked, sampling: Sampling, keep: Keep, progress:
     )
 
 
-def _search(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComConfig, keep: Keep, progress: str) -> None:
+def _search(llm: MotionLLM, asked: QueryBatch, sampling: Sampling, com: ComConfig, keep: Keep, progress: str) -> None:
     """The best reply that Chain-of-Motion finds to each query, some queries at a time."""
     for start in range(0, len(asked), QUERIES_AT_ONCE):
         part = asked.take(range(start, min(start + QUERIES_AT_ONCE, len(asked))))

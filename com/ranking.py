@@ -60,7 +60,7 @@ class Ranking:
         self.weights = dict(weights)
 
     def __call__(self, candidates: Sequence[Rollout], voters: Sequence[Sequence[Rollout]]) -> list[Score]:
-        """One score a candidate; `voters` of each are the first candidates of its query (see `com.ranking`)."""
+        """One score a candidate; `voters` of each are the first candidates of its query (see `agreement`)."""
         columns: dict[str, Sequence[float | None]] = {} if self._table is None else dict(self._table(candidates))
         if AGREEMENT in self.weights:
             columns[AGREEMENT] = agreement(candidates, voters, self._embed)

@@ -1,4 +1,4 @@
-"""The replies of a policy to the questions of an evaluation: draws, Chain-of-Motion, MultiModality, notes."""
+"""A policy answers the questions of an evaluation here: draws, Chain-of-Motion, MultiModality, notes."""
 
 import random
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from com.answering import Answers, Asking, ReplyFile, answer_all
-from com.reply_search import Asked, cost_of_rounds
+from com.answering import Answers, Asking, answer_all
+from com.reply_file import ReplyFile
+from com.reply_search import QueryBatch, cost_of_rounds
 from com.trace import write_trace
 from models.evaluation.judge import Judge
 from models.evaluation.multimodality import multimodality_metric
-from models.evaluation.predictions import with_motions
+from models.evaluation.predictions import Replies, with_motions
 from models.evaluation.questions import Questions
-from models.evaluation.replies import Replies
 from models.language.motion_llm import MotionLLM
 from models.policy.policy import Policy
 from utils.metrics.report import MetricValue
@@ -52,23 +52,23 @@ def asked_replies(
     policy: Policy, questions: Questions, plan: ReplyPlan, judge: Judge, folder: Path, timer: StageTimer
 ) -> Replies:
     """Replies of the policy to every question; those on disk from an interrupted evaluation are not asked again."""
-    llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.tokenizer
-    asked = Asked.all(questions.queries(tokenizer), questions.references if plan.oracle else None)
+    llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.motion_tokenizer
+    asked = QueryBatch.all(questions.queries(tokenizer), questions.references if plan.oracle else None)
     with timer.stage("generation"):
         file = ReplyFile(folder / REPLIES_FILE)
         answers = answer_all(llm, asked, plan.asking, plan.draws, file, questions.task)
     with timer.stage("decoding motions"):
         draws = [with_motions(row, tokenizer) for row in answers.predictions]
-    diversity = None
+    multimodality = None
     if questions.task == "t2m" and plan.mm_replies:
         with timer.stage("MultiModality"):
-            diversity = _multimodality(llm, asked, plan, judge, folder)
+            multimodality = _multimodality(llm, asked, plan, judge, folder)
     cost = None
     if plan.asking.com is not None:
         write_trace(folder / TRACE_FILE, answers.rows)
         cost = _cost(plan.asking.com.rank.weights, answers)
     signed = policy.checkpoint.fingerprint(questions.task)
-    return Replies(draws, signed, plan.com_label, _notes(policy, questions.task, plan, judge), diversity, cost)
+    return Replies(draws, signed, plan.com_label, _notes(policy, questions.task, plan, judge), multimodality, cost)
 
 
 def forget_parts(folder: Path) -> None:
@@ -77,15 +77,15 @@ def forget_parts(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _multimodality(llm: MotionLLM, asked: Asked, plan: ReplyPlan, judge: Judge, folder: Path) -> MetricValue:
+def _multimodality(llm: MotionLLM, asked: QueryBatch, plan: ReplyPlan, judge: Judge, folder: Path) -> MetricValue:
     seed = plan.asking.sampling.seed
     chosen = random.Random(seed).sample(range(len(asked)), min(plan.mm_texts, len(asked)))
     again = replace(plan.asking, sampling=replace(plan.asking.sampling, seed=seed + _MULTIMODALITY_SEED))
     part = asked.take(chosen)
-    part = Asked.all(part.queries, part.references)
+    part = QueryBatch.all(part.queries, part.references)  # a file of its own, which counts its queries from 0
     file = ReplyFile(folder / MULTIMODALITY_FILE)
     answers = answer_all(llm, part, again, plan.mm_replies, file, "MultiModality")
-    draws = [with_motions(row, llm.language.tokenizer) for row in answers.predictions]
+    draws = [with_motions(row, llm.language.motion_tokenizer) for row in answers.predictions]
     by_text = list(zip(*draws, strict=True))
     return multimodality_metric(judge.evaluator, by_text, repeats=judge.repeats, seed=judge.seed)
 

@@ -50,7 +50,7 @@ class ComConfig:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryBatch:
     """Queries that are asked together.
 
     Attributes:
@@ -64,28 +64,29 @@ class Asked:
     references: Sequence[tuple[str, ...]] | None = None
 
     @classmethod
-    def all(cls, queries: Sequence[Query], references: Sequence[tuple[str, ...]] | None = None) -> "Asked":
+    def all(cls, queries: Sequence[Query], references: Sequence[tuple[str, ...]] | None = None) -> "QueryBatch":
         """All queries of an evaluation, numbered in their order."""
         return cls(queries, range(len(queries)), references)
 
     def __len__(self) -> int:
         return len(self.queries)
 
-    def take(self, places: Sequence[int]) -> "Asked":
+    def take(self, places: Sequence[int]) -> "QueryBatch":
         """Those at `places`, with the numbers that they have."""
         known = None if self.references is None else [self.references[place] for place in places]
-        return Asked([self.queries[place] for place in places], [self.query_numbers[place] for place in places], known)
+        queries, numbers = ([row[place] for place in places] for row in (self.queries, self.query_numbers))
+        return QueryBatch(queries, numbers, known)
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best reply to one query; `record` holds the ``trace`` of all and the ``cost`` of each round."""
+    """The reply to one query. After a search `record` holds the ``trace`` of all and the ``cost`` of each round."""
 
     best: Rollout
     record: dict[str, Any]
 
 
-def search_replies(llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComConfig, label: str) -> list[Found]:
+def search_replies(llm: MotionLLM, asked: QueryBatch, sampling: Sampling, com: ComConfig, label: str) -> list[Found]:
     """Chain-of-Motion over all the queries at once."""
     work = _Work(llm, asked, sampling, com, label)
     chains = chain_of_motion_batch(
@@ -111,7 +112,7 @@ class _Work:
         cost: of each round: its seconds of generation and of scoring, shared out over the queries.
     """
 
-    def __init__(self, llm: MotionLLM, asked: Asked, sampling: Sampling, com: ComConfig, label: str) -> None:
+    def __init__(self, llm: MotionLLM, asked: QueryBatch, sampling: Sampling, com: ComConfig, label: str) -> None:
         self._llm, self._asked = llm, asked
         self._sampling, self._com, self._label = sampling, com, label
         self._voters: dict[int, list[Rollout]] = {}

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dataset.captions.tagger import Tagger
     from models.evaluation.captions import CaptionScoring
     from models.evaluation.judge import Judge
+    from models.evaluation.predictions import Replies
     from models.evaluation.questions import Questions
-    from models.evaluation.replies import Replies
     from models.policy.checkpoint import Checkpoint
     from models.policy.policy import Policy
     from models.text_motion.evaluator import TextMotionEvaluator
@@ -129,6 +129,13 @@ class EvalSettings(Settings):
         records = read_split(root, flags.eval_split, self.skeleton)[: flags.limit]
         return Questions.draw(flags.eval_task, records, tagger_of(root, self.skeleton), self.run.seed)
 
+    def data_fingerprint(self, questions: "Questions") -> str:
+        """Names the motions and captions that are asked about."""
+        from utils.files.fingerprints import fingerprint
+
+        parts = ((record.id, record.features, *(c.text for c in record.captions)) for record in questions.records)
+        return fingerprint(*(part for record in parts for part in record))
+
     def judge(self) -> "Judge":
         """The evaluator that measures, how many repeats it takes, and their seed."""
         from models.evaluation.judge import Judge
@@ -167,9 +174,8 @@ class EvalSettings(Settings):
 
     def given_replies(self, questions: "Questions", tokenizer: "MotionTokenizer | None") -> "Replies":
         """The predictions of --from-predictions, in the order of the questions."""
-        from models.evaluation.predictions import arrange
+        from models.evaluation.predictions import Replies, arrange
         from models.evaluation.predictions_file import read_predictions
-        from models.evaluation.replies import Replies
         from utils.files.fingerprints import fingerprint_file
 
         flags, path = self.evaluation, Path(self.evaluation.from_predictions)

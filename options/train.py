@@ -72,9 +72,11 @@ class TrainSettings(Settings):
 
     @property
     def data_fingerprint(self) -> str:
+        """Names the contents of the files that are trained on and validated on."""
         from utils.files.fingerprints import fingerprint_file
 
-        return fingerprint_file(self.data.cot_train_jsonl)
+        files = (self.data.cot_train_jsonl, self.data.cot_val_jsonl)
+        return "+".join(fingerprint_file(file) for file in files if file is not None)
 
     @cached_property
     def device(self) -> "torch.device":
@@ -128,7 +130,7 @@ class TrainSettings(Settings):
         return LoraSize(*self.model.lora_size(self.tasks))
 
     def reply_validation(self, metric: str, language: "MotionLanguage") -> "ReplyValidation":
-        """Replies to clips of the data set's val split, judged by --val-evaluator; `metric`: one that is needed."""
+        """Replies to clips of the data set's val split, judged by --val-evaluator; they must allow `metric`."""
         from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
         from models.language.decoding import Sampling
         from utils.metrics.criteria import CRITERIA

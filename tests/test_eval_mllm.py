@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import eval_mllm
-from com.answering import ReplyFile
 from com.replies import REPLIES_FILE
+from com.reply_file import ReplyFile
 from models.language.motion_llm import MotionLLM
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone

@@ -1,4 +1,4 @@
-"""Replies are judged here, whatever the task: this is the one place that asks whether it is t2m or m2t."""
+"""Replies are judged here beside real motion: t2m by `motions`, m2t by `captions`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from models.evaluation.captions import CaptionScoring, judge_captions, real_caption_metrics
 from models.evaluation.judge import Judge, Judged, Metrics
 from models.evaluation.motions import judge_motions, real_motion_metrics
-from models.evaluation.predictions import Prediction
+from models.evaluation.predictions import Prediction, Replies
 from models.evaluation.questions import Questions
-from models.evaluation.replies import Replies
 from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import pairs_of_diversity
 
@@ -44,7 +43,7 @@ def judge_replies(
 
 
 def evaluate_replies(questions: Questions, replies: Replies, judge: Judge, scoring: CaptionScoring) -> Evaluation:
-    """The same beside the numbers of real motion."""
+    """Judge the replies and the real motions: one row of metrics each."""
     if questions.task == "m2t":
         real = real_caption_metrics(questions.records, judge)
         judged = judge_replies(questions, replies.draws, judge, scoring)

@@ -4,7 +4,7 @@ A prediction that cannot be used (`problem`) stays in and counts as a failure; i
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from models.language.replies import parse_reply
 from models.language.rollout import Rollout
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
+from utils.metrics.report import MetricValue
 
 EMPTY, CUT, UNPLAYABLE, MISSING = "empty reply", "longer than the limit", "codes outside the codebook", "no prediction"
 
@@ -69,6 +70,27 @@ class Prediction:
             return replace(given, answer=rollout.answer)
         motion = rollout.motion if problem is None else None
         return replace(given, caption=rollout.caption, codes=rollout.codes, motion=motion)
+
+
+@dataclass(frozen=True, eq=False)
+class Replies:
+    """All that an evaluation judges, and what its signature must say of where it came from.
+
+    Attributes:
+        draws: predictions, one list a draw.
+        checkpoint: fingerprint of the policy that wrote them; None for predictions that were given.
+        com: label of Chain-of-Motion, such as ``8x2``; None without.
+        notes: further words of the signature, such as ``judge=ranker``.
+        multimodality: of further replies (t2m); None where it was left out.
+        com_cost: weights of the scorers, and what each round cost; None without Chain-of-Motion.
+    """
+
+    draws: list[list[Prediction]]
+    checkpoint: str | None = None
+    com: str | None = None
+    notes: tuple[str, ...] = ()
+    multimodality: MetricValue | None = None
+    com_cost: Mapping[str, Any] | None = None
 
 
 def from_reply(prediction: Prediction, task: str) -> Prediction:

@@ -1,4 +1,4 @@
-"""Metrics of replies to held-out clips in the course of training, when they choose the best checkpoint."""
+"""A model in training answers held-out clips here: to choose the best checkpoint (SFT), or beside the reward (GRPO)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ class ReplyValidation:
     def __init__(
         self, questions: Sequence[Questions], judge: Judge, language: MotionLanguage, sampling: Sampling
     ) -> None:
-        self._asked = [(part, part.queries(language.tokenizer)) for part in questions]
+        self._asked = [(part, part.queries(language.motion_tokenizer)) for part in questions]
         self._judge = judge
         self._language = language
         self._sampling = sampling
@@ -73,7 +73,7 @@ class ReplyValidation:
         """
         if criterion.task not in tasks:
             raise InputError(f"--best-by {criterion.name} judges {criterion.task}, but {', '.join(tasks)} is trained")
-        if language.tokenizer is None:
+        if language.motion_tokenizer is None:
             raise InputError(f"--best-by {criterion.name} needs --motion-tokenizer")
         if not Path(clips.evaluator).exists():
             raise InputError(f"no text-motion evaluator at {clips.evaluator}: give --val-evaluator FOLDER")
@@ -81,7 +81,7 @@ class ReplyValidation:
         records = read_split(clips.root, "val", evaluator.skeleton)[: clips.count]
         tagger = tagger_of(clips.root, evaluator.skeleton)
         questions = [Questions.draw(task, records, tagger, sampling.seed) for task in tasks]
-        language = replace(language, tokenizer=language.tokenizer.to(device))
+        language = replace(language, motion_tokenizer=language.motion_tokenizer.to(device))
         return cls(questions, Judge(evaluator, repeats=1, seed=sampling.seed), language, sampling)
 
     def __call__(self, model: PreTrainedModel) -> dict[str, float]:
@@ -96,7 +96,7 @@ class ReplyValidation:
             answered = gather_object(answered)
             if processes.is_main_process:
                 replies = [prediction for _, prediction in sorted(answered, key=lambda pair: pair[0])]
-                metrics |= self._measure(questions, with_motions(replies, self._language.tokenizer))
+                metrics |= self._measure(questions, with_motions(replies, self._language.motion_tokenizer))
         (metrics,) = broadcast_object_list([metrics])
         return metrics
 

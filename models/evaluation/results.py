@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.evaluation.evaluate import Evaluation
-from models.evaluation.predictions import failures
-from models.evaluation.replies import Replies
+from models.evaluation.predictions import Replies, failures
 from utils.files.json_files import write_jsonl
 from utils.metrics.report import Signature, write_results
 

@@ -18,12 +18,12 @@ class MotionLanguage:
 
     Attributes:
         vocabulary: text tokenizer with motion tokens.
-        tokenizer: turns codes into motion; None where it is not known, as in SFT on codes of unknown origin.
+        motion_tokenizer: turns codes into motion; None where it is not known, as in SFT on codes of unknown origin.
         style: what stands around a question.
     """
 
     vocabulary: MotionVocabulary
-    tokenizer: MotionTokenizer | None
+    motion_tokenizer: MotionTokenizer | None
     style: PromptStyle
 
     def prompt(self, query: Query) -> str:
@@ -31,7 +31,7 @@ class MotionLanguage:
         return render_query(query, self.style)
 
     def ask(self, query: Query) -> list[int]:
-        """The same as token ids, nothing added at the ends."""
+        """The prompt as token ids, nothing added at the ends."""
         return self.vocabulary.encode(self.prompt(query))
 
     def read(
@@ -45,7 +45,7 @@ class MotionLanguage:
         Args:
             queries: what was asked.
             replies: token ids of the reply to each, end of sequence included where it was reached.
-            references: the true captions of each, handed through.
+            references: the true captions of each; they go into the rollouts.
         """
         texts = [self.vocabulary.decode(ids) for ids in replies]
         parsed = [parse_reply(text, query.task) for text, query in zip(texts, queries, strict=True)]
@@ -77,11 +77,11 @@ class MotionLanguage:
     def _motions(self, codes: Sequence[Sequence[int] | None]) -> list[np.ndarray | None]:
         """Features (T, D) of each code sequence; None where there is no code, or one that the codebook lacks."""
         found: list[np.ndarray | None] = [None] * len(codes)
-        if self.tokenizer is None:
+        if self.motion_tokenizer is None:
             return found
         playable = [index for index, own in enumerate(codes) if own and max(own) < self.vocabulary.nb_code]
         if playable:
-            motions = self.tokenizer.decode_batch([_array(codes[index]) for index in playable])
+            motions = self.motion_tokenizer.decode_batch([_array(codes[index]) for index in playable])
             for index, motion in zip(playable, motions, strict=True):
                 found[index] = motion
         return found

@@ -33,7 +33,7 @@ class MotionLLM:
     def without_motions(self) -> "MotionLLM":
         """The same model; its rollouts hold codes but no motion, for whoever decodes them later or not at all."""
         silent = copy(self)
-        silent.language = replace(self.language, tokenizer=None)
+        silent.language = replace(self.language, motion_tokenizer=None)
         return silent
 
     def answer(

@@ -74,9 +74,11 @@ def continue_policy(
 ) -> Policy:
     """What supervised fine-tuning of `tasks` starts from, after the training that `checkpoint` holds.
 
-    A task that the checkpoint knows goes on from its policy. A new task starts, under LoRA, from the plain backbone
-    with the trained rows of the motion tokens, so that both tasks keep adapters of their own on one backbone; with
-    full fine-tuning it starts from the other task's weights. A joint run continues the one policy there is.
+        a task that it knows             goes on from its policy
+        a new task, under LoRA           the plain backbone with the trained rows of the motion tokens, so that both
+                                         tasks keep adapters of their own on one backbone
+        a new task, in full              the other task's weights
+        both tasks                       the one policy there is
 
     Raises:
         InputError: a joint run from two different policies, or a policy that would have to be merged into 4 bits.
@@ -95,6 +97,7 @@ def continue_policy(
     if known or full or source is None:
         policy = build_policy(checkpoint, source, motion_tokenizer, backbone, **loading)
     else:
+        # The other task's policy is built for its rows only.
         trained = build_policy(checkpoint, source, motion_tokenizer, backbone)
         policy = build_policy(checkpoint, None, motion_tokenizer, backbone, **loading)
         copy_token_rows(trained.model, policy.model, policy.language.vocabulary)

@@ -81,8 +81,8 @@ def supervise(
         session: checkpoints, logs and the trainer's state for resuming go into its folder.
 
     Returns:
-        the best validation's numbers and the best checkpoint's path; without a best one the latest's path. Nothing in
-        all processes but the first; None where the training was interrupted.
+        the best validation's numbers and the best checkpoint's path; without a best one the latest's path. An empty
+        dict in all processes but the first; None where the training was interrupted.
     """
     if plan.lora is not None:
         refuse_spread_weights()

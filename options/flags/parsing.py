@@ -120,7 +120,7 @@ def _add_flag(section: argparse._ArgumentGroup, field: dataclasses.Field, kind: 
         about["type"] = kind
     section.add_argument(*spellings, **about)
     if kind is bool and field.default is True:
-        negations = dict.fromkeys(spelling.replace("--", "--no-", 1) for spelling in spellings if "_" not in spelling)
+        negations = [f"--no-{field.name.replace('_', '-')}", f"--no_{field.name}"]
         section.add_argument(
             *negations, action="store_false", dest=field.name, default=True, help=f"not: {field.metadata['help']}"
         )
@@ -135,10 +135,11 @@ def _without_none(kind: Any) -> Any:
 
 def _truth(text: str) -> bool:
     """What may stand behind a switch: true and false in the usual words."""
-    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    if text.lower() not in words:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return words[text.lower()]
+    if text.lower() in ("true", "t", "yes", "y", "on", "1"):
+        return True
+    if text.lower() in ("false", "f", "no", "n", "off", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
 
 
 def _ignored_line(ignored: Mapping[str, Sequence[str]]) -> str | None:

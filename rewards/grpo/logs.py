@@ -73,7 +73,7 @@ def shown_replies(replies: Sequence[dict[str, Any]], group_size: int, rewards: W
     """The replies with the highest and the lowest total to each of the first prompts, with that total.
 
     Args:
-        replies: as `RenderedPromptTrainer.last_replies` gives them, replies to one prompt in a row.
+        replies: as `MotionGRPOTrainer.last_replies` gives them, replies to one prompt in a row.
         group_size: replies a prompt.
     """
     table = {name: [reply["rewards"][name] for reply in replies] for name in rewards.names}

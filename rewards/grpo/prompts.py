@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,13 @@ class Prompts:
 
 
 def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, seed: int) -> Prompts:
-    """`count` (None = all) different queries, tasks in turn, in an order drawn by `seed`."""
+    """`count` (None = all) different queries, tasks in turn while they last, in an order drawn by `seed`."""
     by_task = []
     for number, task in enumerate(tasks):
         indices = np.flatnonzero(samples.usable_for(task)).tolist()
         random.Random(seed + number).shuffle(indices)
         by_task.append([(task, index) for index in indices])
-    rows = [row for turn in zip(*by_task, strict=False) for row in turn] if len(by_task) > 1 else by_task[0]
+    rows = [row for turn in zip_longest(*by_task) for row in turn if row is not None]
     captions = samples.captions_by_clip()
     queries = [query_of(samples.sample(index, task)) for task, index in rows[:count]]
     return Prompts(tuple(queries), tuple(captions[query.id] for query in queries))

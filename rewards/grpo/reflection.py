@@ -36,7 +36,7 @@ class Reflections:
     ) -> None:
         self._share, self._seed, self._group_size = share, seed, group_size
         self._rewards, self._language = rewards, language
-        self._lacking = Lacking(language.tokenizer.skeleton, language.tokenizer.nb_code)
+        self._lacking = Lacking(language.motion_tokenizer.skeleton, language.motion_tokenizer.nb_code)
 
     def rewrite(self, rows: Sequence[dict], step: int, draw_replies: DrawReplies) -> list[dict]:
         """The rows (see `rewards.grpo.prompts.prompt_row`), some with a draft in the prompt and its score.

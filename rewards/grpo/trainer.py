@@ -1,9 +1,8 @@
 """trl's GRPOTrainer with our prompts, our scores, our order of prompts, merged weights in sampling, and our rules."""
 
 import math
-from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any
 
 from datasets import Dataset
 from peft import PeftModel
@@ -17,22 +16,18 @@ from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
 from rewards.grpo.sampling import merged_adapter
+from rewards.grpo.scoring import GrpoRewards
 
 
-class BatchScorer(Protocol):
-    """Scores a batch once; its functions then give the columns (`rewards.grpo.adapter.GrpoRewards`)."""
+class MotionGRPOTrainer(GRPOTrainer):
+    """trl's trainer, which differs here in five points.
 
-    def functions(self) -> list[Callable[..., list[float | None]]]: ...
-
-    def score(
-        self, rows: Sequence[dict], replies: Sequence[Sequence[int]], with_terms: bool
-    ) -> tuple[dict[str, float], dict[str, list[str]]]: ...
-
-
-class RenderedPromptTrainer(GRPOTrainer):
-    """trl's trainer, but prompts become ids as everywhere else here: whole, with nothing added at the ends.
-
-    Left alone it lets a tokenizer put its beginning-of-sequence token in front, which SFT and evaluation do not.
+    1. Prompts become ids as in SFT and evaluation: whole, without the beginning-of-sequence token that some
+       tokenizers put in front.
+    2. The replies of a step are scored once by `scorer`, before trl asks each reward function for its column.
+    3. Replies are sampled from merged weights, and under the grammar where `rules` say so.
+    4. Some prompts become reflections, and advantages are clipped, where `rules` say so.
+    5. The order of prompts is a function of seed and epoch, so that a resumed run sees the order of a straight one.
 
     Args:
         language: how the policy is asked.
@@ -47,7 +42,7 @@ class RenderedPromptTrainer(GRPOTrainer):
         self,
         *,
         language: MotionLanguage,
-        scorer: BatchScorer,
+        scorer: GrpoRewards,
         args: GRPOConfig,
         rules: ReplyRules = NO_RULES,
         reflections: Reflections | None = None,
@@ -57,8 +52,8 @@ class RenderedPromptTrainer(GRPOTrainer):
         self._scorer = scorer
         self._rules = rules
         self._reflections = reflections
-        tokenizer = language.vocabulary.tokenizer
-        super().__init__(reward_funcs=scorer.functions(), args=args, processing_class=tokenizer, **named)
+        text_tokenizer = language.vocabulary.tokenizer
+        super().__init__(reward_funcs=scorer.functions(), args=args, processing_class=text_tokenizer, **named)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if self._reflections is not None:

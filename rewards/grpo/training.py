@@ -15,13 +15,13 @@ from models.policy.callbacks import AfterEpoch, ReplyLog, RunLog, StopOnInterrup
 from models.policy.checkpoint import load_checkpoint, save_checkpoint
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
-from rewards.grpo.adapter import GrpoRewards
 from rewards.grpo.hacking import HELD_OUT_TOTAL, TRAINING_REWARD
 from rewards.grpo.logs import shown_replies
 from rewards.grpo.prompts import Prompts
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
-from rewards.grpo.trainer import RenderedPromptTrainer, steps_per_batch
+from rewards.grpo.scoring import GrpoRewards
+from rewards.grpo.trainer import MotionGRPOTrainer, steps_per_batch
 from rewards.grpo.validation import GrpoValidation, HeldOut
 from rewards.mixture.loading import Rewarding
 from utils.run.session import Session
@@ -35,7 +35,8 @@ class GrpoPlan:
 
     Attributes:
         tasks: what is trained; one policy answers them all.
-        trainer: trl's settings; they must weigh `improvement` after the rewards where that is rewarded.
+        trainer: trl's settings; its reward weights are those of the rewards, then that of `improvement` where replies
+            earn it.
         lora: size of the adapter that is trained; its dropout is not used.
         rules: how the replies that are trained on are drawn and weighed.
         extra_log: gets every row of metrics.
@@ -69,11 +70,11 @@ def reinforce(
         rewarding: what replies earn.
 
     Returns:
-        rewards before and after, and the best checkpoint's path. Nothing in all processes but the first; None where
-        the training was interrupted.
+        rewards before and after, and the best checkpoint's path. An empty dict in all processes but the first; None
+        where the training was interrupted.
 
     Raises:
-        InputError: a rule that does not reach what samples the replies.
+        InputError: a grammar mask or reflections with vLLM or continuous batching, which they do not reach.
     """
     plan.rules.check(plan.trainer)
     folder = session.folder
@@ -112,12 +113,12 @@ def reinforce(
     }
 
 
-def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: GrpoPlan) -> RenderedPromptTrainer:
+def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: GrpoPlan) -> MotionGRPOTrainer:
     config, share = plan.trainer, plan.rules.reflecting.share
     reflections = None
     if share:
         reflections = Reflections(share, config.seed, config.num_generations, scorer.rewards, policy.language)
-    return RenderedPromptTrainer(
+    return MotionGRPOTrainer(
         model=policy.model,
         language=policy.language,
         scorer=scorer,
@@ -146,7 +147,9 @@ class _Saving:
             "rewarded_by": rewarding.evaluator_fingerprint,
         }
 
-    def __call__(self, path: Path, trainer: RenderedPromptTrainer, metrics: dict[str, float]) -> None:
+    def __call__(self, path: Path, trainer: MotionGRPOTrainer, metrics: dict[str, float]) -> None:
+        if not trainer.is_world_process_zero():
+            return
         part = lora_part(trainer.model, self._tasks, "rlvr", **self._about)
         save_checkpoint(path, replace(self._checkpoint.with_part(part), metrics=metrics))
 
@@ -156,7 +159,7 @@ class _Epochs:
 
     def __init__(
         self,
-        trainer: RenderedPromptTrainer,
+        trainer: MotionGRPOTrainer,
         scorer: GrpoRewards,
         validation: GrpoValidation,
         log: RunLog,

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from com.ranking import Ranking
-from com.reply_search import Asked, ComConfig, search_replies
+from com.reply_search import ComConfig, QueryBatch, search_replies
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
 from models.language.motion_llm import MotionLLM
@@ -82,7 +82,7 @@ def main() -> None:
     runs = []
     for number in range(given.repeats + 1):
         started = time.perf_counter()
-        found = search_replies(llm, Asked.all(queries), sampling, com, f"batch {number}")
+        found = search_replies(llm, QueryBatch.all(queries), sampling, com, f"batch {number}")
         whole = (time.perf_counter() - started) / len(queries)
         cost = found[0].record["cost"]
         runs.append([whole, *(sum(one[part] for one in cost) for part in ("generation_s", "scoring_s"))])

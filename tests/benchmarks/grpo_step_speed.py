@@ -27,9 +27,9 @@ from models.language.motion_language import MotionLanguage
 from models.language.prompts import PLAIN, Query
 from models.policy.adapters import LORA_TARGETS
 from models.policy.backbone import load_backbone
-from rewards.grpo.adapter import GrpoRewards
 from rewards.grpo.prompts import prompt_row
-from rewards.grpo.trainer import RenderedPromptTrainer
+from rewards.grpo.scoring import GrpoRewards
+from rewards.grpo.trainer import MotionGRPOTrainer
 from tests.benchmarks.baseline_sizes import (
     CAPTION,
     NB_CODE,
@@ -45,7 +45,7 @@ from tests.benchmarks.baseline_sizes import (
 GROUP = 8
 
 
-class MeasuredTrainer(RenderedPromptTrainer):
+class MeasuredTrainer(MotionGRPOTrainer):
     """Notes what each part of a step takes; `replies` stand in for what was sampled (see the module's docstring)."""
 
     def __init__(self, **named: Any) -> None:

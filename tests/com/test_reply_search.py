@@ -7,7 +7,7 @@ import torch
 
 from com.chain_of_motion import Score, chain_of_motion
 from com.ranking import Ranking, agreement
-from com.reply_search import Asked, ComConfig, cost_of_rounds, search_replies
+from com.reply_search import ComConfig, QueryBatch, cost_of_rounds, search_replies
 from com.trace import readable_traces, write_trace
 from models.language.decoding import Sampling
 from models.language.motion_llm import MotionLLM
@@ -91,7 +91,7 @@ SAMPLING = Sampling(temperature=1.0, max_new_tokens=12, batch_size=7)
 
 def rows_of(llm, spy, queries=QUERIES, numbers=(0, 1, 2), **given):
     references = given.pop("references", None)
-    found = search_replies(llm, Asked(queries, numbers, references), SAMPLING, settings(spy, **given), "test")
+    found = search_replies(llm, QueryBatch(queries, numbers, references), SAMPLING, settings(spy, **given), "test")
     rows = zip(queries, numbers, found, strict=True)
     return [
         {"draw": 0, "query": number, "id": query.id, "text": one.best.text, **one.record} for query, number, one in rows

@@ -73,7 +73,7 @@ VALIDATED = {"t2m": ("FID", "R@3", "MM-Dist"), "m2t": ("CIDEr", "BLEU@4", "ROUGE
 
 
 def lower_is_better(name: str) -> bool:
-    """Whether less of `name` is more; False for a name that is no metric, such as a reward."""
+    """True where a smaller value of the metric is better; False also for what is no metric, such as a reward."""
     return name in METRICS and METRICS[name].better == "lower"
 
 

@@ -1,10 +1,10 @@
-"""A run is completed here, in the same way by every command that trains: recorded, seeded, worked on, finished.
+"""A run is completed here, in the same way by every command that makes one: recorded, seeded, worked on, finished.
 
     run = Run(folder, arguments, may_differ=("device",), seed=123, device=device)
     summary = run.complete(work)
 
-where `work` reads its data, calls `session = begin(data_fingerprint)`, and trains. It returns the numbers of the
-finished run, or None when it stopped before its end.
+where `work` calls `session = begin(data_fingerprint)`, at the latest when it has read its data, and goes on. It
+returns the numbers of the finished run, or None when it stopped before its end.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Session:
     interrupt: InterruptFlag
 
 
-# `begin(data_fingerprint)`: the data are read and good, from here on the folder holds this run.
+# `begin(data_fingerprint)`: from here on the folder holds this run, and what is logged is in its run.log.
 Begin = Callable[[str], Session]
 # What there is to do: the numbers of the finished run, None when it stopped before its end.
 Work = Callable[[Begin], dict[str, Any] | None]
@@ -86,8 +86,9 @@ class Run:
         """Do what is left to do of the run; a finished one is left as it is.
 
         Args:
-            work: trains and measures. It calls the `begin` that it gets as soon as its data are read and good: a start
-                that fails before leaves nothing behind. Of several processes only the numbers of the first one count.
+            work: trains and measures. It calls the `begin` that it gets at the latest when its data are read: a start
+                that fails before leaves nothing behind, and what is logged after it is in run.log. Of several
+                processes only the numbers of the first one count.
 
         Returns:
             the finished run; None in all processes but the first, which alone prints

@@ -18,7 +18,7 @@ from models.policy.policy import Policy
 from rewards.base import Reward, RewardContext
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import NO_RULES
-from rewards.grpo.trainer import RenderedPromptTrainer
+from rewards.grpo.trainer import MotionGRPOTrainer
 from rewards.grpo.training import GrpoPlan, reinforce
 from rewards.grpo.validation import HeldOut
 from rewards.mixture.loading import Rewarding
@@ -133,7 +133,7 @@ def trainer_of(folder, cot_jsonl, policy, scores, rules=NO_RULES, **fields):
     disable_progress_bars()
     prompts = draw_prompts(read_cot_jsonl(cot_jsonl, nb_code=16), TASKS, 8, 0)
     rows = prompts.rows(policy.language)
-    trainer = RenderedPromptTrainer(
+    trainer = MotionGRPOTrainer(
         model=policy.model,
         language=policy.language,
         scorer=GivenScores(scores),

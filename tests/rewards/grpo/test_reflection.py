@@ -12,10 +12,10 @@ from models.language.replies import parse_reply
 from models.language.vocabulary import MotionVocabulary
 from models.policy.backbone import load_text_tokenizer
 from rewards.base import RewardContext
-from rewards.grpo.adapter import GrpoRewards
 from rewards.grpo.prompts import draw_prompts, query_of_row
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import Reflecting, ReplyRules
+from rewards.grpo.scoring import GrpoRewards
 from rewards.lacking import Lacking
 from rewards.mixture.loading import build_rewards
 from tests.rewards.grpo.grpo_runs import TASKS, run_grpo

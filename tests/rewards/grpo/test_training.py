@@ -13,7 +13,7 @@ from models.language.decoding import Sampling
 from models.policy.checkpoint import load_checkpoint
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import Reflecting, ReplyRules
-from rewards.grpo.trainer import RenderedPromptTrainer
+from rewards.grpo.trainer import MotionGRPOTrainer
 from rewards.grpo.validation import GrpoValidation, HeldOut
 from tests.rewards.grpo.grpo_runs import TASKS, policy_of, run_grpo, short_replies
 from utils.errors import InputError
@@ -55,6 +55,16 @@ def test_prompts_are_drawn_in_turn_with_all_references(cot_jsonl):
     assert all(len(references) == 3 for references in prompts.references)
     assert draw_prompts(samples, TASKS, 10, seed=4) == prompts
     assert len(draw_prompts(samples, ("t2m",), None, seed=4).queries) == 45
+
+
+def test_no_prompt_of_the_commoner_task_is_left_out(tmp_path):
+    lines = [
+        {"id": str(n), "caption": f"walks {n}", "motion_tokens": [n], "task": task}
+        for n, task in enumerate(["t2m", "t2m", "t2m", "m2t"])
+    ]
+    (tmp_path / "cot.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    prompts = draw_prompts(read_cot_jsonl(tmp_path / "cot.jsonl", nb_code=16), TASKS, None, seed=0)
+    assert [query.task for query in prompts.queries] == ["t2m", "m2t", "t2m", "t2m"]
 
 
 def test_held_out_prompts_are_answered_as_often_as_asked(cot_jsonl, backbone, motion_tokenizer, tmp_path):
@@ -122,13 +132,13 @@ def test_a_resumed_run_is_a_straight_one(run, logged, last_step, fields):
 
 def test_the_order_of_prompts_changes_by_epoch(run, monkeypatch):
     asked = []
-    tokenize = RenderedPromptTrainer._tokenize_prompts
+    tokenize = MotionGRPOTrainer._tokenize_prompts
 
     def spy(self, prompts):
         asked.append(tuple(prompts[::4]))
         return tokenize(self, prompts)
 
-    monkeypatch.setattr(RenderedPromptTrainer, "_tokenize_prompts", spy)
+    monkeypatch.setattr(MotionGRPOTrainer, "_tokenize_prompts", spy)
     run()
     first, second = asked[0] + asked[1], asked[2] + asked[3]
     assert sorted(first) == sorted(second) and first != second
@@ -146,13 +156,13 @@ def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run, backbone, 
     tokenizer.save_pretrained(folder)
     assert AutoTokenizer.from_pretrained(folder)("x")["input_ids"][0] == start
     asked = []
-    generate = RenderedPromptTrainer._generate_single_turn
+    generate = MotionGRPOTrainer._generate_single_turn
 
     def spy(self, prompt_ids, *more, **named):
         asked.extend(prompt_ids)
         return generate(self, prompt_ids, *more, **named)
 
-    monkeypatch.setattr(RenderedPromptTrainer, "_generate_single_turn", spy)
+    monkeypatch.setattr(MotionGRPOTrainer, "_generate_single_turn", spy)
     run(backbone=str(folder), num_train_epochs=1)
     assert asked and all(start not in ids for ids in asked)
 
