@@ -37,11 +37,10 @@ def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     """Supervised fine-tuning: lines of reasoning -> motionllm_{task}_best.pth."""
     # Late imports, here and below: `--help` and a mistyped path must not wait for torch and trl.
     from models.sft.training import SftPlan, supervise
-    from options.trl_configs import sft_config
 
     session = begin(settings.data_fingerprint)
     # Before anything is loaded: of several processes it tells each its GPU.
-    trainer = sft_config(settings, session.folder)
+    trainer = settings.trainer_config(session.folder)
     # The motion tokenizer that the codes are of; it goes into the checkpoint.
     tokenizer, nb_code = settings.codebook()
     # CoT jsonl -> rows to learn from, rows to validate on.

@@ -22,7 +22,7 @@ class ComConfig:
 
     Attributes:
         candidates, refine_steps, patience: k candidates in each of t rounds, see `com.chain_of_motion`.
-        rank: candidates and the voters of each (`com.ranking`) -> scores.
+        rank: candidates and the voters of each (`com.scorers`) -> scores.
         lacking: attempts -> what each lacks, in words, for the reflection on it.
         temperatures: of the rounds, the last of them for all that follow; empty: that of the sampling.
         max_new_tokens: of a candidate; None: as the sampling.

@@ -225,8 +225,8 @@ class EvalSettings(Settings):
         self, tokenizer: "MotionTokenizer", tagger: "Tagger"
     ) -> "tuple[ComConfig, TextMotionEvaluator | None]":
         """Chain-of-Motion as the flags say, and the evaluator among its scorers."""
-        from com.ranking import AGREEMENT, Ranking
         from com.reply_search import ComConfig
+        from com.scorers import AGREEMENT, Ranking
         from rewards.lacking import Lacking
         from rewards.mixture.loading import load_rewards, parse_reward_weights
         from rewards.mixture.ranking import scorer_weights

@@ -9,6 +9,8 @@ from utils.files.journal import Journal
 from utils.run.folder import RunFolder
 
 if TYPE_CHECKING:
+    from trl import GRPOConfig
+
     from dataset.cot.training_rows import TrainingData
     from models.policy.checkpoint import Checkpoint
     from models.policy.policy import Policy
@@ -44,7 +46,6 @@ class GrpoSettings(TrainSettings):
 
     def plan(self, weights: dict[str, float], folder: RunFolder) -> "GrpoPlan":
         """How GRPO goes about it: trl's settings, the adapter, and our rules for replies."""
-        from options.trl_configs import grpo_config
         from rewards.grpo.rules import Reflecting, ReplyRules
         from rewards.grpo.training import GrpoPlan
 
@@ -53,11 +54,44 @@ class GrpoSettings(TrainSettings):
         factors = [*weights.values(), *([rl.rl_improvement_weight] if reflecting.rewards_improvement else [])]
         return GrpoPlan(
             tasks=self.tasks,
-            trainer=grpo_config(self, factors, folder),
+            trainer=self.trainer_config(factors, folder),
             lora=self.lora,
             rules=ReplyRules(rl.constrain_grammar, reflecting, rl.rl_advantage_clip),
             extra_log=Journal(Path(rl.rl_metrics_jsonl)).append if rl.rl_metrics_jsonl else None,
         )
+
+    def trainer_config(self, reward_weights: list[float], folder: RunFolder) -> "GRPOConfig":
+        """Our flags as fields of trl's GRPOConfig: group size, KL, clipping, aggregation of rewards."""
+        from trl import GRPOConfig
+
+        from options.trl_configs import trainer_config
+
+        training, rl = self.training, self.rl
+        completions = training.batch_size * rl.rl_group_size
+        if completions % training.gradient_accumulation:
+            raise InputError(
+                f"--gradient-accumulation {training.gradient_accumulation} must divide --batch-size x "
+                f"--rl-group-size = {completions}"
+            )
+        aggregation = "sum_then_normalize" if rl.disable_rl_component_norm else "normalize_then_sum"
+        fields = {
+            "num_train_epochs": rl.rl_epochs,
+            "per_device_train_batch_size": completions // training.gradient_accumulation,
+            "num_generations": rl.rl_group_size,
+            "max_completion_length": self.max_reply_tokens,
+            "beta": rl.rl_kl_coef,
+            "epsilon": rl.rl_clip_eps,
+            "multi_objective_aggregation": aggregation,
+            "scale_rewards": rl.rl_scale_rewards,
+            "reward_weights": reward_weights,
+            "temperature": rl.rl_temperature,
+            "top_p": rl.rl_top_p,
+            "top_k": 0,
+            "loss_type": "dapo",
+            "lr_scheduler_type": training.lr_schedule or "constant_with_warmup",
+            "log_completions": False,
+        }
+        return trainer_config(GRPOConfig, fields, self, folder)
 
     def reference_tokenizer(self, checkpoint: "Checkpoint") -> "MotionTokenizer":
         from models.policy.checkpoint import motion_tokenizer_of

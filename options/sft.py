@@ -5,20 +5,44 @@ from typing import TYPE_CHECKING
 from options.flags.common import DEFAULT_BACKBONE
 from options.train import TrainSettings
 from utils.errors import InputError
+from utils.run.folder import RunFolder
 
 if TYPE_CHECKING:
+    from trl import SFTConfig
+
     from dataset.cot.training_rows import TrainingData
     from models.language.motion_language import MotionLanguage
     from models.policy.adapters import LoraSize
     from models.policy.policy import Policy
     from models.sft.batch import SupervisionCollator
-    from models.sft.supervision import SupervisionConfig
+    from models.sft.config import SupervisionConfig
     from models.sft.training import Validation
     from models.tokenizer.motion_tokenizer import MotionTokenizer
 
 
 class SftSettings(TrainSettings):
     """All flags of train_mllm.py, read for --train-stage sft."""
+
+    def trainer_config(self, folder: RunFolder) -> "SFTConfig":
+        """Our flags as fields of trl's SFTConfig: our collator and weights, trl's loop."""
+        from trl import SFTConfig
+
+        from options.trl_configs import trainer_config
+
+        training, sft = self.training, self.sft
+        fields = {
+            "num_train_epochs": sft.epochs_m2t if training.training_task == "m2t" else sft.epochs_t2m,
+            "per_device_train_batch_size": training.batch_size,
+            "per_device_eval_batch_size": max(training.batch_size, 16),
+            "lr_scheduler_type": training.lr_schedule or "cosine",
+            "dataloader_num_workers": self.data.cot_num_workers,
+            "dataset_kwargs": {"skip_prepare_dataset": True},
+            "max_length": None,
+            "packing": False,
+            "loss_type": "nll",
+            "prediction_loss_only": True,
+        }
+        return trainer_config(SFTConfig, fields, self, folder)
 
     def codebook(self) -> "tuple[MotionTokenizer | None, int]":
         """The motion tokenizer that goes into the checkpoint, if one is known, and the size of the codebook."""
@@ -54,7 +78,7 @@ class SftSettings(TrainSettings):
 
     def supervision(self, data: "TrainingData") -> "SupervisionConfig":
         """Which tokens are learned, and how strongly."""
-        from models.sft.supervision import SupervisionConfig
+        from models.sft.config import SupervisionConfig
 
         sft = self.sft
         return SupervisionConfig(

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
+from options.flags.grpo import RlFlags
 from options.flags.published import IGNORED_IN_TRAINING, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
-from options.flags.training import RlFlags, SftFlags, TrainingFlags
+from options.flags.sft import SftFlags
+from options.flags.training import TrainingFlags
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder

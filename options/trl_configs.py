@@ -1,4 +1,4 @@
-"""Our flags -> trl's SFTConfig and GRPOConfig. The only place where the two vocabularies meet."""
+"""Both stages hand their settings to trl here: what they share, --trainer-config on top, one GPU a process."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +9,6 @@ from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.training_args import ParallelMode
-from trl import GRPOConfig, SFTConfig
 
 from options.flags.training import TrainingFlags
 from options.train import TrainSettings
@@ -21,55 +20,19 @@ Config = TypeVar("Config", bound=TrainingArguments)
 TRAINER_STATE = "trainer_state"  # folder of a run in which trl's trainer keeps what it needs to go on
 
 
-def sft_config(settings: TrainSettings, folder: RunFolder) -> SFTConfig:
-    """Supervised fine-tuning: our collator and weights, trl's loop."""
-    training, sft = settings.training, settings.sft
-    epochs = sft.epochs_m2t if training.training_task == "m2t" else sft.epochs_t2m
-    fields: dict[str, Any] = {
-        **_shared(settings, folder),
-        "num_train_epochs": epochs,
-        "per_device_train_batch_size": training.batch_size,
-        "per_device_eval_batch_size": max(training.batch_size, 16),
-        "lr_scheduler_type": training.lr_schedule or "cosine",
-        "dataloader_num_workers": settings.data.cot_num_workers,
-        "dataset_kwargs": {"skip_prepare_dataset": True},
-        "max_length": None,
-        "packing": False,
-        "loss_type": "nll",
-        "prediction_loss_only": True,
-    }
-    return _on_one_gpu(SFTConfig(**_with_extra(fields, training, SFTConfig)))
+def trainer_config(kind: type[Config], fields: dict[str, Any], settings: TrainSettings, folder: RunFolder) -> Config:
+    """The configuration of trl's trainer for a stage.
 
+    Args:
+        kind: SFTConfig or GRPOConfig.
+        fields: what the flags of the stage say; over what both stages share, and under those of --trainer-config.
 
-def grpo_config(settings: TrainSettings, reward_weights: list[float], folder: RunFolder) -> GRPOConfig:
-    """GRPO: group size, KL, clipping and reward aggregation by the published flags."""
-    training, rl = settings.training, settings.rl
-    completions = training.batch_size * rl.rl_group_size
-    if completions % training.gradient_accumulation:
-        raise InputError(
-            f"--gradient-accumulation {training.gradient_accumulation} must divide --batch-size x --rl-group-size "
-            f"= {completions}"
-        )
-    aggregation = "sum_then_normalize" if rl.disable_rl_component_norm else "normalize_then_sum"
-    fields: dict[str, Any] = {
-        **_shared(settings, folder),
-        "num_train_epochs": rl.rl_epochs,
-        "per_device_train_batch_size": completions // training.gradient_accumulation,
-        "num_generations": rl.rl_group_size,
-        "max_completion_length": settings.max_reply_tokens,
-        "beta": rl.rl_kl_coef,
-        "epsilon": rl.rl_clip_eps,
-        "multi_objective_aggregation": aggregation,
-        "scale_rewards": rl.rl_scale_rewards,
-        "reward_weights": reward_weights,
-        "temperature": rl.rl_temperature,
-        "top_p": rl.rl_top_p,
-        "top_k": 0,
-        "loss_type": "dapo",
-        "lr_scheduler_type": training.lr_schedule or "constant_with_warmup",
-        "log_completions": False,
-    }
-    return _on_one_gpu(GRPOConfig(**_with_extra(fields, training, GRPOConfig)))
+    Raises:
+        InputError: --trainer-config or --report-to names what is not there.
+    """
+    fields = {**_shared(settings, folder), **fields}
+    config = kind(**_with_extra(fields, settings.training, kind))
+    return _on_one_gpu(config)
 
 
 def _on_one_gpu(config: Config) -> Config:

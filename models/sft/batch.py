@@ -21,7 +21,7 @@ from models.language.prompts import (
     reflection_on_draft,
     render_target,
 )
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 
 IGNORED_LABEL = -100
 

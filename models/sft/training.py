@@ -22,7 +22,7 @@ from models.policy.checkpoint import Part, load_checkpoint, save_checkpoint
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
 from models.sft.batch import SupervisionCollator
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 from models.sft.trainer import ReplyMetrics, WeightedSFTTrainer
 from utils.metrics.criteria import CRITERIA, Criterion
 from utils.plots import plot_learning_curves

@@ -8,7 +8,7 @@ keep their names. A default that the library has too is read from there. Groups 
 from dataclasses import dataclass
 from typing import Literal
 
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 from options.flags.parsing import flag, need
 
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"

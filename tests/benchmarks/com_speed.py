@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from com.ranking import Ranking
 from com.reply_search import ComConfig, QueryBatch, search_replies
+from com.scorers import Ranking
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
 from models.language.motion_llm import MotionLLM

@@ -100,7 +100,7 @@ def open_file(jsonl: Path, tokenizer: Path, name: str) -> None:
     from models.language.prompts import PLAIN
     from models.language.vocabulary import MotionVocabulary
     from models.sft.batch import SupervisionCollator
-    from models.sft.supervision import SupervisionConfig
+    from models.sft.config import SupervisionConfig
     from utils.run.command import quiet_libraries
 
     quiet_libraries()

@@ -25,7 +25,7 @@ from models.policy.adapters import LoraSize, add_sft_adapter
 from models.policy.backbone import load_text_tokenizer
 from models.policy.token_rows import add_token_rows
 from models.sft.batch import SupervisionCollator
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 from models.sft.trainer import WeightedSFTTrainer
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.run.command import quiet_libraries

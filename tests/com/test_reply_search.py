@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from com.chain_of_motion import Score, chain_of_motion
-from com.ranking import Ranking, agreement
 from com.reply_search import ComConfig, QueryBatch, cost_of_rounds, search_replies
+from com.scorers import Ranking, agreement
 from com.trace import readable_traces, write_trace
 from models.language.decoding import Sampling
 from models.language.motion_llm import MotionLLM

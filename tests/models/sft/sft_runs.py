@@ -9,7 +9,7 @@ from models.language.prompts import PLAIN
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig
 from models.policy.policy import Policy
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 from models.sft.training import SftPlan, Validation, supervise
 from tests.models.tiny_trl import TINY
 from tests.sessions import session_in

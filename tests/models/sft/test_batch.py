@@ -8,8 +8,8 @@ from dataset.cot.samples import read_cot_jsonl
 from models.language.prompts import PLAIN, REGION_ANSWER, REGION_QUERY, REGION_REASONING, query_of, render_query
 from models.language.vocabulary import MotionVocabulary, read_codes
 from models.sft.batch import IGNORED_LABEL, SupervisionCollator, encode_sample
+from models.sft.config import SupervisionConfig
 from models.sft.sample_view import describe_sample
-from models.sft.supervision import SupervisionConfig
 from tests.models.languages import plain
 
 WEIGHTED = SupervisionConfig(use_reasoning=True, reasoning_weight=0.5, motion_weight=2.0)

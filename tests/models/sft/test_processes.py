@@ -39,7 +39,7 @@ from models.language.motion_language import MotionLanguage
 from models.language.prompts import PLAIN
 from models.policy.backbone import load_backbone
 from models.sft.batch import SupervisionCollator
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 from models.sft.trainer import WeightedSFTTrainer
 
 cot, backbone, out, size = sys.argv[1:]

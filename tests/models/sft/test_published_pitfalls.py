@@ -17,7 +17,7 @@ from models.language.vocabulary import MotionVocabulary, read_codes
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import load_checkpoint
 from models.sft.batch import IGNORED_LABEL, encode_sample
-from models.sft.supervision import SupervisionConfig
+from models.sft.config import SupervisionConfig
 from tests.models.languages import plain
 from tests.models.sft.sft_runs import run_supervise
 
