@@ -2,7 +2,7 @@
 # The whole pipeline on the embedded toy data, on a CPU, with no download but Python packages: motions -> motion
 # tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table.
 #
-#   bash prepare/quickstart.sh                   about 17 minutes on 2 cores after installation
+#   bash prepare/quickstart.sh                   17 to 20 minutes on 2 cores after installation
 #   MORL_SIZE=smoke bash prepare/quickstart.sh   the same commands at sizes that learn nothing (tests)
 #   MORL_OUT=DIR                                 where everything goes (default experiments/quickstart)
 #
