@@ -20,11 +20,11 @@ from utils.run.session import Begin
 
 def main() -> None:
     settings = TrainSettings.parse(__doc__)
-    run = settings.open_run()
-    quiet_libraries()
     if settings.sft.show_samples:
         show_samples(SftSettings.of(settings))
         return
+    run = settings.open_run()
+    quiet_libraries()
     if settings.training.train_stage == "sft":
         summary = run.complete(lambda begin: run_sft(SftSettings.of(settings), begin))
     else:
@@ -77,6 +77,8 @@ def run_grpo(settings: GrpoSettings, begin: Begin) -> dict | None:
 
 def show_samples(settings: SftSettings) -> None:
     """Print the first samples as SFT with these flags would see them; only the text tokenizer is loaded."""
+    settings.need_cot_jsonl()
+    quiet_libraries()
     from models.sft.sample_view import describe_samples
 
     for text in describe_samples(settings.collator(), settings.sft.show_samples, settings.tasks, sys.stdout.isatty()):

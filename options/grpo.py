@@ -1,5 +1,6 @@
 """What the flags of train_mllm.py mean to GRPO."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from options.train import TrainSettings
 from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.run.folder import RunFolder
+from utils.run.launcher import launched_processes
 
 if TYPE_CHECKING:
     from trl import GRPOConfig
@@ -57,8 +59,18 @@ class GrpoSettings(TrainSettings):
             trainer=self.trainer_config(factors, folder),
             lora=self.lora,
             rules=ReplyRules(rl.constrain_grammar, reflecting, rl.rl_advantage_clip),
-            extra_log=Journal(Path(rl.rl_metrics_jsonl)).append if rl.rl_metrics_jsonl else None,
+            extra_log=self.extra_log,
         )
+
+    @property
+    def extra_log(self) -> "Callable[[dict], None] | None":
+        """Appends a row of metrics to --rl-metrics-jsonl."""
+        if self.rl.rl_metrics_jsonl is None:
+            return None
+        file = Path(self.rl.rl_metrics_jsonl)
+        if file.is_dir():
+            raise InputError(f"--rl-metrics-jsonl {file}: is a folder, expected a file to append to")
+        return Journal(file).append
 
     def trainer_config(self, reward_weights: list[float], folder: RunFolder) -> "GRPOConfig":
         """Our flags as fields of trl's GRPOConfig: group size, KL, clipping, aggregation of rewards."""
@@ -118,9 +130,17 @@ class GrpoSettings(TrainSettings):
         )
 
     def prompts(self, data: "TrainingData") -> "Prompts":
+        """Questions to learn from, at least those of one step."""
         from rewards.grpo.prompts import draw_prompts
 
-        return draw_prompts(data.train, self.tasks, self.rl.rl_prompts, self.run.seed)
+        prompts = draw_prompts(data.train, self.tasks, self.rl.rl_prompts, self.run.seed)
+        a_step = self.training.batch_size * launched_processes()
+        if len(prompts.queries) < a_step:
+            raise InputError(
+                f"{len(prompts.queries)} prompts are fewer than the {a_step} of one step: give a smaller --batch-size, "
+                "or a larger --rl-prompts or file"
+            )
+        return prompts
 
     def held_out(self, data: "TrainingData", policy: "Policy", rewarding: "Rewarding") -> "HeldOut":
         """What a validation asks: prompts that choose the best checkpoint, and clips for --val-evaluator."""

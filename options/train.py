@@ -64,13 +64,17 @@ class TrainSettings(Settings):
 
     def open_run(self) -> Run:
         """The run folder with what it was asked. Raises InputError without a file to learn from."""
+        self.need_cot_jsonl()
+        folder = RunFolder(Path(self.run.out_dir) / (self.run.exp_name or "test"))
+        anew = not self.training.resume
+        return Run(folder, self.as_dict(), _MAY_DIFFER, self.run.seed, self.device, anew)
+
+    def need_cot_jsonl(self) -> None:
+        """Raises InputError without a file to learn from."""
         if self.data.cot_train_jsonl is None:
             raise InputError("--cot-train-jsonl is needed: a CoT jsonl made by prepare.write_cot_jsonl")
         if not Path(self.data.cot_train_jsonl).is_file():
             raise InputError(f"--cot-train-jsonl: no such file: {self.data.cot_train_jsonl}")
-        folder = RunFolder(Path(self.run.out_dir) / (self.run.exp_name or "test"))
-        anew = not self.training.resume
-        return Run(folder, self.as_dict(), _MAY_DIFFER, self.run.seed, self.device, anew)
 
     @property
     def data_fingerprint(self) -> str:

@@ -93,7 +93,13 @@ def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -
     file = Path(training.trainer_config)
     if not file.is_file():
         raise InputError(f"--trainer-config: no such file: {file}")
-    extra = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    try:
+        extra = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"--trainer-config {file}: not YAML ({problem})") from None
+    if not isinstance(extra, dict):
+        raise InputError(f"--trainer-config {file}: expected lines of NAME: VALUE, found {type(extra).__name__}")
     unknown = sorted(set(extra) - set(config.__dataclass_fields__))
     if unknown:
         raise InputError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")

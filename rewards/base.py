@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a reward that needs no evaluator does not load one
 __all__ = [
     "KIT",
     "T2M",
+    "TASKS",
     "Reward",
     "RewardContext",
     "Rollout",

@@ -174,6 +174,10 @@ def test_interrupted_rlvr_goes_on(flags):
     assert "finished" in run(*rlvr).stdout
     assert logged_steps(folder) == list(range(1, 13))
     assert all((folder / f"motionllm_rlvr_epoch_{epoch}.pth").is_file() for epoch in range(3))
+    refused = run(*rlvr[:-1], "few", "--batch-size", 5, status=2)
+    assert "4 prompts are fewer than the 5 of one step" in refused.stderr
+    refused = run(*rlvr[:-1], "folder", "--rl-metrics-jsonl", folder, status=2)
+    assert "rlvr_stopped: is a folder" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -192,6 +196,10 @@ def test_interrupted_rlvr_goes_on(flags):
         (("--cot-train-jsonl", "GOOD", "--nb-code", "32", "--motion-tokenizer", "TOKENIZER"), "32 contradicts"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--report-to", "pigeon"), "pigeon: not known"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--report-to", "clearml"), "clearml: its package"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--trainer-config", "TORN"), "torn.yaml: not YAML"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--trainer-config", "LIST"), "NAME: VALUE, found list"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--out-dir", "TOKENIZER"), "tokenizer.pth is a file"),
+        (("--show-samples", "1"), "--cot-train-jsonl is needed"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--init-ckpt", "x.pth"), "no such checkpoint: x.pth"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--t2m-share", "0.5"), "--t2m-share mixes two tasks"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--best-by", "CIDEr"), "judges m2t, but t2m is trained"),
@@ -208,9 +216,11 @@ def test_mistakes_get_one_line_and_a_status(
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "malformed.jsonl").write_text("{oops\n")
     motion_tokenizer.save(tmp_path / "tokenizer.pth")
+    (tmp_path / "torn.yaml").write_text("max_steps: [1,")
+    (tmp_path / "list.yaml").write_text("- max_steps")
     names = {
         "EMPTY": tmp_path / "empty.jsonl", "MALFORMED": tmp_path / "malformed.jsonl", "GOOD": cot_jsonl,
-        "TOKENIZER": tmp_path / "tokenizer.pth",
+        "TOKENIZER": tmp_path / "tokenizer.pth", "TORN": tmp_path / "torn.yaml", "LIST": tmp_path / "list.yaml",
     }  # fmt: skip
     given = [str(names.get(argument, argument)) for argument in arguments]
     given = given if "--llm-backbone" in given else [*given, "--llm-backbone", backbone]

@@ -127,6 +127,8 @@ def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from error
+    except RecursionError:
+        raise ValueError("not JSON that can be read (too many brackets in brackets)") from None
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     caption = value.get("caption")

@@ -19,6 +19,7 @@ from utils.files.journal import Journal
 from utils.metrics.criteria import Criterion
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
+from utils.run.processes import Processes
 from utils.run.scalar_log import ScalarLog
 
 
@@ -124,7 +125,7 @@ class TrainingBar(TrainerCallback):
 
 
 class StopOnInterrupt(TrainerCallback):
-    """After Ctrl-C: finish the step, save, leave.
+    """After Ctrl-C: finish the step, save, leave; of several processes, which hear of it at different steps, all.
 
     Args:
         flag: raised by Ctrl-C.
@@ -138,10 +139,15 @@ class StopOnInterrupt(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
-        if self.flag.raised and state.global_step % self.every == 0:
+        if state.global_step % self.every == 0 and self._raised_anywhere(args):
+            self.flag.raised = True
             control.should_save = True
             control.should_training_stop = True
         return control
+
+    def _raised_anywhere(self, args: TrainingArguments) -> bool:
+        (raised,) = Processes(args.process_index, args.world_size, args.device).largest(float(self.flag.raised))
+        return raised > 0
 
 
 class ValidateEvery(TrainerCallback):

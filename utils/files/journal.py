@@ -13,6 +13,7 @@ from utils.files.json_files import json_line, parse_object, write_jsonl
 @dataclass(frozen=True)
 class Journal:
     """Rows in a file, one line each. A kill may tear the last line; such a line is no row, and no row is glued to it.
+    A last line that lacks only its line break is a row.
 
     Nothing is held in memory: every method looks at the file as it is now. Only one process may append.
 
@@ -41,7 +42,7 @@ class Journal:
         """Add rows, and cut off what a kill has left of the last line."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as stream:
-            _cut_torn_line(stream)
+            _mend_last_line(stream)
             stream.write("".join(map(json_line, rows)).encode("utf-8"))
             if self.durable:
                 stream.flush()
@@ -62,8 +63,8 @@ class Journal:
     def _rows(self) -> Iterator[dict[str, Any]]:
         if not self.path.is_file():
             return
-        *whole, _torn = self.path.read_bytes().split(b"\n")
-        for number, line in enumerate(whole, start=1):
+        *whole, last = self.path.read_bytes().split(b"\n")
+        for number, line in enumerate([*whole, *([] if _is_torn(last) else [last])], start=1):
             try:
                 row = parse_object(line, str(self.path))
                 if not row.keys() >= set(self.keys):
@@ -75,12 +76,27 @@ class Journal:
             yield row
 
 
-def _cut_torn_line(stream: BinaryIO) -> None:
-    """Truncate a file that is open for reading and appending after its last line break."""
+def _is_torn(line: bytes) -> bool:
+    """Whether bytes without a line break are no object: no beginning of an object is one itself."""
+    try:
+        parse_object(line, "")
+    except InputError:
+        return True
+    return False
+
+
+def _mend_last_line(stream: BinaryIO) -> None:
+    """End the last line of a file that is open for reading and appending, or cut it off where it is torn."""
     size = stream.seek(0, os.SEEK_END)
     if size == 0:
         return
     stream.seek(-1, os.SEEK_END)
-    if stream.read(1) != b"\n":
-        stream.seek(0)
-        stream.truncate(stream.read().rfind(b"\n") + 1)
+    if stream.read(1) == b"\n":
+        return
+    stream.seek(0)
+    content = stream.read()
+    start = content.rfind(b"\n") + 1
+    if _is_torn(content[start:]):
+        stream.truncate(start)
+    else:
+        stream.write(b"\n")

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 
 from utils.errors import InputError
+from utils.run.interrupt import termination_interrupts
 from utils.run.launcher import launched_as_main
 
 EXIT_BAD_INPUT = 2
@@ -30,12 +31,13 @@ def quiet_libraries() -> None:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run an entry point; map `InputError` to one line and status 2, Ctrl-C to one line and status 130.
+    """Run an entry point; map `InputError` to one line and status 2, Ctrl-C and SIGTERM to one line and 130.
 
     Several processes stop together, so only the first of them says that it was interrupted.
     """
     try:
-        main()
+        with termination_interrupts():
+            main()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)

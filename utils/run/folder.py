@@ -40,6 +40,14 @@ class RunFolder:
         """metrics.jsonl. Lines that no run of ours wrote whole are left out of it."""
         return Journal(self.path / "metrics.jsonl")
 
+    def check_place(self) -> None:
+        """Refuse a path at which no folder can be. Raises InputError."""
+        for place in (self.path, *self.path.parents):
+            if place.exists():
+                if not place.is_dir():
+                    raise InputError(f"{place} is a file, and the run needs a folder {self.path}: use another name")
+                return
+
     def check_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Refuse a folder that holds a run of other arguments.
 

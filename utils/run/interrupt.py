@@ -1,11 +1,35 @@
-"""Ctrl-C lets the current step finish, so that what is saved is whole."""
+"""Ctrl-C lets the current step finish, so that what is saved is whole; a scheduler's SIGTERM means the same."""
 
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
 class Stopped(KeyboardInterrupt):
     """A run was told to stop, and has saved all that it needs to go on."""
+
+
+@contextmanager
+def termination_interrupts() -> Iterator[None]:
+    """Within it SIGTERM raises KeyboardInterrupt, as Ctrl-C does, so that a command that is preempted says so.
+
+    Processes that are forked meanwhile (workers of a pool, of a data loader) are ended by it as before.
+    """
+    process = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class InterruptFlag:

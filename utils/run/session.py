@@ -97,6 +97,7 @@ class Run:
             InputError: the folder holds a run of other arguments.
             Stopped: the work was told to stop; the same command continues it.
         """
+        self.folder.check_place()
         if self.anew:
             self.folder.set_aside()
         if launched_as_main():  # before the data are read, which can take a while

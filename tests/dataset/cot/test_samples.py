@@ -64,6 +64,7 @@ def test_gzip(tmp_path):
     [
         ("{not json", "not JSON"),
         ("[1]", "expected a JSON object"),
+        ("[" * 100_000, "too many brackets"),
         ({"motion_tokens": [1]}, "'caption'"),
         ({"caption": "x"}, "'motion_tokens'"),
         ({"caption": "x", "motion_tokens": []}, "'motion_tokens'"),

@@ -128,7 +128,7 @@ class InterruptAfter(InterruptFlag):
 
     @raised.setter
     def raised(self, value):
-        assert value is False  # nobody presses Ctrl-C here
+        assert value is (vars(self).get("steps", 0) < 0)  # nobody presses Ctrl-C here
 
 
 @pytest.mark.parametrize("lora", [None, LoraSize(4, 8, 0.1)])

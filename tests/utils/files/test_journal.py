@@ -44,6 +44,14 @@ def test_a_file_that_is_nothing_but_a_torn_line(tmp_path):
     assert found.path.read_text() == '{"step": 1}\n'
 
 
+def test_a_last_line_that_lacks_only_its_line_break_is_a_row_and_stays(tmp_path):
+    found = journal(tmp_path)
+    found.path.write_text('{"step": 1}\n{"step": 2, "text": "by hand"}')  # as an editor may leave it
+    assert found.rows() == [{"step": 1}, {"step": 2, "text": "by hand"}]
+    found.append({"step": 3})
+    assert found.path.read_text() == '{"step": 1}\n{"step": 2, "text": "by hand"}\n{"step": 3}\n'
+
+
 @pytest.mark.parametrize("broken", ["{oops", "[1]", '{"id": "a"}', "\0" * 20])
 def test_a_line_that_is_no_row_is_named_or_left_out(tmp_path, broken):
     good = '{"id": "a", "text": "b"}\n'

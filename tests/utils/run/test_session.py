@@ -52,6 +52,15 @@ def test_a_completed_run_is_recorded_and_left_alone_afterwards(tmp_path):
     assert {name: (folder / name).stat().st_mtime_ns for name in names(folder)} == before
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "notes.txt/run"])
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_file_where_the_folder_should_be_is_named_and_left_alone(tmp_path, name, anew):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt is a file, and the run needs a folder .*use another name"):
+        asked(tmp_path / name, anew=anew).complete(never)
+    assert names(tmp_path) == ["notes.txt"] and (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_a_session_is_what_the_work_needs_with_torch_seeded(tmp_path):
     drawn = []
 
