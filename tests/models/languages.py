@@ -5,5 +5,5 @@ from models.language.prompts import PLAIN
 
 
 def plain(vocabulary, motion_tokenizer=None):
-    """QueryBatch without a chat template; without a tokenizer replies have no motion."""
+    """Asked without a chat template; without a tokenizer replies have no motion."""
     return MotionLanguage(vocabulary, motion_tokenizer, PLAIN)

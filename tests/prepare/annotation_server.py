@@ -40,7 +40,7 @@ def good_text(caption: str) -> str:
 
 
 @dataclass(frozen=True)
-class QueryBatch:
+class Asked:
     """One request as it came in: `at` seconds, for which task and caption."""
 
     at: float
@@ -67,7 +67,7 @@ class AnnotationServer:
     """``with AnnotationServer(play) as server``; `play` gets (task, caption, how often they were asked before)."""
 
     def __init__(self, play: Callable[[str, str, int], Play]) -> None:
-        self.log: list[QueryBatch] = []
+        self.log: list[Asked] = []
         self._play, self._lock, self._busy = play, threading.Lock(), 0
         self.most_at_once = 0
         server = self
@@ -106,7 +106,7 @@ class AnnotationServer:
         caption = words.partition("Caption: ")[2].partition("\n")[0]
         with self._lock:
             before = self.times_asked().get((task, caption), 0)
-            self.log.append(QueryBatch(time.monotonic(), task, caption, request, http.headers["authorization"]))
+            self.log.append(Asked(time.monotonic(), task, caption, request, http.headers["authorization"]))
             self._busy += 1
             self.most_at_once = max(self.most_at_once, self._busy)
         play = self._play(task, caption, before) if http.path == "/v1/chat/completions" else Play(status=404)

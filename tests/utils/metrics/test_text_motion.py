@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
@@ -35,17 +33,11 @@ def test_frechet_equals_scipy():
     assert frechet_distance(a, b) == pytest.approx(scipy_frechet(a, b), rel=1e-6)
 
 
-def test_frechet_is_faster_than_scipy_and_equal_at_512_dimensions():
+def test_frechet_equals_scipy_at_512_dimensions():
+    """How much faster it is: tests/benchmarks/frechet_distance.py."""
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(1200, 512)), rng.normal(0.1, 1.1, size=(1100, 512))
-    start = time.perf_counter()
-    found = frechet_distance(a, b)
-    ours = time.perf_counter() - start
-    start = time.perf_counter()
-    expected = scipy_frechet(a, b)
-    theirs = time.perf_counter() - start
-    assert found == pytest.approx(expected, rel=1e-6)
-    assert ours < theirs  # 10 times in practice; a loaded machine must not fail the test
+    assert frechet_distance(a, b) == pytest.approx(scipy_frechet(a, b), rel=1e-6)
 
 
 @pytest.mark.parametrize(("real", "generated", "dims"), [(40, 50, 64), (20, 500, 64), (500, 20, 64), (100, 80, 128)])
