@@ -25,6 +25,7 @@ from dataset.cot.sample import TASKS
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
 from utils.files.fingerprints import fingerprint
+from utils.files.json_files import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -124,11 +125,9 @@ def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] 
 def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
     """A line that is not blank -> a row of `parsed_lines`. Raises ValueError, which says what is wrong with it."""
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg} at column {error.colno})") from error
-    except RecursionError:
-        raise ValueError("not JSON that can be read (too many brackets in brackets)") from None
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
     caption = value.get("caption")

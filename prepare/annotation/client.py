@@ -6,7 +6,6 @@ others serve the same protocol.
 """
 
 import asyncio
-import json
 import logging
 import os
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from utils.errors import InputError
+from utils.files.json_files import parse_json
 
 # provider -> its address (https://ai.google.dev/gemini-api/docs/openai) and the variable that holds its key.
 PROVIDERS = {
@@ -141,7 +141,7 @@ class AnnotationClient:
 def read_completion(body: str) -> Answer:
     """Take a response apart. It never raises, since whatever a server sends is paid for and must be kept."""
     try:
-        value = json.loads(body)
+        value = parse_json(body)
     except ValueError:
         return Answer(None, "the response is not JSON", body, None, None)
     tokens = _tokens(value.get("usage") if isinstance(value, dict) else None)

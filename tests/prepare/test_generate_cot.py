@@ -168,6 +168,7 @@ SPANISH = (
 )
 BAD = {
     "no JSON": (Play(body="<html>gateway</html>"), "response", "not JSON"),
+    "deep": (Play(body="[" * 100_000), "response", "not JSON"),
     "no choices": (Play(body='{"choices": [], "usage": {}}'), "response", "holds no reply"),
     "empty": (Play(None, finish="content_filter"), "response", "finish_reason 'content_filter'"),
     "cut off": (Play("<think>The body", finish="length"), "response", "cut off"),

@@ -169,7 +169,7 @@ def test_bad_rows_are_kept_apart_with_the_reason_and_equal_ones_are_written_once
         ],
     )
     with path.open("a", encoding="utf-8") as stream:
-        stream.write("{broken\n\n[1]\n")
+        stream.write("{broken\n\n[1]\n" + "[" * 100_000 + "\n")
     lines, printed = imported(path, "--nb-code", 16)
     assert lines == {"train": [WALK, {**WALK, "reasoning": "Another."}]}
     rejected = [json.loads(line) for line in (tmp_path / "out/rejected.jsonl").read_text().splitlines()]
@@ -181,11 +181,12 @@ def test_bad_rows_are_kept_apart_with_the_reason_and_equal_ones_are_written_once
         (8, "the task 'dance' is neither t2m nor m2t"),
         (9, "not JSON"),
         (11, "expected a JSON object, found list"),
+        (12, "not JSON"),
     ]
     assert rejected[0]["content"]["motion_tokens"] == CODES and rejected[5]["content"] == "{broken"
-    assert "10 rows read, 1 repeated lines left out, 7 rows rejected" in printed
+    assert "11 rows read, 1 repeated lines left out, 8 rows rejected" in printed
     statistics = json.loads((tmp_path / "out/statistics.json").read_text())
-    assert (statistics["rows"], statistics["repeated_lines_left_out"]) == (10, 1)
+    assert (statistics["rows"], statistics["repeated_lines_left_out"]) == (11, 1)
     assert statistics["splits"]["train"]["lines"] == 2 and (tmp_path / "out/cot_statistics.png").is_file()
     path.write_text(json.dumps(WALK) + "\n")
     imported(path)

@@ -11,6 +11,14 @@ from utils.files.atomic import write_text
 _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Any JSON value. Raises json.JSONDecodeError, also for brackets in brackets deeper than Python follows."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise json.JSONDecodeError("too many brackets in brackets", "", 0) from None
+
+
 def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
     """The JSON object that `text` is.
 
@@ -21,14 +29,12 @@ def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
         InputError: `text` is no JSON, or something else than an object.
     """
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except json.JSONDecodeError as error:
         line = "" if error.lineno == 1 else f"line {error.lineno}, "
         raise InputError(f"{where}: not JSON ({error.msg} at {line}column {error.colno})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not JSON in UTF-8 ({error.reason})") from None
-    except RecursionError:
-        raise InputError(f"{where}: not JSON that can be read (too many brackets in brackets)") from None
     if not isinstance(value, dict):
         raise InputError(f"{where}: expected a JSON object, found {_KINDS[type(value)]}")
     return value

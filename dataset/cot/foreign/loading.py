@@ -15,6 +15,7 @@ from datasets import load_dataset
 from datasets.exceptions import DatasetsError
 
 from utils.errors import InputError
+from utils.files.json_files import parse_json
 
 # What `datasets` reads a file with, by its ending; a .json that does not begin with [ holds one object a line.
 _LINES, _ARRAY = "text", "json"
@@ -155,7 +156,7 @@ def _begins_with_array(path: Path) -> bool:
 
 def _row_of_line(number: int, line: str) -> SourceRow:
     try:
-        value = json.loads(line)
+        value = parse_json(line)
     except json.JSONDecodeError as error:
         return SourceRow(number, None, f"not JSON ({error.msg} at column {error.colno})", line)
     if not isinstance(value, dict):

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from utils.files.json_files import parse_json
+
 # <Motion_17>, <motion_id_17>, <motion_token_17>, <|motion_17|>, <mot_17>, <code_17>, <vq17>
 _CODE = re.compile(r"<\|?(?:motion|mot|code|vq|m)_?(?:id|token|code)?_?(\d+)\|?>", re.IGNORECASE)
 _BLOCK = re.compile(r"<\|?motion(?:_start)?\|?>(.*?)<\|?(?:/motion|motion_end)\|?>", re.IGNORECASE | re.DOTALL)
@@ -90,7 +92,7 @@ def last_exchange(turns: Any) -> tuple[str, str]:
     """
     if isinstance(turns, str):
         try:
-            turns = json.loads(turns)
+            turns = parse_json(turns)
         except json.JSONDecodeError as error:
             raise ValueError(f"the conversation is not JSON ({error.msg})") from error
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):

@@ -24,7 +24,7 @@ def test_what_is_written_is_read(tmp_path):
         (b'{"a": "\xff"}', r"not JSON in UTF-8 \(invalid start byte\)"),
         (b"[1, 2]", "expected a JSON object, found a list"),
         (b"null", "expected a JSON object, found null"),
-        (b"[" * 100_000, r"not JSON .*\(too many brackets in brackets\)"),
+        (b"[" * 100_000, r"not JSON \(too many brackets in brackets at column 1\)"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_way_out(tmp_path, content, said):
