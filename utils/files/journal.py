@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from utils.errors import InputError
+from utils.files.atomic import named
 from utils.files.json_files import json_line, parse_object, write_jsonl
 
 
@@ -40,13 +41,16 @@ class Journal:
 
     def append(self, *rows: dict[str, Any]) -> None:
         """Add rows, and cut off what a kill has left of the last line."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+b") as stream:
-            _mend_last_line(stream)
-            stream.write("".join(map(json_line, rows)).encode("utf-8"))
-            if self.durable:
-                stream.flush()
-                os.fsync(stream.fileno())
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a+b") as stream:
+                _mend_last_line(stream)
+                stream.write("".join(map(json_line, rows)).encode("utf-8"))
+                if self.durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+        except OSError as error:
+            raise named(error, self.path) from error
 
     def replace(self, rows: Iterable[dict[str, Any]]) -> None:
         """Hold these rows and no others; a kill leaves the old ones or the new ones."""

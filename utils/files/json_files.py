@@ -1,22 +1,55 @@
 """These functions read and write JSON: a file of one object (.json), or of one object a line (.jsonl)."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
 from utils.files.atomic import write_text
+from utils.files.text_files import numbered_lines, unreadable
 
 _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
 
 
+# Half of a character outside the first 65,536, written as an escape; language models leave such halves behind.
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONG_NUMBER = re.compile(r"\d{19}")
+
+
 def parse_json(text: str | bytes) -> Any:
-    """Any JSON value. Raises json.JSONDecodeError, also for brackets in brackets deeper than Python follows."""
+    """Any JSON value. Half a character (a lone surrogate), which no file could hold, becomes U+FFFD.
+
+    Raises:
+        json.JSONDecodeError: no JSON; brackets in brackets deeper than Python follows; a whole number of more than 64
+            bits, which no array could hold.
+        UnicodeDecodeError: bytes that are not UTF-8.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_int=_whole_number if _LONG_NUMBER.search(text) else None)
+        return _with_whole_characters(value) if _SURROGATE_ESCAPE.search(text) else value
     except RecursionError:
         raise json.JSONDecodeError("too many brackets in brackets", "", 0) from None
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**63:
+        raise json.JSONDecodeError(f"a whole number of {len(digits)} digits", "", 0)
+    return number
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_with_whole_characters(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_with_whole_characters(name): _with_whole_characters(entry) for name, entry in value.items()}
+    return value
 
 
 def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
@@ -65,14 +98,8 @@ def numbered_rows(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: no such file, or (with ``file:line``) a line that is no JSON object.
     """
-    try:
-        with Path(path).open("rb") as lines:
-            # Lines of bytes end at a line feed only; text would be split at line separators inside of strings too.
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield number, parse_object(line, f"{path}:{number}")
-    except OSError as error:
-        raise InputError(_cannot_be_read(path, error)) from None
+    for number, line in numbered_lines(path):
+        yield number, parse_object(line, f"{path}:{number}")
 
 
 def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
@@ -93,10 +120,4 @@ def _content(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InputError(_cannot_be_read(path, error)) from None
-
-
-def _cannot_be_read(path: str | Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{path}: no such file"
-    return f"{path}: cannot be read ({error.strerror})"
+        raise unreadable(path, error) from None

@@ -1,10 +1,11 @@
 """Several text files are written line by line at the same time, and all or none of them put in place."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+from utils.files.atomic import put_in_place, temporary_beside
 
 
 class LineWriters:
@@ -32,9 +33,7 @@ class LineWriters:
     def write(self, key: str, line: str) -> None:
         """Add a line, given without its end."""
         if key not in self._open:
-            path = self._path_of(key)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+            handle, temporary = temporary_beside(self._path_of(key))
             self._open[key] = Path(temporary), os.fdopen(handle, "wb")
         self._open[key][1].write(line.encode("utf-8") + b"\n")
 
@@ -47,7 +46,6 @@ class LineWriters:
         paths = {}
         for key, (temporary, _) in self._open.items():
             paths[key] = self._path_of(key)
-            os.chmod(temporary, 0o644)  # mkstemp makes 0600
-            os.replace(temporary, paths[key])
+            put_in_place(temporary, paths[key])
         self._open.clear()
         return paths

@@ -1,6 +1,10 @@
-"""Every entry point ends in one of three ways: status 0, one clear line for bad input, or a traceback for a bug."""
+"""Every entry point ends in one of three ways: status 0, one clear line for what the user can mend, or a traceback for
+a bug of ours."""
 
+import errno
 import logging
+import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,6 +15,26 @@ from utils.run.launcher import launched_as_main
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+
+# What the system refuses for reasons outside of this program, and the way out.
+_REFUSED = {
+    errno.ENOSPC: "make room and run the same command again; whatever was whole before is there still",
+    errno.EDQUOT: "make room and run the same command again; whatever was whole before is there still",
+    errno.EFBIG: "a file would grow beyond what is allowed (ulimit -f, or the file system)",
+    errno.EROFS: "give a place that can be written to",
+    errno.EACCES: "give a place that you may use, or change its permissions",
+    errno.EPERM: "give a place that you may use, or change its permissions",
+    errno.ENOTDIR: "a file stands where a folder is needed: give another place",
+    errno.EISDIR: "a folder stands where a file is needed: give another place",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EEXIST: "a file stands where a folder is needed: give another place",
+    errno.EIO: "the disk or the network behind it fails",
+    errno.ESTALE: "the network file system has gone: mount it and run the same command again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENOMEM: "more memory is needed",
+}
+# Libraries in other languages tell of the system's refusal in words only.
+_REFUSED_IN_WORDS = re.compile(r"os error (\d+)|No space left on device")
 
 
 def quiet_libraries() -> None:
@@ -31,17 +55,52 @@ def quiet_libraries() -> None:
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run an entry point; map `InputError` to one line and status 2, Ctrl-C and SIGTERM to one line and 130.
+    """Run an entry point; map `InputError` and what the system refuses (a full disk, a folder that may not be written
+    to) to one line and status 2, Ctrl-C and SIGTERM to one line and 130.
 
     Several processes stop together, so only the first of them says that it was interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console of another encoding gets an escape for what it cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         with termination_interrupts():
             main()
+            sys.stdout.flush()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
+        _end(str(error), EXIT_BAD_INPUT)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nothing is left to say, and Python must not try at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         if launched_as_main():
             print("interrupted: the last saved state is kept; run the same command again to continue", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        refusal = refused_by_system(error)
+        if refusal is None:
+            raise
+        _end(refusal, EXIT_BAD_INPUT)
+
+
+def refused_by_system(error: BaseException) -> str | None:
+    """What of an exception, or of what led to it, was the system's refusal and no fault of ours; None: nothing."""
+    seen: BaseException | None = error
+    while seen is not None:
+        number, words, place = None, "", ""
+        if isinstance(seen, OSError):
+            number, words = seen.errno, seen.strerror or ""
+            place = f"{seen.filename}: " if isinstance(seen.filename, (str, bytes, os.PathLike)) else ""
+        elif (found := _REFUSED_IN_WORDS.search(str(seen))) is not None:
+            number = int(found[1] or errno.ENOSPC)
+            words = os.strerror(number)
+        if number in _REFUSED:
+            return f"{place}{words}; {_REFUSED[number]}"
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _end(message: str, status: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -12,16 +12,18 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import read_json, write_json
+from utils.files.lock import LOCK_FILE, locked
 from utils.run.launcher import launched_as_main, launched_processes
 
 # What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
-_LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
+_LEFT_BY_A_START = {"args.json", "environment.json", "run.log", LOCK_FILE}
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 
 
@@ -47,6 +49,10 @@ class RunFolder:
                 if not place.is_dir():
                     raise InputError(f"{place} is a file, and the run needs a folder {self.path}: use another name")
                 return
+
+    def locked(self) -> AbstractContextManager[None]:
+        """The context in which this process alone works here. Raises InputError where another one does."""
+        return locked(self.path)
 
     def check_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Refuse a folder that holds a run of other arguments.
@@ -156,11 +162,13 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Commit of this checkout; None outside git."""
+    """Commit of this checkout; None outside git, also where only a repository around ours is one."""
+    checkout = Path(__file__).resolve().parents[2]
     try:
         answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+            ["git", "rev-parse", "--show-toplevel", "HEAD"], cwd=checkout, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return answer.stdout.strip()
+    top, commit = answer.stdout.splitlines()
+    return commit if Path(top).resolve() == checkout else None

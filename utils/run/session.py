@@ -99,21 +99,21 @@ class Run:
         """
         self.folder.check_place()
         if self.anew:
-            self.folder.set_aside()
+            with self.folder.locked():
+                self.folder.set_aside()
         if launched_as_main():  # before the data are read, which can take a while
             self.folder.check_arguments(self.arguments, self.may_differ)
         numbers = self.folder.finished
         already = numbers is not None
         if numbers is None:
             with ExitStack() as ending:
+                ending.enter_context(self.folder.locked())
                 numbers = work(lambda data_fingerprint: self._begin(data_fingerprint, ending))
-            if numbers is None:
-                raise Stopped
-        if not launched_as_main():
-            return None
-        if not already:
-            self.folder.finish(numbers)
-        return Summary(self.folder, numbers, already)
+                if numbers is None:
+                    raise Stopped
+                if launched_as_main():
+                    self.folder.finish(numbers)
+        return Summary(self.folder, numbers, already) if launched_as_main() else None
 
     def _begin(self, data_fingerprint: str, ending: ExitStack) -> Session:
         """Record the run and seed torch; `ending` closes the log."""

@@ -1,0 +1,54 @@
+"""One process at a time works in a folder."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from utils.errors import InputError
+from utils.files.lock import locked
+
+_HOLD = """
+import sys, time
+from utils.files.lock import locked
+with locked(sys.argv[1]):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "locked\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_process_is_told_who_is_there(tmp_path, holder):
+    with pytest.raises(InputError, match=rf"run: process {holder.pid} on .* is working here"), locked(tmp_path / "run"):
+        pass
+
+
+def test_nothing_is_left_by_a_kill(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    with locked(tmp_path / "run"):
+        pass
+
+
+def test_a_folder_that_nothing_was_written_to_is_not_left_behind(tmp_path):
+    with locked(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b").is_dir()
+    assert list(tmp_path.iterdir()) == []
+    with locked(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "kept").write_text("")
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["kept"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"), locked(tmp_path / "file" / "run"):
+        pass

@@ -1,0 +1,57 @@
+"""One set of rules for every text file."""
+
+import pytest
+
+from utils.errors import InputError
+from utils.files.text_files import numbered_lines, read_text, split_lines
+
+LINES = ["a person walks", "er geht zurück\u2028und dann\u0085weiter\x0b\x0c\x1c", "third"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("blank", ["", "\n\n  \n"], ids=["tight", "blank-lines-at-the-end"])
+def test_lines_are_the_same_whatever_system_wrote_them(tmp_path, end, encoding, blank):
+    path = tmp_path / "a.txt"
+    path.write_bytes((end.join(LINES) + blank.replace("\n", end)).encode(encoding))
+    assert [line for _, line in numbered_lines(path)] == LINES
+    assert read_text(path).split("\n")[:3] == LINES
+
+
+def test_blank_lines_count_but_are_not_given(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\n\na\r\n\r\nb")
+    assert list(numbered_lines(path)) == [(3, "a"), (5, "b")]
+
+
+def test_an_empty_file_has_no_line(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"")
+    assert list(numbered_lines(path)) == [] and read_text(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"good\ncaf\xe9\n", r"a\.txt:2: not UTF-8 text \(byte 0xe9\).*iconv"),
+        (b"good\r\rno\0thing", r"a\.txt:3: a NUL byte"),
+    ],
+    ids=["latin-1", "NUL"],
+)
+def test_what_is_no_text_is_named_with_its_line(tmp_path, content, wanted):
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=wanted):
+        list(numbered_lines(path))
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_text(tmp_path / "nothing.txt")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_text(tmp_path)
+
+
+def test_lines_of_a_text():
+    assert split_lines("a\r\nb\rc\u2028d\n") == ["a", "b", "c\u2028d"]
+    assert split_lines("") == []

@@ -1,0 +1,89 @@
+"""One process at a time works in a folder: a second one is told who is there, instead of undoing the first one's work.
+
+The system drops the lock when its process ends, however it ends; no lock is left behind by a kill.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from utils.errors import InputError
+from utils.files.atomic import named
+from utils.run.launcher import launched_as_main
+
+try:
+    import fcntl
+except ImportError:  # Windows: there is no lock, as before there was one
+    fcntl = None
+
+LOCK_FILE = ".lock"
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Work alone in `folder` for the length of the block; of launched processes the first one holds the lock for all.
+
+    The folder is made; one that is empty at the end is removed again.
+
+    Raises:
+        InputError: another process works there; its id and machine are named.
+        OSError: the folder cannot be made or written to.
+    """
+    if fcntl is None or not launched_as_main():
+        yield
+        return
+    folder = Path(folder)
+    made = _make(folder)
+    handle = _take(folder)
+    try:
+        yield
+    finally:
+        (folder / LOCK_FILE).unlink(missing_ok=True)
+        os.close(handle)
+        for place in made:
+            try:
+                place.rmdir()
+            except OSError:  # it holds something, or has been renamed
+                break
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder; what had to be made, the innermost first."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise named(error, folder) from error
+    return missing
+
+
+def _take(folder: Path) -> int:
+    """The handle that holds the lock."""
+    path = folder / LOCK_FILE
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise named(error, path) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(handle, 200).decode("utf-8", "replace").strip()
+            os.close(handle)
+            raise InputError(
+                f"{folder}: {owner or 'another process'} is working here: wait for it, end it, or use another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            return handle
+        try:
+            is_current = os.path.samestat(os.fstat(handle), os.stat(path))
+        except FileNotFoundError:
+            is_current = False
+        if is_current:
+            break
+        os.close(handle)  # of a file that its owner has just removed
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    return handle

@@ -1,0 +1,48 @@
+"""What we write never replaces what somebody else made."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from utils.errors import InputError
+
+
+def check_output_file(path: str | Path, inputs: Iterable[str | Path | None], flag: str = "--out") -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        inputs: the files that the output is made from; None and names of nothing on this machine are left out.
+        flag: that names the output.
+
+    Raises:
+        InputError: the output is one of the inputs, also by another name, or a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{flag} {path}: is a folder, expected the name of a file")
+    for given in inputs:
+        if given is not None and path.exists() and Path(given).exists() and path.samefile(given):
+            raise InputError(f"{flag} {path}: is what is read here, and would be replaced: give another name")
+
+
+def check_output_folder(folder: str | Path, marker: str, flag: str = "--out-dir") -> None:
+    """Refuse to write into a folder that holds files and does not say that it is ours.
+
+    Args:
+        marker: name of a file that each of our folders of this kind holds.
+        flag: that names the folder.
+
+    Raises:
+        InputError: it is a file, or holds something and no `marker`.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        raise InputError(f"{flag} {folder}: is a file, expected a folder")
+    if not folder.is_dir() or (folder / marker).exists():
+        return
+    found = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    if found:
+        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        raise InputError(
+            f"{flag} {folder}: holds {shown}, which this command did not write, and is left alone: "
+            "give a new or an empty folder"
+        )

@@ -1,0 +1,90 @@
+"""Text files of people are read here, by one set of rules, whatever system wrote them.
+
+UTF-8 with or without a byte order mark, or UTF-16 with one. A line ends at a line feed, a carriage return, or both; at
+nothing else, as captions and replies may hold the separators U+2028 and U+0085, at which `str.splitlines` would break.
+"""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from utils.errors import InputError
+
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def read_text(path: str | Path) -> str:
+    """All of a text file, its lines ended by line feeds.
+
+    Raises:
+        InputError: no such file, one that cannot be read, or (with ``file:line``) bytes that are no text.
+    """
+    return "".join(f"{line}\n" for _, line in _all_lines(path))
+
+
+def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, line without its end) of each line of a file that is not blank, one after the other.
+
+    Raises:
+        InputError: as `read_text`.
+    """
+    return ((number, line) for number, line in _all_lines(path) if line.strip())
+
+
+def byte_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open file without their ends, for whoever goes on after one that `decoded` refuses."""
+    first = stream.readline()
+    if first.startswith(_UTF16_MARKS):
+        yield from _split((first + stream.read()).decode("utf-16", errors="replace").encode("utf-8"))
+        return
+    yield from _split(first.removeprefix(codecs.BOM_UTF8))
+    for piece in stream:
+        yield from _split(piece)
+
+
+def decoded(line: bytes, where: str) -> str:
+    """A line as text.
+
+    Args:
+        where: ``file.txt:12``, the beginning of an error message.
+    """
+    if b"\0" in line:
+        raise InputError(f"{where}: a NUL byte (the file is damaged, or no text): copy it again, or remove it")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{where}: not UTF-8 text (byte 0x{line[error.start]:02x}): save the file as UTF-8, for example with "
+            "iconv -f latin1 -t utf8"
+        ) from None
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text, by the rules of this file; a line break at its end begins no further line."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def unreadable(path: str | Path, error: OSError) -> InputError:
+    """What to say about a file that the system does not give us."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such file")
+    return InputError(f"{path}: cannot be read ({error.strerror})")
+
+
+def _all_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    try:
+        with Path(path).open("rb") as stream:
+            for number, line in enumerate(byte_lines(stream), start=1):
+                yield number, decoded(line, f"{path}:{number}")
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _split(piece: bytes) -> list[bytes]:
+    """The lines of a piece that ends where a line does."""
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = piece.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
