@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from utils.files.text_files import encoded
+
 
 def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
     """Call `write` on a temporary file beside `path`, fsync it, then rename it over `path`.
@@ -28,7 +30,7 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    write_atomic(path, lambda stream: stream.write(text.encode("utf-8")))
+    write_atomic(path, lambda stream: stream.write(encoded(text)))
 
 
 def remove_unfinished(folder: str | Path) -> None:

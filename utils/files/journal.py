@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from utils.errors import InputError
 from utils.files.atomic import named
 from utils.files.json_files import json_line, parse_object, write_jsonl
+from utils.files.text_files import encoded
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Journal:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as stream:
                 _mend_last_line(stream)
-                stream.write("".join(map(json_line, rows)).encode("utf-8"))
+                stream.write(encoded("".join(map(json_line, rows))))
                 if self.durable:
                     stream.flush()
                     os.fsync(stream.fileno())

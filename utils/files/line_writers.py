@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from utils.files.atomic import put_in_place, temporary_beside
+from utils.files.text_files import encoded
 
 
 class LineWriters:
@@ -35,7 +36,7 @@ class LineWriters:
         if key not in self._open:
             handle, temporary = temporary_beside(self._path_of(key))
             self._open[key] = Path(temporary), os.fdopen(handle, "wb")
-        self._open[key][1].write(line.encode("utf-8") + b"\n")
+        self._open[key][1].write(encoded(line) + b"\n")
 
     def finish(self) -> dict[str, Path]:
         """Put every file in place; their paths by key, in the order in which they were begun."""

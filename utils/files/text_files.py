@@ -66,6 +66,12 @@ def split_lines(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def encoded(text: str) -> bytes:
+    """A text as the bytes of a file. Half a character (a lone surrogate: part of a file name that is no text) becomes
+    its escape, as no encoding has bytes for it; within JSON that is what the escape means."""
+    return text.encode("utf-8", errors="backslashreplace")
+
+
 def unreadable(path: str | Path, error: OSError) -> InputError:
     """What to say about a file that the system does not give us."""
     if isinstance(error, FileNotFoundError):

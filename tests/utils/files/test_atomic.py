@@ -1,10 +1,17 @@
 """A file is written whole or not at all."""
 
+import resource
 import stat
+import subprocess
+import sys
 
+import numpy as np
 import pytest
+import torch
 
+from utils.files.arrays import read_npy, write_npy
 from utils.files.atomic import remove_unfinished, write_atomic, write_text
+from utils.files.torch_files import read_torch_file, write_torch_file
 
 
 def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -27,3 +34,47 @@ def test_what_a_kill_left_is_removed(tmp_path):
         (tmp_path / name).touch()
     remove_unfinished(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.txt", ".hidden"}
+
+
+LARGE = 200_000  # bytes, more than `no_room` allows
+
+
+@pytest.fixture
+def no_room():
+    """As on a full disk, within this process: no file may grow beyond 50,000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        (lambda path, n: write_text(path, "a" * n), lambda path: len(path.read_text())),
+        (lambda path, n: write_npy(path, np.zeros(n, np.uint8)), lambda path: len(read_npy(path))),
+        (
+            lambda path, n: write_torch_file(path, {"a": torch.zeros(n, dtype=torch.uint8)}),
+            lambda path: len(read_torch_file(path)["a"]),
+        ),
+    ],
+    ids=["text", "npy", "torch"],
+)
+def test_a_full_disk_leaves_the_last_good_file_and_names_the_one_that_was_to_be_written(tmp_path, no_room, write, read):
+    path = tmp_path / "a.file"
+    write(path, 100)
+    with pytest.raises(OSError, match=r"a\.file'$"):
+        write(path, LARGE)
+    assert read(path) == 100 and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    program = f"""
+from utils.files.atomic import write_text
+from utils.run.command import run_command
+run_command(lambda: write_text({str(tmp_path / "file" / "a.txt")!r}, ""))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}/file/a.txt: ") and done.stderr.count("\n") == 1

@@ -61,3 +61,34 @@ def test_one_line_can_be_parsed_alone():
     assert parse_object('{"a": 1}', "here") == {"a": 1}
     with pytest.raises(InputError, match=r"^here:3: expected a JSON object, found a text$"):
         parse_object('"a"', "here:3")
+
+
+def test_half_a_character_becomes_one_that_any_file_can_hold(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a \\ud83d", "\\udc00": ["\\ud83d\\ude00 ok", 1]}\n')
+    (row,) = read_jsonl(path)
+    assert row == {"text": "a \ufffd", "\ufffd": ["\U0001f600 ok", 1]}
+    write_jsonl(path, [row])
+    assert read_jsonl(path) == [row]
+
+
+def test_a_file_name_that_is_no_text_can_be_written_down(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"source": "b\udce9.bvh"})
+    assert read_json(path) == {"source": "b\ufffd.bvh"}
+
+
+@pytest.mark.parametrize(
+    "value", ["[" * 50_000, "9" * 5_000, "-" + "9" * 400, str(2**63)], ids=["deep", "5,000", "400 digits", "2**63"]
+)
+def test_values_that_nothing_can_hold_are_refused(tmp_path, value):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1}\n{"a": ' + value + "}\n")
+    with pytest.raises(InputError, match=r"a\.jsonl:2: not JSON"):
+        read_jsonl(path)
+
+
+def test_the_largest_numbers_that_arrays_hold_are_kept(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"a": {2**63 - 1}, "b": {-(2**63)}, "c": 0.{"1" * 40}}}')
+    assert read_json(path) == {"a": 2**63 - 1, "b": -(2**63), "c": 1 / 9}
