@@ -11,7 +11,6 @@ from pathlib import Path
 
 from utils.errors import InputError
 from utils.files.atomic import named
-from utils.run.launcher import launched_as_main
 
 try:
     import fcntl
@@ -23,7 +22,7 @@ LOCK_FILE = ".lock"
 
 @contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Work alone in `folder` for the length of the block; of launched processes the first one holds the lock for all.
+    """Work alone in `folder` for the length of the block.
 
     The folder is made; one that is empty at the end is removed again.
 
@@ -31,7 +30,7 @@ def locked(folder: str | Path) -> Iterator[None]:
         InputError: another process works there; its id and machine are named.
         OSError: the folder cannot be made or written to.
     """
-    if fcntl is None or not launched_as_main():
+    if fcntl is None:
         yield
         return
     folder = Path(folder)

@@ -12,7 +12,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,11 @@ class RunFolder:
                 return
 
     def locked(self) -> AbstractContextManager[None]:
-        """The context in which this process alone works here. Raises InputError where another one does."""
-        return locked(self.path)
+        """The context in which this process alone works here; of launched processes the first holds the lock for all.
+
+        Raises InputError where another one works here.
+        """
+        return locked(self.path) if launched_as_main() else nullcontext()
 
     def check_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Refuse a folder that holds a run of other arguments.
