@@ -1,6 +1,7 @@
 """Turn a folder of joint positions and a folder of captions into a data set in the HumanML3D layout.
 
-Joints: <id>.npy (T, J, 3), Y up, metres for t2m, millimetres for kit, in the joint order of utils/motion/skeleton.py.
+Joints: <id>.npy (T, J, 3), Y up, metres for t2m, KIT-ML's own unit and sides for kit, in the joint order of
+utils/motion/skeleton.py.
 Captions: <id>.txt, one a line, plain or as `caption#word/POS word/POS ...#start#end`. Every clip is retargeted to one
 skeleton, put on the floor, moved to the origin and turned to face +Z. A second run converts only what is new or
 changed.

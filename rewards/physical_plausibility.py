@@ -14,7 +14,7 @@ from models.language.rollout import Rollout
 from rewards import physical_quantities as quantities
 from rewards.base import Reward
 from rewards.physical_quantities import Track
-from utils.motion.features import joints_from_features
+from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton
 
 # Published: joint 0.6, velocity 0.25, acceleration 0.15. `bones` and `angles` share the joint group: the worse counts.
@@ -52,8 +52,8 @@ SUPPORT_SPEED_RAMP_M_S = 0.5
 DEPTH_RAMP_M = 0.1
 LIFT_RAMP_M = 0.2
 
-# Data whose legs (thigh + shin) are shorter or longer than this is not in metres (KIT-ML) and is scaled to a
-# leg of average length; HumanML3D's skeleton has 0.82 m.
+# A body whose legs (thigh + shin) are shorter or longer than this is scaled to a leg of average length (a data set in a
+# unit of its own); HumanML3D's skeleton has 0.82 m, KIT-ML's 0.77 m.
 LEG_RANGE_M = (0.5, 1.2)
 AVERAGE_LEG_M = 0.8
 MAX_CLIPS = 256  # judged at once; bounds memory, not results
@@ -107,14 +107,14 @@ def padded_joints(motions: Sequence[np.ndarray], skeleton: Skeleton, device: str
     frames = max(MIN_FRAMES, *(len(motion) for motion in motions))
     padded = np.stack([np.pad(motion, ((0, frames - len(motion)), (0, 0)), mode="edge") for motion in motions])
     lengths = torch.tensor([len(motion) for motion in motions], device=device)
-    joints = joints_from_features(torch.from_numpy(padded).to(device, torch.float32), skeleton)
+    joints = joints_in_metres(torch.from_numpy(padded).to(device, torch.float32), skeleton)
     return joints, torch.arange(frames, device=device) < lengths[:, None]
 
 
 def physical_terms(joints: torch.Tensor, valid: torch.Tensor, skeleton: Skeleton) -> dict[str, torch.Tensor]:
     """joints (B, T, J, 3), valid (B, T) -> each of `TERMS` as (B,), in [0, 1]."""
     fps = skeleton.fps
-    joints = joints * _metres_per_unit(joints, valid, skeleton)
+    joints = joints * _human_scale(joints, valid, skeleton)
     bones = quantities.bone_deviation(joints, valid, skeleton)
     support = quantities.support_speed(joints, valid, fps)
     acceleration = quantities.joint_acceleration(joints, valid, fps)
@@ -148,8 +148,8 @@ def _is_usable(motion: np.ndarray | None) -> bool:
     return motion is not None and len(motion) > 0 and bool(np.isfinite(motion).all())
 
 
-def _metres_per_unit(joints: torch.Tensor, valid: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
-    """(B, 1, 1, 1) factor that brings each clip to metres; 1 where its legs are already of human length."""
+def _human_scale(joints: torch.Tensor, valid: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
+    """(B, 1, 1, 1) factor that gives each clip legs of human length; 1 where they have it already."""
     legs = sum(
         torch.linalg.vector_norm(joints[:, :, skeleton.joint(a)] - joints[:, :, skeleton.joint(b)], dim=-1)
         for a, b in (("left_hip", "left_knee"), ("left_knee", "left_ankle"))

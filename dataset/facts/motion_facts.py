@@ -77,7 +77,7 @@ class MotionFacts:
 
 
 def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
-    """joints (T, J, 3) in metres, Y up -> facts. T must be at least 2."""
+    """joints (T, J, 3) in metres (`Skeleton.in_metres`) -> facts. T must be at least 2."""
     # Travel on the floor, frame by frame, and how much of it goes to where the body faces.
     heading = headings(joints, skeleton)
     place = joints[:, 0, [0, 2]]
@@ -125,9 +125,12 @@ def hand_level(height_m: float) -> str:
 
 
 def headings(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """joints (T, J, 3) -> (T,) radians, unwrapped: 0 faces +Z, growing to the left (+X)."""
-    right_hip, left_hip, right_shoulder, left_shoulder = skeleton.face_joints
-    across = joints[:, left_hip] - joints[:, right_hip] + joints[:, left_shoulder] - joints[:, right_shoulder]
+    """joints (T, J, 3) in metres -> (T,) radians, unwrapped: 0 faces +Z, growing to the left (+X)."""
+    left, right = (
+        joints[:, skeleton.joint(f"{side}_hip")] + joints[:, skeleton.joint(f"{side}_shoulder")]
+        for side in ("left", "right")
+    )
+    across = left - right
     return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
 
 

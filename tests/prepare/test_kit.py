@@ -1,4 +1,4 @@
-"""KIT-ML's 21 joints, 12.5 fps and millimetres from end to end: joints -> features -> tokenizer -> codes."""
+"""KIT-ML's 21 joints, 12.5 fps, unit and sides from end to end: joints -> features -> tokenizer -> codes."""
 
 import json
 
@@ -26,7 +26,7 @@ FLAGS = "--dataname kit --width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-s
 
 
 def kit_joints(joints):
-    """(T, 22, 3) metres of T2M -> (T, 21, 3) millimetres of KIT."""
+    """(T, 22, 3) metres of T2M -> (T, 21, 3) in the unit and with the sides of KIT."""
     result = np.empty((len(joints), KIT.num_joints, 3))
     for index, name in enumerate(KIT.joint_names):
         if name in SAME:
@@ -34,7 +34,7 @@ def kit_joints(joints):
         else:  # the heel, between ankle and toes
             side = name.split("_")[0]
             result[:, index] = (joints[:, T2M.joint(f"{side}_ankle")] + joints[:, T2M.joint(f"{side}_foot")]) / 2
-    return result * 1000
+    return KIT.from_metres(result)
 
 
 def run(module, monkeypatch, *arguments):
@@ -104,8 +104,8 @@ def test_kit_from_joints_to_codes(joints, tmp_path, monkeypatch, capsys):
 def test_metres_are_refused_for_kit(joints, tmp_path, monkeypatch):
     (tmp_path / "joints").mkdir()
     for path in (joints / "joints").iterdir():
-        np.save(tmp_path / "joints" / path.name, np.load(path) / 1000)
-    with pytest.raises(InputError, match=r"units of 0\.001 m"):
+        np.save(tmp_path / "joints" / path.name, np.load(path) / 640)
+    with pytest.raises(InputError, match=r"units of 0\.0015625 m"):
         run(
             motions_from_joints, monkeypatch, "--joints-dir", tmp_path / "joints", "--out-dir", tmp_path / "out",
             "--dataname", "kit",

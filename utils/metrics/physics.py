@@ -4,7 +4,7 @@ Positions are in METRES, Y up, and the floor is y = 0: `utils.motion.features` p
 (`canonical_joints`), and joints recovered from features are relative to that floor. So generated motion is judged as it
 comes, and must not be shifted to its own lowest point first, which would hide floating. Joints are inside the body: a
 heel or toe joint at rest can be 1-2 cm up, so compare with the same numbers for real motion.
-KIT-ML's joints are in another unit: `utils.motion.features.joints_in_metres` gives metres for both data sets.
+KIT-ML's joints have another unit and other sides: `utils.motion.features.joints_in_metres` serves both data sets.
 """
 
 import numpy as np

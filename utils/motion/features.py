@@ -1,9 +1,9 @@
 """Joints (T, J, 3) become the motion features of the field (T-1, 12 J - 1), 263 for T2M and 251 for KIT, and back.
 
-Columns, in order (slices on `Skeleton`): root turn (half the change of heading per frame, a left turn is negative),
+Columns, in order (slices on `Skeleton`): root turn (half the change of heading per frame, a turn to +X is negative),
 root xz velocity in the root frame, root height, joint positions relative to the root, 6D joint rotations, joint
-velocities, foot contacts (left ankle, left toe, right ankle, right toe). All lengths are in the skeleton's unit
-(metres for T2M), velocities per frame.
+velocities, foot contacts (`Skeleton.contact_joints`). All lengths are in the skeleton's unit (metres for T2M),
+velocities per frame.
 Source: the published HumanML3D processing (Guo et al., CVPR 2022). Two of its errors are not reproduced: a heading
 of exactly -Z gives no NaN, and the root turn keeps its sign where the heading passes 180 degrees from the start
 (headings are angles here, not quaternions), so joints come back exactly.
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from utils.errors import InputError
-from utils.motion.inverse_kinematics import ArrayOrTensor, facing_angle, local_rotations, retarget, smoothed_heading
+from utils.motion.inverse_kinematics import facing_angle, local_rotations, retarget, smoothed_heading
 from utils.motion.rotations import quaternion_about_y, quaternion_to_6d, rotate_about_y, wrap_angle
-from utils.motion.skeleton import Skeleton, skeleton_with_joints
+from utils.motion.skeleton import ArrayOrTensor, Skeleton, skeleton_with_joints
 
 
 def canonical_joints(
@@ -69,20 +69,22 @@ def joints_from_features(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOr
 
 
 def joints_in_metres(features: ArrayOrTensor, skeleton: Skeleton) -> ArrayOrTensor:
-    """As `joints_from_features`, but in metres for every skeleton: for measuring lengths and speeds."""
-    return joints_from_features(features, skeleton) * skeleton.metres_per_unit
+    """As `joints_from_features`, but in metres with left at +X for every skeleton: for measuring and describing."""
+    return skeleton.in_metres(joints_from_features(features, skeleton))
 
 
 def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
-    """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> joints (T, J, 3) and that skeleton.
+    """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> joints (T, J, 3) in metres and that skeleton.
 
-    For tools that take either, such as rendering. Raises InputError for any other shape.
+    Both are in the skeleton's unit. For tools that take either, such as rendering. Raises InputError for any other
+    shape.
     """
     if motion.ndim == 3 and motion.shape[2] == 3:
-        return motion, skeleton_with_joints(motion.shape[1])
+        skeleton = skeleton_with_joints(motion.shape[1])
+        return skeleton.in_metres(motion), skeleton
     if motion.ndim == 2 and (motion.shape[1] + 1) % 12 == 0:
         skeleton = skeleton_with_joints((motion.shape[1] + 1) // 12)
-        return joints_from_features(motion, skeleton), skeleton
+        return joints_in_metres(motion, skeleton), skeleton
     raise InputError(f"expected joints (T, J, 3) or features (T, 263 or 251), got {motion.shape}")
 
 
@@ -133,8 +135,7 @@ def _extract(
     positions = rotate_about_y(joints[..., 1:, :] - ground, -heading[..., None])
     rotations = quaternion_to_6d(local_rotations(joints, quaternion_about_y(-heading), skeleton)[..., 1:, :])
     velocities = rotate_about_y(step, -heading[..., None])
-    feet = [*skeleton.left_foot, *skeleton.right_foot]
-    contacts = step[..., feet, :].square().sum(dim=-1) < skeleton.contact_threshold
+    contacts = step[..., list(skeleton.contact_joints), :].square().sum(dim=-1) < skeleton.contact_threshold
 
     blocks = [turn[..., None], root_velocity, root[..., 0, 1:2], positions, rotations, velocities]
     flat = [block if block.ndim == turn.ndim + 1 else block.flatten(-2) for block in blocks]

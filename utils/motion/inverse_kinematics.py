@@ -5,7 +5,6 @@ once. Torch tensors of any leading dimensions (differentiable); positions in the
 """
 
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,9 +19,7 @@ from utils.motion.rotations import (
     quaternion_multiply,
     quaternion_rotate,
 )
-from utils.motion.skeleton import Skeleton
-
-ArrayOrTensor = TypeVar("ArrayOrTensor", np.ndarray, Tensor)
+from utils.motion.skeleton import ArrayOrTensor, Skeleton
 
 # Standard deviation, in frames, of the smoothing of the facing direction, and where its kernel ends (published).
 FORWARD_SIGMA = 20.0
@@ -43,17 +40,17 @@ def offsets_of_frame(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def heading_of(across: Tensor) -> Tensor:
-    """(..., 3) vector from left to right -> (...) radians about +Y of the direction faced; 0 without a direction."""
+    """(..., 3) vector to the side at -X of who faces +Z -> (...) radians about +Y that are faced; 0 without one."""
     # forward = up x across = (across_z, 0, -across_x)
     x, z = across[..., 2], -across[..., 0]
     return torch.atan2(x, torch.where((x == 0) & (z == 0), torch.ones_like(z), z))  # the gradient of (0, 0) is NaN
 
 
 def facing_angle(joints: Tensor, skeleton: Skeleton) -> Tensor:
-    """(..., J, 3) -> (...) radians about +Y that hips and shoulders face; 0 is +Z."""
-    right_hip, left_hip, right_shoulder, left_shoulder = skeleton.face_joints
-    across = joints[..., right_hip, :] - joints[..., left_hip, :]
-    return heading_of(across + joints[..., right_shoulder, :] - joints[..., left_shoulder, :])
+    """(..., J, 3) in the skeleton's unit -> (...) radians about +Y that hips and shoulders face; 0 is +Z."""
+    hip, other_hip, shoulder, other_shoulder = skeleton.face_joints
+    across = joints[..., hip, :] - joints[..., other_hip, :]
+    return heading_of(across + joints[..., shoulder, :] - joints[..., other_shoulder, :])
 
 
 def smoothed_heading(joints: Tensor, skeleton: Skeleton, valid: Tensor | None = None) -> Tensor:
@@ -68,9 +65,9 @@ def smoothed_heading(joints: Tensor, skeleton: Skeleton, valid: Tensor | None = 
         valid: (..., T) of 1 and 0: the frames that count for the widths of hips and shoulders; None: all. Frames that
             do not count must repeat the last one that does, as the smoothing itself does at the end of a motion.
     """
-    right_hip, left_hip, right_shoulder, left_shoulder = skeleton.face_joints
-    hips = joints[..., right_hip, :] - joints[..., left_hip, :]
-    shoulders = joints[..., right_shoulder, :] - joints[..., left_shoulder, :]
+    hip, other_hip, shoulder, other_shoulder = skeleton.face_joints
+    hips = joints[..., hip, :] - joints[..., other_hip, :]
+    shoulders = joints[..., shoulder, :] - joints[..., other_shoulder, :]
     hip_width, shoulder_width = (_mean_length(across.detach(), valid) for across in (hips, shoulders))
     sign = torch.where(shoulder_width > _MIN_SHOULDER_TO_HIP * hip_width, -1.0, 1.0).to(joints.dtype)
     across = _smooth(normalize(shoulders + sign[..., None, None] * hips))

@@ -28,7 +28,7 @@ _METRE_BODY = (0.9, 2.6)  # a body of such a height is in metres
 
 @dataclass(frozen=True, eq=False)
 class DrawnClip:
-    """A motion to draw: joints (T, J, 3), Y up with the floor at 0, and the text above the picture."""
+    """A motion to draw: joints (T, J, 3) as `joints_of_motion` gives them, and the text above the picture."""
 
     joints: np.ndarray
     title: str = ""

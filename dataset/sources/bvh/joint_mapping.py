@@ -116,7 +116,7 @@ def read_bvh_joints(
             raise InputError(f"joint mapping {mapping.name!r} makes {mapping.skeleton.name}, not {skeleton.name}")
         places = positions(resample(without_first(motion, overrides.skip_frames), skeleton.fps))
         joints = mapping.apply(places, motion.joint_names, overrides.metres_per_unit, overrides.up)
-        return joints / skeleton.metres_per_unit
+        return skeleton.from_metres(joints)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
