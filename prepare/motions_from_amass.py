@@ -19,7 +19,7 @@ import numpy as np
 from dataset.sources.amass.body_model import NUM_BETAS, BodyModel, find_body_model
 from dataset.sources.amass.clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass
 from dataset.sources.amass.humanml_index import IndexEntry, cut, find_source, read_humanact12, read_index
-from dataset.sources.conversion import SourceClip, source_id
+from dataset.sources.conversion import SourceClip, source_files, source_id
 from options.flags.dataset import DatasetFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.conversion.convert import convert_dataset
@@ -107,7 +107,7 @@ def main() -> None:
 
 def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
     """Every motion below `folder`, each as a clip."""
-    paths = sorted(folder.rglob("*.npz"))
+    paths = source_files(folder, ".npz", below=True)
     motions = [path for path in paths if is_motion_file(path)]
     if not motions:
         raise InputError(f"{folder}: no AMASS motion in it or below it ({len(paths)} .npz files without poses)")

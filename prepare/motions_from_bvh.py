@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dataset.sources.bvh.joint_mapping import BvhOverrides, load_mapping, read_bvh_joints, shipped_mappings
-from dataset.sources.conversion import SourceClip, source_id
+from dataset.sources.bvh.joint_mapping import (
+    SHIPPED_UP,
+    BvhOverrides,
+    load_mapping,
+    read_bvh_joints,
+    shipped_mappings,
+)
+from dataset.sources.conversion import SourceClip, source_files, source_id
 from dataset.sources.units import UNITS, check_up, parse_unit
 from options.flags.dataset import DatasetFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.conversion.convert import convert_dataset
 from utils.errors import InputError
+from utils.motion.resampling import check_frame_rate
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
 
@@ -41,8 +48,12 @@ class BvhFlags:
     def __post_init__(self) -> None:
         if self.skip_frames < 0:
             raise ValueError(f"--skip-frames must not be negative, got {self.skip_frames}")
-        if self.fps is not None and self.fps <= 0:
-            raise ValueError(f"--fps must be positive, got {self.fps}")
+        if self.fps is not None:
+            check_frame_rate(self.fps, "--fps: ")
+        if self.up is not None:
+            check_up(self.up)
+        if self.unit is not None:
+            parse_unit(self.unit)
 
 
 def main() -> None:
@@ -51,21 +62,15 @@ def main() -> None:
     folder = Path(bvh.bvh_dir)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() == ".bvh" and path.is_file()]
+    paths = source_files(folder, ".bvh", below=True)
     if not paths:
         raise InputError(f"{folder}: no .bvh file in it or below it")
-    read = partial(
-        read_bvh_joints,
-        mapping=None if bvh.mapping == "auto" else load_mapping(bvh.mapping),
-        skeleton=skeleton,
-        overrides=BvhOverrides(
-            metres_per_unit=None if bvh.unit is None else parse_unit(bvh.unit),
-            up=None if bvh.up is None else check_up(bvh.up),
-            fps=bvh.fps,
-            skip_frames=bvh.skip_frames,
-        ),
-    )
-    clips = [SourceClip(source_id(folder, path), (path,), partial(read, path)) for path in paths]
+    mapping = None if bvh.mapping == "auto" else load_mapping(bvh.mapping)
+    unit = None if bvh.unit is None else parse_unit(bvh.unit)
+    overrides = BvhOverrides(metres_per_unit=unit, up=bvh.up, fps=bvh.fps, skip_frames=bvh.skip_frames)
+    read = partial(read_bvh_joints, mapping=mapping, skeleton=skeleton, overrides=overrides)
+    up = bvh.up or (SHIPPED_UP if mapping is None else mapping.up)
+    clips = [SourceClip(source_id(folder, path), (path,), partial(read, path), up=up) for path in paths]
     convert_dataset(clips, flags, skeleton, describe(bvh))
 
 

@@ -1,7 +1,7 @@
 """Turn a folder of joint positions and a folder of captions into a data set in the HumanML3D layout.
 
-Joints: <id>.npy (T, J, 3), Y up, metres for t2m, KIT-ML's own unit and sides for kit, in the joint order of
-utils/motion/skeleton.py.
+Joints: <id>.npy (T, J, 3) in the joint order of utils/motion/skeleton.py; Y up, metres for t2m, KIT-ML's own unit and
+sides for kit, unless --up and --unit say otherwise.
 Captions: <id>.txt, one a line, plain or as `caption#word/POS word/POS ...#start#end`. Every clip is retargeted to one
 skeleton, put on the floor, moved to the origin and turned to face +Z. A second run converts only what is new or
 changed.
@@ -11,13 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dataset.sources.conversion import SourceClip, read_joints
+from dataset.sources.conversion import SourceClip, source_files
+from dataset.sources.joints import guess_unit, read_joints
+from dataset.sources.units import UNITS, check_up, parse_unit
 from options.flags.dataset import DatasetFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.conversion.convert import convert_dataset
 from utils.errors import InputError
-from utils.motion.skeleton import get_skeleton
+from utils.motion.resampling import check_frame_rate
+from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
+
+AUTO = "auto"
 
 
 @dataclass
@@ -28,10 +33,19 @@ class JointsFlags:
 
     joints_dir: str = required_flag("folder of <id>.npy, each (T, J, 3)")
     fps: float | None = flag(None, "frame rate of the joints given, resampled to the skeleton's; default: the same")
+    unit: str | None = flag(
+        None,
+        f"unit of the joints: {', '.join(UNITS)}, metres as a number, or {AUTO} (told by the length of the legs, and "
+        "printed); default: m, for kit its own",
+    )
+    up: str = flag("y", "axis of the joints that points up: x, y, z, -x, -y, -z")
 
     def __post_init__(self) -> None:
-        if self.fps is not None and self.fps <= 0:
-            raise ValueError(f"--fps must be positive, got {self.fps}")
+        if self.fps is not None:
+            check_frame_rate(self.fps, "--fps: ")
+        check_up(self.up)
+        if self.unit not in (None, AUTO):
+            parse_unit(self.unit)
 
 
 def main() -> None:
@@ -40,11 +54,33 @@ def main() -> None:
     folder = Path(joints.joints_dir)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    fps = joints.fps or skeleton.fps
-    clips = [SourceClip(path.stem, (path,), partial(read_joints, path, skeleton, fps)) for path in folder.glob("*.npy")]
-    if not clips and flags.splits_dir is None:
+    paths = source_files(folder, ".npy")
+    if not paths and flags.splits_dir is None:
         raise InputError(f"{folder}: no .npy file in it")
-    convert_dataset(clips, flags, skeleton, f"joints at {fps:g} fps")
+    fps, unit = joints.fps or skeleton.fps, joints.unit
+    if unit == AUTO:
+        unit = told_unit(paths, skeleton)
+    metres = None if unit is None else parse_unit(unit)
+    if metres == skeleton.metres_per_unit and not skeleton.mirrored:
+        metres = None  # the same joints, in the same words for dataset.json
+    read = partial(read_joints, skeleton=skeleton, source_fps=fps, metres_per_unit=metres, up=joints.up)
+    clips = [SourceClip(path.stem, (path,), partial(read, path), up=joints.up) for path in paths]
+    convert_dataset(clips, flags, skeleton, describe(fps, metres, joints.up))
+
+
+def told_unit(paths: list[Path], skeleton: Skeleton) -> str | None:
+    """The unit of the files by the length of the legs, printed; None for the skeleton's own."""
+    unit, leg = guess_unit(paths, skeleton)
+    metres = leg * (skeleton.metres_per_unit if unit is None else UNITS[unit])
+    name = unit or ("m" if skeleton.metres_per_unit == 1 else f"that of {skeleton.name}")
+    print(f"unit of the joints: {name}, by legs {leg:.4g} units long ({metres:.2f} m); --unit says otherwise")
+    return unit
+
+
+def describe(fps: float, metres_per_unit: float | None, up: str) -> str:
+    """The flags that decide the joints, in words: all clips of a data set are made with the same ones."""
+    unit = "" if metres_per_unit is None else f", {metres_per_unit:g} m a unit"
+    return f"joints at {fps:g} fps{unit}" + ("" if up == "y" else f", {up} up")
 
 
 if __name__ == "__main__":

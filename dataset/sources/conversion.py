@@ -3,8 +3,9 @@
 Every command that makes a data set uses this (``prepare.motions_from_*``).
 """
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ from dataset.humanml.layout import FEATURES_FOLDER, write_record
 from dataset.sources.config import ConversionConfig, check_offsets
 from dataset.sources.mirroring import mirror_id, mirror_joints
 from utils.errors import InputError
-from utils.files.arrays import read_npy
 from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.inverse_kinematics import offsets_of_frame
-from utils.motion.resampling import resample_linear
 from utils.motion.skeleton import Skeleton
+
+logger = logging.getLogger(__name__)
 
 # The shares of HumanML3D's own splits.
 _TRAIN_SHARE, _VAL_SHARE = 0.8, 0.05
@@ -33,12 +34,28 @@ class SourceClip:
         paths: the files that the clip is made from; when one is newer than the result, the clip is converted again.
         read: gives (T, J, 3) joints at the skeleton's frame rate, in its unit, Y up; raises InputError with the path.
         mirrored: the clip is the mirror image of what its files hold.
+        up: which axis of the files was taken for the one that points up (``--up``); None where no flag says it.
     """
 
     id: str
     paths: tuple[Path, ...]
     read: Callable[[], np.ndarray]
     mirrored: bool = False
+    up: str | None = None
+
+
+def source_files(folder: Path, ending: str, below: bool = False) -> list[Path]:
+    """The files of one `ending` (``.npy``, in any capitals) in `folder`, and `below` it if wanted, sorted.
+
+    ``._x`` beside ``x`` is what macOS keeps about a file on foreign disks and in archives: left out, with their count
+    as a warning.
+    """
+    found = folder.rglob("*") if below else folder.iterdir()
+    paths = sorted(path for path in found if path.suffix.lower() == ending and path.is_file())
+    files = [path for path in paths if not path.name.startswith("._")]
+    if len(files) < len(paths):
+        logger.warning("%s: %d files ._* of macOS left out", folder, len(paths) - len(files))
+    return files
 
 
 def source_id(folder: Path, path: Path) -> str:
@@ -48,17 +65,7 @@ def source_id(folder: Path, path: Path) -> str:
 
 def mirrored(clip: SourceClip, skeleton: Skeleton) -> SourceClip:
     """The clip with left and right exchanged, named as HumanML3D does it (``M<id>``)."""
-    return SourceClip(mirror_id(clip.id), clip.paths, lambda: mirror_joints(clip.read(), skeleton), mirrored=True)
-
-
-def read_joints(path: str | Path, skeleton: Skeleton, source_fps: float) -> np.ndarray:
-    """Joints (T, J, 3) at the skeleton's rate from one .npy. Raises InputError with the path and the reason."""
-    joints = read_npy(path)
-    if joints.ndim != 3 or joints.shape[1:] != (skeleton.num_joints, 3):
-        raise InputError(f"{path}: expected joints (T, {skeleton.num_joints}, 3), got {joints.shape}")
-    if not np.isfinite(joints).all():
-        raise InputError(f"{path}: joints hold values that are not finite numbers (NaN)")
-    return resample_linear(joints.astype(np.float64), source_fps, skeleton.fps)
+    return replace(clip, id=mirror_id(clip.id), read=lambda: mirror_joints(clip.read(), skeleton), mirrored=True)
 
 
 def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -21,6 +21,9 @@ class DatasetFlags:
     target_clip: str | None = flag(None, "clip whose first frame is the skeleton; default: the first training clip")
     no_retarget: bool = flag(False, "keep the proportions of every clip")
     mirror: bool = flag(False, "add the mirror image of every clip as M<id>, captions too, as HumanML3D does")
+    any_posture: bool = flag(
+        False, "take clips whatever their posture: sets of people who mostly lie, crawl or stand on their hands"
+    )
     lexicon_texts: str | None = flag(
         None, "folder of tagged texts (such as HumanML3D's) that plain captions are tagged after, without spaCy"
     )

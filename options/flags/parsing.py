@@ -6,6 +6,8 @@ Nothing heavy is imported, so that `--help` and a mistyped flag are answered bef
 import argparse
 import dataclasses
 import logging
+import math
+import re
 import sys
 import textwrap
 import types
@@ -113,11 +115,11 @@ def _add_flag(section: argparse._ArgumentGroup, field: dataclasses.Field, kind: 
     if get_origin(kind) is Literal:
         about["choices"] = get_args(kind)
     elif get_origin(kind) is list:
-        about |= {"type": get_args(kind)[0], "nargs": "+"}
+        about |= {"type": _reader(get_args(kind)[0]), "nargs": "+"}
     elif kind is bool:
         about |= {"type": _truth, "nargs": "?", "const": True}
     else:
-        about["type"] = kind
+        about["type"] = _reader(kind)
     section.add_argument(*spellings, **about)
     if kind is bool and field.default is True:
         negations = [f"--no-{field.name.replace('_', '-')}", f"--no_{field.name}"]
@@ -133,6 +135,11 @@ def _without_none(kind: Any) -> Any:
     return kind
 
 
+def _reader(kind: Any) -> Any:
+    """What turns the text behind a flag into a value of this kind."""
+    return _finite if kind is float else kind
+
+
 def _truth(text: str) -> bool:
     """What may stand behind a switch: true and false in the usual words."""
     if text.lower() in ("true", "t", "yes", "y", "on", "1"):
@@ -142,6 +149,17 @@ def _truth(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
 
 
+def _finite(text: str) -> float:
+    """A number; neither NaN, which passes every comparison that it should fail, nor infinity."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got {text!r}")
+    return value
+
+
 def _ignored_line(ignored: Mapping[str, Sequence[str]]) -> str | None:
     names = " ".join(f"--{name}" for names in ignored.values() for name in names)
     line = f"accepted and ignored, so that published command lines run as they are: {names}"
@@ -149,6 +167,17 @@ def _ignored_line(ignored: Mapping[str, Sequence[str]]) -> str | None:
 
 
 class _Parser(argparse.ArgumentParser):
+    """Ends with one line on a mistake, and takes ``-y`` behind a flag for its value, as in ``--up -y``."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**about)
+        # What argparse tells values from flags by, where both begin with a hyphen: here all flags but -h have two.
+        self._negative_number_matcher = re.compile(r"-[^-]")
+
+    def _get_option_tuples(self, option_string: str) -> list:
+        """No flag is meant by its beginning: ``-here`` is not ``-h``."""
+        return []
+
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
         sys.exit(EXIT_BAD_FLAG)
@@ -171,6 +200,6 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
         spelled = [name for name in action.option_strings if "_" not in name] or list(action.option_strings)
         if action.nargs in (0, "?"):
             return ", ".join(spelled)
-        kind = {int: "N", float: "X"}.get(action.type, action.dest.rsplit("_", 1)[-1].upper())
+        kind = {int: "N", _finite: "X"}.get(action.type, action.dest.rsplit("_", 1)[-1].upper())
         (value,) = self._metavar_formatter(action, kind)(1)
         return f"{', '.join(spelled)} {value}"

@@ -15,6 +15,7 @@ from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER,
 from dataset.humanml.statistics import compute_mean_std
 from dataset.sources.config import ConversionConfig, write_config
 from dataset.sources.conversion import SourceClip, convert_clip, is_converted, mirrored
+from dataset.sources.posture import Postures
 from options.flags.dataset import DatasetFlags
 from prepare.conversion.plan import clips_by_id, plan_captions, plan_splits
 from prepare.conversion.target import conversion_config
@@ -44,7 +45,9 @@ def convert_dataset(
     others are converted.
     """
     out_dir, bad = Path(flags.out_dir), dict(bad or {})
-    plan = _plan(clips, flags, skeleton, source, preferred_targets, bad)
+    postures = Postures(skeleton, flags.any_posture)
+    plan = _plan(clips, flags, skeleton, source, preferred_targets, bad, postures)
+    postures.check_set([clip for id, clip in plan.clips.items() if id not in bad])
     write_config(out_dir, plan.config, plan.about_captions)
     lengths = _convert_new(out_dir, plan, skeleton, bad)
     report_bad(bad)
@@ -54,6 +57,8 @@ def convert_dataset(
     write_splits(out_dir, good)
     write_mean_std(out_dir, *compute_mean_std(_features(out_dir, good["train"]), skeleton))
     print(_summary(flags, plan, skeleton, good, lengths, bad))
+    if (note := postures.note()) is not None:
+        print(note)
     if bad and not flags.skip_bad:
         clips_in_all = len({*plan.clips, *bad})
         raise InputError(
@@ -91,12 +96,14 @@ def _plan(
     source: str,
     preferred_targets: Sequence[str],
     bad: dict[str, str],
+    postures: Postures,
 ) -> _Plan:
     by_id = clips_by_id(clips, bad)
     if flags.mirror:
         # A mirror image that is there as a file of its own is not made again.
         originals = [clip for id, clip in by_id.items() if not (id.startswith("M") and id[1:] in by_id)]
         by_id = {image.id: image for image in [mirrored(clip, skeleton) for clip in originals]} | by_id
+    by_id = {id: postures.watched(clip) for id, clip in by_id.items()}
     splits = plan_splits(by_id, flags, bad)
     captions, text_paths = plan_captions(by_id, flags, bad)
     config = conversion_config(flags, skeleton, source, by_id, [*preferred_targets, *splits["train"], *by_id])

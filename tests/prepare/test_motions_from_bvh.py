@@ -92,13 +92,19 @@ def test_bad_files_are_named_and_the_good_ones_finished(folders, monkeypatch, ca
     convert(folders, monkeypatch, "--skip-bad")
 
 
-def test_a_unit_and_a_mapping_can_be_given_and_must_make_sense(folders, monkeypatch):
+def test_a_unit_and_a_mapping_can_be_given_and_must_make_sense(folders, monkeypatch, capsys):
     with pytest.raises(InputError, match="unknown joint mapping 'maya'"):
         convert(folders, monkeypatch, "--mapping", "maya")
-    with pytest.raises(InputError, match="up: expected one of"):
-        convert(folders, monkeypatch, "--up", "up")
-    with pytest.raises(InputError, match="furlong"):
-        convert(folders, monkeypatch, "--unit", "furlong")
+    for flag, value, message in (
+        ("--up", "up", "up: expected one of"),
+        ("--unit", "furlong", "furlong"),
+        ("--unit", "1e300", "metres_per_unit: expected"),
+        ("--fps", "nan", "--fps"),
+        ("--fps", "1e-300", "--fps: expected a frame rate of 1 to 1000"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            convert(folders, monkeypatch, flag, value)
+        assert end.value.code == 2 and message in capsys.readouterr().err
     with pytest.raises(InputError, match="2 of 3"):  # only LaFAN1's own joints fit its table
         convert(folders, monkeypatch, "--mapping", "lafan1")
 

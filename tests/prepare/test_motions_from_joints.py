@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dataset.humanml.layout import read_mean_std, read_motions, read_split, read_split_ids
+from dataset.sources.units import to_metres_y_up
 from prepare import compute_motion_stats, motions_from_joints, render_motion
 from tests.places import ROOT
 from utils.errors import InputError
@@ -24,7 +25,7 @@ def body(scale=1.0, frames=61, seed=0):
     rest = np.zeros((22, 3))
     for joint, parent in enumerate(T2M.parents):
         if parent >= 0:
-            rest[joint] = rest[parent] + 0.25 * T2M.directions()[joint]
+            rest[joint] = rest[parent] + 0.4 * T2M.directions()[joint]
     time = np.arange(frames)[:, None, None] / 10
     sway = 0.04 * np.sin(time + np.random.default_rng(seed).uniform(0, 6, (1, 22, 3)))
     return scale * (rest + sway) + [1.0, 2.0, 3.0]
@@ -257,3 +258,87 @@ def test_a_killed_run_is_continued_and_leaves_nothing_half_written(folders, monk
     run(motions_from_joints, monkeypatch, *given[:4], "--out-dir", folders / "straight", *given[6:])
     for path, content in convert_again.items():
         assert (folders / "straight/new_joint_vecs" / path.name).read_bytes() == content
+
+
+def turned(folders, up, metres=1.0):
+    """The joints of all clips, written as a file with this axis up and this unit has them."""
+    turn = to_metres_y_up(np.eye(3), 1.0, up).T
+    for path in (folders / "joints").iterdir():
+        np.save(path, np.load(path).astype(np.float64) @ np.linalg.inv(turn).T / metres)
+
+
+@pytest.mark.parametrize("up", ["z", "-y", "x"])
+def test_another_axis_up_is_refused_with_the_flag_that_turns_it(folders, monkeypatch, up):
+    convert(folders, monkeypatch)
+    expected = np.load(folders / "out/new_joints/a.npy")
+    turned(folders, up)
+    other = folders / "other"
+    with pytest.raises(InputError, match=f"4 of 4 clips looked at do not stand: a, b, c, d.*with --up {up}\\."):
+        convert(folders, monkeypatch, "--out-dir", other)
+    assert not other.exists()
+    convert(folders, monkeypatch, "--out-dir", other, "--up", up)
+    np.testing.assert_allclose(np.load(other / "new_joints/a.npy"), expected, atol=1e-5)
+    # A wrong flag is refused as a missing one is, and names the right one.
+    with pytest.raises(InputError, match=f"with --up {up}\\."):
+        convert(folders, monkeypatch, "--out-dir", folders / "third", "--up", "-z")
+
+
+def test_another_unit_is_refused_given_or_told_by_the_legs(folders, monkeypatch, capsys):
+    convert(folders, monkeypatch)
+    expected = np.load(folders / "out/new_joints/a.npy")
+    turned(folders, "y", 0.001)
+    with pytest.raises(InputError, match=r"the legs are \d+ m long .*--unit mm\?"):
+        convert(folders, monkeypatch, "--out-dir", folders / "other")
+    for unit in ("mm", "millimetres", "0.001", "auto"):
+        capsys.readouterr()
+        convert(folders, monkeypatch, "--out-dir", folders / unit, "--unit", unit)
+        np.testing.assert_allclose(np.load(folders / unit / "new_joints/a.npy"), expected, atol=1e-4)
+        source = json.loads((folders / unit / "dataset.json").read_text())["conversion"]["source"]
+        assert source == "joints at 20 fps, 0.001 m a unit"
+        assert ("unit of the joints: mm, by legs" in capsys.readouterr().out) == (unit == "auto")
+    turned(folders, "y", 1000)
+    convert(folders, monkeypatch, "--unit", "auto")  # metres again: the data set that was begun without a word goes on
+
+
+def test_a_mirror_image_is_a_bad_clip_and_one_who_lies_a_warning(folders, monkeypatch, capsys):
+    joints = folders / "joints"
+    np.save(joints / "b.npy", np.load(joints / "b.npy") * [-1, 1, 1])
+    np.save(joints / "c.npy", np.load(joints / "c.npy")[..., [0, 2, 1]] * [1, 1, -1])
+    with pytest.raises(InputError, match="1 of 4 clips could not be used"):
+        convert(folders, monkeypatch)
+    printed = capsys.readouterr().out
+    assert "bad clip b: " in printed and "b.npy: left is not on the left" in printed and "bad clip c" not in printed
+    assert "warning: 1 of 3 clips do not stand in most frames: c. Taken as they are" in printed
+    assert (folders / "out/new_joints/c.npy").is_file()
+    # Who says so gets them all.
+    convert(folders, monkeypatch, "--any-posture")
+    assert (folders / "out/new_joints/b.npy").is_file() and "warning" not in capsys.readouterr().out
+
+
+def test_values_beyond_people_are_bad_clips_and_nothing_infinite_is_written(folders, monkeypatch, capsys):
+    joints = folders / "joints"
+    for id, change in {"a": 1e300, "c": 1e38}.items():
+        broken = np.load(joints / f"{id}.npy").astype(np.float64)
+        broken[7, 3, 1] = change
+        np.save(joints / f"{id}.npy", broken)
+    with pytest.raises(InputError, match="2 of 4 clips could not be used"):
+        convert(folders, monkeypatch)
+    printed = capsys.readouterr().out
+    assert "bad clip a: " in printed and "c.npy: frame 7: spine1 is 1e+38 m from pelvis" in printed
+    for path in (folders / "out").rglob("*.npy"):
+        assert np.isfinite(np.load(path)).all()
+
+
+def test_what_macos_adds_is_left_out_with_its_count(folders, monkeypatch, caplog):
+    (folders / "joints/._a.npy").write_bytes(b"\0\5\26\7 Mac OS X")
+    convert(folders, monkeypatch)
+    assert "1 files ._* of macOS left out" in caplog.text
+    assert read_split_ids(folders / "out", "all") == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("given", ["--fps nan", "--fps 1e-300", "--fps 0", "--up -q", "--unit 0", "--unit nan"])
+def test_flags_that_mean_nothing_are_one_line(folders, monkeypatch, capsys, given):
+    with pytest.raises(SystemExit) as end:
+        convert(folders, monkeypatch, *given.split())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2 and line.startswith("error: ") and not (folders / "out").exists()

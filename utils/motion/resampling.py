@@ -4,14 +4,26 @@ import numpy as np
 
 from utils.errors import InputError
 
+# Frames a second that motions are recorded at: fewer is no motion, more is a number in another unit.
+FRAME_RATES = (1.0, 1000.0)
+
+
+def check_frame_rate(fps: float, where: str = "") -> float:
+    """`fps` itself. Raises InputError, which begins with `where`, unless it is a rate that a motion can have."""
+    lowest, highest = FRAME_RATES
+    if not lowest <= fps <= highest:  # NaN too
+        raise InputError(f"{where}expected a frame rate of {lowest:g} to {highest:g} frames a second, got {fps:g}")
+    return fps
+
 
 def sample_times(num_frames: int, source_fps: float, target_fps: float) -> np.ndarray:
     """(T',) the times of the result's frames, in fractional source frames from 0 to at most `num_frames` - 1.
 
-    Frame k of the result is at k / target_fps seconds; nothing is extrapolated.
+    Frame k of the result is at k / target_fps seconds; nothing is extrapolated. Raises InputError for a frame rate that
+    no motion has.
     """
-    if source_fps <= 0 or target_fps <= 0:
-        raise InputError(f"frame rates must be positive, got {source_fps} and {target_fps}")
+    check_frame_rate(source_fps)
+    check_frame_rate(target_fps)
     if num_frames == 0:
         return np.zeros(0)
     ratio = source_fps / target_fps

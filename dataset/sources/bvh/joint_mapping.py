@@ -25,6 +25,8 @@ from utils.errors import InputError
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 _FOLDER = Path(__file__).parent / "joint_mappings"
+# The axis that points up in every shipped table (a test holds it).
+SHIPPED_UP = "y"
 _KEYS = ("name", "skeleton", "metres_per_unit", "up", "joints")
 
 
@@ -77,7 +79,7 @@ class JointMapping:
             [motion_positions[:, [index[name] for name in names]].mean(axis=1) for names in self.sources], axis=1
         )
         joints = to_metres_y_up(joints, unit, self.up if up is None else up)
-        check_legs(joints, unit, self.skeleton)
+        check_legs(joints, self.skeleton, unit)
         return joints
 
 

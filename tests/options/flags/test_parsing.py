@@ -30,6 +30,8 @@ class How:
     rate: float = flag(1e-5, "share of 100 %")
     limit: int | None = flag(None, "first N only")
     use_com: bool = flag(False, "wrap it")
+    name: str | None = flag(None, "any text")
+    shares: list[float] = field(default_factory=lambda: [0.5], metadata={"help": "shares"})
     resume: bool = flag(True, "go on")
     keep_all: bool = flag(True, "keep all")
     steps: list[int] = field(default_factory=lambda: [7], metadata={"help": "at which steps"})
@@ -72,6 +74,11 @@ def test_defaults_stand_where_nothing_is_said():
         (["--no_resume"], "resume", False),
         (["--no-keep-all"], "keep_all", False),
         (["--no_keep_all"], "keep_all", False),
+        # Behind a flag a single hyphen begins a value.
+        (["--name", "-y"], "name", "-y"),
+        (["--name=-y"], "name", "-y"),
+        (["--name", "-here"], "name", "-here"),
+        (["--shares", "-1", "-.5e3"], "shares", [-1, -500]),
     ],
 )
 def test_spellings(words, name, value):
@@ -89,6 +96,13 @@ def test_spellings(words, name, value):
         (["--wings"], "unrecognized arguments: --wings"),
         (["--batch-size", "many"], "invalid int value: 'many'"),
         (["--batch-size"], "expected one argument"),
+        (["--batch-size", "--rate", "1"], "expected one argument"),
+        (["-y"], "unrecognized arguments: -y"),
+        (["--rate", "nan"], "argument --rate: expected a finite number, got 'nan'"),
+        (["--rate", "-inf"], "expected a finite number, got '-inf'"),
+        (["--rate", "fast"], "expected a finite number, got 'fast'"),
+        (["--rate", "9" * 5000], "expected a finite number"),
+        (["--shares", "1", "nan"], "argument --shares: expected a finite number, got 'nan'"),
         (["--batch-size", "0"], "--batch-size must be positive"),
         (["--rate", "2"], "--rate is a share"),
         (["--stage", "dance"], "invalid choice: 'dance'"),
