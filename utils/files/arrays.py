@@ -1,20 +1,39 @@
-"""These functions read and write arrays of numbers (.npy, .npz); nothing in a file is ever unpickled."""
+"""These functions read and write arrays of numbers (.npy, .npz); nothing in a file is ever unpickled.
 
+A header is believed only where the file is as long as it says, so no header can ask for memory that no data stands
+behind; of a compressed archive, what would unfold to a multiple of its size is refused before it does.
+"""
+
+import lzma
+import math
+import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy_format
 
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
 
-# What numpy raises for damaged files: their headers are Python literals, and a file may begin like a zip archive.
-_DAMAGED_HEADER = (SyntaxError, tokenize.TokenError, MemoryError)
-_DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, NotImplementedError)
-_DAMAGED = (OSError, ValueError, EOFError, *_DAMAGED_HEADER, *_DAMAGED_ARCHIVE)
+# What numpy and zipfile raise for damaged files, found by damaging many: a header is a Python literal, and an archive
+# may be encrypted (RuntimeError) or packed in a way that Python cannot undo (NotImplementedError).
+_DAMAGED_HEADER = (SyntaxError, tokenize.TokenError, TypeError, LookupError, AttributeError, OverflowError)
+_DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError)
+_DAMAGED = (OSError, ValueError, EOFError, MemoryError, *_DAMAGED_HEADER, *_DAMAGED_ARCHIVE)
+_NUMBERS, _WORDS = "iuf", "US"
+_LONGEST_WORDS = 1 << 16  # bytes: a gender, the name of a model
+_PYTHON_OBJECTS = (
+    "it holds Python objects (scipy.sparse, chumpy, pickles), which are never loaded: convert the file to one of plain "
+    "arrays first"
+)
+# An array of more bytes that is packed more than so many times smaller is no motion and no body model.
+_BOMB_BYTES, _BOMB_RATIO = 1 << 30, 100
+_ENCRYPTED = 0x1  # flag of a zip entry
 
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:
@@ -22,27 +41,29 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
 
 
 def read_npy(path: str | Path) -> np.ndarray:
-    """The one array of numbers in a .npy file.
+    """The one array of real numbers in a .npy file, in the byte order of this machine.
 
     Raises:
-        InputError: no such file, a damaged one, or one that holds something else.
+        InputError: no such file, a damaged one, one whose header and length disagree, or one of something else (words,
+            truth values, complex numbers, dates, tables, Python objects, an archive).
     """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        with path.open("rb") as stream:
+            return _read_array(stream, path.stat().st_size, _NUMBERS)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except _DAMAGED as error:
-        raise InputError(f"{path}: not a readable .npy file ({error})") from None
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
-        raise InputError(f"{path}: does not hold one array of numbers")
-    return array
+        raise InputError(f"{path}: not a readable .npy file ({_in_words(error)})") from None
 
 
 def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Those of the named arrays that an .npz holds; the others are not read.
+    """Those of the named arrays that an .npz holds, of real numbers or of a few words; the others are not read.
 
     Raises:
-        InputError: no such file, a damaged one, or a named array of Python objects.
+        InputError: no such file, a damaged or encrypted one, or a named array of something else.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
@@ -51,13 +72,59 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     arrays = {}
     name = "the archive"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             for name in names:
-                if name in archive.files:
-                    arrays[name] = archive[name]
-    except _DAMAGED as error:
-        raise InputError(
-            f"{path}: cannot read {name} ({error}). Python objects (scipy.sparse, chumpy, pickles) are never loaded: "
-            "convert the file to an .npz of plain arrays first"
-        ) from None
+                if name in entries:
+                    arrays[name] = _read_entry(archive, entries[name])
+    except (InputError, *_DAMAGED) as error:
+        raise InputError(f"{path}: cannot read {name} ({_in_words(error)})") from None
     return arrays
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    if entry.flag_bits & _ENCRYPTED:
+        raise InputError("it is encrypted: unpack it with its password and pack it again without one")
+    if entry.file_size > max(_BOMB_BYTES, _BOMB_RATIO * entry.compress_size):
+        raise InputError(f"it would unfold from {entry.compress_size} to {entry.file_size} bytes")
+    with archive.open(entry) as stream:
+        array = _read_array(stream, entry.file_size, _NUMBERS + _WORDS)
+        stream.read(1)  # at the end of the entry its checksum is compared
+        return array
+
+
+def _read_array(stream: BinaryIO, size: int, kinds: str) -> np.ndarray:
+    """The array in a stream of `size` bytes; InputError without a path, or one of `_DAMAGED`."""
+    version = npy_format.read_magic(stream)
+    # Version 3 differs from 2 in the names of a table's columns alone, which is refused here anyway.
+    read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise InputError(_PYTHON_OBJECTS)
+    if dtype.kind not in kinds:
+        raise InputError(f"does not hold one array of numbers, but of {dtype}")
+    start = stream.tell()
+    promised = math.prod(shape) * dtype.itemsize
+    if start + promised != size or min(shape, default=0) < 0:
+        raise InputError(
+            f"not a readable array: a header that promises {promised} bytes (shape {_short(shape)}, {dtype}) and "
+            f"{size - start} bytes of data; damaged, or only a part of it is here: copy it or make it again"
+        )
+    if dtype.kind in _WORDS and promised > _LONGEST_WORDS:
+        raise InputError(f"does not hold one array of numbers, but {promised} bytes of words")
+    stream.seek(0)
+    array = npy_format.read_array(stream, allow_pickle=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _short(shape: tuple[int, ...]) -> str:
+    text = str(shape)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "it does not fit into memory, or its header is damaged"
+    return " ".join(str(error).split())[:200] or type(error).__name__
