@@ -11,6 +11,8 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files.arrays import read_npy
+from utils.motion.plausibility import check_features
+from utils.motion.skeleton import skeleton_with_features
 
 _ABSENT = "-"
 
@@ -43,10 +45,15 @@ class ClipFiles:
             raise InputError("motion file unreadable") from None
         if features.ndim != 2 or features.shape[1] != feature_dim:
             shape = ", ".join(["T", *map(str, features.shape[1:])])
-            raise InputError(f"motion of shape ({shape}), not (T, {feature_dim})")
+            joints = features.ndim == 3 and features.shape[2] == 3
+            hint = " (joints: prepare.motions_from_joints makes features of them)" if joints else ""
+            raise InputError(f"motion of shape ({shape}), not (T, {feature_dim}){hint}")
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused as such
             features = np.ascontiguousarray(features, dtype=np.float32)
-        if not np.isfinite(features).all():
+        skeleton = skeleton_with_features(feature_dim)
+        if skeleton is not None:
+            check_features(features, skeleton)
+        elif not np.isfinite(features).all():
             raise InputError("NaN in the motion")
         return features
 

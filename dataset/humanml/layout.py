@@ -22,6 +22,7 @@ from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
 from utils.files.atomic import write_text
+from utils.motion.plausibility import DENORMALISE, NORMALISED
 from utils.motion.skeleton import Skeleton
 
 logger = logging.getLogger(__name__)
@@ -190,9 +191,13 @@ def _read_pack(root: str | Path, split: str, skeleton: Skeleton, skipped: Skippe
 def _log_summary(
     root: str | Path, split: str, count: int, pack: ClipPack, skipped: SkippedClips, list_name: str
 ) -> None:
-    """Log in one line what was read and what was skipped. Raises InputError when nothing was read."""
+    """Log in one line what was read and skipped. Raises InputError when nothing was read, or most is normalised."""
     root, clips = Path(root), len(pack.ids) + len(pack.bad_motions)
     problems = skipped.report(root / CACHE_FOLDER / list_name)
+    normalised = [id for id, reason in pack.bad_motions.items() if reason == NORMALISED]
+    if 2 * len(normalised) >= max(clips, 1):
+        found = f"{len(normalised)} of its {clips} clips ({', '.join(normalised[:3])}) hold {NORMALISED}"
+        raise InputError(f"{root / f'{split}.txt'}: {found}; {DENORMALISE}")
     if not count:
         raise InputError(f"{root / f'{split}.txt'}: none of its {clips} clips is usable: {problems or 'no ids'}")
     summary = f"{root} {split}: {count} motions from {clips} clips"

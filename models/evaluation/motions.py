@@ -4,6 +4,7 @@ A prediction that cannot be used stays in: it is a miss in R-precision, it has n
 motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,7 +49,7 @@ def judge_motions(
     shares = [np.mean([prediction.well_formed for prediction in row]) for row in draws]
     metrics = {
         **over_draws(measure, len(draws), judge.repeats, len(text)),
-        **_mean_physics([scores for row in physics for scores in row if scores]),
+        **_mean_physics([scores for row in physics for scores in row]),
         "Well-formed": MetricValue.over_repeats(shares, len(text)),
     }
     samples = []
@@ -66,25 +67,27 @@ def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metric
 
 
 def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
-    """The metrics of `utils.metrics.physics` of one motion (T, D); none without a motion."""
+    """Those metrics of `utils.metrics.physics` that one motion (T, D) has; none without a motion."""
     if motion is None or len(motion) == 0:
         return {}
     joints = joints_in_metres(motion, skeleton)
-    return {
+    scores = {
         "Skating": skating_ratio(joints, skeleton.fps),
         "Penetration-mm": penetration_mm(joints),
         "Float-mm": float_mm(joints),
         "Jerk": mean_jerk(joints, skeleton.fps),
         "Bone-drift": bone_length_drift(joints),
     }
+    return {name: value for name, value in scores.items() if math.isfinite(value)}
 
 
 def _mean_physics(rows: Sequence[dict[str, float]]) -> Metrics:
-    if not rows:
-        return {}
-    return {
-        name: MetricValue.over_repeats([float(np.mean([row[name] for row in rows]))], len(rows)) for name in rows[0]
-    }
+    """Each metric over the motions that have it."""
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return {name: MetricValue.over_repeats([float(np.mean(values))], len(values)) for name, values in columns.items()}
 
 
 def _embed_where(evaluator: TextMotionEvaluator, motions: Sequence[np.ndarray | None], mask: np.ndarray) -> np.ndarray:

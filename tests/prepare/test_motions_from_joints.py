@@ -227,6 +227,10 @@ def test_render_command_draws_data_set_clips_and_files(folders, monkeypatch):
     assert (folders / "x.gif").stat().st_size > 1000 and (folders / "x.png").stat().st_size > 1000
     with pytest.raises(InputError, match=r"nobody\.npy"):
         run(render_motion, monkeypatch, "--motion", folders / "nobody.npy", "--out", folders / "y.gif")
+    np.save(folders / "nan.npy", np.full((5, 22, 3), np.nan))
+    with pytest.raises(InputError, match=r"nan\.npy: 5 of 5 frames are not finite"):
+        run(render_motion, monkeypatch, "--motion", folders / "nan.npy", "--out", folders / "y.gif")
+    assert not (folders / "y.gif").exists()
 
 
 def test_a_killed_run_is_continued_and_leaves_nothing_half_written(folders, monkeypatch, capsys):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from utils.errors import InputError
 from utils.motion.inverse_kinematics import facing_angle, local_rotations, retarget, smoothed_heading
+from utils.motion.plausibility import check_features
 from utils.motion.rotations import quaternion_about_y, quaternion_to_6d, rotate_about_y, wrap_angle
 from utils.motion.skeleton import ArrayOrTensor, Skeleton, skeleton_with_joints
 
@@ -77,15 +78,23 @@ def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
     """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> joints (T, J, 3) in metres and that skeleton.
 
     Both are in the skeleton's unit. For tools that take either, such as rendering. Raises InputError for any other
-    shape.
+    shape, for values that are not finite and for normalised features.
     """
     if motion.ndim == 3 and motion.shape[2] == 3:
         skeleton = skeleton_with_joints(motion.shape[1])
-        return skeleton.in_metres(motion), skeleton
-    if motion.ndim == 2 and (motion.shape[1] + 1) % 12 == 0:
+    elif motion.ndim == 2 and (motion.shape[1] + 1) % 12 == 0:
         skeleton = skeleton_with_joints((motion.shape[1] + 1) // 12)
-        return joints_in_metres(motion, skeleton), skeleton
-    raise InputError(f"expected joints (T, J, 3) or features (T, 263 or 251), got {motion.shape}")
+    else:
+        raise InputError(f"expected joints (T, J, 3) or features (T, 263 or 251), got {motion.shape}")
+    if not np.isfinite(motion).all():
+        bad = np.flatnonzero(~np.isfinite(motion).reshape(len(motion), -1).all(axis=1))
+        raise InputError(
+            f"{len(bad)} of {len(motion)} frames hold values that are not finite (NaN), first frame {bad[0]}"
+        )
+    if motion.ndim == 3:
+        return skeleton.in_metres(motion), skeleton
+    check_features(motion, skeleton)
+    return joints_in_metres(motion, skeleton), skeleton
 
 
 def _as_tensor(joints: np.ndarray) -> Tensor:

@@ -212,6 +212,11 @@ def get_skeleton(name: str) -> Skeleton:
     return _SKELETONS[name]
 
 
+def skeleton_with_features(width: int) -> Skeleton | None:
+    """The skeleton whose features have this width (263: T2M, 251: KIT); None for any other."""
+    return next((skeleton for skeleton in _SKELETONS.values() if skeleton.feature_dim == width), None)
+
+
 def skeleton_with_joints(num_joints: int) -> Skeleton:
     """The skeleton that has this many joints (22: T2M, 21: KIT)."""
     for skeleton in _SKELETONS.values():

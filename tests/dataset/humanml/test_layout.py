@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dataset.captions.lines import Caption, format_caption_line, parse_caption_line
+from dataset.humanml.clip_files import ClipFiles
 from dataset.humanml.layout import (
     read_mean_std,
     read_motions,
@@ -15,7 +16,10 @@ from dataset.humanml.layout import (
     write_record,
     write_splits,
 )
+from dataset.humanml.statistics import compute_mean_std
+from dataset.toy.clips import toy_clips
 from utils.errors import InputError
+from utils.motion.features import features_from_joints
 from utils.motion.skeleton import KIT, T2M
 
 WALK = Caption("a person walks.", ("a/DET", "person/NOUN", "walk/VERB"))
@@ -138,6 +142,41 @@ def test_one_line_names_every_problem(tmp_path, caplog):
     ):
         assert expected in line
     assert not (tmp_path / ".cache/train.skipped.txt").exists()
+
+
+def make_toy(root, normalised):
+    """Toy clips, the ids of `normalised` stored as (x - Mean) / Std; all ids."""
+    features = {clip.id: features_from_joints(clip.joints, T2M) for clip in toy_clips(12, seed=2)}
+    features = {id: motion for id, motion in features.items() if 40 <= len(motion) < 200}
+    mean, std = compute_mean_std(features.values(), T2M)
+    for number, (id, motion) in enumerate(features.items()):
+        stored = (motion - mean) / std if number < normalised else motion
+        write_record(root, id, stored, np.zeros((len(motion), 22, 3)), (WALK,))
+    write_splits(root, {"train": list(features)})
+    return list(features)
+
+
+def test_a_data_set_of_normalised_features_is_refused_with_the_way_out(tmp_path):
+    ids = make_toy(tmp_path, 12)
+    message = (
+        rf"train\.txt: {len(ids)} of its {len(ids)} clips \({ids[0]}, .* look normalised, .* store x \* Std \+ Mean"
+    )
+    for read in (lambda: read_split(tmp_path, "train", T2M), lambda: read_motions(tmp_path, "train", T2M, 40)):
+        with pytest.raises(InputError, match=message):
+            read()
+
+
+def test_a_normalised_clip_among_others_is_skipped_by_name(tmp_path, caplog):
+    ids = make_toy(tmp_path, 1)
+    assert [record.id for record in read_split(tmp_path, "train", T2M)] == ids[1:]
+    (line,) = summaries(caplog)
+    assert f"features that look normalised, (x - Mean) / Std: 1 ({ids[0]})" in line
+
+
+def test_joints_in_the_place_of_features_are_told_as_such(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((50, 22, 3)))
+    with pytest.raises(InputError, match=r"shape \(T, 22, 3\), not \(T, 263\) \(joints: prepare\.motions_from_joints"):
+        ClipFiles("a", tmp_path / "a.npy", tmp_path / "a.txt").read_motion(263)
 
 
 def test_what_the_line_leaves_out_is_in_a_file_that_it_names(tmp_path, caplog):

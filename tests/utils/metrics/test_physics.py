@@ -61,7 +61,25 @@ def test_jerk_of_a_cubic_is_constant():
     time = np.arange(41) / 20
     joints[..., 0] += 2.0 * time[:, None] ** 3  # third derivative 12 m/s^3
     assert mean_jerk(joints, fps=20) == pytest.approx(12, rel=1e-6)
-    assert mean_jerk(joints[:3]) == 0.0
+
+
+METRICS = (skating_ratio, penetration_mm, float_mm, mean_jerk, bone_length_drift)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_never_perfect(metric, value):
+    joints = still()
+    joints[7, 10] = value
+    assert np.isnan(metric(joints))
+    assert np.isnan(metric(np.full((41, 22, 3), value)))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.__name__)
+def test_of_too_few_frames_nothing_is_said(metric):
+    assert np.isnan(metric(still(0)))
+    assert np.isnan(skating_ratio(still(1))) and np.isnan(mean_jerk(still(3)))
+    assert metric(still(4)) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_bone_drift_is_relative():

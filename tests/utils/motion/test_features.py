@@ -217,6 +217,15 @@ def test_joints_of_motion_knows_both_skeletons():
         joints_of_motion(np.zeros((5, 262)))
 
 
+def test_joints_of_motion_does_not_draw_what_is_not_finite():
+    joints = moving(T2M, frames=10)
+    for value in (np.nan, np.inf):
+        for motion in (joints.copy(), features_from_joints(joints, T2M)):
+            motion[[4, 6], 1] = value
+            with pytest.raises(InputError, match=rf"2 of {len(motion)} frames .* not finite .* first frame 4"):
+                joints_of_motion(motion)
+
+
 @pytest.mark.parametrize(
     ("joints", "message"),
     [

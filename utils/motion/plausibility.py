@@ -1,0 +1,42 @@
+"""Features that cannot be a motion as it is are told apart before anything is computed from them.
+
+Two mistakes are common: features that were stored normalised, (x - Mean) / Std, which every model normalises once
+more; and features that hold NaN.
+"""
+
+import numpy as np
+
+from utils.errors import InputError
+from utils.motion.skeleton import Skeleton
+
+NORMALISED = "features that look normalised, (x - Mean) / Std"
+DENORMALISE = "a data set holds them as they are: store x * Std + Mean, with the Mean.npy and Std.npy they were made by"
+# A contact may be off 0 and 1 by so much and still count as one of them.
+_CONTACT_TOLERANCE = 0.05
+# In fewer frames anything has two values only.
+_MIN_FRAMES = 10
+
+
+def check_features(features: np.ndarray, skeleton: Skeleton) -> None:
+    """Raise InputError, with a fixed wording, where (T, D) features cannot be a motion as it is."""
+    if not np.isfinite(features).all():
+        raise InputError("NaN in the motion")
+    if _is_normalised(features, skeleton):
+        raise InputError(NORMALISED)
+
+
+def _is_normalised(features: np.ndarray, skeleton: Skeleton) -> bool:
+    """Whether the contacts have two values, as real ones, but other ones than 0 and 1.
+
+    Any change of scale leaves a column of zeros and ones with two values. A model's contacts, between 0 and 1, have
+    many, and say nothing. A clip that does not move at all says nothing either.
+    """
+    height = features[:, skeleton.root_slice][:, -1]
+    if len(features) < _MIN_FRAMES or np.ptp(height) == 0:
+        return False
+    contacts = features[:, skeleton.contacts_slice].astype(np.float64)
+    low, high = contacts.min(axis=0), contacts.max(axis=0)
+    between = np.minimum(contacts - low, high - contacts).max()
+    values = np.stack([low, high])
+    off = np.minimum(np.abs(values), np.abs(values - 1)).max()
+    return bool(between < _CONTACT_TOLERANCE * max(np.ptp(values), 1e-6) and off > _CONTACT_TOLERANCE)
