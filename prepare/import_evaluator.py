@@ -69,8 +69,8 @@ def main() -> None:
     state = read_torch_file(files.weights)
     try:
         feature_dim, sizes = sizes_of_state(state)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(f"{files.weights}: not the weights of a text-motion evaluator ({error!r})") from None
+    except InputError as error:
+        raise InputError(f"{files.weights}: {error}") from None
     skeleton = skeleton_of(feature_dim, str(files.weights))
     opt_line = _checked_opt(files, feature_dim, sizes)
     mean, std = _statistics(files, skeleton)

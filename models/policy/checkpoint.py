@@ -18,7 +18,14 @@ from models.language.prompts import PLAIN, PROMPT_VERSION, PromptStyle
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
-from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.files.torch_files import (
+    check_finite,
+    from_values,
+    read_torch_file,
+    shown,
+    what_it_holds,
+    write_torch_file,
+)
 
 FORMAT = "morl-checkpoint"
 FORMAT_VERSION = 2
@@ -117,8 +124,9 @@ class Checkpoint:
     def check_tasks(self, tasks: Sequence[str], source: str) -> None:
         """Raise InputError where it was not trained for one of `tasks`; `source` names the file."""
         missing = [task for task in tasks if task not in self.tasks]
-        if missing:
-            raise InputError(f"{source} was trained for {', '.join(self.tasks)}, not for {', '.join(missing)}")
+        if missing or not self.tasks:
+            known = ", ".join(self.tasks) or "no task"
+            raise InputError(f"{source} was trained for {known}, not for {', '.join(missing or TASKS)}")
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
@@ -141,23 +149,51 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         InputError: no such file, not a checkpoint of this project, or of a newer version.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
     value = read_torch_file(path)
     if value.get("format") != FORMAT:
-        hint = ""
+        hint = "; it is made by train_mllm.py"
         if "embeddings" in value and "lm_head" in value:
             hint = "; a published checkpoint is made usable by python -m prepare.import_checkpoint"
-        raise InputError(f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark){hint}")
-    if value["format_version"] > FORMAT_VERSION:
-        raise InputError(f"{path} has format version {value['format_version']}; this code reads up to {FORMAT_VERSION}")
-    if value["format_version"] == 1:
-        value = _from_version_1(value)
-    config = PolicyConfig(**{**value["config"], "style": PromptStyle(**value["config"]["style"])})
+        raise InputError(
+            f"{path} is not a checkpoint of this project (no '{FORMAT}' format mark): {what_it_holds(value)}{hint}"
+        )
+    version = value.get("format_version")
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise InputError(f"{path} has format version {shown(version)}; this code reads up to {FORMAT_VERSION}")
+    try:
+        return _from_values(_from_version_1(value) if version == 1 else value)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: a damaged checkpoint ({type(error).__name__}: {shown(str(error))})") from None
+
+
+def _from_values(value: dict[str, Any]) -> Checkpoint:
+    """The checkpoint of a file's content. Raises InputError where values are missing or of another type."""
+    damaged = "damaged checkpoint: its"
+    style = from_values(PromptStyle, value["config"]["style"], f"{damaged} style")
+    config = from_values(PolicyConfig, {**value["config"], "style": style}, f"{damaged} config")
     if config.prompt_version != PROMPT_VERSION:
-        raise InputError(f"{path} was trained with prompts {config.prompt_version}; this code speaks {PROMPT_VERSION}")
-    parts = tuple(Part(**{**item, "tasks": tuple(item["tasks"])}) for item in value["parts"])
-    return Checkpoint(config, parts, value["motion_tokenizer"], value["metrics"])
+        raise InputError(f"it was trained with prompts {config.prompt_version}; this code speaks {PROMPT_VERSION}")
+    if min(config.nb_code, config.text_vocabulary) < 1:
+        raise InputError(f"{damaged} config has {config.nb_code} codes and {config.text_vocabulary} text tokens")
+    parts = []
+    for number, item in enumerate(value["parts"]):
+        part = from_values(Part, {**item, "tasks": tuple(item["tasks"])}, f"{damaged} part {number}")
+        if not part.tasks or not set(part.tasks) <= set(TASKS):
+            raise InputError(
+                f"{damaged} part {number} is of the tasks {shown(part.tasks)}, expected {', '.join(TASKS)}"
+            )
+        if not all(isinstance(tensor, torch.Tensor) for tensor in part.weights.values()):
+            raise InputError(f"{damaged} part {number} holds weights that are no tensors")
+        check_finite(part.weights.items())
+        parts.append(part)
+    given, metrics = value["motion_tokenizer"], value["metrics"]
+    if not isinstance(given, dict | None) or not isinstance(metrics, dict | None):
+        raise InputError(f"{damaged} motion_tokenizer and metrics are no tables of values")
+    return Checkpoint(config, tuple(parts), given, metrics or {})
 
 
 def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) -> MotionTokenizer:
@@ -174,7 +210,10 @@ def motion_tokenizer_of(checkpoint: Checkpoint, given: str | None, source: str) 
         return tokenizer
     if checkpoint.motion_tokenizer is None:
         raise InputError(f"{source} carries no motion tokenizer: give one with --motion-tokenizer")
-    return MotionTokenizer.from_state(checkpoint.motion_tokenizer)
+    try:
+        return MotionTokenizer.from_state(checkpoint.motion_tokenizer)
+    except InputError as error:
+        raise InputError(f"{source}: the motion tokenizer in it: {error}") from None
 
 
 def check_motion_tokenizer(checkpoint: Checkpoint, tokenizer: MotionTokenizer, what: str, source: str) -> None:
@@ -184,7 +223,7 @@ def check_motion_tokenizer(checkpoint: Checkpoint, tokenizer: MotionTokenizer, w
             f"{what} has {tokenizer.nb_code} codes, but {source} was trained with {checkpoint.config.nb_code}"
         )
     if checkpoint.motion_tokenizer is not None:
-        own = MotionTokenizer.from_state(checkpoint.motion_tokenizer).fingerprint
+        own = motion_tokenizer_of(checkpoint, None, source).fingerprint
         if own != tokenizer.fingerprint:
             raise InputError(f"{what} ({tokenizer.fingerprint}) is not the one {source} was trained with ({own})")
 

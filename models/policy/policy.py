@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-from torch import Tensor
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import PreTrainedModel
 
 from models.language.motion_language import MotionLanguage
 from models.policy.backbone import load_backbone
-from models.policy.checkpoint import Checkpoint
+from models.policy.checkpoint import Checkpoint, Part
 from models.policy.token_rows import copy_token_rows
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
+from utils.files.torch_files import check_weights, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +55,10 @@ def build_policy(
             f"with {config.text_vocabulary}"
         )
     for part in checkpoint.parts_of(task) if task is not None else ():
-        if part.lora is None:
-            _replace_weights(model, part.weights, config.backbone)
-            continue
-        peft_model = get_peft_model(model, LoraConfig(**part.lora))
-        set_peft_model_state_dict(peft_model, part.weights)
-        model = peft_model.merge_and_unload()
+        try:
+            model = _with_part(model, part)
+        except InputError as error:
+            raise InputError(f"the checkpoint does not fit backbone {config.backbone}: {error}") from None
     return Policy(model, MotionLanguage(vocabulary, motion_tokenizer, config.style), checkpoint)
 
 
@@ -106,11 +104,18 @@ def continue_policy(
     return policy
 
 
-def _replace_weights(model: PreTrainedModel, weights: dict[str, Tensor], backbone: str) -> None:
+def _with_part(model: PreTrainedModel, part: Part) -> PreTrainedModel:
+    """The model with a part in it. Raises InputError where a weight has no place, or a place no weight."""
+    if part.lora is None:
+        check_weights(part.weights, model.state_dict())
+        model.load_state_dict(part.weights)
+        model.tie_weights()
+        return model
     try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(
-            f"the checkpoint's weights do not fit backbone {backbone}: {str(error).splitlines()[1].strip()}"
-        ) from error
-    model.tie_weights()
+        adapted = get_peft_model(model, LoraConfig(**part.lora))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"no LoRA adapter has the settings {shown(part.lora)} ({shown(str(error))})") from None
+    # peft passes over what it does not find, and leaves the rest as drawn.
+    check_weights(part.weights, get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    set_peft_model_state_dict(adapted, part.weights)
+    return adapted.merge_and_unload()

@@ -7,7 +7,13 @@ import torch
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import prompt_style
 from models.policy.backbone import four_bit, load_backbone
-from models.policy.checkpoint import Checkpoint, PolicyConfig, check_motion_tokenizer, load_checkpoint
+from models.policy.checkpoint import (
+    Checkpoint,
+    PolicyConfig,
+    check_motion_tokenizer,
+    load_checkpoint,
+    motion_tokenizer_of,
+)
 from models.policy.policy import Policy, continue_policy
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
@@ -91,7 +97,7 @@ def start_from(
     if motion_tokenizer is not None:
         check_motion_tokenizer(checkpoint, motion_tokenizer, "the motion tokenizer of the data", path)
     elif checkpoint.motion_tokenizer is not None:
-        motion_tokenizer = MotionTokenizer.from_state(checkpoint.motion_tokenizer)
+        motion_tokenizer = motion_tokenizer_of(checkpoint, None, path)
     was_full = any(part.lora is None for part in checkpoint.parts)
     full = choice.finetune == "full" or (choice.finetune == "auto" and was_full and not choice.in_4bit)
     return continue_policy(checkpoint, tasks, full, motion_tokenizer, choice.name, **choice.loading(full)), full

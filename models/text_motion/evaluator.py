@@ -23,7 +23,7 @@ from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import read_json, write_json
-from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.files.torch_files import check_weights, read_torch_file, write_torch_file
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 __all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks"]
@@ -91,12 +91,18 @@ class TextMotionEvaluator:
         where = "evaluator state" if path is None else str(path)
         try:
             feature_dim, sizes = sizes_of_state(state)
-            networks = build_networks(feature_dim, sizes)
-            for name, network in networks.items():
-                network.load_state_dict(state[name], strict=True)
-        except (KeyError, TypeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())  # torch lists missing keys over several lines
-            raise InputError(f"{where}: not the weights of a text-motion evaluator: {reason}") from None
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        with torch.device("meta"):  # which takes no memory: shapes can be wrong, and large
+            expected = {name: network.state_dict() for name, network in build_networks(feature_dim, sizes).items()}
+        for name, tensors in expected.items():
+            try:
+                check_weights(state[name], tensors)
+            except InputError as error:
+                raise InputError(f"{where}: not the weights of a text-motion evaluator: {name}: {error}") from None
+        networks = build_networks(feature_dim, sizes)
+        for name, network in networks.items():
+            network.load_state_dict(state[name], strict=True)
         return cls(networks, mean, std, skeleton, words)
 
     def to(self, device: str | torch.device) -> "TextMotionEvaluator":

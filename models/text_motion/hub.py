@@ -79,7 +79,10 @@ def read_hub_evaluator(folder: str | Path) -> HubEvaluator:
     _check_manifest(folder, [weights, mean, std, *words_files, folder / CONFIG_FILE, folder / PREPROCESSOR_FILE])
 
     state = split_networks(_read_tensors(weights), str(weights))
-    feature_dim, sizes = _sizes(state, weights)
+    try:
+        feature_dim, sizes = sizes_of_state(state)
+    except InputError as error:
+        raise InputError(f"{weights}: {error}") from None
     skeleton = skeleton_of(feature_dim, str(weights))
     _check_sizes(folder, config, feature_dim, sizes)
     _check_protocol(folder, preprocessor, skeleton)
@@ -162,13 +165,6 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"{path}: no such file") from None
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a readable safetensors file ({error})") from None
-
-
-def _sizes(state: Mapping[str, Mapping[str, torch.Tensor]], where: Path) -> tuple[int, EvaluatorSizes]:
-    try:
-        return sizes_of_state(state)
-    except IndexError as error:
-        raise InputError(f"{where}: a tensor has too few dimensions ({error})") from None
 
 
 def _check_sizes(folder: Path, config: Mapping[str, Any], feature_dim: int, sizes: EvaluatorSizes) -> None:

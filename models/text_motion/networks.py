@@ -12,6 +12,9 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from utils.errors import InputError
+from utils.files.torch_files import what_it_holds
+
 FOOT_CONTACT_DIMS = 4  # the last features, which the evaluator never sees
 NETWORK_NAMES = ("movement_encoder", "text_encoder", "motion_encoder")
 
@@ -106,15 +109,23 @@ def build_networks(feature_dim: int, sizes: EvaluatorSizes = PUBLISHED_SIZES) ->
 
 
 def sizes_of_state(state: Mapping[str, Mapping[str, torch.Tensor]]) -> tuple[int, EvaluatorSizes]:
-    """(feature_dim, sizes) by the weights of the three published parts. Raises KeyError for a missing tensor."""
-    movement, text, motion = (state[name] for name in NETWORK_NAMES)
-    first = movement["main.0.weight"]
-    return first.shape[1] + FOOT_CONTACT_DIMS, EvaluatorSizes(
-        movement_hidden=first.shape[0],
-        movement_size=movement["out_net.weight"].shape[0],
-        text_hidden=text["hidden"].shape[2],
-        motion_hidden=motion["hidden"].shape[2],
-        embedding_size=motion["output_net.3.weight"].shape[0],
-        word_size=text["pos_emb.weight"].shape[0],
-        pos_size=text["pos_emb.weight"].shape[1],
-    )
+    """(feature_dim, sizes) by the weights of the three published parts.
+
+    Raises:
+        InputError: a tensor is missing, or of other dimensions: these are not the weights of an evaluator.
+    """
+    try:
+        movement, text, motion = (state[name] for name in NETWORK_NAMES)
+        first = movement["main.0.weight"]
+        return first.shape[1] + FOOT_CONTACT_DIMS, EvaluatorSizes(
+            movement_hidden=first.shape[0],
+            movement_size=movement["out_net.weight"].shape[0],
+            text_hidden=text["hidden"].shape[2],
+            motion_hidden=motion["hidden"].shape[2],
+            embedding_size=motion["output_net.3.weight"].shape[0],
+            word_size=text["pos_emb.weight"].shape[0],
+            pos_size=text["pos_emb.weight"].shape[1],
+        )
+    except (LookupError, TypeError, AttributeError) as error:
+        found = what_it_holds(state) if isinstance(error, KeyError) else "a tensor has too few dimensions"
+        raise InputError(f"not the weights of a text-motion evaluator ({error!r}): {found}") from None

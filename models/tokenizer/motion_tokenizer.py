@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from models.tokenizer.network import MotionVQ, NetworkConfig
-from models.tokenizer.published import infer_config
+from models.tokenizer.published import check_network, infer_config
 from utils.errors import InputError
-from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.files.torch_files import from_values, read_torch_file, shown, what_it_holds, write_torch_file
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 FORMAT = "motion-tokenizer"
@@ -216,12 +216,27 @@ class MotionTokenizer:
     def from_state(cls, state: dict) -> "MotionTokenizer":
         """The tokenizer of a `state`. Raises InputError for anything else."""
         if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise InputError("this is not a motion tokenizer of ours (train one, or import a published vqvae.pth)")
-        if state["version"] != VERSION:
-            raise InputError(f"motion tokenizer of format version {state['version']}, this code reads {VERSION}")
-        network = MotionVQ(NetworkConfig(**state["config"]))
+            found = what_it_holds(state) if isinstance(state, dict) else f"it is {shown(state)}"
+            raise InputError(
+                f"this is not a motion tokenizer of ours: {found} (train one, or import a published vqvae.pth)"
+            )
+        if state.get("version") != VERSION:
+            raise InputError(
+                f"motion tokenizer of format version {shown(state.get('version'))}, this code reads {VERSION}"
+            )
+        missing = [name for name in ("config", "network", "mean", "std", "skeleton") if name not in state]
+        if missing:
+            raise InputError(f"damaged motion tokenizer: it has no {', '.join(missing)}")
+        config = from_values(NetworkConfig, state["config"], "damaged motion tokenizer: its config")
+        check_network(state["network"], config)
+        statistics = [state["mean"], state["std"]]
+        for value in statistics:
+            if not isinstance(value, Tensor) or value.layout != torch.strided or not value.is_floating_point():
+                raise InputError(f"damaged motion tokenizer: mean and std hold {shown(value)}, expected numbers")
+        network = MotionVQ(config)
         network.load_state_dict(state["network"])
-        return cls(network, state["mean"].numpy(), state["std"].numpy(), get_skeleton(state["skeleton"]))
+        mean, std = (value.float().numpy() for value in statistics)
+        return cls(network, mean, std, get_skeleton(str(state["skeleton"])))
 
     def save(self, path: str | Path) -> None:
         """Write the tokenizer into one .pth, atomically."""
