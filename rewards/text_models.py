@@ -13,10 +13,13 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 
 from rewards.cache import ResultCache
 from utils.errors import InputError
+from utils.files.pretrained import load_part, load_weights
 from utils.hub import find_model
 
 # Roberta-like models count positions from 2, so that two of them are never used.
 RESERVED_POSITIONS = 2
+# The head of pretraining, which sentence models leave out and nothing here reads.
+_NOT_USED = ("pooler.",)
 # What models of several families call the class (lower case).
 ENTAILMENT_LABELS = ("entailment", "entail", "entails", "entailed")
 DEFAULT_POSITIONS = 512  # of models without absolute positions
@@ -34,11 +37,22 @@ def load_model(name: str, auto_class: Any, device: str, hint: str) -> tuple[PreT
     """Tokenizer and model (evaluation mode, no gradients) of `name`; InputError where that fails."""
     place = find_model(name, hint)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        model = auto_class.from_pretrained(place)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"text model {name!r} cannot be loaded: {str(error).splitlines()[0]}; {hint}") from None
+        tokenizer = load_part(AutoTokenizer, place)
+        model = load_weights(auto_class, place, optional=_NOT_USED)
+    except InputError as error:
+        raise InputError(f"text model {name!r} cannot be loaded: {error}; {hint}") from None
     return tokenizer, model.to(device).eval().requires_grad_(False)
+
+
+def _try_out(name: str, ask: Callable[[], list], hint: str) -> None:
+    """Ask a model once: a tokenizer that does not go with it would end a training in its middle."""
+    try:
+        answers = ask()
+    except (RuntimeError, ValueError, LookupError, TypeError, OverflowError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"text model {name!r} cannot read a sentence: {reason[0]}; {hint}") from None
+    if not torch.isfinite(torch.as_tensor(answers[0])).all():
+        raise InputError(f"text model {name!r} answers with values that are not finite (NaN); {hint}")
 
 
 class SentenceEncoder:
@@ -48,6 +62,7 @@ class SentenceEncoder:
         self._tokenizer, self._model = load_model(name, AutoModel, device, SENTENCE_HINT)
         self._limits = (max_batch_size, _max_tokens(self._tokenizer, self._model))
         self.cache: ResultCache[str, torch.Tensor] = ResultCache()
+        _try_out(name, lambda: self._compute(["a person walks"]), SENTENCE_HINT)
 
     def embed(self, texts: Sequence[str]) -> torch.Tensor:
         """N texts -> (N, E) on the CPU, rows of length 1."""
@@ -76,6 +91,7 @@ class EntailmentModel:
         self._max_batch_size = max_batch_size
         self.max_tokens = _max_tokens(self._tokenizer, self._model)
         self.cache: ResultCache[tuple[str, str], float] = ResultCache()
+        _try_out(name, lambda: self._compute([("a person walks", "he walks")]), NLI_HINT)
 
     def probabilities(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """N (premise, hypothesis) pairs -> N probabilities. A pair too long is cut, in its longer text first."""

@@ -10,6 +10,7 @@ is asked at test time exactly what it was trained on. `models.language.replies` 
 
 from dataclasses import dataclass
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from dataset.cot.sample import Draft, Sample
@@ -92,9 +93,15 @@ def prompt_style(name: str, tokenizer: PreTrainedTokenizerBase) -> PromptStyle:
     if not tokenizer.chat_template:
         raise InputError(f"--prompt-style chat: the tokenizer of {tokenizer.name_or_path!r} has no chat template")
     question = "QUESTION"
-    turn = tokenizer.apply_chat_template(
-        [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
-    )
+    try:  # in jinja's sandbox: what a template asks for beyond the messages is refused
+        turn = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
+        )
+    except (TemplateError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the chat template of {tokenizer.name_or_path!r} cannot be used ({' '.join(str(error).split())}): give "
+            "--prompt-style plain"
+        ) from None
     if turn.count(question) != 1:
         raise InputError(f"--prompt-style chat: the chat template of {tokenizer.name_or_path!r} does not fit")
     before, _, after = turn.partition(question)

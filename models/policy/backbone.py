@@ -17,13 +17,14 @@ from models.language.vocabulary import MotionVocabulary
 from models.policy.token_rows import add_token_rows
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
+from utils.files.pretrained import load_part, load_weights
 
 
 def load_text_tokenizer(name: str) -> PreTrainedTokenizerBase:
     """The text tokenizer of a backbone (hub id or folder), without motion tokens."""
     try:
-        return AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError) as error:
+        return load_part(AutoTokenizer, name)
+    except InputError as error:
         raise _no_backbone(name, error) from error
 
 
@@ -43,8 +44,8 @@ def load_backbone(
     """
     tokenizer = load_text_tokenizer(name)
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, **{"dtype": torch.float32, **loading})
-    except (OSError, ValueError) as error:
+        model = load_weights(AutoModelForCausalLM, name, **{"dtype": torch.float32, **loading})
+    except InputError as error:
         raise _no_backbone(name, error) from error
     text_vocabulary = len(tokenizer)
     vocabulary = MotionVocabulary(tokenizer, nb_code)
@@ -69,8 +70,8 @@ def four_bit(dtype: torch.dtype) -> dict[str, Any]:
     return {"quantization_config": config, "dtype": dtype}
 
 
-def _no_backbone(name: str, error: Exception) -> InputError:
+def _no_backbone(name: str, error: InputError) -> InputError:
     return InputError(
-        f"--llm-backbone {name!r} cannot be loaded ({str(error).splitlines()[0]}): give a folder, or a hub id with "
-        f"network access; {how_to_get('backbone')}"
+        f"--llm-backbone {name!r} cannot be loaded ({error}): give a folder, or a hub id with network access; "
+        f"{how_to_get('backbone')}"
     )

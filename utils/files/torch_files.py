@@ -57,17 +57,23 @@ def read_torch_file(path: str | Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGED as error:
-        raise InputError(f"{path}: not a readable checkpoint: {_problem(error, start)}") from None
+        raise InputError(
+            f"{path}: not a readable checkpoint: {refused_objects(error) or _damage(error, start)}"
+        ) from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
     return content
 
 
-def _problem(error: Exception, start: bytes) -> str:
-    """What to do, in our words: those of torch advise to load the file unsafely."""
+def refused_objects(error: Exception) -> str | None:
+    """What torch refused to load, in our words: its own advise to load the file unsafely. None: another error."""
     found = _PYTHON_OBJECT.search(str(error))
-    if found is not None:
-        return f"it holds Python objects ({found[1]}), which are never loaded, only tensors and plain values"
+    if found is None:
+        return None
+    return f"it holds Python objects ({found[1]}), which are never loaded, only tensors and plain values"
+
+
+def _damage(error: Exception, start: bytes) -> str:
     known = next((words for begin, words in _STARTS if start.lstrip().startswith(begin)), None)
     if known is not None:
         return known
@@ -85,11 +91,11 @@ def what_it_holds(content: Mapping[Any, Any]) -> str:
     return f"it holds {', '.join(names) or 'nothing'}"
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, length: int = 80) -> str:
     """A value of a file in a message: on one line, and not long."""
     text = value if isinstance(value, str) else repr(value) if not isinstance(value, torch.Tensor) else "a tensor"
     text = " ".join(text.split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 def check_weights(found: Any, expected: Mapping[str, torch.Tensor]) -> None:

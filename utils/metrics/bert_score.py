@@ -7,8 +7,9 @@ transformers 5 removed and brings pandas and matplotlib along, so the metric is 
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from utils.errors import InputError
+from utils.files.pretrained import load_part, load_weights
 
 DEFAULT_MODEL = "roberta-large"
 # Model -> its layer that follows human judgement best, and the mean F1 of that layer over unrelated English sentences.
@@ -82,20 +84,17 @@ class BertScorer:
         """
         name = PurePath(name or place).name
         published_layer, baseline = PUBLISHED_LAYERS.get(name, (None, None))
-        try:
-            config = AutoConfig.from_pretrained(place)
-            depth = config.num_hidden_layers
-            if config.is_encoder_decoder:
-                raise InputError(f"BERTScore: {name} is not an encoder alone")
-            layer = layer if layer is not None else published_layer or depth
-            if not 1 <= layer <= depth:
-                raise InputError(f"BERTScore: {name} has layers 1 to {depth}, not {layer}")
-            tokenizer = AutoTokenizer.from_pretrained(place)
-            # Layers behind it are not even read.
-            model = AutoModel.from_pretrained(place, num_hidden_layers=layer, dtype=torch.float32)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise BertScoreUnavailable(f"BERTScore: model {place!r} cannot be loaded: {reason}") from None
+        config = _available(load_part, AutoConfig, place)
+        if config.is_encoder_decoder:
+            raise InputError(f"BERTScore: {name} is not an encoder alone")
+        depth = getattr(config, "num_hidden_layers", 0)
+        layer = layer if layer is not None else published_layer or depth
+        if not 1 <= layer <= depth:
+            raise InputError(f"BERTScore: {name} has layers 1 to {depth}, not {layer}")
+        tokenizer = _available(load_part, AutoTokenizer, place)
+        # Layers behind it are not even read.
+        sizes = {"num_hidden_layers": layer, "dtype": torch.float32}
+        model = _available(load_weights, AutoModel, place, optional=("pooler.",), **sizes)
         if layer != published_layer:
             baseline = None
         label = f"{name}_L{layer}_idf_{'not-rescaled' if baseline is None else 'rescaled'}"
@@ -183,3 +182,10 @@ class _Idf:
 
     def weight(self, piece: int) -> float:
         return math.log((self._total + 1) / (self._holding[piece] + 1))
+
+
+def _available(load: Callable[..., Any], auto_class: Any, place: str, **loading: Any) -> Any:
+    try:
+        return load(auto_class, place, **loading)
+    except InputError as error:
+        raise BertScoreUnavailable(f"BERTScore: model {place!r} cannot be loaded: {error}") from None

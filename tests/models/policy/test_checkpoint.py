@@ -1,5 +1,7 @@
 """The checkpoint file: readable without pickle, refuses what does not belong to it."""
 
+import copy
+
 import pytest
 import torch
 
@@ -62,3 +64,87 @@ def test_backbone_of_another_vocabulary_is_refused(checkpoint):
         build_policy(wrong, "t2m")
     with pytest.raises(InputError, match="cannot be loaded"):
         load_backbone("no/such-model", 16, seed=0)
+
+
+def _set(*path, value):
+    """What changes one entry of a file's content."""
+
+    def change(content):
+        place = content
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    return change
+
+
+def _drop(*path):
+    def change(content):
+        place = content
+        for name in path[:-1]:
+            place = place[name]
+        place.pop(path[-1])
+
+    return change
+
+
+NAN = torch.full((64,), torch.nan)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_drop("format_version"), "has format version None"),
+        (_set("format_version", value="2"), "has format version 2; this code reads up to 2"),
+        (_set("format_version", value=99), "has format version 99; this code reads up to 2"),
+        (_drop("config"), "a damaged checkpoint"),
+        (_set("config", value=[1]), "a damaged checkpoint"),
+        (_set("config", "nb_code", value="16"), "its config: nb_code is 16, expected int"),
+        (_set("config", "nb_code", value=-1), "its config has -1 codes"),
+        (_set("config", "style", value=None), "its style is None, expected a table of values"),
+        (_set("config", "prompt_version", value="7"), "it was trained with prompts 7"),
+        (_set("parts", value=3), "a damaged checkpoint"),
+        (_set("parts", 0, value=3), "a damaged checkpoint"),
+        (_set("parts", 0, "tasks", value=["dance"]), "part 0 is of the tasks"),
+        (_set("parts", 0, "weights", value=[]), "its part 0: weights is"),
+        (_set("parts", 0, "weights", "x", value=1), "part 0 holds weights that are no tensors"),
+        (_set("parts", 0, "weights", "model.norm.weight", value=NAN), "tensor model.norm.weight holds 64 values that"),
+        (_set("parts", 0, "lora", value=[1]), "its part 0: lora is"),
+        (_set("motion_tokenizer", value=[1]), "motion_tokenizer and metrics are no tables"),
+        (
+            _set("motion_tokenizer", value={"a": 1}),
+            "the motion tokenizer in it: this is not a motion tokenizer of ours",
+        ),
+        (_drop("motion_tokenizer", "mean"), "the motion tokenizer in it: damaged motion tokenizer: it has no mean"),
+        (
+            _set("parts", 0, "weights", "model.norm.weight", value=torch.zeros(3)),
+            r"norm.weight is \(3,\), expected \(64,\)",
+        ),
+        (_drop("parts", 0, "weights", "model.norm.weight"), "tensor model.norm.weight is missing"),
+        (_set("parts", 0, "weights", "x", value=torch.zeros(1)), "tensor x is one too many"),
+        (_set("parts", value=[]), "was trained for no task, not for t2m, m2t"),
+    ],
+)
+def test_a_file_damaged_inside_is_one_line_that_names_it_and_the_place(tmp_path, checkpoint, change, said):
+    path = tmp_path / "c.pth"
+    save_checkpoint(path, checkpoint)
+    content = copy.deepcopy(torch.load(path, weights_only=True))
+    change(content)
+    torch.save(content, path)
+    with pytest.raises(InputError, match=said) as caught:
+        read = load_checkpoint(path)
+        motion_tokenizer_of(read, None, str(path))
+        read.check_tasks((), str(path))
+        build_policy(read, "t2m")
+    assert "\n" not in str(caught.value)
+
+
+def test_other_files_of_ours_are_told_apart(tmp_path, motion_tokenizer, checkpoint):
+    motion_tokenizer.save(tmp_path / "tokenizer.pth")
+    with pytest.raises(InputError, match="it is a file of the format motion-tokenizer"):
+        load_checkpoint(tmp_path / "tokenizer.pth")
+    torch.save(checkpoint.parts[0].weights, tmp_path / "plain.pth")
+    with pytest.raises(InputError, match=r"it holds .* tensors and nothing that says of what"):
+        load_checkpoint(tmp_path / "plain.pth")
+    with pytest.raises(InputError, match="is a folder, expected a file"):
+        load_checkpoint(tmp_path)

@@ -1,6 +1,6 @@
 """Policies of tasks: both adapters kept, parts replaced, joint runs, files of the first format."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -120,3 +120,23 @@ def test_files_of_the_first_format_are_read(tmp_path, cot_jsonl, backbone):
     assert [(part.stage, part.finetune) for part in read.parts] == [("sft", "full"), ("rlvr", "lora")]
     assert read.rewarded_by("t2m") == ("judge",)
     torch.testing.assert_close(logits(read, "t2m"), logits(new, "t2m"), atol=1e-5, rtol=0)
+
+
+def test_an_adapter_that_does_not_fit_is_refused_not_passed_over(tmp_path, cot_jsonl, backbone):
+    """peft takes what it finds, draws the rest, and says nothing."""
+    checkpoint = trained(cot_jsonl, backbone, tmp_path, LORA)
+    part = checkpoint.parts[0]
+    name = next(name for name in part.weights if "lora_B" in name)
+    others = {key: value for key, value in part.weights.items() if key != name}
+    for weights, lora, said in (
+        (others, part.lora, f"tensor {name} is missing"),
+        ({**others, name.replace("layers", "levels"): part.weights[name]}, part.lora, f"tensor {name} is missing"),
+        ({**part.weights, "x": torch.zeros(1)}, part.lora, "tensor x is one too many"),
+        ({**others, name: torch.zeros(3)}, part.lora, rf"tensor {name} is \(3,\)"),
+        (part.weights, {**part.lora, "target_modules": ["nowhere"]}, "no LoRA adapter has the settings"),
+        (part.weights, {**part.lora, "surprise": 1}, "no LoRA adapter has the settings"),
+    ):
+        wrong = Checkpoint(checkpoint.config, (replace(part, weights=weights, lora=lora),))
+        with pytest.raises(InputError, match=f"does not fit backbone .*{said}") as caught:
+            build_policy(wrong, "t2m")
+        assert "\n" not in str(caught.value)

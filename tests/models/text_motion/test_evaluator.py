@@ -152,3 +152,31 @@ def test_published_weights_in_its_place_are_told_how_to_import(evaluator, tmp_pa
 def test_fingerprints_tell_evaluators_apart(evaluator):
     other = TextMotionEvaluator(evaluator.networks, evaluator.mean + 1, evaluator.std, T2M, evaluator.words)
     assert other.fingerprint != evaluator.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (torch.nan, "movement_encoder: tensor main.0.bias holds 12 values that are not finite"),
+        ("x", "movement_encoder: main.0.bias is x, expected a plain tensor"),
+        (torch.zeros(3), r"movement_encoder: tensor main.0.bias is \(3,\), expected \(12,\)"),
+        (torch.zeros(12, dtype=torch.long), "movement_encoder: tensor main.0.bias holds torch.int64 numbers"),
+    ],
+)
+def test_weights_damaged_inside_are_one_line(evaluator, tmp_path, value, said):
+    evaluator.save(tmp_path)
+    state = torch.load(tmp_path / "finest.tar", weights_only=True)
+    old = state["movement_encoder"]["main.0.bias"]
+    state["movement_encoder"]["main.0.bias"] = torch.full_like(old, value) if isinstance(value, float) else value
+    torch.save(state, tmp_path / "finest.tar")
+    with pytest.raises(InputError, match=said) as caught:
+        TextMotionEvaluator.load(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / 'finest.tar'}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [{"net": {}}, {"movement_encoder": [1]}, {}, {"format": "morl-checkpoint"}])
+def test_other_files_of_ours_in_the_place_of_weights_are_told_by_what_they_hold(evaluator, tmp_path, content):
+    evaluator.save(tmp_path)
+    torch.save(content, tmp_path / "finest.tar")
+    with pytest.raises(InputError, match="not the weights of a text-motion evaluator"):
+        TextMotionEvaluator.load(tmp_path)

@@ -158,3 +158,50 @@ def test_contradictory_sizes_are_named():
         replace(CONFIG, vq_norm="XX")
     with pytest.raises(InputError, match=r"mean and std must be \(263,\)"):
         MotionTokenizer(MotionVQ(CONFIG), np.zeros(251), np.ones(251), T2M)
+
+
+def _changed(state, *path, value=None):
+    """A copy of the state with one entry changed, or removed (None)."""
+    if len(path) > 1:
+        return {**state, path[0]: _changed(state[path[0]], *path[1:], value=value)}
+    return {k: v for k, v in state.items() if k != path[0]} | ({} if value is None else {path[0]: value})
+
+
+FIRST = "vqvae.encoder.model.0.bias"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("version",), None, "motion tokenizer of format version None"),
+        (("config",), None, "it has no config"),
+        (("mean",), None, "it has no mean"),
+        (("mean",), [1.0], "mean and std hold"),
+        (("std",), torch.zeros(263, dtype=torch.long), "mean and std hold"),
+        (("std",), torch.ones(3), r"mean and std must be \(263,\)"),
+        (("skeleton",), 5, "5"),
+        (("config", "width"), "16", "its config: width is 16, expected int"),
+        (("config", "width"), 10**9, "no network has such sizes"),
+        (("config", "depth"), 10**9, "no network has such sizes"),
+        (("config", "width"), -1, "no network has such sizes"),
+        (("config", "surprise"), 1, "an entry 'surprise', which is not known here"),
+        (("network",), [1], "a list stands where tensors by name are expected"),
+        (("network", FIRST), None, f"tensor {FIRST} is missing"),
+        (("network", FIRST), torch.zeros(3), rf"tensor {FIRST} is \(3,\)"),
+        (("network", FIRST), "x", f"{FIRST} is x, expected a plain tensor"),
+    ],
+)
+def test_a_file_damaged_inside_is_one_line(tokenizer, tmp_path, path, value, said):
+    file = tmp_path / "t.pth"
+    torch.save(_changed(tokenizer.state(), *path, value=value), file)
+    with pytest.raises(InputError, match=said) as caught:
+        MotionTokenizer.load(file)
+    assert str(caught.value).startswith(f"{file}: ") and "\n" not in str(caught.value)
+
+
+def test_a_network_with_values_that_are_no_numbers_is_refused(tokenizer, tmp_path):
+    state = tokenizer.state()
+    bad = torch.full_like(state["network"][FIRST], torch.nan)
+    torch.save(_changed(state, "network", FIRST, value=bad), tmp_path / "t.pth")
+    with pytest.raises(InputError, match=f"tensor {FIRST} holds .* values that are not finite"):
+        MotionTokenizer.load(tmp_path / "t.pth")
