@@ -13,10 +13,10 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from dataset.captions.tags import THINK_CLOSE, THINK_OPEN
 from dataset.cot.sample import TASKS
 from dataset.cot.samples import CotSamples, read_cot_jsonl
 from models.language.prompts import PLAIN, query_of, render_query
-from models.language.vocabulary import THINK_CLOSE, THINK_OPEN
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.files.fingerprints import fingerprint
 from utils.run.command import run_command

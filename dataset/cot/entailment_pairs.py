@@ -63,8 +63,8 @@ class ReasonedCaption:
 def reasoned_captions(samples: CotSamples) -> list[ReasonedCaption]:
     """The captions that have reasoning, equal lines once."""
     rows = samples.rows
-    columns = zip(rows["id"], rows["caption"], rows["reasoning"], strict=True)
-    found = [ReasonedCaption(clip or f"#{n}", *texts) for n, (clip, *texts) in enumerate(columns) if texts[1]]
+    columns = zip(samples.clips().to_pylist(), rows["caption"], rows["reasoning"], strict=True)
+    found = [ReasonedCaption(clip, *texts) for clip, *texts in columns if texts[1]]
     return list(dict.fromkeys(found))
 
 

@@ -10,6 +10,7 @@ import gzip
 import json
 import logging
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import islice
@@ -21,17 +22,20 @@ import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 from filelock import FileLock
 
+from dataset.captions.tags import tag_in
 from dataset.cot.sample import TASKS
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import parse_json
+from utils.files.text_files import byte_lines, decoded
 
 logger = logging.getLogger(__name__)
 
-_FORMAT_VERSION = 2  # of the parsed file: raise it when `parse_line` gives something else for the same line
+_FORMAT_VERSION = 3  # of the parsed file: raise it when `parse_line` gives something else for the same line
 _LINES_A_BATCH = 1000  # lines in memory while a file is parsed
 _CODE_LIMIT = 2**31  # codes are stored as int32
+_WRITTEN_CODE = re.compile(r"-?[0-9]{1,18}")
 DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
 _GZIP_MAGIC = b"\x1f\x8b"
 _FEATURES = Features(
@@ -108,7 +112,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     try:
         with gzip.open(path) if compressed else path.open("rb") as stream:
-            yield from stream
+            yield from byte_lines(stream)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged gzip file ({error})") from error
 
@@ -116,9 +120,11 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] | None:
     """A row of the table, or None for a blank line, which is neither a sample nor a mistake."""
     try:
-        text = line.decode("utf-8").strip()
+        text = decoded(line, str(number)).strip()
         return parse_line(text, nb_code) if text else None
-    except (ValueError, TypeError, OverflowError) as error:
+    except InputError as error:
+        return {**_EMPTY, "problem": str(error)}
+    except (ValueError, OverflowError) as error:
         return {**_EMPTY, "problem": f"{number}: {error}"}
 
 
@@ -135,28 +141,45 @@ def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
         raise ValueError("'caption' must be a non-empty string")
     task = value.get("task") or ""
     if task not in ("", *TASKS):
-        raise ValueError(f"'task' must be one of {', '.join(TASKS)}, found {task!r}")
-    reasoning = value.get("reasoning") or ""
-    if not isinstance(reasoning, str):
+        raise ValueError(f"'task' must be one of {', '.join(TASKS)}, found {str(task)[:60]!r}")
+    reasoning = value.get("reasoning", "")
+    if not isinstance(reasoning, str | None):
         raise ValueError("'reasoning' must be a string")
     # "reward" and "advantage" are other names for the weight in foreign files.
     weight = next((value[key] for key in ("sample_weight", "reward", "advantage") if value.get(key) is not None), 1.0)
     if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not math.isfinite(weight):
-        raise ValueError(f"the sample weight must be a finite number, found {weight!r}")
-    clip = str(value.get("id") or "")
-    draft = _parse_draft(value.get("draft"))
-    for words in (caption, reasoning, clip, *draft.values()):
-        words.encode()  # raises ValueError for half a surrogate pair, which JSON can escape and Arrow cannot hold
-    return {
-        "id": clip,
+        raise ValueError(f"the sample weight must be a finite number, found {str(weight)[:60]!r}")
+    row = {
+        "id": clip_id(value.get("id")),
         "task": task,
         "caption": caption.strip(),
         "codes": _parse_codes(value.get("motion_tokens"), nb_code),
-        "reasoning": reasoning.strip(),
+        "reasoning": (reasoning or "").strip(),
         "sample_weight": float(weight),
-        **draft,
+        **_parse_draft(value.get("draft")),
         "problem": "",
     }
+    for name in ("caption", "reasoning", *DRAFT_COLUMNS):
+        check_text(row[name], repr(name))
+    return row
+
+
+def clip_id(value: Any) -> str:
+    """The id of a line as text, empty where it has none. Raises ValueError for what no id can be.
+
+    A whole number is its digits; whoever has written it may have lost zeros in front.
+    """
+    if value is None or isinstance(value, str):
+        return (value or "").strip()
+    if type(value) is not int:
+        raise ValueError(f"'id' must be text, found {str(value)[:60]} (a number by mistake?)")
+    return str(value)
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise ValueError where a text holds a tag of replies, which would end the part of the reply it stands in."""
+    if tag := tag_in(text):
+        raise ValueError(f"{what} holds {tag}, a tag that no text may hold: remove it")
 
 
 def _parse_draft(value: Any) -> dict[str, str]:
@@ -173,10 +196,10 @@ def _parse_draft(value: Any) -> dict[str, str]:
 
 def _parse_codes(value: Any, nb_code: int | None) -> list[int]:
     if isinstance(value, str):
-        try:
-            value = [int(part) for part in value.split()]
-        except ValueError as error:
-            raise ValueError("'motion_tokens' given as a string must be space-separated integers") from error
+        written = value.split()
+        if not all(map(_WRITTEN_CODE.fullmatch, written)):
+            raise ValueError("'motion_tokens' given as a string must be space-separated integers")
+        value = list(map(int, written))
     if not isinstance(value, list) or not value or any(type(code) is not int for code in value):
         raise ValueError("'motion_tokens' must be a non-empty list of integers (codebook indices)")
     limit = _CODE_LIMIT if nb_code is None else nb_code

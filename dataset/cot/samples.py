@@ -86,7 +86,7 @@ class CotSamples:
             codes=tuple(row["codes"]),
             reasoning=row["reasoning"],
             weight=row["sample_weight"],
-            id=row["id"] or str(index),
+            id=row["id"] or _name_of_row(index),
             draft=Draft(*draft) if any(draft) else None,
         )
 
@@ -112,16 +112,24 @@ class CotSamples:
         mean = float(self._lines.data.column("sample_weight").to_numpy()[self._index].mean())
         return mean if mean > 0 else 1.0
 
+    def clips(self) -> pa.ChunkedArray:
+        """(N,) clip ids. A row without an id is a clip of its own, with a name that no id can be."""
+        ids = self._column("id")
+        missing = pc.equal(ids, "")
+        if not pc.any(missing).as_py():
+            return ids
+        return pc.if_else(missing, pa.array(map(_name_of_row, range(len(self)))), ids)
+
     def captions_by_clip(self) -> dict[str, tuple[str, ...]]:
         """Every caption of each clip id: the references of a motion."""
         captions: dict[str, list[str]] = {}
-        for clip, caption in zip(self._clips().to_pylist(), self._column("caption").to_pylist(), strict=True):
+        for clip, caption in zip(self.clips().to_pylist(), self._column("caption").to_pylist(), strict=True):
             captions.setdefault(clip, []).append(caption)
         return {clip: tuple(items) for clip, items in captions.items()}
 
     def split(self, fraction: float, seed: int) -> tuple["CotSamples", "CotSamples"]:
         """(rest, held out): `fraction` of the clips, drawn by `seed`, are held out with all of their captions."""
-        encoded = self._clips().dictionary_encode().combine_chunks()
+        encoded = self.clips().dictionary_encode().combine_chunks()
         clips = pc.sort_indices(encoded.dictionary).to_numpy()  # the same draw for any order of the file
         shuffled = list(range(len(clips)))
         random.Random(seed).shuffle(shuffled)
@@ -135,13 +143,10 @@ class CotSamples:
     def _column(self, name: str) -> pa.ChunkedArray:
         return self._lines.data.column(name).take(pa.array(self._index))
 
-    def _clips(self) -> pa.ChunkedArray:
-        """(N,) clip ids. A row without an id is a clip of its own, named by the number of the row."""
-        ids = self._column("id")
-        missing = pc.equal(ids, "")
-        if not pc.any(missing).as_py():
-            return ids
-        return pc.if_else(missing, pa.array(np.arange(len(self))).cast(pa.string()), ids)
+
+def _name_of_row(index: int) -> str:
+    """The clip id of a row without one: it begins with a space, which no id does (`dataset.cot.lines.clip_id`)."""
+    return f" row {index}"
 
 
 def write_cot_jsonl(path: str | Path, samples: Iterable[Sample], both_tasks: bool = True) -> int:

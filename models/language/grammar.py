@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
-from models.language.vocabulary import ANSWER_CLOSE, MOTION_CLOSE, MOTION_OPEN, MotionVocabulary
+from dataset.captions.tags import ANSWER_CLOSE, MOTION_CLOSE, MOTION_OPEN
+from models.language.vocabulary import MotionVocabulary
 
 # Where a reply stands; row of the table of what may follow.
 _FREE, _OPENED, _INSIDE, _CLOSED, _ANSWERED = range(5)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from dataset.cot.sample import Draft, Sample
 from models.language.rollout import Rollout
-from models.language.vocabulary import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN, write_codes
+from models.language.vocabulary import write_codes
 from utils.errors import InputError
 
 PROMPT_VERSION = "1"

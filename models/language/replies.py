@@ -5,14 +5,8 @@
 
 from dataclasses import dataclass
 
-from models.language.vocabulary import (
-    ANSWER_CLOSE,
-    ANSWER_OPEN,
-    MARKERS,
-    THINK_CLOSE,
-    is_motion_text,
-    read_codes,
-)
+from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, MARKERS, THINK_CLOSE
+from models.language.vocabulary import is_motion_text, read_codes
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken
 
+from dataset.captions.tags import MARKERS, MOTION_CLOSE, MOTION_OPEN
 from utils.errors import InputError
 
 if TYPE_CHECKING:  # rewards and flags name rollouts, and so this file, without loading transformers
     from transformers import PreTrainedTokenizerBase
 
-THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
-ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
-MOTION_OPEN, MOTION_CLOSE = "<Motion>", "</Motion>"
-MARKERS = (THINK_OPEN, THINK_CLOSE, ANSWER_OPEN, ANSWER_CLOSE, MOTION_OPEN, MOTION_CLOSE)
-
-_CODE_TOKEN = re.compile(r"<Motion_(\d+)>")
+# No codebook has codes of ten digits, and Python reads no number of more than 4,300.
+_CODE_TOKEN = re.compile(r"<Motion_([0-9]{1,9})>")
 
 
 def write_codes(codes: Sequence[int]) -> str:

@@ -15,8 +15,9 @@ from peft import get_peft_model_state_dict
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from dataset.captions.tags import MOTION_CLOSE, MOTION_OPEN
 from dataset.cot.sample import TASKS
-from models.language.vocabulary import MOTION_CLOSE, MOTION_OPEN, MotionVocabulary
+from models.language.vocabulary import MotionVocabulary
 from models.policy.adapters import LoraSize, add_sft_adapter, lora_part
 from models.policy.checkpoint import Part
 from utils.errors import InputError

@@ -7,8 +7,8 @@ that one parser reads both.
 import base64
 from typing import Any
 
+from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from dataset.cot.acceptance import Bounds
-from models.language.vocabulary import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 
 # Every annotation says which prompts it was asked with: raise the version when any text here changes.
 ANNOTATION_PROMPT_VERSION = "1"

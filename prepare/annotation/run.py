@@ -7,9 +7,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from dataset.captions.tags import THINK_OPEN
 from dataset.cot.acceptance import Bounds, Rejection, rejection_of
 from models.language.replies import ParsedReply, parse_reply
-from models.language.vocabulary import THINK_OPEN
 from prepare.annotation.client import AnnotationClient, Answer, NoAnswer
 from prepare.annotation.plan import Assignment, Evidence
 from prepare.annotation.prompts import ANNOTATION_PROMPT_VERSION

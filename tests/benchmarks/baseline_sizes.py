@@ -18,9 +18,10 @@ import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from dataset.captions.tagger import CaptionTagger
+from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, MARKERS, THINK_CLOSE
 from dataset.captions.word_vectors import make_word_vectors
 from dataset.toy.clips import toy_clips
-from models.language.vocabulary import ANSWER_CLOSE, ANSWER_OPEN, MARKERS, THINK_CLOSE, MotionVocabulary, write_codes
+from models.language.vocabulary import MotionVocabulary, write_codes
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.networks import build_networks
 from models.tokenizer.motion_tokenizer import MotionTokenizer

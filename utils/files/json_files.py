@@ -17,23 +17,42 @@ _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", boo
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONG_NUMBER = re.compile(r"\d{19}")
+# Brackets in brackets: far below Python's own limit, which depends on the caller, for whoever walks what was read.
+_DEEPEST = 100
 
 
 def parse_json(text: str | bytes) -> Any:
     """Any JSON value. Half a character (a lone surrogate), which no file could hold, becomes U+FFFD.
 
     Raises:
-        json.JSONDecodeError: no JSON; brackets in brackets deeper than Python follows; a whole number of more than 64
-            bits, which no array could hold.
+        json.JSONDecodeError: no JSON; more than 100 brackets in brackets; a whole number of more than 64 bits, which
+            no array could hold.
         UnicodeDecodeError: bytes that are not UTF-8.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
     try:
         value = json.loads(text, parse_int=_whole_number if _LONG_NUMBER.search(text) else None)
+        if text.count("[") + text.count("{") > _DEEPEST:
+            _check_depth(value)
         return _with_whole_characters(value) if _SURROGATE_ESCAPE.search(text) else value
     except RecursionError:
         raise json.JSONDecodeError("too many brackets in brackets", "", 0) from None
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            entry
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for entry in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(entry, (list, dict))
+        ]
+        if not level:
+            return
+    raise RecursionError
 
 
 def _whole_number(digits: str) -> int:

@@ -42,7 +42,7 @@ def test_all_published_fields(tmp_path):
     samples = read_cot_jsonl(path, nb_code=10)
     assert len(samples) == 2
     assert samples.sample(0, "t2m") == Sample("t2m", "a person walks.", (1, 2, 3), "Feet move.", 1.0, "a")
-    assert samples.sample(1, "m2t") == Sample("m2t", "b", (4, 5, 6), "", 0.5, "1")
+    assert samples.sample(1, "m2t") == Sample("m2t", "b", (4, 5, 6), "", 0.5, " row 1")
     assert len(read_cot_jsonl(path, nb_code=10, task="t2m")) == 1
 
 
@@ -74,8 +74,23 @@ def test_gzip(tmp_path):
         ({"caption": "x", "motion_tokens": [-1]}, "motion token -1"),
         ({**GOOD, "task": "walk"}, "'task'"),
         ({**GOOD, "sample_weight": "much"}, "finite number"),
-        ({**GOOD, "sample_weight": 10**400}, "too large"),
-        ({**GOOD, "caption": "\ud800"}, "surrogates not allowed"),
+        ({"caption": "x", "motion_tokens": "1_0"}, "space-separated integers"),
+        ({"caption": "x", "motion_tokens": "9" * 5000}, "space-separated integers"),
+        ({"caption": "x", "motion_tokens": [True, False]}, "'motion_tokens'"),
+        ({**GOOD, "sample_weight": 10**400}, "a whole number of 401 digits"),
+        ('{"caption": "x", "motion_tokens": [' + "9" * 5000 + "]}", "a whole number of 5000 digits"),
+        ('{"caption": "x", "motion_tokens": [1], "sample_weight": 1e400}', "finite number, found 'inf'"),
+        ({**GOOD, "sample_weight": float("nan")}, "finite number, found 'nan'"),
+        ({**GOOD, "sample_weight": True}, "finite number"),
+        ({**GOOD, "reasoning": 0}, "'reasoning' must be a string"),
+        ({**GOOD, "task": ["t2m"]}, "'task'"),
+        ({**GOOD, "id": 21.0}, "'id' must be text, found 21.0 (a number by mistake?)"),
+        ({**GOOD, "id": True}, "'id' must be text, found True"),
+        ({**GOOD, "reasoning": "So.</think> And then?"}, "'reasoning' holds </think>, a tag that no text may hold"),
+        ({**GOOD, "reasoning": "First <Motion_3>, then."}, "'reasoning' holds <Motion_3>, a tag"),
+        ({**GOOD, "reasoning": "So.<|im_end|>"}, "'reasoning' holds <|im_end|>"),
+        ({**GOOD, "caption": "a man <Answer>walks."}, "'caption' holds <Answer>"),
+        ({**GOOD, "draft": {"reasoning": "<think>So."}}, "'draft_reasoning' holds <think>"),
     ],
 )
 def test_malformed_line_is_named_and_can_be_skipped(tmp_path, line, words):
@@ -90,11 +105,45 @@ def test_malformed_line_is_named_and_can_be_skipped(tmp_path, line, words):
 def test_what_no_line_of_text_holds(tmp_path):
     path = tmp_path / "cot.jsonl"
     path.write_bytes(json.dumps(GOOD).encode() + b'\r\n\r\n{"caption": "caf\xe9", "motion_tokens": [1]}\n')
-    with pytest.raises(InputError, match=r"cot.jsonl:3: 'utf-8' codec can't decode"):
+    with pytest.raises(InputError, match=r"cot.jsonl:3: not UTF-8 text \(byte 0xe9\)"):
         read_cot_jsonl(path, nb_code=10)
     write(path, GOOD, {**GOOD, "motion_tokens": [1, 2**31]})
     with pytest.raises(InputError, match=f":2: motion token {2**31} is outside"):  # whatever the codebook
         read_cot_jsonl(path, nb_code=None)
+
+
+def test_a_row_without_id_is_never_taken_for_a_clip_called_like_its_number(tmp_path):
+    rows = [{**GOOD, "id": id, "caption": f"caption {n}"} for n, id in enumerate(["1", None, 2, "", "0", 0])]
+    samples = read_cot_jsonl(write(tmp_path / "cot.jsonl", *rows), nb_code=10)
+    assert samples.captions_by_clip() == {
+        "1": ("caption 0",),
+        " row 1": ("caption 1",),
+        "2": ("caption 2",),
+        " row 3": ("caption 3",),
+        "0": ("caption 4", "caption 5"),  # the number 0 is an id too
+    }
+    padded = write(tmp_path / "other.jsonl", {**GOOD, "id": " row 1"}, {**GOOD, "id": None})
+    assert list(read_cot_jsonl(padded, nb_code=10).captions_by_clip()) == ["row 1", " row 1"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("encode", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_where_an_editor_ends_them(tmp_path, packed, encode, end):
+    caption = "a person\u2028walks \x85 on."
+    rows = [json.dumps({**GOOD, "caption": caption}, ensure_ascii=False), "", json.dumps(GOOD), "{", "", ""]
+    content = end.join(rows).encode(encode)
+    path = tmp_path / "cot.jsonl"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    samples = read_cot_jsonl(path, nb_code=10, skip_bad_lines=True)
+    assert [samples.sample(row, "t2m").caption for row in range(len(samples))] == [caption, GOOD["caption"]]
+    with pytest.raises(InputError, match=r"cot\.jsonl:4: not JSON"):
+        read_cot_jsonl(path, nb_code=10)
+
+
+def test_half_a_character_is_replaced(tmp_path):
+    path = write(tmp_path / "cot.jsonl", {**GOOD, "reasoning": "a \ud83d"})
+    assert read_cot_jsonl(path, nb_code=10).sample(0, "t2m").reasoning == "a \ufffd"
 
 
 def test_missing_empty_and_useless_files(tmp_path):
@@ -134,7 +183,8 @@ def test_a_row_without_id_is_a_clip_of_its_own(tmp_path):
     rows = [{"caption": f"c{number}", "motion_tokens": [number], "sample_weight": number} for number in range(9)]
     samples = read_cot_jsonl(write(tmp_path / "cot.jsonl", {**GOOD, "id": "0"}, *rows, GOOD, GOOD), nb_code=10)
     captions = samples.captions_by_clip()
-    assert captions["a"] == ("a person walks.",) * 2 and captions["9"] == ("c8",) and len(captions) == 11
+    assert captions["a"] == ("a person walks.",) * 2 and captions[" row 9"] == ("c8",) and len(captions) == 11
+    assert captions[samples.sample(9, "t2m").id] == ("c8",)
     rest, held_out = samples.split(3 / 11, seed=0)
     assert len(set(held_out.captions_by_clip().values())) == 3
     assert len(rest) + len(held_out) == 12

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from dataset.captions.tags import ANSWER_CLOSE, MOTION_CLOSE, MOTION_OPEN, THINK_CLOSE
 from models.language.grammar import MotionGrammar, constrained_generation
-from models.language.vocabulary import ANSWER_CLOSE, MOTION_CLOSE, MOTION_OPEN, THINK_CLOSE
 from models.policy.backbone import load_backbone
 
 BATCH, NEW = 32, 60

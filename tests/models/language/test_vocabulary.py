@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from models.language.vocabulary import MARKERS, MotionVocabulary, is_motion_text, read_codes, write_codes
+from dataset.captions.tags import MARKERS
+from models.language.vocabulary import MotionVocabulary, is_motion_text, read_codes, write_codes
 from models.policy.token_rows import add_token_rows
 
 

@@ -7,10 +7,10 @@ from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig
 from trl import GRPOConfig
 
+from dataset.captions.tags import MOTION_OPEN
 from dataset.cot.samples import read_cot_jsonl
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import PLAIN
-from models.language.vocabulary import MOTION_OPEN
 from models.policy.adapters import LORA_TARGETS, LoraSize, full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig

@@ -1,9 +1,19 @@
 """Whatever is wrong with a JSON file is one error that names the file and the line."""
 
+import json
+
 import pytest
 
 from utils.errors import InputError
-from utils.files.json_files import numbered_rows, parse_object, read_json, read_jsonl, write_json, write_jsonl
+from utils.files.json_files import (
+    numbered_rows,
+    parse_json,
+    parse_object,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+)
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -92,3 +102,11 @@ def test_the_largest_numbers_that_arrays_hold_are_kept(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(f'{{"a": {2**63 - 1}, "b": {-(2**63)}, "c": 0.{"1" * 40}}}')
     assert read_json(path) == {"a": 2**63 - 1, "b": -(2**63), "c": 1 / 9}
+
+
+def test_brackets_in_brackets_end_long_before_python_does():
+    for opened, closed in (("[", "]"), ('{"a": ', "}")):
+        parse_json(opened * 100 + "1" + closed * 100)
+        with pytest.raises(json.JSONDecodeError, match="too many brackets"):
+            parse_json(opened * 101 + "1" + closed * 101)
+    assert parse_json("[" + ", ".join(["[{}]"] * 500) + "]") == [[{}]] * 500  # many, but not in each other
