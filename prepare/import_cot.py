@@ -10,14 +10,15 @@ hold <think>...</think> and whose codes stand in the query (m2t) or in the reply
 data set could not be looked up when this was written. Data without codes take them by id from --codes.
 
 OUT_DIR gets cot_<split>.jsonl, rejected.jsonl with every row that cannot be used and why, statistics.json and
-cot_statistics.png. Rows are streamed; equal lines are written once.
+cot_statistics.png. Rows are streamed; equal lines are written once. Files that know their motion tokenizer (a
+.source.json beside them, as our commands write it) keep it.
 """
 
 import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,19 +27,21 @@ import numpy as np
 from tqdm import tqdm
 
 from dataset.cot.foreign.columns import Columns, detect_columns, parse_mapping
-from dataset.cot.foreign.loading import SourcePart, SourceRow, source_parts, split_of
+from dataset.cot.foreign.files import SourceRow
+from dataset.cot.foreign.loading import SourcePart, source_parts, split_of
 from dataset.cot.foreign.rows import ConvertedLine, RowConverter, task_in_name
-from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
+from dataset.cot.source import CotSource, common_source, read_cot_source, source_path, write_cot_source
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, need, parse_flags, required_flag
-from prepare.cot.inputs import rows_of_clips
+from prepare.cot.inputs import coded_clips
+from prepare.cot.outputs import REJECTED_FILE, check_cot_folder, claim_cot_folder, cot_path
 from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.line_writers import LineWriters
 from utils.run.command import quiet_libraries, run_command
 
-REJECTED_FILE = "rejected.jsonl"
-_ROWS_FOR_COLUMNS = 100  # optional fields of jsonl may be missing in the first rows
+# Optional fields of jsonl may be missing in the first rows, and the first rows may be damaged.
+_ROWS_FOR_COLUMNS, _MOST_ROWS_FOR_COLUMNS = 100, 10_000
 
 
 @dataclass
@@ -75,22 +78,44 @@ class ImportCounts:
     rejected: Counter[str] = field(default_factory=Counter)
 
 
-def source_of(flags: ImportCotFlags) -> CotSource | None:
-    """The tokenizer that the codes are of, as far as flags say it."""
+def source_of(flags: ImportCotFlags, files: Sequence[Path]) -> CotSource | None:
+    """The tokenizer that the codes are of, as far as flags and the imported files say it.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    # Codes that are joined by id: theirs.
     if flags.codes is not None:
         source = read_cot_source(flags.codes)
         if source is None:
             raise InputError(f"{flags.codes} has no .source.json beside it: make it with prepare.encode_motions")
-        return source
+        return _of_size(source, flags.nb_code, flags.codes)
+    # Codes of the files: what stands beside them, and it is not overwritten.
+    own = common_source(files)
     if flags.motion_tokenizer is None:
-        return None
+        return own and _of_size(own, flags.nb_code, str(files[0]))
     tokenizer = MotionTokenizer.load(flags.motion_tokenizer)
-    return CotSource(flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, " ".join(flags.source))
+    for path in files:
+        said = read_cot_source(path)
+        if said is not None and said.fingerprint != tokenizer.fingerprint:
+            raise InputError(
+                f"{path} holds codes of the motion tokenizer {said.motion_tokenizer} ({said.fingerprint}), as "
+                f"{source_path(path).name} beside it says, not of --motion-tokenizer {flags.motion_tokenizer} "
+                f"({tokenizer.fingerprint}): leave the flag out, or give that tokenizer"
+            )
+    given = CotSource(flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, " ".join(flags.source))
+    return _of_size(own or given, flags.nb_code, flags.motion_tokenizer)
+
+
+def _of_size(source: CotSource, nb_code: int | None, where: str) -> CotSource:
+    if nb_code not in (None, source.nb_code):
+        raise InputError(f"--nb-code {nb_code}: {where} is of a codebook of {source.nb_code} codes; leave the flag out")
+    return source
 
 
 def read_codes(path: str) -> dict[str, np.ndarray]:
     """The codes of each clip by its id, as int32: 4 bytes a code."""
-    return {row["id"]: np.asarray(row["codes"], dtype=np.int32) for _, row in rows_of_clips(Path(path))}
+    return {row.id: np.asarray(row.codes, dtype=np.int32) for row in coded_clips(Path(path))}
 
 
 class Importer:
@@ -112,12 +137,22 @@ class Importer:
         self._seen: dict[str, set[int]] = {}
         self.counts = ImportCounts()
 
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have lines."""
+        return list(self._seen)
+
     def columns_of(self, part: SourcePart) -> tuple[Columns, Iterator[SourceRow]]:
-        """The columns of a part, recognised on its first rows, and all of its rows."""
+        """The columns of a part, recognised on its first rows, and all of its rows; none where no row has any."""
         rows = part.rows()
-        first = list(itertools.islice(rows, _ROWS_FOR_COLUMNS))
+        first: list[SourceRow] = []
+        readable = 0
+        while readable < _ROWS_FOR_COLUMNS and len(first) < _MOST_ROWS_FOR_COLUMNS and (row := next(rows, None)):
+            first.append(row)
+            readable += row.fields is not None
         names = dict.fromkeys(name for row in first for name in row.fields or ())
-        return detect_columns(names, self._given, self._codes is not None, part.name), itertools.chain(first, rows)
+        columns = detect_columns(names, self._given, self._codes is not None, part.name) if names else Columns({})
+        return columns, itertools.chain(first, rows)
 
     def convert(self, part: SourcePart) -> Columns:
         columns, rows = self.columns_of(part)
@@ -161,22 +196,27 @@ def main() -> None:
     (flags,) = parse_flags(ImportCotFlags, description=__doc__)
     quiet_libraries()
     out_dir = Path(flags.out_dir)
-    source = source_of(flags)
+    parts = source_parts(flags.source, flags.config)
+    files_read = [part.path for part in parts if part.path is not None]
+    check_cot_folder(out_dir, [*files_read, flags.codes, flags.motion_tokenizer])
+    source = source_of(flags, files_read)
     nb_code = source.nb_code if source else flags.nb_code
     codes = read_codes(flags.codes) if flags.codes else None
     # Convert everything; files appear under their names when all is written.
-    with LineWriters(lambda key: out_dir / (key if key == REJECTED_FILE else f"cot_{key}.jsonl")) as writers:
+    with LineWriters(lambda key: out_dir / key if key == REJECTED_FILE else cot_path(out_dir, key)) as writers:
         importer = Importer(flags, codes, nb_code, writers)
-        for part in source_parts(flags.source, flags.config):
+        for part in parts:
             columns = importer.convert(part)
-            print(f"{part.name}: {columns.described()}")
+            print(f"{part.name}: {columns.described() or 'no row that can be read'}")
+        claim_cot_folder(out_dir)
         (out_dir / REJECTED_FILE).unlink(missing_ok=True)  # of an earlier import
+        for split in importer.splits:  # a kill leaves no lines beside the source of other ones
+            source_path(cot_path(out_dir, split)).unlink(missing_ok=True)
         files = {split: path for split, path in writers.finish().items() if split != REJECTED_FILE}
     counts = importer.counts
     check(counts, columns)
-    for path in files.values():
-        source_path(path).unlink(missing_ok=True)
-        if source:
+    if source:
+        for path in files.values():
             write_cot_source(path, source)
     rejected = dict(counts.rejected.most_common())
     about = {
@@ -197,7 +237,7 @@ def check(counts: ImportCounts, columns: Columns) -> None:
         reason = counts.rejected.most_common(1)[0][0] if counts.rejected else "there is none"
         raise InputError(
             f"none of the {counts.rows} rows can be used, mostly because {reason}. Columns were read as "
-            f"{columns.described()}; --map ROLE=COLUMN says it otherwise"
+            f"{columns.described() or 'nothing'}; --map ROLE=COLUMN says it otherwise"
         )
 
 

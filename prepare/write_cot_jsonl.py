@@ -3,8 +3,9 @@
     python -m prepare.write_cot_jsonl --codes codes.jsonl --data-root data/toy --out-dir data/toy_cot
     python -m prepare.write_cot_jsonl --codes codes.jsonl --data-root data/toy --reasoning template --out-dir data/cot
 
-Reasoning comes from a jsonl with `id` and `reasoning` (a string or a list of them), by default DATA_ROOT/programs.jsonl
-where that exists; from the folder of prepare.generate_cot, which reasons for each task by itself; or, with `--reasoning
+Reasoning comes from a jsonl with `id` and `reasoning` (a string, or a list that is dealt out over the clip's captions),
+or with a line for each `id` and `caption`, which is looked up by its text; by default DATA_ROOT/programs.jsonl where
+that exists; from the folder of prepare.generate_cot, which reasons for each task by itself; or, with `--reasoning
 template`, from what is measured on the motions (dataset/cot/templates.py: no model, no API). Otherwise there is
 none. A line serves both tasks, but where each has its own reasoning it has its own lines. Lines of one split that are
 equal in all of this are written once. With `--with-reflections` a line also holds a draft (dataset/cot/drafts.py),
@@ -25,12 +26,13 @@ from tqdm import tqdm
 from dataset.cot.drafts import Drafts
 from dataset.cot.sample import TASKS, Sample
 from dataset.cot.samples import write_cot_jsonl
-from dataset.cot.source import CotSource, read_cot_source, write_cot_source
+from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
 from dataset.facts.motion_facts import MotionFacts, motion_facts
 from dataset.humanml.layout import MotionRecord, read_split
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
-from prepare.cot.inputs import rows_of_clips
+from prepare.cot.inputs import coded_clips
+from prepare.cot.outputs import check_cot_folder, claim_cot_folder, cot_path
 from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
 from prepare.cot.report import report_cot
 from utils.errors import InputError
@@ -102,11 +104,11 @@ def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int)
     return [replace(sample, draft=drafts.draft(index)) for index, sample in enumerate(samples)]
 
 
-def codes_by_split(path: Path) -> dict[str, dict[str, list[int]]]:
+def codes_by_split(path: Path, nb_code: int) -> dict[str, dict[str, list[int]]]:
     """Split -> clip id -> codes, of a file of prepare.encode_motions."""
     by_split: dict[str, dict[str, list[int]]] = {}
-    for _, row in rows_of_clips(path):
-        by_split.setdefault(row["split"], {})[row["id"]] = row["codes"]
+    for clip in coded_clips(path, nb_code):
+        by_split.setdefault(clip.split, {})[clip.id] = clip.codes
     return by_split
 
 
@@ -117,14 +119,19 @@ def main() -> None:
     if source is None:
         raise InputError(f"{flags.codes} has no .source.json beside it: make it with prepare.encode_motions")
     reasoning = reasoning_source(flags.reasoning, flags.data_root, flags.seed)
+    check_cot_folder(flags.out_dir, [flags.codes, *reasoning.files])
     skeleton = get_skeleton(flags.dataname)
-    files, repeated, doubtful = {}, {}, []
-    for split, codes in codes_by_split(Path(flags.codes)).items():
+    by_split = codes_by_split(Path(flags.codes), source.nb_code)
+    if flags.reasoning is not None:
+        reasoning.check_ids({id for codes in by_split.values() for id in codes}, flags.codes)
+    files, repeated, doubtful, outdated = {}, {}, [], 0
+    for split, codes in by_split.items():
         # The reasoning of the split; templates and drafts need the measured motion.
         records = read_split(flags.data_root, split, skeleton)
         needs_facts = flags.with_reflections or reasoning.needs_facts
         facts = measured(records, codes, skeleton) if needs_facts else {}
         by_task = reasoning.by_task(records, facts)
+        outdated += reasoning.outdated(records)
         if reasoning.needs_facts:
             doubtful += doubtful_rows(records, facts)
         # A sample for each caption, equal ones once, with drafts where they are asked for.
@@ -136,8 +143,10 @@ def main() -> None:
             samples = {task: with_drafts(found, facts, flags.seed) for task, found in samples.items()}
         # The file of the split, and beside it the tokenizer that its codes are of.
         lines = sum(map(len, samples.values()))
-        files[split] = Path(flags.out_dir) / f"cot_{split}.jsonl"
+        files[split] = cot_path(flags.out_dir, split)
         repeated[split] = sum(map(len, every.values())) - lines
+        claim_cot_folder(flags.out_dir)
+        source_path(files[split]).unlink(missing_ok=True)  # a kill leaves no lines beside the source of other ones
         write_cot_jsonl(files[split], chain.from_iterable(samples.values()), both_tasks=BOTH in by_task)
         write_cot_source(files[split], CotSource(**{**vars(source), "data_root": flags.data_root}))
         print(f"{files[split]}: {lines} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
@@ -148,6 +157,10 @@ def main() -> None:
         write_jsonl(Path(flags.out_dir) / DOUBTFUL_FILE, doubtful)
     if doubtful:
         print(f"{len(doubtful)} captions have no reasoning, their own motion contradicts them: {DOUBTFUL_FILE}")
+    if outdated:
+        print(
+            f"{outdated} texts of {reasoning.origin} are of captions that their clips do not have: they were left out"
+        )
     if reasoning.origin == NONE:
         print("no reasoning: --reasoning FILE adds it, --reasoning template writes it from the measured motion")
 

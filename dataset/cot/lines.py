@@ -6,13 +6,10 @@ The stamp names the size and times of the jsonl, so an edited file is parsed aga
 content is deleted.
 """
 
-import gzip
 import json
 import logging
 import math
 import re
-import zlib
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,7 +25,7 @@ from utils.errors import InputError
 from utils.files.atomic import write_atomic
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import parse_json
-from utils.files.text_files import byte_lines, decoded
+from utils.files.text_files import decoded, unpacked_lines
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +34,6 @@ _LINES_A_BATCH = 1000  # lines in memory while a file is parsed
 _CODE_LIMIT = 2**31  # codes are stored as int32
 _WRITTEN_CODE = re.compile(r"-?[0-9]{1,18}")
 DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
-_GZIP_MAGIC = b"\x1f\x8b"
 _FEATURES = Features(
     {
         "id": Value("string"),
@@ -100,21 +96,11 @@ def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stam
 
 def _write_parsed(path: Path, nb_code: int | None, stream: BinaryIO) -> None:
     schema = _FEATURES.arrow_schema
-    rows = (row for number, line in enumerate(_lines(path), start=1) if (row := _parse_row(line, number, nb_code)))
+    lines = enumerate(unpacked_lines(path), start=1)
+    rows = (row for number, line in lines if (row := _parse_row(line, number, nb_code)))
     with pa.RecordBatchStreamWriter(stream, schema) as writer:
         while batch := list(islice(rows, _LINES_A_BATCH)):
             writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """The lines of a plain or gzip file, told apart by their first bytes, whatever the file is called."""
-    with path.open("rb") as stream:
-        compressed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-    try:
-        with gzip.open(path) if compressed else path.open("rb") as stream:
-            yield from byte_lines(stream)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged gzip file ({error})") from error
 
 
 def _parse_row(line: bytes, number: int, nb_code: int | None) -> dict[str, Any] | None:

@@ -1,9 +1,13 @@
 """A small file beside codes or a CoT jsonl says which motion tokenizer the codes come from."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from utils.errors import InputError
 from utils.files.json_files import read_json, write_json
+
+_HINT = "delete it, or write the jsonl again"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,37 @@ def write_cot_source(cot_jsonl: str | Path, source: CotSource) -> None:
 
 
 def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
-    """The source of a jsonl; None for one that came without it (for example a downloaded data set)."""
+    """The source of a jsonl; None for one that came without it (for example a downloaded data set).
+
+    Raises:
+        InputError: the file beside the jsonl is damaged.
+    """
     path = source_path(cot_jsonl)
-    return CotSource(**read_json(path, "delete it, or write the jsonl again")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    value = read_json(path, _HINT)
+    known = {field.name: value[field.name] for field in fields(CotSource) if field.name in value}
+    texts = [known.get(name) for name in ("motion_tokenizer", "fingerprint", "data_root")]
+    nb_code = known.get("nb_code")
+    if not all(isinstance(text, str) for text in texts) or type(nb_code) is not int or nb_code < 1:
+        raise InputError(f"{path}: does not say which motion tokenizer the codes are of; {_HINT}")
+    return CotSource(**known)
+
+
+def common_source(paths: Iterable[str | Path]) -> CotSource | None:
+    """The source that all files have; None where one came without it.
+
+    Raises:
+        InputError: two files hold codes of different motion tokenizers.
+    """
+    found = [(path, read_cot_source(path)) for path in paths]
+    named = [(path, source) for path, source in found if source is not None]
+    for path, source in named[1:]:
+        first_path, first = named[0]
+        if source.fingerprint != first.fingerprint:
+            raise InputError(
+                f"{path} holds codes of the motion tokenizer {source.motion_tokenizer} ({source.fingerprint}), "
+                f"{first_path} of {first.motion_tokenizer} ({first.fingerprint}): one number means different motions "
+                "in them; encode both with one tokenizer (prepare.encode_motions)"
+            )
+    return named[0][1] if named and len(named) == len(found) else None

@@ -10,6 +10,7 @@ from datasets import Dataset
 
 from dataset.cot.sample import TASKS
 from dataset.cot.samples import CotSamples, read_cot_jsonl
+from dataset.cot.source import common_source
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 
@@ -61,7 +62,11 @@ def read_training_data(
     Args:
         nb_code: size of the codebook that the codes are of.
         tasks, t2m_share: see `TrainingData`.
+
+    Raises:
+        InputError: a file that cannot be read, or two files of different motion tokenizers.
     """
+    common_source([files.train, *([files.validation] if files.validation else [])])
     train = _read(files.train, files, nb_code)
     if files.validation is None:
         train, validation = train.split(files.val_fraction, files.seed)

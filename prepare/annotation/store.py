@@ -2,11 +2,12 @@
 
 annotations.jsonl   accepted: id, task, caption, caption_number, reasoning, answer, and what it was made with
 rejected.jsonl      the others: id, task, caption, reason, detail, reply, and the same
-reasoning_m2t.jsonl, reasoning_t2m.jsonl   made of annotations.jsonl: one line a clip, for prepare.write_cot_jsonl
+reasoning_m2t.jsonl, reasoning_t2m.jsonl   made of annotations.jsonl: id, task, caption and reasoning, for
+                    prepare.write_cot_jsonl, which finds a caption by its text
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dataset.cot.sample import TASKS
-from prepare.cot.inputs import reasoning_path
+from prepare.cot.inputs import ANNOTATIONS_FILE, reasoning_path
 from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import write_jsonl
@@ -37,12 +38,14 @@ class AnnotationStore:
         self.folder = Path(folder)
         self._annotations, self._rejected = (
             Journal(self.folder / name, "an annotation with id, task and caption", _KEYS, durable=True)
-            for name in ("annotations.jsonl", "rejected.jsonl")
+            for name in (ANNOTATIONS_FILE, "rejected.jsonl")
         )
         self._load()
 
     def _load(self) -> None:
         self.accepted, self.rejected = self._annotations.rows(), self._rejected.rows()
+        _check(self._annotations.path, self.accepted, (*_KEYS, "reasoning"))
+        _check(self._rejected.path, self.rejected, _KEYS)
         self._accepted_keys = {_key(row) for row in self.accepted}
         self._rejections = Counter(_key(row) for row in self.rejected)
 
@@ -57,11 +60,21 @@ class AnnotationStore:
         try:
             with FileLock(self.folder / ".lock", timeout=0):
                 self._load()  # another process may have added to it until now
+                self._check_reasoning()
                 yield
         except Timeout:
             raise InputError(
                 f"another process is writing to {self.folder}: wait for it, or give another --out-dir"
             ) from None
+
+    def _check_reasoning(self) -> None:
+        """Refuse reasoning that was not made of our annotations: it would be replaced by what is."""
+        for path in (reasoning_path(self.folder, task) for task in TASKS):
+            if path.exists() and not self.accepted:
+                raise InputError(
+                    f"--out-dir {self.folder}: holds {path.name}, which this command did not write, and is left alone: "
+                    "give a new or an empty folder"
+                )
 
     def accept(self, row: dict[str, Any]) -> None:
         self._annotations.append(row)
@@ -85,18 +98,17 @@ class AnnotationStore:
 
 
 def reasoning_rows(accepted: Iterable[dict[str, Any]], task: str) -> Iterator[dict[str, Any]]:
-    """One row a clip: place i of its list is the reasoning for its caption i.
+    """One row a caption, those of a clip one after the other."""
+    rows = sorted((row for row in accepted if row["task"] == task), key=lambda row: (row["id"], row["caption_number"]))
+    for row in rows:
+        yield {"id": row["id"], "task": task, "caption": row["caption"], "reasoning": row["reasoning"]}
 
-    A place whose caption has none takes the clip's first, so that whoever deals the list out in the order of captions
-    gives every caption its own where it has one.
-    """
-    clips: dict[str, dict[int, str]] = {}
-    for row in accepted:
-        if row["task"] == task:
-            clips.setdefault(row["id"], {})[row["caption_number"]] = row["reasoning"]
-    for id, texts in sorted(clips.items()):
-        first = texts[min(texts)]
-        yield {"id": id, "task": task, "reasoning": [texts.get(place, first) for place in range(max(texts) + 1)]}
+
+def _check(path: Path, rows: Iterable[dict[str, Any]], texts: Sequence[str]) -> None:
+    """Raise InputError where a row is not what this command writes."""
+    for number, row in enumerate(rows, start=1):
+        if not all(isinstance(row.get(name), str) for name in texts) or type(row.get("caption_number")) is not int:
+            raise InputError(f"{path}:{number}: not an annotation of prepare.generate_cot ({', '.join(texts)})")
 
 
 def _key(row: dict[str, Any]) -> Key:

@@ -1,6 +1,7 @@
 """The reasoning of chain-of-thought data comes from a jsonl, a folder of prepare.generate_cot, or templates."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,13 @@ from dataset.cot.templates import template_reasoning
 from dataset.facts.contradictions import contradictions
 from dataset.facts.motion_facts import MotionFacts
 from dataset.humanml.layout import MotionRecord
-from prepare.cot.inputs import read_reasoning, reasoning_path
+from prepare.cot.inputs import ClipReasoning, annotated_captions, read_reasoning, reasoning_path
 from utils.errors import InputError
 
 TEMPLATE = "template"  # the value of --reasoning that asks for templates
 NONE = "none"  # the origin of no reasoning
 BOTH = ""  # stands for a task where the reasoning serves both
-# Reasonings by clip id; those of a clip are dealt out over its captions in turn.
+# By clip id a text for each caption, empty for one that has none.
 Reasonings = dict[str, list[str]]
 
 
@@ -25,13 +26,15 @@ class ReasoningSource:
 
     Attributes:
         origin: the source in words.
-        given: the reasoning that was read, by task; None where templates write it.
+        given: the reasoning that was read, by task and clip id; None where templates write it.
         seed: of the words of templates.
+        files: that were read.
     """
 
     origin: str
-    given: dict[str, Reasonings] | None
+    given: dict[str, dict[str, ClipReasoning]] | None
     seed: int = 0
+    files: tuple[Path, ...] = ()
 
     @property
     def needs_facts(self) -> bool:
@@ -40,7 +43,34 @@ class ReasoningSource:
 
     def by_task(self, records: list[MotionRecord], facts: dict[str, MotionFacts]) -> dict[str, Reasonings]:
         """The reasoning of `records` by task (or `BOTH`)."""
-        return {BOTH: _from_templates(records, facts, self.seed)} if self.given is None else self.given
+        if self.given is None:
+            return {BOTH: _from_templates(records, facts, self.seed)}
+        return {
+            task: {
+                record.id: clips[record.id].of([caption.text for caption in record.captions])
+                for record in records
+                if record.id in clips
+            }
+            for task, clips in self.given.items()
+        }
+
+    def check_ids(self, ids: Collection[str], where: str) -> None:
+        """Raise InputError where reasoning was read, but none of a clip among `ids`, which are those of `where`."""
+        read = {id for clips in (self.given or {}).values() for id in clips}
+        if read and read.isdisjoint(ids):
+            raise InputError(
+                f"{self.origin}: none of its {len(read)} ids, such as {min(read)!r}, is among the {len(ids)} of {where}"
+                + (f", such as {min(ids)!r}" if ids else "")
+            )
+
+    def outdated(self, records: list[MotionRecord]) -> int:
+        """How many texts were written for captions that their clips among `records` do not have."""
+        captions = {record.id: {caption.text.strip() for caption in record.captions} for record in records}
+        return sum(
+            len(clips[id].by_caption.keys() - captions[id])
+            for clips in (self.given or {}).values()
+            for id in clips.keys() & captions.keys()
+        )
 
 
 def reasoning_source(reasoning: str | None, data_root: str | Path, seed: int) -> ReasoningSource:
@@ -56,13 +86,15 @@ def reasoning_source(reasoning: str | None, data_root: str | Path, seed: int) ->
     if path is None:
         return ReasoningSource(NONE, {BOTH: {}})
     if not path.is_dir():
-        return ReasoningSource(str(path), {BOTH: read_reasoning(path)})
+        return ReasoningSource(str(path), {BOTH: read_reasoning(path)}, files=(path,))
     files = {task: reasoning_path(path, task) for task in TASKS if reasoning_path(path, task).is_file()}
     if not files:
         expected = " or ".join(reasoning_path(path, task).name for task in TASKS)
         raise InputError(f"{path}: expected {expected} in it, as prepare.generate_cot writes them")
     return ReasoningSource(
-        ", ".join(map(str, files.values())), {task: read_reasoning(file) for task, file in files.items()}
+        ", ".join(map(str, files.values())),
+        {task: read_reasoning(file, annotated_captions(path, task)) for task, file in files.items()},
+        files=tuple(files.values()),
     )
 
 

@@ -410,7 +410,7 @@ def test_no_response_is_too_strange(body):
 
 
 def test_half_a_character_can_be_stored():
-    assert read_completion('{"choices": [{"message": {"content": "a\\ud800b"}}]}').text == "a?b"
+    assert read_completion('{"choices": [{"message": {"content": "a\\ud800b"}}]}').text == "a\ufffdb"
 
 
 def test_hidden_thoughts_are_counted():

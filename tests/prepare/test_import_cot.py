@@ -260,9 +260,9 @@ def test_what_cannot_be_read_is_said(tmp_path, imported):
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(InputError, match=r"x\.parquet: cannot be read"):
         imported(tmp_path / "x.parquet")
-    (tmp_path / "x.jsonl").write_bytes(json.dumps(WALK).encode() + b"\n\xff\xfe\n")
-    with pytest.raises(InputError, match=r"x\.jsonl: cannot be read after row 0"):
-        imported(tmp_path / "x.jsonl")
+    (tmp_path / "x.json").write_text(json.dumps([WALK, WALK])[:-9])
+    with pytest.raises(InputError, match=r"x\.json: cannot be read after row 1 \(not JSON, or cut off\)"):
+        imported(tmp_path / "x.json")
     assert list((tmp_path / "out").glob("*")) == []  # nothing half-written is left
 
 
@@ -276,3 +276,107 @@ def test_the_command_trains_what_it_imports(tmp_path):
     assert len(samples) == 30 and samples.sample(29, "t2m").codes == tuple(CODES)
     done = subprocess.run([*map(str, command), "--nb-code", "8"], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: none of the 30 rows")
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_what_is_read_is_never_replaced(tmp_path, imported):
+    out = tmp_path / "out"
+    path = write_lines(out / "cot_train.jsonl", [WALK])
+    (tmp_path / "link.jsonl").symlink_to(path)
+    before = files_of(out)
+    for source in (path, tmp_path / "link.jsonl", out):
+        with pytest.raises(InputError, match=r"cot_train\.jsonl: is what is read here, and would be replaced"):
+            imported(source)
+    assert files_of(out) == before
+
+
+def test_what_somebody_else_wrote_is_never_replaced(tmp_path, imported):
+    out = tmp_path / "out"
+    source = write_lines(tmp_path / "x.jsonl", [WALK])
+    for name in ("cot_val.jsonl", "rejected.jsonl"):  # the second: prepare.generate_cot writes such a file
+        write_lines(out / name, [{"id": "a", "task": "m2t", "caption": "paid for"}])
+        (out / "statistics.json").write_text('{"mean": 3}')  # of another tool
+        before = files_of(out)
+        with pytest.raises(InputError, match=rf"holds {name}, which this command did not write, and is left alone"):
+            imported(source)
+        assert files_of(out) == before
+        (out / name).unlink()
+    imported(source)
+    imported(source)  # what we wrote is replaced
+    (out / "statistics.json").write_text('{"unfinished": true}')  # and what a kill has left
+    assert imported(source)[0]["train"] == [WALK]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file: is a file, expected a folder"):
+        imported(source, "--out-dir", tmp_path / "file")
+
+
+def test_lines_keep_their_motion_tokenizer(tmp_path, imported):
+    tokenizer = random_tokenizer()
+    tokenizer.save(tmp_path / "tokenizer.pth")
+    ours = CotSource("theirs.pth", "abc", 16, "data", "def")
+    path, other, unknown = (write_lines(tmp_path / f"{name}.jsonl", [{**WALK, "id": name}]) for name in "xyz")
+    write_cot_source(path, ours)
+    write_cot_source(other, ours)
+    _, printed = imported(path, other)
+    assert read_cot_source(tmp_path / "out/cot_train.jsonl") == ours and "not known" not in printed
+    with pytest.raises(
+        InputError, match=r"x\.jsonl holds codes of the motion tokenizer theirs\.pth \(abc\), as x\.source"
+    ):
+        imported(path, "--motion-tokenizer", tmp_path / "tokenizer.pth")
+    assert read_cot_source(path) == ours
+    with pytest.raises(InputError, match=r"--nb-code 8: .* is of a codebook of 16 codes"):
+        imported(path, "--nb-code", "8")
+    _, printed = imported(path, unknown)  # not all of them are known to be of one tokenizer
+    assert read_cot_source(tmp_path / "out/cot_train.jsonl") is None and "not known" in printed
+    write_cot_source(other, CotSource("others.pth", "123", 16, "data"))
+    with pytest.raises(
+        InputError, match=r"y\.jsonl holds codes of the motion tokenizer others\.pth \(123\), .*x\.jsonl"
+    ):
+        imported(path, other)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({**WALK, "reasoning": "So.</think> And."}, "'reasoning' holds </think>, a tag that no text may hold"),
+        ({**WALK, "caption": "a <Motion_3> man"}, "'caption' holds <Motion_3>"),
+        ({**WALK, "motion_tokens": [True, False]}, "no list of whole numbers"),
+        ({**WALK, "motion_tokens": "9" * 400}, "a motion code of 400 digits"),
+        ({**WALK, "motion_tokens": f"<Motion_{'9' * 5000}>"}, "a motion code of 5000 digits"),
+        ({**WALK, "motion_tokens": [[[[3]]]]}, "no list of whole numbers"),
+        ({**WALK, "sample_weight": float("nan")}, "finite number"),
+        ({**WALK, "sample_weight": "much"}, "must be a number, found 'much'"),
+        ({**WALK, "id": [1]}, "'id' must be text"),
+        ({**WALK, "id": True}, "'id' must be text"),
+    ],
+)
+def test_a_bad_row_is_rejected_and_the_others_go_on(tmp_path, imported, row, reason):
+    lines, printed = imported(write_lines(tmp_path / "x.jsonl", [WALK, row, {**WALK, "caption": "he sits."}]))
+    assert [line["caption"] for line in lines["train"]] == ["a person walks.", "he sits."]
+    assert "1 rows rejected" in printed
+    (rejected,) = map(json.loads, (tmp_path / "out/rejected.jsonl").read_text(encoding="utf-8").splitlines())
+    assert reason in rejected["reason"] and rejected["row"] == 2
+
+
+def test_ids_and_captions_of_tables_are_texts(tmp_path, imported):
+    path = tmp_path / "x.csv"
+    path.write_text('id,caption,codes,weight\n000001,null,"3 15 0 7",0.5\n0,NA,"3 15 0 7",\n')
+    lines, _ = imported(path)
+    assert lines["train"] == [
+        {"caption": "null", "motion_tokens": CODES, "sample_weight": 0.5, "id": "000001"},
+        {"caption": "NA", "motion_tokens": CODES, "id": "0"},
+    ]
+    table = pa.table({"id": [0.0, None], "caption": ["he walks.", "he sits."], "motion_tokens": [CODES, CODES]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    assert [line.get("id") for line in imported(tmp_path / "x.parquet")[0]["train"]] == ["0", None]
+
+
+def test_a_file_without_a_row_does_not_end_the_others(tmp_path, imported):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl").write_text("")
+    (tmp_path / "in/b.jsonl").write_text("no JSON\n" * 300 + json.dumps(WALK) + "\n")
+    lines, printed = imported(tmp_path / "in")
+    assert lines["train"] == [WALK] and "a.jsonl: no row that can be read" in printed and "300 rows rejected" in printed

@@ -12,7 +12,7 @@ from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from dataset.facts.contradictions import contradictions
 from dataset.humanml.layout import MotionRecord, read_split
 from prepare import make_toy_dataset
-from prepare.cot.inputs import read_reasoning, rows_of_clips
+from prepare.cot.inputs import coded_clips, read_reasoning, rows_of_clips
 from prepare.write_cot_jsonl import main, measured, samples_of, without_repeats
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
@@ -166,6 +166,108 @@ def test_lines_that_repeat_are_counted_and_foreign_codes_refused(toy, tmp_path, 
     write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
     with pytest.raises(InputError, match="none of its 1 motions of val is in"):
         run(monkeypatch, (toy[0], codes), tmp_path / "out")
+
+
+def test_reasoning_is_matched_by_the_text_of_its_caption(toy, tmp_path, monkeypatch, capsys):
+    first, second = (record for record in read_split(toy[0], "val", T2M)[:2])
+    captions = [caption.text for caption in first.captions]
+    folder = tmp_path / "annotations"
+    folder.mkdir()
+    rows = [{"id": first.id, "task": "m2t", "caption": text, "reasoning": f"It is: {text}"} for text in captions]
+    rows.append({"id": second.id, "task": "m2t", "caption": "an older caption.", "reasoning": "Of the older one."})
+    path = folder / "reasoning_m2t.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in reversed(rows)))  # any order
+    run(monkeypatch, toy, tmp_path / "out", "--reasoning", folder)
+    samples = read_cot_jsonl(tmp_path / "out/cot_val.jsonl", 20)
+    lines = [samples.sample(index, "m2t") for index in range(len(samples))]
+    assert {line.caption: line.reasoning for line in lines if line.id == first.id} == {
+        text: f"It is: {text}" for text in captions
+    }
+    assert {line.reasoning for line in lines if line.id == second.id} == {""}
+    assert "1 texts of" in capsys.readouterr().out
+    # Folders of earlier versions hold lists by place; the captions stand in annotations.jsonl.
+    (folder / "annotations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    old = {"id": first.id, "task": "m2t", "reasoning": [row["reasoning"] for row in rows[:3]][::-1]}
+    path.write_text(json.dumps(old) + "\n")
+    run(monkeypatch, toy, tmp_path / "old", "--reasoning", folder)
+    assert (tmp_path / "old/cot_val.jsonl").read_text() == (tmp_path / "out/cot_val.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (['"reasoning": "x"', '"reasoning": "y"'], r":2: a reasoning of 'a' is on line 1 already: .*'caption'"),
+        (['"reasoning": "x", "caption": "c"', '"reasoning": "y"'], ":2: a reasoning of 'a' is on line 1 already"),
+        (['"reasoning": "x"', '"reasoning": "y", "caption": "c"'], ":2: a reasoning of 'a' is on line 1 already"),
+        (
+            ['"reasoning": "x", "caption": "c"', '"reasoning": "y", "caption": " c "'],
+            ":2: another reasoning for the caption 'c' of 'a' is on line 1",
+        ),
+        (
+            ['"reasoning": ["x", "y"], "caption": "c"'],
+            ":1: a line with a 'caption', which is text, holds one reasoning",
+        ),
+        (['"reasoning": "x", "caption": 3'], ":1: a line with a 'caption', which is text"),
+        (['"reasoning": "x</think>y"'], ":1: 'reasoning' holds </think>, a tag"),
+        (['"reasoning": ["x", "<Motion_3>"]'], ":1: 'reasoning' holds <Motion_3>, a tag"),
+    ],
+)
+def test_reasoning_that_leaves_it_open_is_refused_with_both_lines(tmp_path, lines, said):
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(f'{{"id": "a", {line}}}\n' for line in lines))
+    with pytest.raises(InputError, match=r"r\.jsonl" + said):
+        read_reasoning(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": 0, "split": "val", "codes": [1]}', ":2: expected an object with a string 'id'"),
+        ('{"id": "b", "codes": [1]}', ":2: 'split' must be a name such as train, found 'None'"),
+        ('{"id": "b", "split": "../val", "codes": [1]}', ":2: 'split' must be a name such as train, found '../val'"),
+        ('{"id": "b", "split": "val"}', ":2: 'codes' must be a list of whole numbers from 0 to 19"),
+        ('{"id": "b", "split": "val", "codes": [true]}', ":2: 'codes' must be"),
+        ('{"id": "b", "split": "val", "codes": [20]}', ":2: 'codes' must be"),
+        ('{"id": "b", "split": "val", "codes": [1.0]}', ":2: 'codes' must be"),
+        ('{"id": "b", "split": "val", "codes": [' + "9" * 5000 + "]}", ":2: not JSON"),
+        ('{"id": "a", "split": "train", "codes": [2]}', ":2: 'a' has other codes on line 1"),
+    ],
+)
+def test_codes_are_checked_line_by_line(tmp_path, line, said):
+    path = tmp_path / "codes.jsonl"
+    path.write_text('{"id": "a", "split": "val", "codes": [1, 2]}\n' + line + "\n")
+    with pytest.raises(InputError, match=r"codes\.jsonl" + said):
+        list(coded_clips(path, 20))
+
+
+def test_a_clip_may_be_listed_twice_with_the_same_codes(tmp_path):
+    path = tmp_path / "codes.jsonl"
+    path.write_text("".join(f'{{"id": "a", "split": "{split}", "codes": [1, 2]}}\n' for split in ("val", "val", "all")))
+    assert [clip.split for clip in coded_clips(path)] == ["val", "val", "all"]
+
+
+def test_nothing_that_is_read_or_of_somebody_else_is_replaced(toy, tmp_path, monkeypatch):
+    run(monkeypatch, toy, tmp_path / "cot")
+    run(monkeypatch, toy, tmp_path / "cot")  # again: ours
+    before = (tmp_path / "cot/cot_train.jsonl").read_bytes()
+    with pytest.raises(InputError, match=r"cot_train\.jsonl: is what is read here, and would be replaced"):
+        run(monkeypatch, toy, tmp_path / "cot", "--reasoning", tmp_path / "cot/cot_train.jsonl")
+    assert (tmp_path / "cot/cot_train.jsonl").read_bytes() == before
+    (tmp_path / "cot/statistics.json").unlink()
+    with pytest.raises(InputError, match=r"holds cot_test\.jsonl, which this command did not write"):
+        run(monkeypatch, toy, tmp_path / "cot")
+    with pytest.raises(InputError, match=r"none of its 1 ids, such as '1', is among the 40 of"):
+        path = tmp_path / "r.jsonl"
+        path.write_text('{"id": "1", "reasoning": "x"}\n')
+        run(monkeypatch, toy, tmp_path / "new", "--reasoning", path)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"motion_tokenizer": "a", "fingerprint": 3}'])
+def test_a_damaged_source_says_what_to_do(tmp_path, content):
+    (tmp_path / "cot.source.json").write_text(content)
+    with pytest.raises(InputError, match=r"cot\.source\.json.*; delete it, or write the jsonl again"):
+        read_cot_source(tmp_path / "cot.jsonl")
 
 
 def test_mistakes_name_file_and_line(tmp_path, monkeypatch):

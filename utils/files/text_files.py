@@ -5,6 +5,8 @@ nothing else, as captions and replies may hold the separators U+2028 and U+0085,
 """
 
 import codecs
+import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ from typing import BinaryIO
 from utils.errors import InputError
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_text(path: str | Path) -> str:
@@ -30,6 +33,23 @@ def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         InputError: as `read_text`.
     """
     return ((number, line) for number, line in _all_lines(path) if line.strip())
+
+
+def unpacked_lines(path: str | Path) -> Iterator[bytes]:
+    """As `byte_lines`, of a file that may be packed with gzip, which its first bytes tell, whatever it is called.
+
+    Raises:
+        InputError: no such file, one that cannot be read, or a damaged gzip file.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            packed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        with gzip.open(path) if packed else Path(path).open("rb") as stream:
+            yield from byte_lines(stream)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged gzip file ({error})") from error
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def byte_lines(stream: BinaryIO) -> Iterator[bytes]:

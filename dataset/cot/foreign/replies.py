@@ -8,12 +8,19 @@ from typing import Any
 from utils.files.json_files import parse_json
 
 # <Motion_17>, <motion_id_17>, <motion_token_17>, <|motion_17|>, <mot_17>, <code_17>, <vq17>
-_CODE = re.compile(r"<\|?(?:motion|mot|code|vq|m)_?(?:id|token|code)?_?(\d+)\|?>", re.IGNORECASE)
-_BLOCK = re.compile(r"<\|?motion(?:_start)?\|?>(.*?)<\|?(?:/motion|motion_end)\|?>", re.IGNORECASE | re.DOTALL)
-_LIST = re.compile(r"\[\s*\d+(?:\s*,\s*\d+)+\s*\]")
-_ONLY_NUMBERS = re.compile(r"[\s\[(]*\d+(?:[\s,;]+\d+)*[\s\])]*")
-_THINK = re.compile(r"<(think|thinking|thought|reasoning)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_CODE = re.compile(r"<\|?(?:motion|mot|code|vq|m)_?(?:id|token|code)?_?([0-9]+)\|?>", re.IGNORECASE)
+_BLOCK = (
+    re.compile(r"<\|?motion(?:_start)?\|?>", re.IGNORECASE),
+    re.compile(r"<\|?(?:/motion|motion_end)\|?>", re.IGNORECASE),
+)
+_LIST = re.compile(r"\[\s*[0-9]+(?:\s*,\s*[0-9]+)+\s*\]")
+_ONLY_NUMBERS = re.compile(r"[\s\[(]*[0-9]+(?:[\s,;]+[0-9]+)*[\s\])]*")
+_THOUGHTS = tuple(
+    (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE))
+    for name in ("think", "thinking", "thought", "reasoning")
+)
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
+_MOST_DIGITS = 18  # of a code
 _TAG = re.compile(r"<[^<>]*>")
 _QUOTED = re.compile(r"[\"\u201c]([^\"\u201c\u201d]+)[\"\u201d]")
 _USERS, _ASSISTANTS = ("user", "human"), ("assistant", "gpt", "model", "bot")
@@ -29,9 +36,10 @@ class ForeignReply:
 
 def split_reply(text: str) -> ForeignReply:
     """``<think>a</think><answer>b</answer>`` -> a, b. Without tags everything is answer; ``<think>`` may be missing."""
-    thought = _THINK.search(text)
-    if thought:
-        reasoning, rest = thought[2], text[: thought.start()] + text[thought.end() :]
+    thoughts = [block for tags in _THOUGHTS if (block := _block(text, *tags))]
+    if thoughts:
+        thought = min(thoughts, key=lambda block: block.start)
+        reasoning, rest = thought.inside, text[: thought.start] + text[thought.end :]
     else:  # <think> may be missing because the query ended in it
         before, found, after = text.partition("</think>")
         reasoning, rest = (before, after) if found else ("", text)
@@ -39,17 +47,37 @@ def split_reply(text: str) -> ForeignReply:
     return ForeignReply(reasoning.strip(), (answer[1] if answer else rest).strip())
 
 
+@dataclass(frozen=True)
+class _Block:
+    """A part of a text from `start` to `end` with its tags, and what is between them."""
+
+    start: int
+    end: int
+    inside: str
+
+
+def _block(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> _Block | None:
+    """The first block between two tags; None where there is none.
+
+    Each tag is looked for once: if none closes the first that opens, none closes a later one. One pattern for both
+    would look for the end again from every tag that opens, in time that grows with the square of the text.
+    """
+    first = opening.search(text)
+    last = closing.search(text, first.end()) if first else None
+    return None if last is None else _Block(first.start(), last.end(), text[first.end() : last.start()])
+
+
 def codes_of(value: Any) -> list[int]:
     """The codes in a value of a column of codes: a list or a text of numbers or of their spellings.
 
     Raises ValueError for anything else.
     """
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):  # (1, T)
+        value = value[0]
     if isinstance(value, list):
-        if len(value) == 1 and isinstance(value[0], list):  # (1, T)
-            return codes_of(value[0])
         if value and all(isinstance(item, str) for item in value):
             return codes_of(" ".join(value))
-        if not all(isinstance(item, int | float) and float(item).is_integer() for item in value):
+        if not all(map(_is_whole, value)):
             raise ValueError("the motion codes are no list of whole numbers")
         return [int(item) for item in value]
     if isinstance(value, str):
@@ -62,12 +90,12 @@ def codes_of(value: Any) -> list[int]:
 def codes_in_text(text: str) -> list[int] | None:
     """The codes in a text, or None: as tokens, between <Motion> tags, as a list [1, 2], or as nothing but numbers."""
     if tokens := _CODE.findall(text):
-        return [int(token) for token in tokens]
-    block = _BLOCK.search(text)
-    inside = block[1] if block else text
+        return list(map(_number, tokens))
+    block = _block(text, *_BLOCK)
+    inside = block.inside if block else text
     if found := _LIST.search(inside):
         inside = found[0]
-    return [int(number) for number in re.findall(r"\d+", inside)] if _ONLY_NUMBERS.fullmatch(inside) else None
+    return list(map(_number, re.findall(r"[0-9]+", inside))) if _ONLY_NUMBERS.fullmatch(inside) else None
 
 
 def caption_in_query(text: str) -> str:
@@ -116,6 +144,18 @@ def text_of(value: Any) -> str:
         parts = (part.get("text") or part.get("content") for part in value if isinstance(part, dict))
         return " ".join(part for part in parts if isinstance(part, str))
     return value if isinstance(value, str) else ""
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a whole number; true and false are none."""
+    return type(value) is int or (isinstance(value, float) and value.is_integer())
+
+
+def _number(digits: str) -> int:
+    """A code as a number. Raises ValueError where no codebook has it."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a motion code of {len(digits)} digits")
+    return int(digits)
 
 
 def _shortened(value: Any) -> str:

@@ -1,6 +1,7 @@
 """A row of foreign chain-of-thought data becomes lines of our jsonl."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from dataset.cot.foreign.replies import (
     text_of,
     without_tags,
 )
-from dataset.cot.lines import parse_line
+from dataset.cot.lines import clip_id, parse_line
 
 _FILE_ENDINGS = (".npy", ".npz", ".mp4", ".txt", ".json", ".bvh")
 # How foreign data call the tasks; the empty task serves both.
@@ -92,7 +93,7 @@ class RowConverter:
         if task := self._task_of(row, texts):
             fields["task"] = task
         if (weight := self._value(row, "sample_weight")) is not None:
-            fields["sample_weight"] = weight
+            fields["sample_weight"] = _number(weight) if isinstance(weight, str) else weight
         if clip := self._id(row):
             fields["id"] = clip
         for caption in self._captions(row, texts):
@@ -110,7 +111,8 @@ class RowConverter:
         reply = split_reply(answer)
         told = text_of(self._value(row, "reasoning"))
         thoughts = split_reply(told)
-        if not thoughts.reasoning:  # without tags all of it is reasoning
+        goes_on = "caption" in self._columns and thoughts.answer and "<answer>" not in told.lower()
+        if not thoughts.reasoning or goes_on:  # all of it is reasoning, and what is wrong with it is said later
             thoughts = replace(thoughts, reasoning=told.strip(), answer="")
         return _RowTexts(query, context, reply.answer or thoughts.answer, reply.reasoning or thoughts.reasoning)
 
@@ -118,7 +120,7 @@ class RowConverter:
         if self._codes is not None:
             clip = self._id(row)
             if clip not in self._codes:
-                raise ValueError(f"there are no codes of {clip!r}")
+                raise ValueError(f"there are no codes of {clip[:60]!r}")
             return [int(code) for code in self._codes[clip]]
         if "motion_tokens" in self._columns:
             return codes_of(self._value(row, "motion_tokens"))
@@ -148,18 +150,29 @@ class RowConverter:
         name = re.sub(r"[^a-z0-9]+", "_", str(value).lower()).strip("_")
         task = next((task for task, names in _TASKS.items() if name in names), None)
         if task is None:
-            raise ValueError(f"the task {value!r} is neither t2m nor m2t (--task says it for all rows)")
+            raise ValueError(f"the task {str(value)[:60]!r} is neither t2m nor m2t (--task says it for all rows)")
         return task
 
     def _id(self, row: Mapping[str, Any]) -> str:
         value = self._value(row, "id")
-        name = PurePosixPath("" if value is None else str(value)).name
+        if isinstance(value, float) and value.is_integer():  # a table reader makes such of ids where one is missing
+            value = int(value)
+        name = PurePosixPath(clip_id(value)).name
         return next((name.removesuffix(ending) for ending in _FILE_ENDINGS if name.endswith(ending)), name)
 
     def _value(self, row: Mapping[str, Any], role: str) -> Any:
         """The value of a role; None where no column holds it or the row leaves it empty."""
         value = row.get(self._columns.by_role[role]) if role in self._columns else None
-        return None if value == "" else value
+        is_missing_text = isinstance(value, float) and math.isnan(value) and role != "sample_weight"
+        return None if value == "" or is_missing_text else value
+
+
+def _number(text: str) -> float:
+    """The weight that a csv holds as text."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"the sample weight must be a number, found {text[:60]!r}") from None
 
 
 @dataclass(frozen=True)
