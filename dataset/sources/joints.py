@@ -73,8 +73,6 @@ def _read(path: str | Path, skeleton: Skeleton) -> np.ndarray:
     joints = read_npy(path)
     if joints.ndim != 3 or joints.shape[1:] != (skeleton.num_joints, 3):
         raise InputError(f"{path}: expected joints (T, {skeleton.num_joints}, 3), got {joints.shape}")
-    if joints.dtype.kind not in "fiu":
-        raise InputError(f"{path}: expected real numbers, got an array of {joints.dtype}")
     if not np.isfinite(joints).all():
         raise InputError(f"{path}: joints hold values that are not finite numbers (NaN)")
     return joints.astype(np.float64)

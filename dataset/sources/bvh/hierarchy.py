@@ -1,6 +1,5 @@
 """The HIERARCHY section of a BVH file is read: joints, their OFFSETs and CHANNELS."""
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,9 @@ from utils.errors import InputError
 
 _CHANNELS = {f"{axis}{kind}".lower(): f"{axis}{kind}" for kind in ("position", "rotation") for axis in "XYZ"}
 _WORD = re.compile(r"[{}]|[^\s{}]+")
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+# No length in any unit and no angle in degrees is larger: 1e300 is damage, and would be infinite in the features.
+LARGEST_NUMBER = 1e8
 
 
 @dataclass
@@ -29,12 +31,11 @@ def read_hierarchy(path: Path, text: str) -> list[BvhJoint]:
 
 
 def finite_number(word: str) -> float | None:
-    """The number that a word says; None for a word that is no finite number."""
-    try:
-        value = float(word)
-    except ValueError:
+    """The number that a word says; None for a word that is none, or one that nobody measures (`LARGEST_NUMBER`)."""
+    if not _NUMBER.fullmatch(word):
         return None
-    return value if math.isfinite(value) else None
+    value = float(word)
+    return value if abs(value) <= LARGEST_NUMBER else None
 
 
 class _HierarchyReader:
@@ -108,13 +109,13 @@ class _HierarchyReader:
         word = self._word()
         value = finite_number(word)
         if value is None:
-            self._fail(f"expected a number, got {word!r}")
+            self._fail(f"expected a number, got {word[:40]!r}")
         return value
 
     def _channels(self) -> tuple[str, ...]:
         count = self._word()
-        if not count.isdecimal() or int(count) > len(_CHANNELS):
-            self._fail(f"expected the number of channels, 0 to {len(_CHANNELS)}, got {count!r}")
+        if count not in map(str, range(len(_CHANNELS) + 1)):
+            self._fail(f"expected the number of channels, 0 to {len(_CHANNELS)}, got {count[:40]!r}")
         channels: list[str] = []
         for _ in range(int(count)):
             word = self._word()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataset.sources.joints import guess_unit, read_joints
-from dataset.sources.units import AXES, to_metres_y_up
+from dataset.sources.units import to_metres_y_up
 from dataset.toy.clips import toy_clips
 from utils.errors import InputError
 from utils.motion.skeleton import KIT, T2M
@@ -72,7 +72,7 @@ def test_a_wrong_unit_is_refused_with_the_right_one(tmp_path):
     [
         (WALK[:, :21], r"a\.npy: expected joints \(T, 22, 3\), got \(\d+, 21, 3\)"),
         (WALK[0], "expected joints"),
-        (WALK + 1j, "expected real numbers, got an array of complex128"),
+        (WALK + 1j, "does not hold one array of numbers, but of complex128"),
         (np.where(np.arange(22)[:, None] == 3, np.inf, WALK), "not finite"),
         (WALK * 1e300, "legs are"),
     ],
@@ -80,4 +80,3 @@ def test_a_wrong_unit_is_refused_with_the_right_one(tmp_path):
 def test_files_that_are_no_joints(tmp_path, array, message):
     with pytest.raises(InputError, match=message):
         read_joints(saved(tmp_path, array), T2M, 20)
-    assert "y" in AXES

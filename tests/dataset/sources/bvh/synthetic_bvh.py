@@ -1,4 +1,4 @@
-"""BVH files of a person in a T-pose on the skeletons that the shipped joint mappings are for."""
+"""BVH files: a small one of five joints, and people in a T-pose on the skeletons of the shipped joint mappings."""
 
 import numpy as np
 
@@ -85,3 +85,44 @@ def bvh_text(joints, metres_per_unit, prefix="", turn=None, frames=2, frame_time
     rows = "\n".join(" ".join(f"{value:.9f}" for value in frame) for frame in values)
     head = f"MOTION\nFrames: {frames}\nFrame Time: {frame_time}"
     return f"HIERARCHY\n{''.join(lines(root))}{head}\n{rows}\n"
+
+
+# A travelling root above the hips, an arm with another rotation order, a hand that has position channels of its own.
+HIERARCHY = """HIERARCHY
+ROOT Reference
+{
+  OFFSET 0 0 0
+  CHANNELS 3 Xposition Yposition Zposition
+  JOINT Hips
+  {
+    OFFSET 0 10 0
+    CHANNELS 3 Zrotation Xrotation Yrotation
+    JOINT Arm
+    {
+      OFFSET 1 0 0
+      CHANNELS 3 Xrotation Yrotation Zrotation
+      JOINT Hand
+      {
+        OFFSET 0 2 0
+        CHANNELS 2 Zposition Xposition
+        End Site
+        {
+          OFFSET 7 7 7
+        }
+      }
+    }
+    JOINT Tail
+    {
+      OFFSET 0 0 -3
+    }
+  }
+}
+"""
+
+
+def write(tmp_path, frames, hierarchy=HIERARCHY, frame_time="0.05"):
+    """A file of these rows of values."""
+    path = tmp_path / "motion.bvh"
+    rows = "\n".join(" ".join(map(str, frame)) for frame in frames)
+    path.write_text(f"{hierarchy}MOTION\nFrames: {len(frames)}\nFrame Time: {frame_time}\n{rows}\n", encoding="utf-8")
+    return path

@@ -7,47 +7,8 @@ import pytest
 
 from dataset.sources.bvh.file import read_bvh
 from dataset.sources.bvh.motion import positions, resample
+from tests.dataset.sources.bvh.synthetic_bvh import HIERARCHY, write
 from utils.errors import InputError
-
-# A travelling root above the hips, an arm with another rotation order, a hand that has position channels of its own.
-HIERARCHY = """HIERARCHY
-ROOT Reference
-{
-  OFFSET 0 0 0
-  CHANNELS 3 Xposition Yposition Zposition
-  JOINT Hips
-  {
-    OFFSET 0 10 0
-    CHANNELS 3 Zrotation Xrotation Yrotation
-    JOINT Arm
-    {
-      OFFSET 1 0 0
-      CHANNELS 3 Xrotation Yrotation Zrotation
-      JOINT Hand
-      {
-        OFFSET 0 2 0
-        CHANNELS 2 Zposition Xposition
-        End Site
-        {
-          OFFSET 7 7 7
-        }
-      }
-    }
-    JOINT Tail
-    {
-      OFFSET 0 0 -3
-    }
-  }
-}
-"""
-
-
-def write(tmp_path, frames, hierarchy=HIERARCHY, frame_time="0.05"):
-    """A file of these rows of values."""
-    path = tmp_path / "motion.bvh"
-    rows = "\n".join(" ".join(map(str, frame)) for frame in frames)
-    path.write_text(f"{hierarchy}MOTION\nFrames: {len(frames)}\nFrame Time: {frame_time}\n{rows}\n", encoding="utf-8")
-    return path
 
 
 def single_joint(channels, offset="0 0 0"):
@@ -136,9 +97,11 @@ def test_names_may_hold_spaces_and_prefixes(tmp_path):
         ("0.016666", 60),
         (".00833333", 120),
         ("8.3333e-3", 120),
-        ("0.0333667", 1 / 0.0333667),  # NTSC, not 30
+        ("0.0333667", 30000 / 1001),  # NTSC, not 30
         ("0.3", 1 / 0.3),  # few digits, but 3 fps would be 10 % off
-        ("2", 0.5),
+        ("0.033", 30),
+        ("0.03", 30),
+        ("33.333", 30),
     ],
 )
 def test_a_rounded_frame_time_means_a_whole_frame_rate(tmp_path, frame_time, fps):
@@ -147,8 +110,9 @@ def test_a_rounded_frame_time_means_a_whole_frame_rate(tmp_path, frame_time, fps
 
 def test_a_given_rate_overrides_the_frame_time(tmp_path):
     assert read_bvh(write(tmp_path, [[0] * 11], frame_time="0"), fps=24).fps == 24
-    with pytest.raises(InputError, match="positive"):
-        read_bvh(write(tmp_path, [[0] * 11]), fps=0)
+    for fps in (0, -1, float("nan"), float("inf"), 1e-300, 1e300):
+        with pytest.raises(InputError, match="expected a frame rate of 1 to 1000 frames a second"):
+            read_bvh(write(tmp_path, [[0] * 11]), fps=fps)
 
 
 def test_resampling_turns_by_slerp_and_moves_in_straight_lines(tmp_path):
@@ -192,20 +156,29 @@ def test_resampling_never_extrapolates_and_keeps_the_time(tmp_path):
         ("CHANNELS 2 Zposition", "CHANNELS 2 Wposition", r":17: expected 2 different.*got 'Wposition'"),
         ("CHANNELS 2 Zposition", "CHANNELS 2 Xposition", r":17: expected 2 different.*got 'Xposition'"),
         ("CHANNELS 2", "CHANNELS 7", r":17: expected the number of channels.*'7'"),
+        ("CHANNELS 2", f"CHANNELS {'1' * 5000}", r":17: expected the number of channels.*'1{40}'"),
+        ("OFFSET 0 10 0", "OFFSET 0 1e300 0", r":8: expected a number, got '1e300'"),
+        ("OFFSET 0 10 0", f"OFFSET 0 {'1' * 5000} 0", r":8: expected a number, got '1{40}'"),
         ("JOINT Tail", "BONE Tail", r":24: unexpected 'BONE'"),
         ("  }\n}\nMOTION", "}\nMOTION", r"ends before its last closing brace"),
         ("Frame Time", "Time", r":30: expected 'Frames: N' and 'Frame Time"),
-        ("Frames: 2", "Frames: 0", r":31: expected one frame or more, got '0'"),
         ("Frames: 2", "Frames: -4", r":31: .*'-4'"),
-        ("Frames: 2", "Frames: 3", r":31: the motion is truncated: .* = 33 values expected, 22 found \(2 frames\)"),
-        ("Frames: 2", "Frames: 1", r":31: the motion is too long: .* = 11 values expected, 22 found"),
-        (" 0.5\n", "\n", r"truncated: 2 frames x 11 channels = 22 values expected, 21 found \(1.90909 frames\)"),
-        (" 0.5\n", " 0,5\n", r":34: expected a finite number in the motion, got '0,5'"),
+        ("Frames: 2", "Frames: two", r":31: expected one frame or more, got 'two'"),
+        ("Frames: 2", "Frames: \u0662", r":31: expected one frame or more"),
+        (" 0.5\n", " 0.5 7\n", r":34: 12 values, a frame has 11: the file is damaged here"),
+        (" 0.5\n", " 0,5\n", r":34: .* got '0,5': numbers have a decimal point"),
+        (" 0.5\n", " 0_5\n", r":34: expected a finite number in the motion, got '0_5'"),
+        (" 0.5\n", " 0.5;\n1\n", r":34: .* got '0.5;': numbers stand apart by blanks"),
+        (" 0.5\n", " 0.5\x00\n1\n", r":34: .*: a NUL byte, the file is damaged"),
+        (" 0.5\n", " \x1a\n1\n", r":34: .*: Ctrl-Z, the end mark of DOS"),
+        (" 0.5\n", " 1e300\n", r":34: expected a finite number in the motion, got '1e300'"),
+        (" 0.5\n", f" {'9' * 5000}\n", r":34: .* got '9{40}'"),
         (" 0.5\n", " NaN\n", r":34: expected a finite number in the motion, got 'NaN'"),
         (" 0.5\n", " 1e999\n", r":34: .*'1e999'"),
         ("Frame Time: 0.05", "Frame Time: 0", r":32: the frame time must be .* '0'"),
         ("Frame Time: 0.05", "Frame Time: -0.05", r":32: the frame time"),
         ("Frame Time: 0.05", "Frame Time: fast", r":32: the frame time"),
+        ("Frame Time: 0.05", "Frame Time: 1e9", r":32: the frame time must be seconds, 0.001 to 1, got '1e9'"),
     ],
 )
 def test_what_is_not_sound_is_named_with_its_line(tmp_path, old, new, message):
@@ -219,7 +192,7 @@ def test_what_is_not_sound_is_named_with_its_line(tmp_path, old, new, message):
 
 
 def test_files_that_cannot_be_read_or_hold_nothing(tmp_path):
-    with pytest.raises(InputError, match=r"absent\.bvh: cannot be read"):
+    with pytest.raises(InputError, match=r"absent\.bvh: no such file"):
         read_bvh(tmp_path / "absent.bvh")
     for content in (b"", b"\x93NUMPY\x01\x00" + bytes(range(256))):
         (tmp_path / "other.bvh").write_bytes(content)
@@ -230,3 +203,14 @@ def test_files_that_cannot_be_read_or_hold_nothing(tmp_path):
         read_bvh(tmp_path / "cut.bvh")
     with pytest.raises(InputError, match="no joint has a channel"):
         read_bvh(write(tmp_path, [[]], single_joint("")))
+
+
+def test_position_channels_that_nobody_filled_leave_the_offset(tmp_path):
+    hierarchy = HIERARCHY.replace("CHANNELS 3 Zrotation Xrotation Yrotation",
+                                  "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation")  # fmt: skip
+    empty = positions(read_bvh(write(tmp_path, [[5, 0, 6] + [0] * 3 + [90, 0, 0] + [0] * 5] * 2, hierarchy)))
+    np.testing.assert_allclose(empty[0], [[5, 0, 6], [5, 10, 6], [5, 11, 6], [3, 11, 6], [5, 10, 3]], atol=1e-12)
+    # One frame that says something makes them true in all.
+    filled = [[5, 0, 6] + [0] * 11, [5, 0, 6, 0, 1, 0] + [0] * 8]
+    heights = positions(read_bvh(write(tmp_path, filled, hierarchy)))[:, 1, 1]
+    np.testing.assert_allclose(heights, [0, 1])
