@@ -13,6 +13,7 @@ results of a finished one.
 from pathlib import Path
 
 from options.evaluate import EvalSettings
+from options.inputs import backbone_of
 from utils.run.command import quiet_libraries, run_command
 from utils.run.session import Begin
 from utils.run.stage_timer import StageTimer
@@ -46,7 +47,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
         questions = settings.questions()
         # Who measures: an evaluator, how often, from which seed; and how captions are compared.
         judge, scoring = settings.judge(), settings.caption_scoring()
-    session = begin(settings.data_fingerprint(questions))
+    session = begin(settings.data_fingerprint(questions), backbone_of(checkpoint, settings.model.llm_backbone))
     folder = session.folder.path
     if settings.evaluation.from_predictions is not None:
         with timer.stage("reading predictions"):

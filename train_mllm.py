@@ -12,6 +12,7 @@ import logging
 import sys
 
 from options.grpo import GrpoSettings
+from options.inputs import backbone_of
 from options.sft import SftSettings
 from options.train import TrainSettings
 from utils.run.command import quiet_libraries, run_command
@@ -38,15 +39,17 @@ def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     # Late imports, here and below: `--help` and a mistyped path must not wait for torch and trl.
     from models.sft.training import SftPlan, supervise
 
-    session = begin(settings.data_fingerprint)
+    # What --init-ckpt holds.
+    initial = settings.initial_checkpoint()
+    session = begin(settings.data_fingerprint, backbone_of(initial, settings.model.llm_backbone))
     # Before anything is loaded: of several processes it tells each its GPU.
     trainer = settings.trainer_config(session.folder)
     # The motion tokenizer that the codes are of; it goes into the checkpoint.
-    tokenizer, nb_code = settings.codebook()
+    tokenizer, nb_code = settings.codebook(initial)
     # CoT jsonl -> rows to learn from, rows to validate on.
-    data = settings.training_data(nb_code)
-    # A backbone with motion tokens, or what --init-ckpt holds.
-    policy, lora = settings.start(tokenizer, nb_code)
+    data = settings.training_data(nb_code, tokenizer)
+    # A backbone with motion tokens, or the checkpoint to go on from.
+    policy, lora = settings.start(initial, tokenizer, nb_code)
     # Loss alone, or replies to held-out clips too (--best-by FID or CIDEr).
     validation = settings.validation(policy.language)
     logging.info("SFT of %s", settings.in_words(data, policy, lora))
@@ -57,15 +60,15 @@ def run_grpo(settings: GrpoSettings, begin: Begin) -> dict | None:
     """GRPO: a checkpoint of SFT and rewards -> motionllm_rlvr_best.pth."""
     from rewards.grpo.training import reinforce
 
-    session = begin(settings.data_fingerprint)
     # The policy that is trained, and the reference of the KL divergence.
     checkpoint = settings.reference_checkpoint()
+    session = begin(settings.data_fingerprint, backbone_of(checkpoint, settings.model.llm_backbone))
     # What replies earn, by name.
     weights = settings.reward_weights()
     # Before anything is loaded: of several processes it tells each its GPU.
     plan = settings.plan(weights, session.folder)
     tokenizer = settings.reference_tokenizer(checkpoint)
-    data = settings.training_data(checkpoint.config.nb_code)
+    data = settings.training_data(checkpoint.config.nb_code, tokenizer)
     # The rewards with the models behind them: whatever is missing stops the run here.
     rewarding = settings.load_rewards(weights, tokenizer)
     policy = settings.reference_policy(checkpoint, tokenizer)

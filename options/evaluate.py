@@ -14,6 +14,7 @@ from options.flags.common import DataFlags, ModelFlags, RunFlags
 from options.flags.evaluation import EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
+from options.inputs import evaluation_inputs
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from utils.motion.skeleton import Skeleton
 
 # Flags that change where an evaluation works and what it shows, not what it finds.
-_MAY_DIFFER = ("device", "reward_device", "profile", "eval_batch_size", "show_trace")
+_MAY_DIFFER = ("device", "reward_device", "profile", "eval_batch_size", "show_trace", "out_dir", "exp_name")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class EvalSettings(Settings):
         judged = Path(flags.from_predictions or flags.eval_ckpt)
         name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
         path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
-        return Run(RunFolder(path), self.as_dict(), _MAY_DIFFER, self.run.seed, self.device)
+        inputs = evaluation_inputs(self)
+        return Run(RunFolder(path), self.as_dict(), _MAY_DIFFER, self.run.seed, self.device, inputs=inputs)
 
     @cached_property
     def device(self) -> "torch.device":

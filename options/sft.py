@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dataset.cot.training_rows import TrainingData
     from models.language.motion_language import MotionLanguage
     from models.policy.adapters import LoraSize
+    from models.policy.checkpoint import Checkpoint
     from models.policy.policy import Policy
     from models.sft.batch import SupervisionCollator
     from models.sft.config import SupervisionConfig
@@ -44,11 +45,16 @@ class SftSettings(TrainSettings):
         }
         return trainer_config(SFTConfig, fields, self, folder)
 
-    def codebook(self) -> "tuple[MotionTokenizer | None, int]":
+    def codebook(self, initial: "Checkpoint | None") -> "tuple[MotionTokenizer | None, int]":
         """The motion tokenizer that goes into the checkpoint, if one is known, and the size of the codebook."""
         from models.tokenizer.loading import tokenizer_of
+        from models.tokenizer.motion_tokenizer import MotionTokenizer
 
-        tokenizer = tokenizer_of(self.data.cot_train_jsonl, self.data.motion_tokenizer)
+        tokenizer = None
+        if initial is not None and self.data.motion_tokenizer is None and initial.motion_tokenizer is not None:
+            tokenizer = MotionTokenizer.from_state(initial.motion_tokenizer)
+        else:
+            tokenizer = tokenizer_of(self.data.cot_train_jsonl, self.data.motion_tokenizer)
         if tokenizer is not None:
             self.shape.check_against(tokenizer.nb_code, "the motion tokenizer")
             return tokenizer, tokenizer.nb_code
@@ -56,7 +62,15 @@ class SftSettings(TrainSettings):
             raise InputError("give --motion-tokenizer FILE (it goes into the checkpoint) or --nb-code")
         return None, self.shape.nb_code
 
-    def start(self, tokenizer: "MotionTokenizer | None", nb_code: int) -> "tuple[Policy, LoraSize | None]":
+    def initial_checkpoint(self) -> "Checkpoint | None":
+        """What --init-ckpt holds; None without it."""
+        from models.policy.checkpoint import load_checkpoint
+
+        return None if self.sft.init_ckpt is None else load_checkpoint(self.sft.init_ckpt)
+
+    def start(
+        self, initial: "Checkpoint | None", tokenizer: "MotionTokenizer | None", nb_code: int
+    ) -> "tuple[Policy, LoraSize | None]":
         """What SFT starts from, and the size of the adapter that it trains; None: every weight is trained."""
         from models.policy.start import BackboneChoice, start_fresh, start_from
 
@@ -70,10 +84,10 @@ class SftSettings(TrainSettings):
             in_4bit=model.load_in_4bit,
             seed=self.run.seed,
         )
-        if path is None:
+        if initial is None:
             policy, full = start_fresh(choice, nb_code, tokenizer)
         else:
-            policy, full = start_from(path, choice, self.tasks, nb_code, tokenizer)
+            policy, full = start_from(initial, path, choice, self.tasks, nb_code, tokenizer)
         return policy, None if full else self.lora
 
     def supervision(self, data: "TrainingData") -> "SupervisionConfig":
@@ -111,8 +125,9 @@ class SftSettings(TrainSettings):
 
         if self.training.train_stage != "sft":
             raise InputError("--show-samples shows what supervised fine-tuning sees: give --train-stage sft")
-        tokenizer, nb_code = self.codebook()
-        data = self.training_data(nb_code)
+        initial = self.initial_checkpoint()
+        tokenizer, nb_code = self.codebook(initial)
+        data = self.training_data(nb_code, tokenizer)
         vocabulary = MotionVocabulary(load_text_tokenizer(self.backbone), nb_code)
         style = prompt_style(self.model.prompt_style, vocabulary.tokenizer)
         language = MotionLanguage(vocabulary, tokenizer, style)

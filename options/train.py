@@ -15,10 +15,12 @@ from options.flags.published import IGNORED_IN_TRAINING, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.flags.sft import SftFlags
 from options.flags.training import TrainingFlags
+from options.inputs import training_inputs
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder
-from utils.run.session import Run
+from utils.run.launcher import launched_processes
+from utils.run.session import PROCESSES, Run
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
     from models.evaluation.reply_validation import ReplyValidation
     from models.language.motion_language import MotionLanguage
     from models.policy.adapters import LoraSize
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
 
 _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 # Flags that change where or how loudly a run works, not what it computes.
-_MAY_DIFFER = ("device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "resume", "report_to")
+_MAY_DIFFER = (
+    "device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "exp_name", "resume", "report_to"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,12 @@ class TrainSettings(Settings):
     def open_run(self) -> Run:
         """The run folder with what it was asked. Raises InputError without a file to learn from."""
         self.need_cot_jsonl()
-        folder = RunFolder(Path(self.run.out_dir) / (self.run.exp_name or "test"))
-        anew = not self.training.resume
-        return Run(folder, self.as_dict(), _MAY_DIFFER, self.run.seed, self.device, anew)
+        place = Path(self.run.out_dir) / (self.run.exp_name or "test")
+        folder = RunFolder(place, "use another --exp-name, or --no-resume to begin anew")
+        # Each process has batches of its own: with another number of them the steps are other ones.
+        arguments = {**self.as_dict(), PROCESSES: launched_processes()}
+        anew, inputs = not self.training.resume, training_inputs(self)
+        return Run(folder, arguments, _MAY_DIFFER, self.run.seed, self.device, anew, inputs)
 
     def need_cot_jsonl(self) -> None:
         """Raises InputError without a file to learn from."""
@@ -112,11 +120,20 @@ class TrainSettings(Settings):
         """Longest reply that training ever shows: reasoning, codes and the tags around them."""
         return self.model.max_text_len + self.model.max_motion_len + _TAGS_AND_END
 
-    def training_data(self, nb_code: int) -> "TrainingData":
-        """Rows to learn from and rows to validate on, none longer than --max-motion-len."""
+    def training_data(self, nb_code: int, tokenizer: "MotionTokenizer | None") -> "TrainingData":
+        """Rows to learn from and rows to validate on, none longer than --max-motion-len.
+
+        Args:
+            tokenizer: the motion tokenizer that all codes must be of; None: not known.
+        """
         from dataset.cot.training_rows import CotFiles, read_training_data
+        from models.tokenizer.loading import check_codes
 
         data = self.data
+        begun_with = self.rl.rl_reference_ckpt if self.training.train_stage == "rlvr" else self.sft.init_ckpt
+        for file in (data.cot_train_jsonl, data.cot_val_jsonl):
+            if file is not None and tokenizer is not None:
+                check_codes(file, tokenizer, data.motion_tokenizer or begun_with or data.cot_train_jsonl)
         files = CotFiles(
             train=data.cot_train_jsonl,
             validation=data.cot_val_jsonl,

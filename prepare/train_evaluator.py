@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
+from dataset.humanml.contents import files_read
 from dataset.humanml.layout import MotionRecord, read_mean_std, read_split
 from dataset.humanml.pairs import TextMotionPairs
 from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes
@@ -32,10 +33,11 @@ from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
+from utils.run.inputs import Input, Inputs
 from utils.run.session import Begin, Run, Session
 
 # Flags that change where a run works, not what it computes.
-_MAY_DIFFER = ("device", "out_dir")
+_MAY_DIFFER = ("device", "out_dir", "exp_name")
 
 
 @dataclass
@@ -111,13 +113,21 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = RunFolder(Path(run_flags.out_dir) / (run_flags.exp_name or f"evaluator_{flags.dataname}"))
     arguments = asdict(flags) | asdict(run_flags)
-    run = Run(folder, arguments, _MAY_DIFFER, run_flags.seed, resolve_device(run_flags.device))
+    run = Run(folder, arguments, _MAY_DIFFER, run_flags.seed, resolve_device(run_flags.device), inputs=inputs(flags))
     summary = run.complete(lambda begin: train(flags, run.seed, begin))
     if summary is None:
         return
     forget_state(folder)
     if summary.already:
         print(f"already finished: {folder.path} ({_in_words(summary.numbers)})")
+
+
+def inputs(flags: EvaluatorFlags) -> Inputs:
+    splits = ("train", "val", "test")
+    return {
+        "data_root": Input.below(flags.data_root, files_read(flags.data_root, splits, splits, statistics=True)),
+        "word_vectors": None if flags.word_vectors is None else Input.at(flags.word_vectors),
+    }
 
 
 def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dataset.humanml.contents import files_read
 from dataset.humanml.layout import read_mean_std, read_motions
 from dataset.humanml.windows import MotionWindows
 from models.tokenizer.loss import TrainingConfig
@@ -31,11 +32,12 @@ from utils.files.fingerprints import fingerprint
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
 from utils.run.folder import RunFolder
+from utils.run.inputs import Input, Inputs
 from utils.run.processes import Processes, joined_processes
 from utils.run.session import Begin, Run
 
 # Flags that change where or how loudly a run works, not what it computes; and, with --resume, its schedule.
-_MAY_DIFFER = ("device", "out_dir", "print_iter", "resume")
+_MAY_DIFFER = ("device", "out_dir", "exp_name", "print_iter", "resume")
 _SCHEDULE = ("total_iter", "max_minutes", "lr", "lr_scheduler", "gamma", "eval_iter")
 
 
@@ -56,7 +58,16 @@ class _Settings:
         folder = Path(self.run.out_dir) / (self.run.exp_name or f"tokenizer_{self.training.dataname}")
         arguments = {name: value for group in asdict(self).values() for name, value in group.items()}
         may_differ = _MAY_DIFFER + (_SCHEDULE if self.training.resume else ())
-        return Run(RunFolder(folder), arguments, may_differ, self.run.seed, processes.device)
+        return Run(RunFolder(folder), arguments, may_differ, self.run.seed, processes.device, inputs=self._inputs())
+
+    def _inputs(self) -> Inputs:
+        flags, splits = self.training, ("train", "val", "test")
+        captioned = ("test",) if flags.eval_evaluator is not None else ()  # R-precision of the final report
+        named = {"eval_evaluator": flags.eval_evaluator, "resume_pth": self.loss.resume_pth}
+        return {
+            "data_root": Input.below(flags.data_root, files_read(flags.data_root, splits, captioned, statistics=True)),
+            **{name: None if path is None else Input.at(path) for name, path in named.items()},
+        }
 
     def training_config(self) -> TrainingConfig:
         values = asdict(self.training) | asdict(self.loss) | {"lr_scheduler": tuple(self.loss.lr_scheduler)}

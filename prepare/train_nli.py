@@ -29,6 +29,7 @@ from utils.files.json_files import write_json
 from utils.run.command import quiet_libraries, run_command
 from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
+from utils.run.inputs import Input
 from utils.run.session import Begin, Run, Session
 
 # Flags that change where a run works, not what it computes.
@@ -81,8 +82,10 @@ def main() -> None:
     (flags,) = parse_flags(NliFlags, description=__doc__)
     quiet_libraries()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    folder = RunFolder(flags.out_dir)
-    run = Run(folder, asdict(flags), _MAY_DIFFER, flags.seed, resolve_device(flags.device))
+    folder = RunFolder(flags.out_dir, "use another --out-dir")
+    named = {"cot_jsonl": flags.cot_jsonl, "cot_val_jsonl": flags.cot_val_jsonl}
+    inputs = {name: None if path is None else Input.at(path) for name, path in named.items()}
+    run = Run(folder, asdict(flags), _MAY_DIFFER, flags.seed, resolve_device(flags.device), inputs=inputs)
     summary = run.complete(lambda begin: train(flags, begin))
     if summary is not None:
         forget_state(folder)

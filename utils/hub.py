@@ -27,12 +27,8 @@ def find_model(name: str, hint: str) -> str:
     Raises:
         InputError: nothing of that name here, and the hub cannot be reached.
     """
-    if Path(name).is_dir():
-        return name
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
-    for root in (spec.submodule_search_locations if spec else None) or ():
-        if (Path(root) / PACKAGE_MODEL_FOLDER / CONFIG_FILE).is_file():
-            return str(Path(root) / PACKAGE_MODEL_FOLDER)
+    if (folder := local_model(name)) is not None:
+        return folder
     try:
         return snapshot_download(name, local_files_only=True)
     except HFValidationError:
@@ -41,6 +37,17 @@ def find_model(name: str, hint: str) -> str:
         if hub_is_reachable():
             return name
     raise InputError(f"text model {name!r} is not on this machine and {constants.ENDPOINT} cannot be reached; {hint}")
+
+
+def local_model(name: str) -> str | None:
+    """The folder `name`, or that of the installed package `name` which ships a model; None where it is neither."""
+    if Path(name).is_dir():
+        return name
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
+    for root in (spec.submodule_search_locations if spec else None) or ():
+        if (Path(root) / PACKAGE_MODEL_FOLDER / CONFIG_FILE).is_file():
+            return str(Path(root) / PACKAGE_MODEL_FOLDER)
+    return None
 
 
 def hub_is_reachable() -> bool:

@@ -7,13 +7,7 @@ import torch
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import prompt_style
 from models.policy.backbone import four_bit, load_backbone
-from models.policy.checkpoint import (
-    Checkpoint,
-    PolicyConfig,
-    check_motion_tokenizer,
-    load_checkpoint,
-    motion_tokenizer_of,
-)
+from models.policy.checkpoint import Checkpoint, PolicyConfig, check_motion_tokenizer, motion_tokenizer_of
 from models.policy.policy import Policy, continue_policy
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
@@ -78,17 +72,22 @@ def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTo
 
 
 def start_from(
-    path: str, choice: BackboneChoice, tasks: tuple[str, ...], nb_code: int, motion_tokenizer: MotionTokenizer | None
+    checkpoint: Checkpoint,
+    path: str,
+    choice: BackboneChoice,
+    tasks: tuple[str, ...],
+    nb_code: int,
+    motion_tokenizer: MotionTokenizer | None,
 ) -> tuple[Policy, bool]:
-    """(policy, whether every weight is trained) from the checkpoint at `path` (--init-ckpt).
+    """(policy, whether every weight is trained) from a checkpoint (--init-ckpt).
 
     Args:
+        path: of the checkpoint, for messages.
         motion_tokenizer: the one that the data is encoded with; None: not known.
 
     Raises:
         InputError: the checkpoint speaks other codes or was trained with other prompts.
     """
-    checkpoint = load_checkpoint(path)
     style = checkpoint.config.style
     if choice.style not in ("auto", style.name):
         raise InputError(f"--prompt-style {choice.style}: {path} was trained with {style.name} prompts")

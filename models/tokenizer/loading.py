@@ -22,11 +22,25 @@ def tokenizer_of(cot_jsonl: str, given: str | None) -> MotionTokenizer | None:
     if path is None:
         return None
     tokenizer = MotionTokenizer.load(path)
+    check_codes(cot_jsonl, tokenizer, path)
+    return tokenizer
+
+
+def check_codes(cot_jsonl: str, tokenizer: MotionTokenizer, owner: str) -> None:
+    """Refuse the codes of another tokenizer; a jsonl that came without its source is taken as it is.
+
+    Args:
+        owner: whose tokenizer it is, for the message: the path of a tokenizer or of a checkpoint.
+
+    Raises:
+        InputError: naming both, and the way out.
+    """
+    source = read_cot_source(cot_jsonl)
     if source is not None and source.fingerprint != tokenizer.fingerprint:
         raise InputError(
-            f"{cot_jsonl} was encoded by tokenizer {source.fingerprint}, but {path} is {tokenizer.fingerprint}"
+            f"{cot_jsonl} holds codes of motion tokenizer {source.fingerprint}, but that of {owner} is "
+            f"{tokenizer.fingerprint}: encode the motions with it (prepare.encode_motions), or give what fits the codes"
         )
-    return tokenizer
 
 
 def load_any_tokenizer(path: str, data_root: str, stats_root: str | None, device: torch.device) -> MotionTokenizer:

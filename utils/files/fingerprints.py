@@ -2,15 +2,19 @@
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:  # files alone are named without waiting for numpy
+    import numpy as np
 
 
-def fingerprint(*parts: bytes | str | np.ndarray) -> str:
+def fingerprint(*parts: "bytes | str | np.ndarray") -> str:
     """Twelve hex digits that name this content (for signatures and consistency checks)."""
     digest = hashlib.sha256()
     for part in parts:
-        if isinstance(part, np.ndarray):
+        if not isinstance(part, (bytes, str)):
+            import numpy as np
+
             digest.update(f"{part.dtype}{part.shape}".encode())
             part = np.ascontiguousarray(part).tobytes()
         elif isinstance(part, str):

@@ -1,6 +1,6 @@
 """A run has a folder that says what it was asked, what it ran on, what it measured and whether it is finished.
 
-args.json         every argument            environment.json   versions, commit, device, seed, data fingerprint
+args.json         every argument and input  environment.json   versions, commit, device, seed, data fingerprint
 metrics.jsonl     one row a step or epoch   run.log            what the console showed of warnings and progress
 finished.json     written last: its presence means that the run is complete
 """
@@ -20,6 +20,7 @@ from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import read_json, write_json
 from utils.files.lock import LOCK_FILE, locked
+from utils.run.inputs import INPUTS, Inputs, Record, differences, read_record, record_of
 from utils.run.launcher import launched_as_main, launched_processes
 
 # What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
@@ -32,10 +33,12 @@ class RunFolder:
 
     Args:
         path: for example ``experiments/morl_sft_t2m``.
+        way_out: what to do instead where the folder holds another run; the end of an error message.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, way_out: str = "use another --exp-name") -> None:
         self.path = Path(path)
+        self.way_out = way_out
 
     @property
     def metrics(self) -> Journal:
@@ -57,11 +60,23 @@ class RunFolder:
         """
         return locked(self.path) if launched_as_main() else nullcontext()
 
+    def recorded(self) -> dict[str, Any] | None:
+        """What the run here was asked and made of (args.json); None where nothing was made yet.
+
+        A start that failed before it made anything is no run: its arguments may be corrected.
+
+        Raises:
+            InputError: a damaged record.
+        """
+        file = self.path / "args.json"
+        if not file.is_file() or {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
+            return None
+        return read_json(file, f"without it nobody knows what the run was asked: {self.way_out}")
+
     def check_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Refuse a folder that holds a run of other arguments.
 
-        A start that failed before it made anything is no run: its arguments may be corrected. An argument that did not
-        exist when the run was begun is no other argument: later versions continue it.
+        An argument that did not exist when the run was begun is no other argument: later versions continue it.
 
         Args:
             arguments: JSON-able values by name.
@@ -70,24 +85,31 @@ class RunFolder:
         Raises:
             InputError: naming what was and what is now.
         """
-        file = self.path / "args.json"
-        if not file.is_file() or {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
-            return
-        before, now = read_json(file, "use another --exp-name"), _as_stored(arguments)
-        names = sorted(before.keys() - set(may_differ))
+        before, now = self.recorded() or {}, _as_stored(arguments)
+        names = sorted(before.keys() - {*may_differ, INPUTS})
         changed = [name for name in names if before[name] != now.get(name)]
         if changed:
             shown = ", ".join(f"{name} was {before[name]!r}, now {now.get(name)!r}" for name in changed)
-            raise InputError(f"{self.path} holds a run with other arguments ({shown}): use another --exp-name")
+            raise InputError(f"{self.path} holds a run with other arguments ({shown}): {self.way_out}")
 
-    def record_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
-        """Write args.json, unless `check_arguments` refuses it: another run's is never overwritten."""
-        self.check_arguments(arguments, may_differ)
-        write_json(self.path / "args.json", _as_stored(arguments))
+    def check_inputs(self, inputs: Inputs) -> Record:
+        """What the inputs hold now. Raises InputError where the run here was begun with other contents."""
+        before = read_record(self.recorded())
+        now = record_of(inputs, before)
+        if changed := differences(before, now):
+            raise InputError(
+                f"{self.path} holds a run that was made of something else ({'; '.join(changed)}): put that back, "
+                f"or {self.way_out}"
+            )
+        return now
+
+    def record_arguments(self, arguments: dict[str, Any], made_of: Record | None = None) -> None:
+        """Write args.json. Whoever does so has checked that no other run is here, and holds the lock."""
+        write_json(self.path / "args.json", _as_stored({**arguments, INPUTS: made_of or {}}))
 
     def set_aside(self) -> None:
         """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin."""
-        if not self.path.exists():
+        if not self.path.exists() or {entry.name for entry in self.path.iterdir()} <= {LOCK_FILE}:
             return
         if launched_processes() != 1:
             raise InputError(f"--no-resume with several processes: rename {self.path} before you start them")
@@ -95,6 +117,7 @@ class RunFolder:
         while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
             number += 1
         self.path.rename(aside)
+        (aside / LOCK_FILE).unlink(missing_ok=True)  # ours
         logging.info("%s: the earlier run is now %s", self.path, aside)
 
     def record_environment(self, seed: int, data_fingerprint: str = "", device: str = "cpu") -> None:
@@ -148,8 +171,13 @@ class RunFolder:
 
     def summary(self) -> str:
         """One line about a complete run."""
-        numbers = ((name, f"{v:.4f}" if isinstance(v, float) else v) for name, v in (self.finished or {}).items())
+        numbers = ((name, self._shown(value)) for name, value in (self.finished or {}).items())
         return " | ".join([f"finished {self.path}", *(f"{name} {value}" for name, value in numbers)])
+
+    def _shown(self, value: object) -> object:
+        if isinstance(value, str) and (own := self.path / Path(value).name).is_file():
+            return own  # a file of the run, which may have moved with its folder since
+        return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def _as_stored(arguments: dict[str, Any]) -> dict[str, Any]:

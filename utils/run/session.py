@@ -7,17 +7,26 @@ where `work` calls `session = begin(data_fingerprint)`, at the latest when it ha
 returns the numbers of the finished run, or None when it stopped before its end.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
+from utils.errors import InputError
 from utils.run.folder import RunFolder
+from utils.run.inputs import Inputs, Record, found_again, read_record
 from utils.run.interrupt import InterruptFlag, Stopped
 from utils.run.launcher import launched_as_main
 
 if TYPE_CHECKING:
     import torch
+
+
+# The argument that says how many processes work together, for commands whose result depends on it. A finished run is
+# shown to any number of them.
+PROCESSES = "processes"
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,16 @@ class Session:
     interrupt: InterruptFlag
 
 
-# `begin(data_fingerprint)`: from here on the folder holds this run, and what is logged is in its run.log.
-Begin = Callable[[str], Session]
+class Begin(Protocol):
+    """From this call on the folder holds the run, and what is logged is in its run.log.
+
+    `found`: what the work has come across and reads too, under names with a space in them, for example the backbone
+    that a checkpoint names. Raises InputError where an interrupted run was begun with another one.
+    """
+
+    def __call__(self, data_fingerprint: str, found: Inputs = ...) -> Session: ...
+
+
 # What there is to do: the numbers of the finished run, None when it stopped before its end.
 Work = Callable[[Begin], dict[str, Any] | None]
 
@@ -73,6 +90,8 @@ class Run:
         seed: of everything random.
         device: where this process computes.
         anew: what the folder holds already is set aside (--no-resume).
+        inputs: what it reads, by flag: a run is neither continued nor called finished with other contents. A flag
+            that names an input may name another path with the same content.
     """
 
     folder: RunFolder
@@ -81,6 +100,7 @@ class Run:
     seed: int
     device: "torch.device"
     anew: bool = False
+    inputs: Inputs = field(default_factory=dict)
 
     def complete(self, work: Work) -> Summary | None:
         """Do what is left to do of the run; a finished one is left as it is.
@@ -94,33 +114,52 @@ class Run:
             the finished run; None in all processes but the first, which alone prints
 
         Raises:
-            InputError: the folder holds a run of other arguments.
+            InputError: the folder holds a run of other arguments or inputs, or another process works there.
             Stopped: the work was told to stop; the same command continues it.
         """
         self.folder.check_place()
-        if self.anew:
+        if self.anew and launched_as_main():
             with self.folder.locked():
                 self.folder.set_aside()
-        if launched_as_main():  # before the data are read, which can take a while
-            self.folder.check_arguments(self.arguments, self.may_differ)
         numbers = self.folder.finished
         already = numbers is not None
         if numbers is None:
             with ExitStack() as ending:
                 ending.enter_context(self.folder.locked())
-                numbers = work(lambda data_fingerprint: self._begin(data_fingerprint, ending))
+                made_of = self._check(finished=False)  # before the data are read, which can take a while
+                numbers = work(lambda data, found=MappingProxyType({}): self._begin(data, found, made_of, ending))
                 if numbers is None:
                     raise Stopped
                 if launched_as_main():
                     self.folder.finish(numbers)
+        else:
+            self._check(finished=True)
         return Summary(self.folder, numbers, already) if launched_as_main() else None
 
-    def _begin(self, data_fingerprint: str, ending: ExitStack) -> Session:
+    def _check(self, finished: bool) -> Record:
+        """What the inputs hold now; raises InputError where the folder holds a run of other arguments or inputs."""
+        if not launched_as_main():
+            return {}
+        if not finished and self.folder.finished is not None:
+            raise InputError(f"{self.folder.path}: another process has finished this run while this one started")
+        before = self.folder.recorded()
+        known = read_record(before)
+        # Where both contents are known they are compared, and not the paths.
+        moved = {name for name, place in self.inputs.items() if place is not None and name in known}
+        self.folder.check_arguments(self.arguments, (*self.may_differ, *moved, *((PROCESSES,) if finished else ())))
+        if before and not known and self.inputs:
+            if finished:
+                return {}
+            logging.info("%s was begun before runs recorded what they read: taken as it is now", self.folder.path)
+        return self.folder.check_inputs({**self.inputs, **found_again(known, self.inputs)})
+
+    def _begin(self, data_fingerprint: str, found: Inputs, made_of: Record, ending: ExitStack) -> Session:
         """Record the run and seed torch; `ending` closes the log."""
         import torch
 
         if launched_as_main():
-            self.folder.record_arguments(self.arguments, self.may_differ)
+            made_of = {**made_of, **self.folder.check_inputs(found)}
+            self.folder.record_arguments(self.arguments, made_of)
             self.folder.record_environment(self.seed, data_fingerprint, str(self.device))
             ending.callback(self.folder.log_to_file())
         torch.manual_seed(self.seed)

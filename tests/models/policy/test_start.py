@@ -6,7 +6,7 @@ import torch
 from models.language.prompts import PLAIN, PromptStyle
 from models.policy.adapters import LoraSize, add_sft_adapter, full_part, lora_part
 from models.policy.backbone import load_backbone
-from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
+from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
 from models.policy.start import BackboneChoice, start_fresh, start_from
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
@@ -44,21 +44,25 @@ def saved(tmp_path, backbone, motion_tokenizer):
     return str(tmp_path / "c.pth")
 
 
+def begin(path, *more):
+    return start_from(load_checkpoint(path), path, *more)
+
+
 def test_a_checkpoint_goes_on_as_it_was_trained(saved):
-    start, full = start_from(saved, BackboneChoice(None), ("m2t",), 16, None)
+    start, full = begin(saved, BackboneChoice(None), ("m2t",), 16, None)
     assert full and start.checkpoint.config.style.name == "chat"
     assert all(weight.requires_grad for weight in start.model.parameters())
-    _, full = start_from(saved, BackboneChoice(None, "lora"), ("m2t",), 16, None)
+    _, full = begin(saved, BackboneChoice(None, "lora"), ("m2t",), 16, None)
     assert not full
 
 
 def test_contradictions_are_named(saved, tmp_path, motion_tokenizer):
     with pytest.raises(InputError, match="was trained with chat prompts"):
-        start_from(saved, BackboneChoice(None, style="plain"), ("t2m",), 16, None)
+        begin(saved, BackboneChoice(None, style="plain"), ("t2m",), 16, None)
     with pytest.raises(InputError, match="speaks 16 motion codes, the data 32"):
-        start_from(saved, BackboneChoice(None), ("t2m",), 32, None)
+        begin(saved, BackboneChoice(None), ("t2m",), 32, None)
     motion_tokenizer.mean = motion_tokenizer.mean + 1
     motion_tokenizer.save(tmp_path / "other.pth")
     motion_tokenizer.mean = motion_tokenizer.mean - 1
     with pytest.raises(InputError, match="is not the one"):
-        start_from(saved, BackboneChoice(None), ("t2m",), 16, MotionTokenizer.load(tmp_path / "other.pth"))
+        begin(saved, BackboneChoice(None), ("t2m",), 16, MotionTokenizer.load(tmp_path / "other.pth"))

@@ -1,5 +1,6 @@
 """A run is recorded, seeded, worked on and finished in one way; what stops it early leaves it to be continued."""
 
+import contextlib
 import json
 import logging
 import subprocess
@@ -11,9 +12,10 @@ import torch
 from tests.places import ROOT
 from utils.errors import InputError
 from utils.run.folder import RunFolder
+from utils.run.inputs import Input
 from utils.run.interrupt import InterruptFlag, Stopped
 from utils.run.launcher import launched_as_main
-from utils.run.session import Run
+from utils.run.session import PROCESSES, Run
 
 CPU = torch.device("cpu")
 ARGUMENTS = {"steps": 5, "device": "cpu"}
@@ -110,6 +112,91 @@ def test_what_is_stopped_is_not_finished_and_goes_on(tmp_path):
     assert not asked(tmp_path).complete(work).already
 
 
+def made_of(folder, *places, **more) -> Run:
+    """A run with the inputs of these names; `places`: (name, path)."""
+    return asked(folder, inputs={name: Input.at(path) for name, path in places}, **more)
+
+
+def interrupted(begin):
+    work(begin)
+
+
+@pytest.mark.parametrize("first", [work, interrupted])
+def test_a_run_whose_input_was_replaced_is_neither_finished_nor_continued(tmp_path, first):
+    checkpoint, folder = tmp_path / "a.pth", tmp_path / "run"
+    checkpoint.write_text("first")
+    with contextlib.suppress(Stopped):
+        made_of(folder, ("eval_ckpt", checkpoint)).complete(first)
+    checkpoint.write_text("other")
+    told = r"of something else \(--eval-ckpt .* was \w{12}, now \w{12}\): put that back, or use another --exp-name$"
+    with pytest.raises(InputError, match=told):
+        made_of(folder, ("eval_ckpt", checkpoint)).complete(never)
+    checkpoint.write_text("first")
+    assert made_of(folder, ("eval_ckpt", checkpoint)).complete(work).already == (first is work)
+
+
+def test_an_input_that_has_moved_is_the_same_and_so_is_a_run(tmp_path):
+    def flags(name):
+        return {**ARGUMENTS, "eval_ckpt": str(tmp_path / name)}
+
+    (tmp_path / "a.pth").write_text("weights")
+    asked(tmp_path / "run", flags("a.pth"), inputs={"eval_ckpt": Input.at(tmp_path / "a.pth")}).complete(work)
+    (tmp_path / "a.pth").rename(tmp_path / "b.pth")
+    (tmp_path / "run").rename(tmp_path / "renamed")
+    again = asked(tmp_path / "renamed", flags("b.pth"), inputs={"eval_ckpt": Input.at(tmp_path / "b.pth")})
+    assert again.complete(never).already
+    with pytest.raises(InputError, match=r"eval_ckpt was .*a.pth', now .*c.pth'"):  # nobody can tell
+        asked(tmp_path / "renamed", flags("c.pth"), inputs={"eval_ckpt": None}).complete(never)
+    assert asked(tmp_path / "renamed", flags("a.pth"), inputs={"eval_ckpt": None}).complete(never).already
+
+
+def test_what_the_work_comes_across_is_compared_too(tmp_path):
+    backbone, folder = tmp_path / "llm", tmp_path / "run"
+
+    def find(begin):
+        begin("abc", {"backbone of the checkpoint": Input.at(backbone)})
+
+    for content in ("first", "first"):
+        backbone.write_text(content)
+        with pytest.raises(Stopped):
+            asked(folder).complete(find)
+        (folder / "weights").write_text("w")
+    backbone.write_text("other")
+    with pytest.raises(InputError, match=r"backbone of the checkpoint .*llm was"):
+        asked(folder).complete(never)
+
+
+def test_a_run_of_before_inputs_were_recorded_still_opens(tmp_path, caplog):
+    (tmp_path / "a.pth").write_text("weights")
+    folder = tmp_path / "run"
+    asked(folder).complete(work)
+    (folder / "args.json").write_text(json.dumps(ARGUMENTS))
+    assert made_of(folder, ("eval_ckpt", tmp_path / "a.pth")).complete(never).already
+    (folder / "finished.json").unlink()
+    with caplog.at_level(logging.INFO):
+        assert not made_of(folder, ("eval_ckpt", tmp_path / "a.pth")).complete(work).already
+    assert "was begun before runs recorded what they read" in caplog.text
+    (tmp_path / "a.pth").write_text("other")
+    with pytest.raises(InputError, match="--eval-ckpt"):  # from then on it counts
+        made_of(folder, ("eval_ckpt", tmp_path / "a.pth")).complete(never)
+
+
+def test_an_interrupted_run_goes_on_with_as_many_processes_and_a_finished_one_is_shown_to_any(tmp_path):
+    with pytest.raises(Stopped):
+        asked(tmp_path, {**ARGUMENTS, PROCESSES: 2}).complete(interrupted)
+    with pytest.raises(InputError, match=r"processes was 2, now 1\)"):
+        asked(tmp_path, {**ARGUMENTS, PROCESSES: 1}).complete(never)
+    asked(tmp_path, {**ARGUMENTS, PROCESSES: 2}).complete(work)
+    assert asked(tmp_path, {**ARGUMENTS, PROCESSES: 1}).complete(never).already
+
+
+def test_no_resume_of_nothing_sets_nothing_aside(tmp_path):
+    asked(tmp_path / "run", anew=True).complete(work)
+    assert names(tmp_path) == ["run"]
+    asked(tmp_path / "run", anew=True).complete(work)
+    assert names(tmp_path) == ["run", "run.old-1"] and not (tmp_path / "run.old-1" / ".lock").exists()
+
+
 def test_run_log_holds_what_this_run_logged_and_is_closed(tmp_path):
     def logging_work(begin):
         logging.warning("before")
@@ -143,11 +230,10 @@ def test_of_several_processes_only_the_first_writes_and_answers(tmp_path, monkey
 
     assert asked(folder).complete(other) is None
     assert seen == [7] and not folder.exists()
-    with pytest.raises(InputError, match="with several processes"):
-        folder.mkdir()
-        asked(folder, anew=True).complete(never)
     monkeypatch.setenv("RANK", "0")
-    assert asked(folder).complete(work) is not None
+    assert asked(folder, anew=True).complete(work) is not None
+    with pytest.raises(InputError, match="with several processes"):
+        asked(folder, anew=True).complete(never)
     monkeypatch.setenv("RANK", "1")
     assert asked(folder).complete(never) is None
 

@@ -1,0 +1,129 @@
+"""Which files the flags of train_mllm.py and eval_mllm.py lead to: a run is known by what they hold.
+
+A flag that a run does not use is no input of it. Imports are late: a finished run is shown without waiting for torch.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from options.flags.common import DEFAULT_BACKBONE, DataFlags
+from options.flags.rewards import RewardFlags
+from utils.run.inputs import Input, Inputs
+
+if TYPE_CHECKING:
+    from models.policy.checkpoint import Checkpoint
+    from options.evaluate import EvalSettings
+    from options.train import TrainSettings
+
+# The scorer of Chain-of-Motion that compares captions, by the model behind `semantic` (com/scorers.py).
+_AGREEMENT = "agreement"
+
+
+def evaluation_inputs(settings: "EvalSettings") -> Inputs:
+    """What eval_mllm.py reads."""
+    data, flags = settings.data, settings.evaluation
+    compares = flags.eval_task == "m2t" and flags.bertscore_model != "none"
+    named = settings.com.com_scorers or settings.rewards.rewards
+    evaluator = settings.rewards.reward_evaluator or data.default_evaluator
+    ranking = _rewarding(settings.rewards, named, (flags.eval_task,), evaluator) if settings.com.use_com else {}
+    return {
+        "eval_ckpt": _at(flags.eval_ckpt),
+        "from_predictions": _at(flags.from_predictions),
+        "data_root": data_set(data, (flags.eval_split,), (flags.eval_split, "train")),
+        "eval_evaluator": _at(flags.eval_evaluator or data.default_evaluator),
+        "motion_tokenizer": _at(data.motion_tokenizer),
+        "llm_backbone": model(settings.model.llm_backbone),
+        "bertscore_model": model(flags.bertscore_model) if compares else None,
+        **ranking,
+    }
+
+
+def training_inputs(settings: "TrainSettings") -> Inputs:
+    """What train_mllm.py reads in the stage that is asked for."""
+    data, training = settings.data, settings.training
+    common = {
+        "cot_train_jsonl": _at(data.cot_train_jsonl),
+        "cot_val_jsonl": _at(data.cot_val_jsonl),
+        "trainer_config": _at(training.trainer_config),
+    }
+    if training.train_stage == "sft":
+        sft = settings.sft
+        # Without a flag the backbone is the default's, or that of the checkpoint (`backbone_of`).
+        backbone = settings.model.llm_backbone or (DEFAULT_BACKBONE if sft.init_ckpt is None else None)
+        judged = sft.best_by != "loss"
+        evaluator = (training.val_evaluator or data.default_evaluator) if judged else None
+        return {
+            **common,
+            "motion_tokenizer": _tokenizer(data),
+            "llm_backbone": model(backbone),
+            "init_ckpt": _at(sft.init_ckpt),
+            "data_root": data_set(data, ("val",), ("val", "train")) if judged else None,
+            "val_evaluator": _at(evaluator),
+        }
+    judged = training.val_evaluator is not None
+    rewarding = _rewarding(
+        settings.rewards, settings.rewards.rewards, settings.tasks, settings.rewards.reward_evaluator
+    )
+    tagged = rewarding["reward_evaluator"] is not None
+    splits = ("val",) if judged else ()
+    return {
+        **common,
+        "motion_tokenizer": _at(data.motion_tokenizer),
+        "llm_backbone": model(settings.model.llm_backbone),
+        "rl_reference_ckpt": _at(settings.rl.rl_reference_ckpt),
+        "data_root": data_set(data, splits, (*splits, "train")) if tagged or judged else None,
+        "val_evaluator": _at(training.val_evaluator),
+        **rewarding,
+    }
+
+
+def backbone_of(checkpoint: "Checkpoint | None", named: str | None) -> Inputs:
+    """The backbone that a checkpoint names, where no flag `named` another; it is known only when the file is read."""
+    if checkpoint is None or named is not None:
+        return {}
+    return {"backbone of the checkpoint": model(checkpoint.config.backbone)}
+
+
+def data_set(data: DataFlags, motions: Iterable[str], texts: Iterable[str]) -> Input | None:
+    """What is read of the data set: features and captions, by split."""
+    from dataset.humanml.contents import files_read
+
+    root = data.data_root_or_default
+    return Input.below(root, files_read(root, motions, texts))
+
+
+def model(name: str | None) -> Input | None:
+    """A model of transformers that is a folder or an installed package; None for one on the hub."""
+    from utils.hub import local_model
+
+    folder = None if name is None else local_model(name)
+    return None if folder is None else Input.at(folder)
+
+
+def _rewarding(flags: RewardFlags, named: str | None, tasks: tuple[str, ...], evaluator: str | None) -> Inputs:
+    """What the rewards read that judge one of `tasks`; `named`: those of --rewards or --com-scorers."""
+    names = [entry.rpartition("=")[0].strip() for entry in named.split(",")] if named else list(flags.weights())
+    places = [name.rpartition(":")[0] for name in names]
+    semantic = "m2t" in tasks and ("semantic" in names or _AGREEMENT in names)
+    coherence = "m2t" in tasks and "coherence" in names
+    return {
+        "reward_evaluator": _at(evaluator) if "consistency" in names else None,
+        "semantic_model_name": model(flags.semantic_model_name) if semantic else None,
+        "nli_model_name": model(flags.nli_model_name) if coherence else None,
+        "files of rewards": Input.together(place for place in places if place.endswith(".py")),
+    }
+
+
+def _tokenizer(data: DataFlags) -> Input | None:
+    """The motion tokenizer that goes into a checkpoint: the one given, or the one named beside the jsonl."""
+    from dataset.cot.source import read_cot_source
+
+    if data.motion_tokenizer is not None or data.cot_train_jsonl is None:
+        return _at(data.motion_tokenizer)
+    source = read_cot_source(data.cot_train_jsonl)
+    return None if source is None else _at(source.motion_tokenizer)
+
+
+def _at(path: str | Path | None) -> Input | None:
+    return None if path is None else Input.at(path)
