@@ -1,0 +1,61 @@
+"""Codes belong to one motion tokenizer: whatever meets in a training has to agree on it."""
+
+import shutil
+
+import pytest
+
+from dataset.cot.source import CotSource, write_cot_source
+from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
+from options.grpo import GrpoSettings
+from options.sft import SftSettings
+from utils.errors import InputError
+
+
+@pytest.fixture
+def world(tmp_path, cot_jsonl, backbone, motion_tokenizer):
+    """Training codes of `motion_tokenizer`, validation codes of another one, and a checkpoint with the first."""
+    for split, fingerprint in (("train", motion_tokenizer.fingerprint), ("val", "0123456789ab")):
+        shutil.copy(cot_jsonl, tmp_path / f"{split}.jsonl")
+        write_cot_source(tmp_path / f"{split}.jsonl", CotSource("tokenizer.pth", fingerprint, 16, "data"))
+    save_checkpoint(tmp_path / "sft.pth", Checkpoint(PolicyConfig(backbone, 16, 1), (), motion_tokenizer.state()))
+    return tmp_path
+
+
+def settings_of(kind, *more):
+    return kind.parse("", ["--max-motion-len", "20", *map(str, more)])
+
+
+def read(kind, world, train, *more):
+    """What a stage reads with a checkpoint whose tokenizer is that of train.jsonl."""
+    flag, stage = ("--rl-reference-ckpt", "rlvr") if kind is GrpoSettings else ("--init-ckpt", "sft")
+    given = ("--train-stage", stage, flag, world / "sft.pth", "--cot-train-jsonl", world / f"{train}.jsonl", *more)
+    settings = settings_of(kind, *given)
+    if kind is GrpoSettings:
+        return settings.training_data(16, settings.reference_tokenizer(load_checkpoint(world / "sft.pth")))
+    tokenizer, nb_code = settings.codebook(settings.initial_checkpoint())
+    return settings.training_data(nb_code, tokenizer)
+
+
+@pytest.mark.parametrize("kind", [SftSettings, GrpoSettings])
+def test_codes_of_another_tokenizer_than_the_checkpoints_are_refused(kind, world, motion_tokenizer):
+    assert len(read(kind, world, "train").train)
+    own = motion_tokenizer.fingerprint
+    told = rf"val\.jsonl holds codes of motion tokenizer 0123456789ab, but that of .*sft\.pth is {own}: encode"
+    with pytest.raises(InputError, match=told):
+        read(kind, world, "val")
+    with pytest.raises(InputError, match=told):
+        read(kind, world, "train", "--cot-val-jsonl", world / "val.jsonl")
+
+
+def test_codes_to_validate_on_are_of_the_tokenizer_that_is_trained(world, motion_tokenizer):
+    motion_tokenizer.save(world / "tokenizer.pth")
+    given = ("--cot-train-jsonl", world / "train.jsonl", "--motion-tokenizer", world / "tokenizer.pth")
+    settings = settings_of(SftSettings, *given, "--cot-val-jsonl", world / "val.jsonl")
+    tokenizer, nb_code = settings.codebook(None)
+    with pytest.raises(InputError, match=r"val\.jsonl holds codes of .* that of .*tokenizer\.pth is"):
+        settings.training_data(nb_code, tokenizer)
+
+
+def test_a_jsonl_that_came_without_its_source_is_taken_as_it_is(world):
+    (world / "val.source.json").unlink()
+    assert len(read(SftSettings, world, "train", "--cot-val-jsonl", world / "val.jsonl").validation)
