@@ -47,14 +47,14 @@ class SftSettings(TrainSettings):
 
     def codebook(self, initial: "Checkpoint | None") -> "tuple[MotionTokenizer | None, int]":
         """The motion tokenizer that goes into the checkpoint, if one is known, and the size of the codebook."""
+        from models.policy.checkpoint import motion_tokenizer_of
         from models.tokenizer.loading import tokenizer_of
-        from models.tokenizer.motion_tokenizer import MotionTokenizer
 
-        tokenizer = None
-        if initial is not None and self.data.motion_tokenizer is None and initial.motion_tokenizer is not None:
-            tokenizer = MotionTokenizer.from_state(initial.motion_tokenizer)
+        given, tokenizer = self.data.motion_tokenizer, None
+        if initial is not None and given is None and initial.motion_tokenizer is not None:
+            tokenizer = motion_tokenizer_of(initial, None, str(self.sft.init_ckpt))
         else:
-            tokenizer = tokenizer_of(self.data.cot_train_jsonl, self.data.motion_tokenizer)
+            tokenizer = tokenizer_of(self.data.cot_train_jsonl, given)
         if tokenizer is not None:
             self.shape.check_against(tokenizer.nb_code, "the motion tokenizer")
             return tokenizer, tokenizer.nb_code
