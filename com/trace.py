@@ -8,9 +8,11 @@ from typing import Any
 
 from com.chain_of_motion import Chain
 from models.language.rollout import Rollout
+from utils.errors import InputError
 from utils.files.json_files import numbered_rows, write_jsonl
 
 _WIDTH = 110
+_SHOWN = ("draw", "id", "query", "round", "index", "chosen", "total", "scores", "duplicate_of", "lacking", "text")
 
 
 def trace_rows(chain: Chain[Rollout], reflections: Mapping[int, str]) -> list[dict[str, Any]]:
@@ -51,10 +53,18 @@ def write_trace(path: Path, draws: Sequence[Sequence[dict[str, Any]]]) -> None:
 
 def readable_traces(path: Path, count: int) -> Iterator[str]:
     """The first `count` replies of a trace.jsonl as text: by round, the chosen candidate marked with ``*``."""
-    rows = (row for _, row in numbered_rows(path))
+    rows = (_checked(row, f"{path}:{number}") for number, row in numbered_rows(path))
     replies = itertools.groupby(rows, key=lambda row: (row["draw"], row["query"], row["id"]))
     for (draw, _, clip), own in itertools.islice(replies, count):
         yield "\n".join([f"{clip}" + (f", draw {draw + 1}" if draw else ""), *_lines(list(own))])
+
+
+def _checked(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """The row. Raises InputError where it is no line of `write_trace`."""
+    absent = [name for name in _SHOWN if name not in row]
+    if absent or not isinstance(row["scores"], dict) or not isinstance(row["text"], str):
+        raise InputError(f"{where}: not a candidate of Chain-of-Motion ({', '.join(absent) or 'scores, text'})")
+    return row
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

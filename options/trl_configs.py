@@ -13,6 +13,7 @@ from transformers.training_args import ParallelMode
 from options.flags.training import TrainingFlags
 from options.train import TrainSettings
 from utils.errors import InputError
+from utils.files.text_files import read_text
 from utils.run.folder import RunFolder
 
 Config = TypeVar("Config", bound=TrainingArguments)
@@ -94,8 +95,8 @@ def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -
     if not file.is_file():
         raise InputError(f"--trainer-config: no such file: {file}")
     try:
-        extra = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        extra = yaml.safe_load(read_text(file)) or {}
+    except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise InputError(f"--trainer-config {file}: not YAML ({problem})") from None
     if not isinstance(extra, dict):

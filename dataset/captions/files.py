@@ -4,13 +4,15 @@ A line is ``caption#word/POS word/POS ...#start#end`` as published, ``caption##s
 any ``#``, a plain caption of the whole clip.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dataset.captions.lines import Caption, numbered_lines, parse_caption_line, parse_captions
+from dataset.captions.lines import Caption, parse_caption_line, parse_captions
 from dataset.captions.tagger import UNKNOWN_CLASS, CaptionTagger, Tagger
 from utils.errors import InputError
+from utils.files.text_files import numbered_lines, read_text
 
 _SHOWN_WORDS = 8
 
@@ -84,34 +86,35 @@ def read_caption_file(path: str | Path) -> list[Caption]:
 
     Raises InputError (path, line, reason) for a file that cannot be read, a malformed line or no caption.
     """
-    path = Path(path)
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    captions = []
-    for number, line in numbered_lines(content):
-        try:
-            captions.append(parse_caption_line(line, needs_tokens=False))
-        except InputError as error:
-            raise InputError(f"{path}:{number}: {error}") from None
+    captions = [_parsed(path, number, line) for number, line in numbered_lines(path)]
     if not captions:
         raise InputError(f"{path}: no caption in it")
     return captions
 
 
+def first_caption(path: str | Path) -> str | None:
+    """The first caption of a text file, by the rules of all; None for a file without one. Raises InputError."""
+    number, line = next(numbered_lines(path), (0, None))
+    return None if line is None else _parsed(path, number, line).text
+
+
+def _parsed(path: str | Path, number: int, line: str) -> Caption:
+    try:
+        return parse_caption_line(line, needs_tokens=False)
+    except InputError as error:
+        raise InputError(f"{path}:{number}: {error}") from None
+
+
 def _lexicon_captions(folder: Path | None) -> list[Caption]:
-    """The tagged captions of a folder of text files, from which a tagger can learn; malformed lines are left out."""
+    """The tagged captions of a folder of text files, from which a tagger can learn, without what is malformed."""
     if folder is None:
         return []
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of tagged texts")
-    contents = (path.read_text(encoding="utf-8-sig", errors="replace") for path in sorted(folder.glob("*.txt")))
-    captions = [caption for content in contents for caption in parse_captions(content)[0]]
+    captions = []
+    for path in sorted(folder.glob("*.txt")):
+        with contextlib.suppress(InputError):
+            captions += parse_captions(read_text(path))[0]
     if not captions:
         raise InputError(f"{folder}: no tagged caption in it")
     return captions

@@ -17,6 +17,7 @@ from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
 from utils.files.atomic import write_atomic
+from utils.files.text_files import unreadable
 
 MAX_WORDS = 20
 MAX_TOKENS = MAX_WORDS + 2  # with sos and eos
@@ -63,6 +64,11 @@ def split_token(token: str) -> tuple[str, str]:
     return (word, pos) if slash else (token, "OTHER")
 
 
+# What unpickling raises for bytes that are no pickle, or a damaged one.
+_BAD_PICKLE = (pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError, TypeError, OverflowError)
+_BAD_PICKLE += (MemoryError, RecursionError, ImportError, NotImplementedError)
+
+
 class _PlainUnpickler(pickle.Unpickler):
     """An unpickler of lists, dicts, strings and numbers: a pickle that wants to import anything is refused."""
 
@@ -78,7 +84,9 @@ def _read_plain_pickle(path: Path) -> Any:
         raise InputError(
             f"{path}: no such file (word vectors are three files named {PREFIX}_*); {how_to_get('glove')}"
         ) from None
-    except (pickle.UnpicklingError, EOFError, UnicodeDecodeError, ValueError, IndexError, AttributeError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except _BAD_PICKLE as error:
         raise InputError(f"{path}: not a plain pickle of words: {error}") from None
 
 
@@ -143,14 +151,18 @@ class WordVectorizer:
         words = _read_plain_pickle(folder / f"{PREFIX}_words.pkl")
         rows = _read_plain_pickle(folder / f"{PREFIX}_idx.pkl")
         data = read_npy(folder / f"{PREFIX}_data.npy")
-        if not isinstance(words, list) or not isinstance(rows, dict):
-            raise InputError(f"{folder}: {PREFIX}_words.pkl must hold a list and {PREFIX}_idx.pkl a dict")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise InputError(f"{folder}: {PREFIX}_words.pkl must hold a list of words")
+        if not isinstance(rows, dict) or not all(type(row) is int and row >= 0 for row in rows.values()):
+            raise InputError(f"{folder}: {PREFIX}_idx.pkl must hold a dict of words to rows")
         try:
             # Row i of the result belongs to word i, whatever the order of the vectors in the file.
             order = np.array([rows[word] for word in words], dtype=np.int64)
             vectors = data[order].astype(np.float32)
-        except (KeyError, IndexError, ValueError, TypeError) as error:
+        except (KeyError, IndexError, ValueError, TypeError, OverflowError) as error:
             raise InputError(f"{folder}: words and vectors do not fit each other: {error}") from None
+        if not np.isfinite(vectors).all():
+            raise InputError(f"{folder}: {PREFIX}_data.npy holds values that are not finite numbers (NaN)")
         return cls(tuple(words), vectors)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files.arrays import read_npy
+from utils.files.text_files import text_of
 from utils.motion.plausibility import check_features
 from utils.motion.skeleton import skeleton_with_features
 
@@ -37,7 +38,7 @@ class ClipFiles:
 
     def read_motion(self, feature_dim: int) -> np.ndarray:
         """The features (T, D) float32, contiguous, denormalised. Raises InputError with the reason."""
-        if not self.motion.is_file():
+        if not os.path.isfile(self.motion):  # Path.is_file raises where the name is too long for a file
             raise InputError("no motion file" + (", listed with .npy" if self.id.endswith(".npy") else ""))
         try:
             features = read_npy(self.motion)
@@ -58,14 +59,14 @@ class ClipFiles:
         return features
 
     def read_text(self) -> str:
-        """The whole text file, without its byte order mark. Raises InputError with the reason."""
+        """The whole text file, its lines ended by line feeds. Raises InputError with the reason."""
         try:
-            return self.text.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError:
+            return text_of(self.text.read_bytes(), "")
+        except InputError:
             raise InputError("text file not UTF-8") from None
         except (FileNotFoundError, NotADirectoryError):
             raise InputError("no text file") from None
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name that no file can have
             raise InputError("text file unreadable") from None
 
 

@@ -6,6 +6,8 @@
 """
 
 import logging
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
 from utils.files.atomic import write_text
+from utils.files.text_files import numbered_lines
 from utils.motion.plausibility import DENORMALISE, NORMALISED
 from utils.motion.skeleton import Skeleton
 
@@ -34,6 +37,8 @@ CACHE_FOLDER = ".cache"
 MEAN_FILE, STD_FILE = "Mean.npy", "Std.npy"
 # In the published protocol the seconds of a segment become frames with this rate, also for KIT-ML (12.5 fps).
 SEGMENT_FPS = 20
+# What stands between the ids of a list that somebody wrote into one line.
+_LIST_OF_IDS = re.compile(r"[,;\s]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,11 +175,13 @@ def _listed_ids(root: Path, split: str) -> list[str]:
     path = root / f"{split}.txt"
     if not path.is_file():
         raise InputError(f"{path}: no such split file")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from None
-    return [line.strip() for line in lines if line.strip()]
+    ids = []
+    for number, line in numbered_lines(path):
+        first = _LIST_OF_IDS.split(line.strip(), maxsplit=1)[0]
+        if first != line.strip() and os.path.isfile(clip_files(root, first).motion):
+            raise InputError(f"{path}:{number}: expected one id a line, got {line.strip()[:60]!r}")
+        ids.append(line.strip())
+    return ids
 
 
 def _read_pack(root: str | Path, split: str, skeleton: Skeleton, skipped: SkippedClips) -> ClipPack:

@@ -11,15 +11,18 @@
     answer      m2t: the predicted caption
     finished    false where the reply was cut at the length limit
 
-In a folder every ``<id>.npy`` is a motion (t2m); the first line of ``<id>.txt`` beside it is the caption asked for.
+In a folder every ``<id>.npy`` is a motion (t2m); the first line of ``<id>.txt`` beside it is the caption asked for,
+read as a data set's texts are.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dataset.captions.files import first_caption
 from models.evaluation.predictions import CUT, EMPTY, Prediction, from_reply, with_motions
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
@@ -28,6 +31,8 @@ from utils.files.json_files import numbered_rows
 from utils.motion.features import features_from_joints
 from utils.motion.plausibility import check_features
 from utils.motion.skeleton import Skeleton
+
+_WRITTEN_CODE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def read_predictions(
@@ -60,15 +65,20 @@ def read_predictions(
         found.append(prediction)
     if not found:
         raise InputError(f"{path}: no prediction in it")
+    # Draws are counted from 0, and one without a prediction makes a failure of every clip: that many cannot be meant.
+    last = max(key[1] for key in seen)
+    if last > len(seen):
+        line = next(line for key, line in seen.items() if key[1] == last)
+        raise InputError(f"{path}:{line}: draw {last}, but there are {len(seen)} predictions (draws count from 0)")
     return with_motions(found, tokenizer, str(path))
 
 
 def _parse_row(row: dict[str, Any], task: str, folder: Path, skeleton: Skeleton) -> Prediction:
     if not isinstance(row.get("id"), str):
-        raise InputError('expected an object with at least an "id" that is text')
+        raise InputError('expected an object with at least an "id" that is text (in quotation marks)')
     draw = row.get("draw", 0)
     if not isinstance(draw, int) or isinstance(draw, bool) or draw < 0:
-        raise InputError(f'"draw" must be a whole number from 0, got {draw!r}')
+        raise InputError(f'"draw" must be a whole number from 0, got {str(draw)[:60]}')
     finished = _checked(row, "finished", bool, True)
     caption, text, answer = (_checked(row, name, str, None) for name in ("caption", "text", "answer"))
     prediction = Prediction(row["id"], draw, caption, text, answer, finished=finished)
@@ -80,15 +90,23 @@ def _parse_row(row: dict[str, Any], task: str, folder: Path, skeleton: Skeleton)
         return prediction if (answer or "").strip() else replace(prediction, problem=EMPTY)
     if row.get("motion") is not None:
         return replace(prediction, motion=_read_motion(folder / _checked(row, "motion", str, ""), skeleton))
-    codes = row.get("codes")
-    if isinstance(codes, str):
-        codes = codes.split()
-    if not codes:
-        return replace(prediction, problem=EMPTY)
-    try:
-        return replace(prediction, codes=np.array([int(code) for code in codes], dtype=np.int64))
-    except (TypeError, ValueError, OverflowError):
-        raise InputError('"codes" must be a list of whole numbers') from None
+    codes = _codes(row.get("codes"))
+    return replace(prediction, codes=codes) if len(codes) else replace(prediction, problem=EMPTY)
+
+
+def _codes(value: Any) -> np.ndarray:
+    """(N,) int64 of a list of whole numbers, or of a text of them."""
+    codes = value.split() if isinstance(value, str) else value or []
+    if not isinstance(codes, list) or not all(map(_is_code, codes)):
+        raise InputError('"codes" must be a list of whole numbers')
+    return np.array([int(code) for code in codes], dtype=np.int64)
+
+
+def _is_code(value: Any) -> bool:
+    """Whether a value is a whole number, or the digits of one; true and false are none."""
+    if isinstance(value, str):
+        return _WRITTEN_CODE.fullmatch(value) is not None
+    return type(value) is int or (isinstance(value, float) and value.is_integer() and abs(value) < 2**53)
 
 
 def _checked(row: dict[str, Any], name: str, kind: type, default: Any) -> Any:
@@ -96,7 +114,7 @@ def _checked(row: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     if value is None:
         return default
     if not isinstance(value, kind):
-        raise InputError(f'"{name}" must be {"text" if kind is str else "true or false"}, got {value!r}')
+        raise InputError(f'"{name}" must be {"text" if kind is str else "true or false"}, got {str(value)[:60]}')
     return value
 
 
@@ -111,8 +129,7 @@ def _read_folder(folder: Path, task: str, skeleton: Skeleton) -> list[Prediction
     found = []
     for path in paths:
         text = path.with_suffix(".txt")
-        lines = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
-        caption = next((line.split("#")[0].strip() for line in lines if line.strip()), None)
+        caption = first_caption(text) if text.is_file() else None
         found.append(Prediction(path.stem, 0, caption, motion=_read_motion(path, skeleton)))
     return found
 

@@ -17,6 +17,7 @@ import numpy as np
 from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES
 from models.text_motion.networks import EvaluatorSizes
 from utils.errors import InputError
+from utils.files.text_files import numbered_lines
 from utils.motion.skeleton import KIT, T2M, Skeleton
 
 WEIGHTS_FILE = "finest.tar"
@@ -31,7 +32,7 @@ PUBLISHED_SCALE, LARGEST_SCALE = 1 / 25, 1 / 5
 
 OptValue = bool | int | float | str
 _OPT_LINE = re.compile(r"(\w+)\s*[:=]\s*(.*)")
-_INTEGER, _FLOAT = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
+_INTEGER, _FLOAT = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,8 @@ def read_opt(path: str | Path) -> dict[str, OptValue]:
 
     `key = value` is read too, since people add lines by hand. Values are True, False, integers, floats, or text.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable opt.txt ({error})") from None
     values: dict[str, OptValue] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in numbered_lines(path):
         line = line.strip()
         if not line or line.startswith("---"):
             continue

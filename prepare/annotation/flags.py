@@ -9,6 +9,7 @@ from dataset.cot.sample import TASKS
 from options.flags.parsing import flag, need, required_flag
 from prepare.annotation.client import NO_KEY, PROVIDERS, Endpoint, import_openai, key_of
 from prepare.annotation.run import Prices
+from utils.files.json_files import parse_json
 
 # Fields of a request that the program itself sets.
 _OURS = ("model", "messages", "stream", "n")
@@ -110,9 +111,9 @@ class EndpointFlags:
 
 def _request_options(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"--request-options is not JSON ({error.msg}): {text}") from None
-    need(isinstance(value, dict), f"--request-options must be a JSON object, not {text}")
-    need(not value.keys() & set(_OURS), f"--request-options must leave {', '.join(_OURS)} alone: {text}")
+        raise ValueError(f"--request-options is not JSON ({error.msg}): {text[:200]}") from None
+    need(isinstance(value, dict), f"--request-options must be a JSON object, not {text[:200]}")
+    need(not value.keys() & set(_OURS), f"--request-options must leave {', '.join(_OURS)} alone: {text[:200]}")
     return value

@@ -6,6 +6,7 @@ nothing else, as captions and replies may hold the separators U+2028 and U+0085,
 
 import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO
 from utils.errors import InputError
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LINE_ENDS = (b"\n", b"\r", b"\n\0", b"\r\0")  # in UTF-8 and in UTF-16
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -24,6 +26,17 @@ def read_text(path: str | Path) -> str:
         InputError: no such file, one that cannot be read, or (with ``file:line``) bytes that are no text.
     """
     return "".join(f"{line}\n" for _, line in _all_lines(path))
+
+
+def text_of(content: bytes, where: str) -> str:
+    """The text that the bytes of a file are, as `read_text` reads it; no line end is added to a last line without one.
+
+    Raises:
+        InputError: that begins with `where` and the number of the line.
+    """
+    lines = enumerate(byte_lines(io.BytesIO(content)), start=1)
+    text = "\n".join(decoded(line, f"{where}:{number}") for number, line in lines)
+    return f"{text}\n" if content.endswith(_LINE_ENDS) else text
 
 
 def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:

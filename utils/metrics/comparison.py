@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
-from utils.files.json_files import read_jsonl
+from utils.files.json_files import numbered_rows
 from utils.metrics.criteria import COMPARED
 from utils.metrics.paired import score_differences
 from utils.metrics.report import Rows, format_table, read_results
@@ -14,6 +14,7 @@ from utils.metrics.report import Rows, format_table, read_results
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
 GENERATED, REAL = "generated", "real"
+_SCORES = (int, float, type(None))  # what a score may be
 
 
 @dataclass(frozen=True)
@@ -85,5 +86,18 @@ def _sample_scores(results: NamedResults) -> list[dict[str, Any]] | None:
     path = results.path.parent / "predictions.jsonl"
     if not path.is_file():
         return None
-    rows = read_jsonl(path)
-    return rows if rows and "scores" in rows[0] else None
+    rows = []
+    for number, row in numbered_rows(path):
+        if not rows and "scores" not in row:
+            return None
+        if not _is_scored(row):
+            raise InputError(f"{path}:{number}: expected a prediction with id and scores, as eval_mllm.py writes them")
+        rows.append(row)
+    return rows or None
+
+
+def _is_scored(row: dict[str, Any]) -> bool:
+    """Whether a line says which draw of which clip it is, and what its scores are."""
+    draw, scores = row.get("draw", 0), row.get("scores")
+    named = isinstance(row.get("id"), str) and type(draw) is int
+    return named and isinstance(scores, dict) and all(type(value) in _SCORES for value in scores.values())

@@ -6,6 +6,7 @@ five data sets (subjects stand in a calibration pose there) and takes HumanAct12
 """
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ import numpy as np
 
 from utils.errors import InputError
 from utils.files.arrays import read_npy
+from utils.files.text_files import read_text
 from utils.motion.skeleton import T2M
 
 COLUMNS = ("source_path", "start_frame", "end_frame", "new_name")
@@ -70,12 +72,9 @@ class IndexEntry:
 def read_index(path: str | Path) -> list[IndexEntry]:
     """All entries in order. Raises InputError with file:line for the first malformed or duplicate one."""
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-            return list(_entries(path, csv.reader(stream, strict=True)))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+        return list(_entries(path, csv.reader(io.StringIO(read_text(path)), strict=True)))
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from None
 
 
 def _entries(path: str | Path, rows: Iterator[list[str]]) -> Iterator[IndexEntry]:
@@ -105,7 +104,9 @@ def _entry(place: str, row: list[str]) -> IndexEntry:
     try:
         frames = int(start), int(end)
     except ValueError:
-        raise InputError(f"{place}: start_frame and end_frame must be whole numbers, got {start!r}, {end!r}") from None
+        raise InputError(
+            f"{place}: start_frame and end_frame must be whole numbers, got {start[:20]!r}, {end[:20]!r}"
+        ) from None
     if frames[0] < 0:
         raise InputError(f"{place}: start_frame must not be negative, got {start}")
     id = new_name.strip().removesuffix(".npy")

@@ -43,7 +43,7 @@ def test_plain_captions_are_tagged_after_the_tagged_ones(tmp_path):
 
 def test_words_are_learned_from_another_folder(tmp_path):
     (tmp_path / "tagged").mkdir()
-    write(tmp_path / "tagged", x=TAGGED + "no such line#\n")  # what is malformed there teaches nothing
+    write(tmp_path / "tagged", x=TAGGED + "no such line#\n", y=b"\xff")  # what is malformed there teaches nothing
     paths = write(tmp_path, a="a person walks")
     assert read_captions(paths, tmp_path / "tagged").captions["a"][0].tokens == ("a/DET", "person/NOUN", "walk/VERB")
     with pytest.raises(InputError, match="no such folder"):
@@ -64,11 +64,22 @@ def test_every_bad_file_is_a_problem_of_its_clip_only(tmp_path):
         "hashes": ("walks#walk/VERB", ":1: expected caption#"),
         "tokens": ("walks#walk#0.0#0.0", ":1: expected word/POS"),
         "wordless": ("123 !?", "no word in the caption"),
+        "hash": ("a person dances #3", ":1: expected caption#word/POS ...#start#end, or a plain caption without #"),
+        "tag": ("a person walks\na </think> person", ":2: the caption holds </think>, a tag that no text may hold"),
+        "nul": (b"a\0", ":1: a NUL byte"),
     }
     found = read_captions(write(tmp_path, good=TAGGED, **{id: content for id, (content, _) in bad.items()}))
     assert set(found.captions) == {"good"} and set(found.problems) == set(bad)
     for id, (_, reason) in bad.items():
         assert reason in found.problems[id] and str(tmp_path / f"{id}.txt") in found.problems[id]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lines_end_where_an_editor_ends_them(tmp_path, end, encoding):
+    path = tmp_path / "a.txt"
+    path.write_bytes(end.join(["he walks", "he\u2028sits", "", ""]).encode(encoding))
+    assert [caption.text for caption in read_caption_file(path)] == ["he walks", "he\u2028sits"]
 
 
 def test_one_file_gives_plain_captions_without_tokens(tmp_path):

@@ -88,3 +88,43 @@ def test_missing_or_broken_files_are_named(words, tmp_path, name):
     (tmp_path / name).unlink()
     with pytest.raises(InputError, match=name):
         WordVectorizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("words", ["unk", 3]),
+        ("words", {"unk": 0}),
+        ("words", ["unk", "unheard"]),
+        ("idx", {"unk": -1}),
+        ("idx", {"unk": True}),
+        ("idx", {"unk": 10**400}),
+        ("idx", {"unk": 99}),
+        ("idx", ["unk"]),
+        ("data", np.full((4, 2), np.nan)),
+        ("data", np.zeros(4)),
+    ],
+)
+def test_files_that_do_not_fit_are_named(tmp_path, name, value):
+    WordVectorizer(("unk", "sos", "eos", "a"), np.zeros((4, 2), np.float32)).save(tmp_path)
+    if name == "data":
+        np.save(tmp_path / "our_vab_data.npy", value)
+    else:
+        (tmp_path / f"our_vab_{name}.pkl").write_bytes(pickle.dumps(value))
+    with pytest.raises(InputError, match=r"our_vab|words and vectors|word vectors"):
+        WordVectorizer.load(tmp_path)
+
+
+def test_a_pickle_damaged_anywhere_is_one_line_or_plain_values(tmp_path):
+    WordVectorizer(("unk", "sos", "eos", "a"), np.zeros((4, 2), np.float32)).save(tmp_path)
+    path = tmp_path / "our_vab_words.pkl"
+    good, refused = path.read_bytes(), 0
+    for place in range(len(good)):
+        for byte in (b"", b"\0", b"R", b"\xff"):
+            path.write_bytes(good[:place] + byte + good[place + 1 :])
+            try:
+                WordVectorizer.load(tmp_path)
+            except InputError as error:
+                refused += 1
+                assert "\n" not in str(error)
+    assert refused > len(good)

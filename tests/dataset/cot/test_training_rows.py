@@ -5,8 +5,10 @@ from collections import Counter
 
 import pytest
 
-from dataset.cot.samples import read_cot_jsonl
-from dataset.cot.training_rows import task_rows
+from dataset.cot.sample import Sample
+from dataset.cot.samples import read_cot_jsonl, write_cot_jsonl
+from dataset.cot.source import CotSource, write_cot_source
+from dataset.cot.training_rows import CotFiles, read_training_data, task_rows
 from utils.errors import InputError
 
 BOTH = ("t2m", "m2t")
@@ -97,3 +99,19 @@ def test_share_that_cannot_be(tmp_path):
 def test_rows_are_compact(tmp_path):
     rows = task_rows(samples_of(tmp_path, *[""] * 3000), BOTH, 0.8)
     assert len(rows) == 15_000 and rows.data.nbytes <= 11 * len(rows) + 4096
+
+
+def test_training_and_validation_are_of_one_motion_tokenizer(tmp_path):
+    for name in ("train", "val"):
+        write_cot_jsonl(tmp_path / f"{name}.jsonl", [Sample("t2m", "a", (1, 2), id=name)])
+    files = CotFiles(str(tmp_path / "train.jsonl"), str(tmp_path / "val.jsonl"), 0.1, 0, None, 10, False)
+    assert len(read_training_data(files, 16, BOTH).validation) == 1  # nobody knows of which
+    write_cot_source(files.train, CotSource("one.pth", "abc", 16, "data"))
+    assert len(read_training_data(files, 16, BOTH).validation) == 1
+    write_cot_source(files.validation, CotSource("moved/one.pth", "abc", 16, "elsewhere"))
+    assert len(read_training_data(files, 16, BOTH).validation) == 1
+    write_cot_source(files.validation, CotSource("other.pth", "def", 16, "data"))
+    with pytest.raises(
+        InputError, match=r"val\.jsonl holds codes of .* other\.pth \(def\), .*train\.jsonl of one\.pth"
+    ):
+        read_training_data(files, 16, BOTH)

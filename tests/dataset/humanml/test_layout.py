@@ -8,6 +8,7 @@ import pytest
 from dataset.captions.lines import Caption, format_caption_line, parse_caption_line
 from dataset.humanml.clip_files import ClipFiles
 from dataset.humanml.layout import (
+    clip_files,
     read_mean_std,
     read_motions,
     read_split,
@@ -229,6 +230,40 @@ def test_split_ids_ignore_blank_lines_repeats_and_how_lines_end(tmp_path):
     assert read_split_ids(tmp_path, "train") == ["a", "b"]
 
 
+@pytest.mark.parametrize("line", ["a,b", "a, b", "a b", "a;b"])
+def test_a_list_of_ids_in_one_line_is_named(tmp_path, line):
+    (tmp_path / "new_joint_vecs").mkdir()
+    (tmp_path / "new_joint_vecs/a.npy").write_bytes(b"")
+    (tmp_path / "train.txt").write_text(f"\n{line}\n")
+    with pytest.raises(InputError, match=rf"train\.txt:2: expected one id a line, got '{line}'"):
+        read_split_ids(tmp_path, "train")
+    (tmp_path / "val.txt").write_text("walk, slowly\nrun fast\n")  # ids may hold commas and spaces
+    assert read_split_ids(tmp_path, "val") == ["walk, slowly", "run fast"]
+
+
+@pytest.mark.parametrize("content", ["a\rb\r", "a\n\n b"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_split_files_are_read_as_all_text_files(tmp_path, content, encoding):
+    (tmp_path / "train.txt").write_bytes(content.encode(encoding))
+    assert read_split_ids(tmp_path, "train") == ["a", "b"]
+    (tmp_path / "train.txt").write_bytes(b"a\nb\xe9\n")
+    with pytest.raises(InputError, match=r"train\.txt:2: not UTF-8 text"):
+        read_split_ids(tmp_path, "train")
+
+
+def test_an_id_too_long_for_a_file_is_one_clip_that_is_missing(tmp_path):
+    clip = clip_files(tmp_path, "x" * 5000)
+    for read in (clip.read_text, lambda: clip.read_motion(263)):
+        with pytest.raises(InputError, match=r"no motion file|text file unreadable"):
+            read()
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\0b", " "])
+def test_a_caption_that_no_line_holds_is_not_written(text):
+    with pytest.raises(InputError, match="one non-empty line"):
+        format_caption_line(Caption(text, ("a/DET",)))
+
+
 def test_caption_line_round_trip_with_hash_and_times():
     caption = Caption("walks to #3.", ("walk/VERB", "to/ADP"), 1.5, 2.25)
     assert format_caption_line(caption) == "walks to #3.#walk/VERB to/ADP#1.5#2.25"
@@ -236,7 +271,9 @@ def test_caption_line_round_trip_with_hash_and_times():
     assert parse_caption_line("walks#walk/VERB#nan#nan") == Caption("walks", ("walk/VERB",))
 
 
-@pytest.mark.parametrize("line", ["walks", "walks#walk/VERB#a#0.0", "#walk/VERB#0.0#0.0", "walks#walk#0.0#0.0"])
+@pytest.mark.parametrize(
+    "line", ["walks", "walks#walk/VERB#a#0.0", "#walk/VERB#0.0#0.0", "walks#walk#0.0#0.0", "<think>#a/DET#0.0#0.0"]
+)
 def test_malformed_caption_lines(line):
     with pytest.raises(InputError):
         parse_caption_line(line)

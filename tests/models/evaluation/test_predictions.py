@@ -88,6 +88,16 @@ def test_a_folder_of_features_and_joints(tmp_path):
         ('{"id": "a", "draw": -1}', '"draw" must be a whole number'),
         ('{"id": "a", "text": 5}', '"text" must be text'),
         ('{"id": "a", "codes": ["x"]}', '"codes" must be'),
+        ('{"id": "a", "codes": [1.5]}', '"codes" must be'),
+        ('{"id": "a", "codes": [true]}', '"codes" must be'),
+        ('{"id": "a", "codes": {"1": 2}}', '"codes" must be'),
+        ('{"id": "a", "codes": [NaN, 1e400]}', '"codes" must be'),
+        ('{"id": "a", "codes": "' + "9" * 5000 + '"}', '"codes" must be'),
+        ('{"id": "a", "codes": [' + "9" * 400 + "]}", ":1: not JSON (a whole number of 400 digits"),
+        ("[" * 50_000, ":1: not JSON (too many brackets"),
+        ('{"id": 0}', 'an "id" that is text (in quotation marks)'),
+        ('{"id": "a", "draw": true}', '"draw" must be a whole number'),
+        ('{"id": "a", "draw": 1000000000}', ":1: draw 1000000000, but there are 1 predictions"),
         ('{"id": "a", "motion": "gone.npy"}', "gone.npy: no such file"),
         ('{"id": "a", "codes": [1]}\n{"id": "a", "codes": [1]}', ":2: draw 0 of a is on line 1 already"),
         ("\n", "no prediction in it"),
@@ -98,6 +108,38 @@ def test_what_cannot_be_read_is_named_with_its_line(tmp_path, lines, message):
     with pytest.raises(InputError) as error:
         read_predictions(tmp_path / "p.jsonl", "t2m", T2M)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lines_of_replies_end_where_an_editor_ends_them(tmp_path, end, encoding):
+    rows = [{"id": id, "answer": "a person\u2028walks\x85 on."} for id in "ab"]
+    content = end.join([json.dumps(row, ensure_ascii=False) for row in rows] + ["", ""])
+    (tmp_path / "p.jsonl").write_bytes(content.encode(encoding))
+    assert [p.answer for p in read_predictions(tmp_path / "p.jsonl", "m2t", T2M)] == [rows[0]["answer"]] * 2
+    path = write(tmp_path / "q.jsonl", {"id": "a", "answer": "a \ud83d"})
+    assert read_predictions(path, "m2t", T2M)[0].answer == "a \ufffd"
+
+
+def test_a_caption_beside_a_motion_is_read_as_those_of_a_data_set(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((40, 263)))
+    text = tmp_path / "a.txt"
+    for content, caption in {
+        "\ufeff\r\njumps to #3.#jump/VERB#0.0#0.0\r\nmore": "jumps to #3.",
+        "jumps": "jumps",
+        "jumps\u2028on##0.0#0.0": "jumps\u2028on",
+        " \n": None,
+    }.items():
+        text.write_bytes(content.encode())
+        assert read_predictions(tmp_path, "t2m", T2M)[0].caption == caption
+    for content, message in {
+        b"jumps to #3": r"a\.txt:1: expected caption#word/POS .*, or a plain caption without #",
+        b"\ncaf\xe9": r"a\.txt:2: not UTF-8 text",
+        b"a <Motion_3> jump": r"a\.txt:1: the caption holds <Motion_3>",
+    }.items():
+        text.write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            read_predictions(tmp_path, "t2m", T2M)
 
 
 def test_missing_predictions_count_as_failures_and_unknown_ones_are_refused():

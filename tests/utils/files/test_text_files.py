@@ -1,9 +1,11 @@
 """One set of rules for every text file."""
 
+import gzip
+
 import pytest
 
 from utils.errors import InputError
-from utils.files.text_files import numbered_lines, read_text, split_lines
+from utils.files.text_files import numbered_lines, read_text, split_lines, text_of, unpacked_lines
 
 LINES = ["a person walks", "er geht zurück\u2028und dann\u0085weiter\x0b\x0c\x1c", "third"]
 
@@ -55,3 +57,24 @@ def test_a_missing_file_and_a_folder(tmp_path):
 def test_lines_of_a_text():
     assert split_lines("a\r\nb\rc\u2028d\n") == ["a", "b", "c\u2028d"]
     assert split_lines("") == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", ["a\nb\n", "a\nb", "\n", ""])
+def test_what_was_read_already_is_the_same_text(encoding, text):
+    assert text_of(text.replace("\n", "\r\n").encode(encoding), "a.txt") == text
+    with pytest.raises(InputError, match=r"^a\.txt:3: not UTF-8 text"):
+        text_of(b"a\n\n\xff", "a.txt")
+
+
+def test_a_packed_file_is_told_by_what_it_holds(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(gzip.compress(b"a\r\nb\rc"))
+    assert list(unpacked_lines(path)) == [b"a", b"b", b"c"]
+    path.write_bytes(gzip.compress(b"a" * 10_000)[:-9])
+    with pytest.raises(InputError, match=r"a\.txt: damaged gzip file"):
+        list(unpacked_lines(path))
+    path.write_bytes(b"a\nb")
+    assert list(unpacked_lines(path)) == [b"a", b"b"]
+    with pytest.raises(InputError, match=r"b\.txt: no such file"):
+        list(unpacked_lines(tmp_path / "b.txt"))

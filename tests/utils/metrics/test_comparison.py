@@ -68,3 +68,33 @@ def test_what_is_missing_is_said(results, tmp_path):
         read_named([f"={results[0]}"])
     with pytest.raises(InputError, match="nowhere"):
         read_named(["nowhere.json"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_replies_with_separators_of_lines_can_be_compared(results, encoding):
+    a, b, _ = results
+    path = b.parent / "predictions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.dumps({**row, "text": "a\u2028b\x85c\u2029"}, ensure_ascii=False) for row in rows]
+    path.write_bytes(("\r\n".join(lines) + "\r\n\r\n").encode(encoding))
+    assert "n 10: 0 above, 10 below" in comparison([str(a), str(b)])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "x"}',
+        '{"id": 7, "scores": {}}',
+        '{"id": "x", "draw": [0], "scores": {}}',
+        '{"id": "x", "scores": []}',
+        '{"id": "x", "scores": {"MM-Dist": "3"}}',
+        '{"id": "x", "scores": {"MM-Dist": true}}',
+        '{"id": "x", "sco',
+    ],
+)
+def test_a_line_that_is_no_scored_prediction_is_named(results, line):
+    a, b, _ = results
+    with (b.parent / "predictions.jsonl").open("a") as stream:
+        stream.write(line + "\n")
+    with pytest.raises(InputError, match=r"predictions\.jsonl:21: "):
+        comparison([str(a), str(b)])
