@@ -1,16 +1,22 @@
-"""Compute Mean.npy and Std.npy of a data set in the HumanML3D layout, grouped as HumanML3D does it."""
+"""Compute Mean.npy and Std.npy of a data set in the HumanML3D layout, grouped as HumanML3D does it.
 
-from collections.abc import Iterator, Sequence
+Those of somebody else's data set are replaced only with --replace: models that were trained with them need them.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from dataset.humanml.layout import clip_files, read_split_ids, write_mean_std
+from dataset.humanml.layout import MEAN_FILE, STD_FILE, read_split_ids, write_mean_std
 from dataset.humanml.statistics import compute_mean_std
+from dataset.sources.config import METADATA_FILE
 from options.flags.parsing import flag, parse_flags, required_flag
-from prepare.conversion.convert import report_bad
+from prepare.conversion.usable_motions import UsableMotions, report_bad
 from utils.errors import InputError
+from utils.files.arrays import read_npy
+from utils.files.lock import locked
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
 
@@ -25,32 +31,7 @@ class StatsFlags:
     dataname: str = flag("t2m", "t2m or kit")
     split: str = flag("train", "split whose motions count")
     skip_bad: bool = flag(False, "exit with success although some clips could not be used")
-
-
-class UsableMotions:
-    """Reads the motions of some clips while going over them, one in memory at a time.
-
-    Attributes:
-        frames: number of frames so far.
-        bad: reason by id, for the clips so far that could not be used.
-    """
-
-    def __init__(self, root: str, ids: Sequence[str], feature_dim: int) -> None:
-        self._root = root
-        self._ids = ids
-        self._feature_dim = feature_dim
-        self.frames = 0
-        self.bad: dict[str, str] = {}
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for id in tqdm(self._ids, desc="reading", unit="clip"):
-            try:
-                motion = clip_files(self._root, id).read_motion(self._feature_dim)
-            except InputError as error:
-                self.bad[id] = str(error)
-                continue
-            self.frames += len(motion)
-            yield motion
+    replace: bool = flag(False, "replace other values in a Mean.npy or Std.npy that this program did not make")
 
 
 def main() -> None:
@@ -58,17 +39,42 @@ def main() -> None:
     skeleton = get_skeleton(flags.dataname)
     ids = read_split_ids(flags.data_root, flags.split)
     motions = UsableMotions(flags.data_root, ids, skeleton.feature_dim)
-    try:
-        mean, std = compute_mean_std(motions, skeleton)
-    except InputError as error:
-        raise InputError(f"{flags.data_root} {flags.split}: {error}") from None
-    finally:
-        report_bad(motions.bad)
-    write_mean_std(flags.data_root, mean, std)
+    with locked(flags.data_root):
+        try:
+            mean, std = compute_mean_std(motions, skeleton)
+        except InputError as error:
+            raise InputError(f"{flags.data_root} {flags.split}: {error}") from None
+        finally:
+            report_bad(motions.bad)
+        if not flags.replace:
+            check_replaceable(Path(flags.data_root), {MEAN_FILE: mean, STD_FILE: std})
+        write_mean_std(flags.data_root, mean, std)
     clips, bad = len(ids) - len(motions.bad), len(motions.bad)
     print(f"{flags.data_root}: Mean.npy and Std.npy from {clips} clips, {motions.frames} frames; {bad} bad")
     if bad and not flags.skip_bad:
         raise InputError(f"{bad} of {len(ids)} clips could not be used (listed above); --skip-bad accepts that")
+
+
+def check_replaceable(root: Path, computed: Mapping[str, np.ndarray]) -> None:
+    """Refuse to replace other statistics by those `computed`, by file name, in a data set that is not ours."""
+    if (root / METADATA_FILE).is_file():
+        return
+    for name, values in computed.items():
+        path = root / name
+        if path.exists() and not is_same(path, values):
+            raise InputError(
+                f"{path}: holds other values than those of the clips, and models may have been trained with them: "
+                "nothing was written; --replace replaces them"
+            )
+
+
+def is_same(path: Path, values: np.ndarray) -> bool:
+    """Whether a file holds these values, but for rounding."""
+    try:
+        there = read_npy(path)
+    except InputError:
+        return False
+    return there.shape == values.shape and np.allclose(there, values, rtol=1e-4, atol=1e-6)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,24 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dataset.humanml.layout import write_mean_std, write_record, write_splits
+from dataset.humanml.layout import (
+    FEATURES_FOLDER,
+    JOINTS_FOLDER,
+    TEXTS_FOLDER,
+    write_mean_std,
+    write_record,
+    write_splits,
+)
 from dataset.humanml.statistics import compute_mean_std
 from dataset.sources.config import METADATA_FILE
 from dataset.toy.clips import ToyClip, toy_clips
 from dataset.toy.programs import all_programs
 from options.flags.parsing import flag, parse_flags
 from utils.errors import InputError
+from utils.files.atomic import remove_unfinished
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import read_json, write_json, write_jsonl
+from utils.files.lock import locked
 from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.skeleton import T2M
 from utils.run.command import run_command
@@ -58,11 +67,14 @@ def main() -> None:
     if finished is not None:
         print(f"{root}: the toy data set is already there, nothing to do ({finished})")
         return
-    write_json(root / UNFINISHED_FILE, arguments)
-    summary, content = write_toy_dataset(root, flags.clips, flags.seed)
-    description = {"generator": GENERATOR, "version": GENERATOR_VERSION, "dataname": T2M.name, "fps": T2M.fps}
-    write_json(root / METADATA_FILE, {**description, "arguments": arguments, "fingerprint": content})
-    (root / UNFINISHED_FILE).unlink()
+    with locked(root):
+        for folder in (".", FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
+            remove_unfinished(root / folder)
+        write_json(root / UNFINISHED_FILE, arguments)
+        summary, content = write_toy_dataset(root, flags.clips, flags.seed)
+        description = {"generator": GENERATOR, "version": GENERATOR_VERSION, "dataname": T2M.name, "fps": T2M.fps}
+        write_json(root / METADATA_FILE, {**description, "arguments": arguments, "fingerprint": content})
+        (root / UNFINISHED_FILE).unlink()
     print(f"{root}: {summary} ({content})")
 
 
@@ -76,11 +88,11 @@ def finished_fingerprint(root: Path, arguments: dict[str, int]) -> str | None:
         raise InputError(f"{root}: not a folder")
     if not (root / METADATA_FILE).is_file():
         unfinished = read_json(root / UNFINISHED_FILE) if (root / UNFINISHED_FILE).is_file() else None
-        if root.is_dir() and any(root.iterdir()) and unfinished != arguments:
+        if root.is_dir() and any(path.name[0] != "." for path in root.iterdir()) and unfinished != arguments:
             what = "something else" if unfinished is None else f"an unfinished toy data set of {unfinished}"
             raise InputError(f"{root} holds {what}: give another --out-dir (nothing was changed)")
         return None
-    found = read_json(root / METADATA_FILE)
+    found = read_json(root / METADATA_FILE, "give another --out-dir")
     if found.get("generator") != GENERATOR:
         raise InputError(f"{root} holds another data set: give another --out-dir (nothing was changed)")
     if found.get("arguments") != arguments or found.get("version") != GENERATOR_VERSION:

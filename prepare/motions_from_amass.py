@@ -102,7 +102,8 @@ def main() -> None:
         flags = replace(flags, mirror=True)
     _check_body_model(reader, clips)
     targets = [] if amass.index is None else [_HUMANML3D_TARGET]
-    convert_dataset(clips, flags, T2M, describe(amass), targets, bad)
+    looked_for = f"{folder}/<id>.npz" if amass.index is None else f"the name <id> in {amass.index}"
+    convert_dataset(clips, flags, T2M, describe(amass), looked_for, targets, bad)
 
 
 def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
@@ -127,7 +128,8 @@ def indexed_clips(
         except InputError as error:
             bad[entry.id] = str(error)
             continue
-        clips.append(SourceClip(entry.id, (path, index), partial(reader.indexed, path, entry)))
+        part = f"{entry.start} {entry.end}"
+        clips.append(SourceClip(entry.id, (path,), partial(reader.indexed, path, entry), part))
     return clips, bad
 
 

@@ -70,8 +70,9 @@ def main() -> None:
     overrides = BvhOverrides(metres_per_unit=unit, up=bvh.up, fps=bvh.fps, skip_frames=bvh.skip_frames)
     read = partial(read_bvh_joints, mapping=mapping, skeleton=skeleton, overrides=overrides)
     up = bvh.up or (SHIPPED_UP if mapping is None else mapping.up)
-    clips = [SourceClip(source_id(folder, path), (path,), partial(read, path), up=up) for path in paths]
-    convert_dataset(clips, flags, skeleton, describe(bvh))
+    table = (Path(bvh.mapping),) if Path(bvh.mapping).is_file() else ()  # another table makes other clips
+    clips = [SourceClip(source_id(folder, path), (path, *table), partial(read, path), up=up) for path in paths]
+    convert_dataset(clips, flags, skeleton, describe(bvh), looked_for=f"{folder}/<id>.bvh")
 
 
 def describe(bvh: BvhFlags) -> str:

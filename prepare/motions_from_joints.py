@@ -65,7 +65,7 @@ def main() -> None:
         metres = None  # the same joints, in the same words for dataset.json
     read = partial(read_joints, skeleton=skeleton, source_fps=fps, metres_per_unit=metres, up=joints.up)
     clips = [SourceClip(path.stem, (path,), partial(read, path), up=joints.up) for path in paths]
-    convert_dataset(clips, flags, skeleton, describe(fps, metres, joints.up))
+    convert_dataset(clips, flags, skeleton, describe(fps, metres, joints.up), looked_for=f"{folder}/<id>.npy")
 
 
 def told_unit(paths: list[Path], skeleton: Skeleton) -> str | None:

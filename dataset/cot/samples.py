@@ -3,7 +3,6 @@
 `dataset.cot.lines` parses a file once. From then on it is mapped from disk, and a process holds only 4 bytes a row.
 """
 
-import random
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,9 @@ from datasets import Dataset
 
 from dataset.cot.lines import DRAFT_COLUMNS, parsed_lines
 from dataset.cot.sample import TASKS, Draft, Sample
+from dataset.humanml.splits import place_of
 from utils.errors import InputError
+from utils.files.fingerprints import fingerprint
 from utils.files.json_files import write_jsonl
 
 
@@ -128,17 +129,32 @@ class CotSamples:
         return {clip: tuple(items) for clip, items in captions.items()}
 
     def split(self, fraction: float, seed: int) -> tuple["CotSamples", "CotSamples"]:
-        """(rest, held out): `fraction` of the clips, drawn by `seed`, are held out with all of their captions."""
-        encoded = self.clips().dictionary_encode().combine_chunks()
-        clips = pc.sort_indices(encoded.dictionary).to_numpy()  # the same draw for any order of the file
-        shuffled = list(range(len(clips)))
-        random.Random(seed).shuffle(shuffled)
-        is_held_out = np.zeros(len(clips), dtype=bool)
-        is_held_out[clips[shuffled[: max(1, round(fraction * len(clips)))]]] = True
-        inside = is_held_out[encoded.indices.to_numpy()]
-        if inside.all():
-            raise InputError(f"{len(clips)} clip(s) are too few to hold some out for validation")
+        """(rest, held out): about `fraction` of the clips are held out, each with all of its captions.
+
+        The id of a clip and `seed` decide alone, so rows that are added later move no clip out of what is held out;
+        only where the ids hold out none, or all, the clip that is nearest goes to the other side. A row without an id
+        is the clip of its codes.
+        """
+        names = self._motion_names().dictionary_encode().combine_chunks()
+        places = np.array([place_of(name, seed) for name in names.dictionary.to_pylist()])
+        if (count := len(np.unique(places))) < 2:
+            raise InputError(f"{count} clip(s) are too few to hold some out for validation")
+        limit = min(max(fraction, np.nextafter(places.min(), 1)), places.max())
+        inside = (places < limit)[names.indices.to_numpy()]
         return CotSamples(self._lines, self._index[~inside]), CotSamples(self._lines, self._index[inside])
+
+    def _motion_names(self) -> pa.ChunkedArray:
+        """(N,) names of the motions of the rows: the clip's id, or a fingerprint of the codes where there is none."""
+        ids = self._column("id")
+        missing = np.flatnonzero(pc.equal(ids, "").to_numpy())
+        if not len(missing):
+            return ids
+        codes = self._column("codes").take(pa.array(missing)).combine_chunks()
+        ends, values = codes.offsets.to_numpy(), codes.values.to_numpy()
+        names = ids.to_numpy(zero_copy_only=False).astype(object)
+        for row, start, stop in zip(missing, ends, ends[1:], strict=False):
+            names[row] = f"codes {fingerprint(values[start:stop])}"
+        return pa.chunked_array([pa.array(names, pa.string())])
 
     def _column(self, name: str) -> pa.ChunkedArray:
         return self._lines.data.column(name).take(pa.array(self._index))

@@ -75,5 +75,6 @@ def _stamp(path: Path) -> str:
         status = os.stat(path)
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return _ABSENT
-    # The mode tells that a file became readable.
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_mode:o}"
+    # The mode tells that a file became readable. The time of change, which nobody can set, tells of a file that was
+    # replaced by another one of its size and date.
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_mode:o}"

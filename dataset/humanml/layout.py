@@ -20,6 +20,7 @@ from dataset.captions.tagger import CaptionTagger
 from dataset.humanml.clip_files import ClipFiles
 from dataset.humanml.clip_pack import ClipPack, pack_clips
 from dataset.humanml.skipped_clips import SkippedClips
+from dataset.humanml.splits import FEWEST_CLIPS
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
@@ -146,16 +147,35 @@ def write_record(
 ) -> None:
     """Write the files of one clip. The features come last, so where they exist all files of the clip do.
 
-    A clip without captions gets no text file.
+    A clip without captions gets no text file; one that is there is left alone. Raises InputError as `write_motion`.
     """
-    root = Path(root)
-    text = root / TEXTS_FOLDER / f"{id}.txt"
-    if lines := [f"{format_caption_line(caption)}\n" for caption in captions]:
-        write_text(text, "".join(lines))
-    else:
-        text.unlink(missing_ok=True)  # an earlier conversion may have left one
-    write_npy(root / JOINTS_FOLDER / f"{id}.npy", np.asarray(joints, dtype=np.float32))
-    write_npy(root / FEATURES_FOLDER / f"{id}.npy", np.asarray(features, dtype=np.float32))
+    if text := caption_text(captions):
+        write_text(clip_files(root, id).text, text)
+    write_motion(root, id, features, joints)
+
+
+def caption_text(captions: Iterable[Caption]) -> str:
+    """The content of a text file with these captions."""
+    return "".join(f"{format_caption_line(caption)}\n" for caption in captions)
+
+
+def write_motion(root: str | Path, id: str, features: np.ndarray, joints: np.ndarray) -> None:
+    """Write joints (T, J, 3) and features (T, D) of one clip, the features last.
+
+    Raises InputError, and writes neither, where float32 cannot hold a value, or a value is no number.
+    """
+    joints, features = _finite("joints", joints), _finite("features", features)
+    write_npy(Path(root) / JOINTS_FOLDER / f"{id}.npy", joints)
+    write_npy(clip_files(root, id).motion, features)
+
+
+def _finite(what: str, values: np.ndarray) -> np.ndarray:
+    """`values` as float32. Raises InputError unless all are finite numbers."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(f"{what} would hold values that are not finite numbers (NaN or inf); nothing was written")
+    return values
 
 
 def write_splits(root: str | Path, splits: Mapping[str, Sequence[str]]) -> None:
@@ -165,8 +185,10 @@ def write_splits(root: str | Path, splits: Mapping[str, Sequence[str]]) -> None:
 
 
 def write_mean_std(root: str | Path, mean: np.ndarray, std: np.ndarray) -> None:
-    write_npy(Path(root) / MEAN_FILE, np.asarray(mean, dtype=np.float32))
-    write_npy(Path(root) / STD_FILE, np.asarray(std, dtype=np.float32))
+    """Write the statistics (D,). Raises InputError, and writes neither, where a value is no finite number."""
+    mean, std = _finite("Mean.npy", mean), _finite("Std.npy", std)
+    write_npy(Path(root) / MEAN_FILE, mean)
+    write_npy(Path(root) / STD_FILE, std)
 
 
 def _listed_ids(root: Path, split: str) -> list[str]:
@@ -201,12 +223,18 @@ def _log_summary(
     """Log in one line what was read and skipped. Raises InputError when nothing was read, or most is normalised."""
     root, clips = Path(root), len(pack.ids) + len(pack.bad_motions)
     problems = skipped.report(root / CACHE_FOLDER / list_name)
+    if not clips:
+        raise InputError(
+            f"{root / f'{split}.txt'} lists no clip: from {FEWEST_CLIPS} clips on (a clip and its mirror image count "
+            "as one) each split gets one, so add clips and run the command that made the data set again, or write ids "
+            "into the file"
+        )
     normalised = [id for id, reason in pack.bad_motions.items() if reason == NORMALISED]
     if 2 * len(normalised) >= max(clips, 1):
         found = f"{len(normalised)} of its {clips} clips ({', '.join(normalised[:3])}) hold {NORMALISED}"
         raise InputError(f"{root / f'{split}.txt'}: {found}; {DENORMALISE}")
     if not count:
-        raise InputError(f"{root / f'{split}.txt'}: none of its {clips} clips is usable: {problems or 'no ids'}")
+        raise InputError(f"{root / f'{split}.txt'}: none of its {clips} clips is usable: {problems}")
     summary = f"{root} {split}: {count} motions from {clips} clips"
     if problems:
         logger.warning(f"{summary}, skipped: {problems}")

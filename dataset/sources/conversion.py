@@ -4,25 +4,31 @@ Every command that makes a data set uses this (``prepare.motions_from_*``).
 """
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from dataset.captions.lines import Caption
-from dataset.humanml.layout import FEATURES_FOLDER, write_record
+from dataset.humanml.layout import write_motion
+from dataset.humanml.splits import mirror_id
 from dataset.sources.config import ConversionConfig, check_offsets
-from dataset.sources.mirroring import mirror_id, mirror_joints
+from dataset.sources.mirroring import mirror_joints
 from utils.errors import InputError
+from utils.files.text_files import unreadable
 from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.inverse_kinematics import offsets_of_frame
 from utils.motion.skeleton import Skeleton
 
 logger = logging.getLogger(__name__)
 
-# The shares of HumanML3D's own splits.
-_TRAIN_SHARE, _VAL_SHARE = 0.8, 0.05
+# What the values of a file can make numpy, scipy and torch raise where no check of ours has seen them before: numbers
+# too large, shapes that fit no memory, texts in the place of numbers.
+_OF_A_FILE = (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+# Bytes of a file name on common file systems, and what the names of a clip's files have behind its id.
+_LONGEST_NAME, _ENDING = 255, ".npy"
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,9 @@ class SourceClip:
 
     Attributes:
         id: of the clip in the data set.
-        paths: the files that the clip is made from; when one is newer than the result, the clip is converted again.
+        paths: the files that the clip is made from; when their content changes, the clip is converted again.
         read: gives (T, J, 3) joints at the skeleton's frame rate, in its unit, Y up; raises InputError with the path.
+        part: which part of the files the clip is, where it is not all of them.
         mirrored: the clip is the mirror image of what its files hold.
         up: which axis of the files was taken for the one that points up (``--up``); None where no flag says it.
     """
@@ -40,6 +47,7 @@ class SourceClip:
     id: str
     paths: tuple[Path, ...]
     read: Callable[[], np.ndarray]
+    part: str = ""
     mirrored: bool = False
     up: str | None = None
 
@@ -51,7 +59,8 @@ def source_files(folder: Path, ending: str, below: bool = False) -> list[Path]:
     as a warning.
     """
     found = folder.rglob("*") if below else folder.iterdir()
-    paths = sorted(path for path in found if path.suffix.lower() == ending and path.is_file())
+    # A link to nothing is a clip that cannot be read, and said so.
+    paths = sorted(path for path in found if path.suffix.lower() == ending and (path.is_file() or path.is_symlink()))
     files = [path for path in paths if not path.name.startswith("._")]
     if len(files) < len(paths):
         logger.warning("%s: %d files ._* of macOS left out", folder, len(paths) - len(files))
@@ -68,6 +77,20 @@ def mirrored(clip: SourceClip, skeleton: Skeleton) -> SourceClip:
     return replace(clip, id=mirror_id(clip.id), read=lambda: mirror_joints(clip.read(), skeleton), mirrored=True)
 
 
+def problem_of_id(id: str) -> str | None:
+    """Why an id cannot be the name of files and a line of a split file; None where it can."""
+    if any(unicodedata.category(character) == "Cs" for character in id):
+        return "its name is no text (undecodable bytes): rename the file"
+    if any(unicodedata.category(character) == "Cc" for character in id):
+        return "its name holds a line break or another control character: rename the file"
+    if not id or id != id.strip() or id.startswith((".", "\ufeff")) or "/" in id:
+        return "its name is empty, holds a /, begins with a dot, or begins or ends with a blank: rename the file"
+    longest = _LONGEST_NAME - len(_ENDING)
+    if len(os.fsencode(id)) > longest:
+        return f"its name is {len(os.fsencode(id))} bytes long, {longest} can be: rename the file"
+    return None
+
+
 def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(J, 3) offsets of the first frame of (T, J, 3). Raises InputError where they are not of a person's size."""
     if len(joints) == 0:
@@ -77,40 +100,37 @@ def skeleton_of_clip(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return offsets
 
 
-def convert_clip(
-    root: str | Path, clip: SourceClip, captions: Sequence[Caption], config: ConversionConfig, skeleton: Skeleton
-) -> int:
-    """Write one clip and return its number of frames.
+def read_clip(clip: SourceClip) -> np.ndarray:
+    """The joints (T, J, 3) of a clip. Raises InputError for whatever is wrong with its files."""
+    try:
+        return clip.read()
+    except OSError as error:
+        raise unreadable(error.filename or clip.paths[0], error) from None
+    except _OF_A_FILE as error:
+        raise _unusable(clip, error) from None
+
+
+def convert_motion(root: str | Path, clip: SourceClip, config: ConversionConfig, skeleton: Skeleton) -> int:
+    """Write joints and features of one clip and return its number of frames.
 
     As published, the joints that are written are recovered from the features, so they have one frame less than given.
+
+    Raises:
+        InputError: the clip's files cannot be used.
+        OSError: what is made of them cannot be written.
     """
-    joints = clip.read()
-    if config.offsets is None:
-        skeleton_of_clip(joints, skeleton)  # checks the size; with retargeting the target decides it
-    features = features_from_joints(joints, skeleton, config.offsets)
-    write_record(root, clip.id, features, joints_from_features(features, skeleton), captions)
+    joints = read_clip(clip)
+    try:
+        if config.offsets is None:
+            skeleton_of_clip(joints, skeleton)  # checks the size; with retargeting the target decides it
+        with np.errstate(all="ignore"):  # numbers that are too large are refused when they are written
+            features = features_from_joints(joints, skeleton, config.offsets)
+            recovered = joints_from_features(features, skeleton)
+    except _OF_A_FILE as error:
+        raise _unusable(clip, error) from None
+    write_motion(root, clip.id, features, recovered)
     return len(features)
 
 
-def is_converted(root: str | Path, id: str, sources: Sequence[Path]) -> bool:
-    """Whether the clip is there and newer than the files that it is made from."""
-    # The features are written last: where they are, the clip is complete.
-    made = Path(root) / FEATURES_FOLDER / f"{id}.npy"
-    if not made.is_file():
-        return False
-    return all(source.is_file() and source.stat().st_mtime <= made.stat().st_mtime for source in sources)
-
-
-def random_splits(ids: Sequence[str], seed: int) -> dict[str, list[str]]:
-    """Random train, val and test in HumanML3D's shares; a clip and its mirror image (``M<id>``) stay together."""
-    known = set(ids)
-    group_of = {id: id[1:] if id.startswith("M") and id[1:] in known else id for id in ids}
-    groups = sorted(set(group_of.values()))
-    order = np.random.default_rng(seed).permutation(len(groups))
-    position = {groups[index]: rank / len(groups) for rank, index in enumerate(order)}
-    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for id in sorted(ids):
-        share = position[group_of[id]]
-        split = "train" if share < _TRAIN_SHARE else "val" if share < _TRAIN_SHARE + _VAL_SHARE else "test"
-        splits[split].append(id)
-    return splits
+def _unusable(clip: SourceClip, error: Exception) -> InputError:
+    return InputError(f"{clip.paths[0]}: cannot be used ({type(error).__name__}: {error})")

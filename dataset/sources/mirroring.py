@@ -30,10 +30,6 @@ _POSSESSIVES = ("his", "her", "their", "its", "my", "your", "our")
 _NOT_BEFORE_THE_VERB = ("DET", "ADP", "ADJ", "NUM", "VERB")
 
 
-def mirror_id(id: str) -> str:
-    return f"M{id}"
-
-
 def mirror_joints(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(..., J, 3) -> the same shape: x negated, every joint in the place of the one on the other side."""
     if joints.shape[-2:] != (skeleton.num_joints, 3):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dataset.sources.conversion import SourceClip
+from dataset.sources.conversion import SourceClip, read_clip
 from dataset.sources.units import AXES, axis_before_turning, check_legs, leg_chains
 from utils.errors import InputError
 from utils.motion.inverse_kinematics import bone_vectors
@@ -95,7 +95,7 @@ class Postures:
     """Looks at every clip of a data set as it is read."""
 
     def __init__(self, skeleton: Skeleton, any_posture: bool) -> None:
-        self._skeleton, self._any = skeleton, any_posture
+        self.skeleton, self._any = skeleton, any_posture
         self._axes: dict[str, str | None] = {}
 
     def watched(self, clip: SourceClip) -> SourceClip:
@@ -104,10 +104,10 @@ class Postures:
         def read() -> np.ndarray:
             joints = clip.read()
             try:
-                check_body(joints, self._skeleton)
+                check_body(joints, self.skeleton)
                 if not self._any and len(joints):
-                    check_sides(joints, self._skeleton)
-                    self._axes[clip.id] = _named_axis(standing_axis(joints, self._skeleton), clip.up)
+                    check_sides(joints, self.skeleton)
+                    self._axes[clip.id] = _named_axis(standing_axis(joints, self.skeleton), clip.up)
             except InputError as error:
                 raise InputError(f"{clip.paths[0]}: {error}") from None
             return joints
@@ -121,7 +121,7 @@ class Postures:
         read = []
         for index in np.unique(np.linspace(0, len(clips) - 1, min(_LOOKED_AT, len(clips))).astype(int)):
             try:
-                clips[index].read()
+                read_clip(clips[index])
             except InputError:
                 continue  # a bad clip, which the conversion will name
             if clips[index].id in self._axes:

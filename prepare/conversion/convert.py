@@ -3,25 +3,37 @@
 Good clips are converted whatever the others are like; each bad one is named with its reason.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from dataset.captions.files import CaptionSet
-from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER, write_mean_std, write_splits
+from dataset.humanml.layout import (
+    FEATURES_FOLDER,
+    JOINTS_FOLDER,
+    TEXTS_FOLDER,
+    clip_files,
+    write_mean_std,
+    write_splits,
+)
+from dataset.humanml.splits import HELD_OUT, mirror_id
 from dataset.humanml.statistics import compute_mean_std
-from dataset.sources.config import ConversionConfig, write_config
-from dataset.sources.conversion import SourceClip, convert_clip, is_converted, mirrored
+from dataset.sources.clip_writer import ClipWriter
+from dataset.sources.config import METADATA_FILE, captions_before, check_is_ours, write_config
+from dataset.sources.conversion import SourceClip
 from dataset.sources.posture import Postures
+from dataset.sources.record import ConversionRecord
 from options.flags.dataset import DatasetFlags
-from prepare.conversion.plan import clips_by_id, plan_captions, plan_splits
+from prepare.conversion.plan import Captions, check_apart, clips_by_id, one_file_on_disk, plan_captions
+from prepare.conversion.report import summary
+from prepare.conversion.splits import DrawnSplits, GivenSplits, earlier_splits, plan_splits
 from prepare.conversion.target import conversion_config
+from prepare.conversion.usable_motions import UsableMotions, report_bad
 from utils.errors import InputError
-from utils.files.arrays import read_npy
 from utils.files.atomic import remove_unfinished
+from utils.files.lock import locked
 from utils.motion.skeleton import Skeleton
 
 
@@ -30,6 +42,7 @@ def convert_dataset(
     flags: DatasetFlags,
     skeleton: Skeleton,
     source: str,
+    looked_for: str,
     preferred_targets: Sequence[str] = (),
     bad: Mapping[str, str] | None = None,
 ) -> None:
@@ -38,32 +51,39 @@ def convert_dataset(
     Args:
         clips: every motion found; an id that comes twice is bad.
         source: what the motions are made from, in words; a data set has one source.
+        looked_for: where the motion of an id would be, with ``<id>`` in the id's place.
         preferred_targets: clips whose skeleton is taken when no flag names one, before the first training clip.
         bad: clips known to be unusable before they are read, with the reason.
 
-    Raises InputError where nothing can be converted; and, without ``--skip-bad``, where some clips were bad, after all
-    others are converted.
+    Raises InputError where the folder is somebody else's, or another process works in it, or nothing can be converted;
+    and, without ``--skip-bad``, where some clips were bad, after all others are converted.
     """
-    out_dir, bad = Path(flags.out_dir), dict(bad or {})
+    out_dir, clips, bad = Path(flags.out_dir), list(clips), dict(bad or {})
+    # What is somebody else's is not touched.
+    check_is_ours(out_dir)
+    check_apart(flags, clips)
     postures = Postures(skeleton, flags.any_posture)
-    plan = _plan(clips, flags, skeleton, source, preferred_targets, bad, postures)
-    postures.check_set([clip for id, clip in plan.clips.items() if id not in bad])
-    write_config(out_dir, plan.config, plan.about_captions)
-    lengths = _convert_new(out_dir, plan, skeleton, bad)
-    report_bad(bad)
-    good = {name: [id for id in members if id not in bad] for name, members in plan.splits.items()}
-    if not good["train"]:
-        raise InputError(f"none of the {len(plan.splits['train'])} training clips could be converted")
-    write_splits(out_dir, good)
-    write_mean_std(out_dir, *compute_mean_std(_features(out_dir, good["train"]), skeleton))
-    print(_summary(flags, plan, skeleton, good, lengths, bad))
+    with locked(out_dir):
+        # What is to be made, of what, and how.
+        for folder in (".", FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
+            remove_unfinished(out_dir / folder)
+        record = ConversionRecord(out_dir)
+        plan = _plan(clips, flags, postures, record, looked_for, bad)
+        candidates = [*preferred_targets, *plan.splits.of(plan.clips)["train"], *plan.clips]
+        config = conversion_config(flags, skeleton, source, plan.clips, candidates)
+        postures.check_set([clip for id, clip in plan.clips.items() if id not in bad])
+        # Clip by clip; then what is about all of them.
+        about = plan.captions.about or captions_before(out_dir) or "none"
+        write_config(out_dir, config, about)
+        writer = ClipWriter(out_dir, config, skeleton, record)
+        made = _convert(plan, writer, bad)
+        splits = _finish(plan, writer, made, bad)
+    print(summary(writer, plan.earlier, plan.captions, plan.gone, splits, bad, about))
     if (note := postures.note()) is not None:
         print(note)
     if bad and not flags.skip_bad:
-        clips_in_all = len({*plan.clips, *bad})
-        raise InputError(
-            f"{len(bad)} of {clips_in_all} clips could not be used (listed above); --skip-bad accepts that"
-        )
+        in_all = len({*plan.clips, *plan.gone, *bad})
+        raise InputError(f"{len(bad)} of {in_all} clips could not be used (listed above); --skip-bad accepts that")
 
 
 @dataclass(frozen=True)
@@ -71,89 +91,85 @@ class _Plan:
     """What a data set is to consist of.
 
     Attributes:
-        clips: every clip by its id, mirror images included.
-        splits: ids by split.
-        captions: of all clips; None where there are none (no --texts-dir).
-        text_paths: the files that a clip's captions are from, by its id.
-        config: what every clip is converted with.
+        clips: every usable clip by its id, mirror images included.
+        gone: clips of an earlier run whose source is not there any more; they stay.
+        earlier: the split of each clip that was in one before.
+        splits: which split each clip comes into.
     """
 
     clips: dict[str, SourceClip]
-    splits: dict[str, list[str]]
-    captions: CaptionSet | None
-    text_paths: dict[str, list[Path]]
-    config: ConversionConfig
-
-    @property
-    def about_captions(self) -> str:
-        return "none" if self.captions is None else str(self.captions)
+    gone: Sequence[str]
+    earlier: Mapping[str, str]
+    splits: GivenSplits | DrawnSplits
+    captions: Captions
 
 
 def _plan(
-    clips: Iterable[SourceClip],
+    clips: Sequence[SourceClip],
     flags: DatasetFlags,
-    skeleton: Skeleton,
-    source: str,
-    preferred_targets: Sequence[str],
-    bad: dict[str, str],
     postures: Postures,
+    record: ConversionRecord,
+    looked_for: str,
+    bad: dict[str, str],
 ) -> _Plan:
-    by_id = clips_by_id(clips, bad)
-    if flags.mirror:
-        # A mirror image that is there as a file of its own is not made again.
-        originals = [clip for id, clip in by_id.items() if not (id.startswith("M") and id[1:] in by_id)]
-        by_id = {image.id: image for image in [mirrored(clip, skeleton) for clip in originals]} | by_id
-    by_id = {id: postures.watched(clip) for id, clip in by_id.items()}
-    splits = plan_splits(by_id, flags, bad)
-    captions, text_paths = plan_captions(by_id, flags, bad)
-    config = conversion_config(flags, skeleton, source, by_id, [*preferred_targets, *splits["train"], *by_id])
-    return _Plan(by_id, splits, captions, text_paths, config)
+    out_dir = Path(flags.out_dir)
+    by_id = clips_by_id(clips, flags.mirror, postures, bad)
+    earlier = earlier_splits(out_dir, record)
+    gone = [id for id in earlier if id not in by_id and id not in bad and clip_files(out_dir, id).motion.is_file()]
+    if not by_id and flags.splits_dir is None:
+        raise InputError(f"no motion found to convert: looked for {looked_for}")
+    lacking = map(mirror_id, bad) if flags.mirror else ()  # for the reason of their originals
+    splits = plan_splits({*by_id, *gone, *bad, *lacking}, flags, earlier, looked_for, bad)
+    return _Plan(by_id, gone, earlier, splits, plan_captions(by_id, flags, bad))
 
 
-def _convert_new(out_dir: Path, plan: _Plan, skeleton: Skeleton, bad: dict[str, str]) -> list[int]:
-    """Convert what is new or changed; frames of each converted clip. Clips that fail are added to `bad`."""
-    for folder in (FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
-        remove_unfinished(out_dir / folder)
-    captions = {} if plan.captions is None else plan.captions.captions
-    lengths = []
+def _convert(plan: _Plan, writer: ClipWriter, bad: dict[str, str]) -> set[str]:
+    """Convert what is new or changed; the ids of all clips that are there then. Clips that fail are added to `bad`."""
+    if (writer.root / METADATA_FILE.swapcase()).exists():
+        bad.update(one_file_on_disk(plan.clips))
+    made = set(plan.gone)
     for id, clip in tqdm(plan.clips.items(), desc="converting", unit="clip"):
-        if id in bad or is_converted(out_dir, id, [*clip.paths, *plan.text_paths.get(id, [])]):
+        if id in bad:
             continue
         try:
-            lengths.append(convert_clip(out_dir, clip, captions.get(id, ()), plan.config, skeleton))
+            writer.bring(clip, plan.captions.given.get(id))
+            made.add(id)
         except InputError as error:
             bad[id] = str(error)
-    return lengths
+    return made
 
 
-def report_bad(bad: Mapping[str, str]) -> None:
-    for id, reason in bad.items():
-        print(f"bad clip {id}: {reason}")
+def _finish(plan: _Plan, writer: ClipWriter, made: set[str], bad: dict[str, str]) -> dict[str, list[str]]:
+    """Write splits and statistics of what is there; the splits. A file that is damaged by now makes its clip bad."""
+    while True:
+        splits = plan.splits.of(made - bad.keys())
+        try:
+            mean_std, damaged = _statistics(writer, splits["train"])
+        except InputError:
+            report_bad(bad)
+            raise
+        bad.update(damaged)
+        if not damaged:
+            break
+    report_bad(bad)
+    # What is held out first: a run that ends in between must leave no clip of it in train alone.
+    order = [name for name in (*HELD_OUT, "train", *splits) if name in splits]
+    write_splits(writer.root, {name: splits[name] for name in dict.fromkeys(order)})
+    write_mean_std(writer.root, *mean_std)
+    writer.record.put_splits({name: splits[name] for name in order if name != "all"})
+    return splits
 
 
-def _features(out_dir: Path, ids: list[str]) -> Iterator[np.ndarray]:
-    for id in ids:
-        yield read_npy(out_dir / FEATURES_FOLDER / f"{id}.npy")
-
-
-def _summary(
-    flags: DatasetFlags,
-    plan: _Plan,
-    skeleton: Skeleton,
-    good: dict[str, list[str]],
-    lengths: list[int],
-    bad: dict[str, str],
-) -> str:
-    counts = ", ".join(f"{name} {len(members)}" for name, members in good.items())
-    there = len({id for members in good.values() for id in members}) - len(lengths)
-    lines = [
-        f"{flags.out_dir}: {len(lengths)} clips converted, {there} already there, {len(bad)} bad; {counts}; "
-        f"skeleton of {plan.config.target}; " + ("no captions" if plan.captions is None else plan.about_captions)
-    ]
-    outside = sum(not skeleton.min_frames <= length < skeleton.max_frames for length in lengths)
-    if outside and plan.captions is not None:
-        lines.append(
-            f"note: {outside} of them are not of {skeleton.min_frames} to {skeleton.max_frames - 1} frames: "
-            "text-motion training and evaluation leave those out, as published"
-        )
-    return "\n".join(lines)
+def _statistics(writer: ClipWriter, ids: Sequence[str]) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, str]]:
+    """Mean and standard deviation of clips, and by id what is wrong with their files."""
+    if not ids:
+        raise InputError(f"{writer.root}: none of the training clips could be converted")
+    motions = UsableMotions(writer.root, ids, writer.skeleton.feature_dim)
+    try:
+        mean_std = compute_mean_std(motions, writer.skeleton)
+    except InputError:
+        if len(motions.bad) < len(ids):
+            raise
+        mean_std = (np.zeros(0), np.ones(0))  # all of them are damaged: those that are left are asked for next
+    way_out = "delete it and run the same command again"
+    return mean_std, {id: f"{clip_files(writer.root, id).motion}: {why}; {way_out}" for id, why in motions.bad.items()}

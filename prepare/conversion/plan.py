@@ -3,76 +3,128 @@
 What cannot be used is added to `bad`, with the reason by id, and the rest goes on.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
-from dataset.captions.files import CaptionSet, read_captions
-from dataset.humanml.layout import read_split_ids
-from dataset.sources.conversion import SourceClip, random_splits
-from dataset.sources.mirroring import mirror_caption, mirror_id
+from dataset.captions.files import read_captions
+from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER, clip_files
+from dataset.humanml.splits import mirror_id
+from dataset.sources.clip_writer import GivenCaptions
+from dataset.sources.conversion import SourceClip, mirrored, problem_of_id
+from dataset.sources.mirroring import mirror_caption
+from dataset.sources.posture import Postures
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
 
-# A clip in two of these would be a leak.
-_DISJOINT = ("train", "val", "test")
+
+@dataclass(frozen=True)
+class Captions:
+    """The captions of a data set.
+
+    Attributes:
+        given: by id, of the clips that --texts-dir has some for.
+        kept: clips that it has none for, which keep those of an earlier run.
+        about: in words, where the tokens are from; None without --texts-dir.
+    """
+
+    given: Mapping[str, GivenCaptions] = field(default_factory=dict)
+    kept: Sequence[str] = ()
+    about: str | None = None
 
 
-def clips_by_id(clips: Iterable[SourceClip], bad: dict[str, str]) -> dict[str, SourceClip]:
-    """The clips in order of their ids; an id that several files have is added to `bad`."""
-    clips = sorted(clips, key=lambda clip: clip.id)
-    by_id = {clip.id: clip for clip in clips}
-    for id, times in Counter(clip.id for clip in clips).items():
-        if times > 1:
-            files = ", ".join(str(clip.paths[0]) for clip in clips if clip.id == id)
-            bad[id] = f"{times} files have this id: {files}"
-    return by_id
+def check_apart(flags: DatasetFlags, clips: Iterable[SourceClip]) -> None:
+    """Refuse to read from where the data set is written: what is read would be replaced by what is made of it."""
+    out_dir = Path(flags.out_dir)
+    for folder in {path.parent for clip in clips for path in clip.paths}:
+        for name in (FEATURES_FOLDER, JOINTS_FOLDER):
+            if _is_same(folder, out_dir / name):
+                raise InputError(f"{folder}: is where --out-dir {out_dir} has its own motions: give another --out-dir")
+    if flags.texts_dir is not None and _is_same(Path(flags.texts_dir), out_dir / TEXTS_FOLDER):
+        raise InputError(
+            f"--texts-dir {flags.texts_dir}: is where --out-dir has its own captions: move the folder to another place "
+            "and give that; what is in it then arrives, with tokens"
+        )
+    if flags.splits_dir is not None and _is_same(Path(flags.splits_dir), out_dir):
+        raise InputError(
+            f"--splits-dir {flags.splits_dir}: is --out-dir too, whose split files would be replaced: without "
+            "--splits-dir every clip stays in the split it is in; or give a folder with copies of the files"
+        )
 
 
-def plan_splits(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]) -> dict[str, list[str]]:
-    """The splits (``all`` included), from their files or by chance; what cannot be in one is added to `bad`."""
-    if flags.splits_dir is None:
-        if not by_id:
-            raise InputError("no motion found to convert")
-        return {**random_splits(list(by_id), flags.seed), "all": list(by_id)}
-    names = sorted(path.stem for path in Path(flags.splits_dir).glob("*.txt"))
-    splits = {name: read_split_ids(flags.splits_dir, name) for name in dict.fromkeys(["train", *names])}
-    # Splits of originals alone hold for their mirror images too.
-    listed = {id: name for name, members in splits.items() for id in members}
-    if flags.mirror and not any(mirror_id(id) in listed for id in listed):
-        splits = {name: [*ids, *map(mirror_id, ids)] for name, ids in splits.items()}
-    # No clip may be in two of train, val and test, and each that is listed must exist.
-    homes: dict[str, list[str]] = {}
-    for name in _DISJOINT:
-        for id in splits.get(name, []):
-            homes.setdefault(id, []).append(f"{name}.txt")
-    bad.update({id: f"listed in {' and in '.join(names)}" for id, names in homes.items() if len(names) > 1})
-    listed = {id: name for name, members in splits.items() for id in members}
-    known = {*by_id, *bad}
-    bad.update({id: f"no such file for an id of {name}.txt" for id, name in listed.items() if id not in known})
-    splits.setdefault("all", sorted({*by_id, *listed}))
-    return splits
+def clips_by_id(
+    clips: Iterable[SourceClip], mirror: bool, postures: Postures, bad: dict[str, str]
+) -> dict[str, SourceClip]:
+    """The usable clips in order of their ids, with `mirror` their mirror images too; `postures` watches them.
+
+    Bad are an id that several files have, and one that cannot be the name of a clip's files.
+    """
+    by_id: dict[str, SourceClip] = {}
+    for id, group in groupby(sorted(clips, key=lambda clip: clip.id), key=lambda clip: clip.id):
+        first, *more = group
+        if more:
+            files = ", ".join(str(clip.paths[0]) for clip in (first, *more))
+            bad[id] = f"{1 + len(more)} files have this id: {files}"
+        else:
+            _add(first, by_id, bad)
+    if mirror:
+        # A mirror image that is there as a file of its own is not made again.
+        originals = [clip for id, clip in by_id.items() if not (id.startswith("M") and id[1:] in by_id)]
+        for image in (mirrored(clip, postures.skeleton) for clip in originals):
+            if image.id not in by_id and image.id not in bad:
+                _add(image, by_id, bad)
+    return {id: postures.watched(clip) for id, clip in sorted(by_id.items())}
 
 
-def plan_captions(
-    by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]
-) -> tuple[CaptionSet | None, dict[str, list[Path]]]:
-    """The captions of every clip and the files they are from, or None and no files without --texts-dir.
+def _add(clip: SourceClip, by_id: dict[str, SourceClip], bad: dict[str, str]) -> None:
+    problem = problem_of_id(clip.id)
+    if problem is None:
+        by_id[clip.id] = clip
+    else:
+        bad[clip.id] = f"{clip.paths[0]}: {problem}"
 
-    A mirror image without a text file of its own gets the mirrored captions of its original.
+
+def one_file_on_disk(ids: Collection[str]) -> dict[str, str]:
+    """The reason by id for ids that differ in capitals only, for a disk on which they are one name."""
+    names: dict[str, list[str]] = {}
+    for id in ids:
+        names.setdefault(id.casefold(), []).append(id)
+    return {
+        id: f"on this disk it is the same name as {', '.join(other for other in group if other != id)}: rename one"
+        for group in names.values()
+        if len(group) > 1
+        for id in group
+    }
+
+
+def plan_captions(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]) -> Captions:
+    """The captions of every clip; none without --texts-dir.
+
+    A mirror image without a text file of its own gets the mirrored captions of its original. A clip without any keeps
+    what an earlier run, or somebody, wrote into the data set.
     """
     if flags.texts_dir is None:
-        return None, {}
+        return Captions()
     folder = Path(flags.texts_dir)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     paths = {id: folder / f"{id}.txt" for id in by_id}
     images = {id: mirror_id(id) for id in by_id if mirror_id(id) in by_id and by_id[mirror_id(id)].mirrored}
-    made = {id: image for id, image in images.items() if not paths[image].is_file()}
-    for id, image in made.items():
+    made = {image: id for id, image in images.items() if not paths[image].exists()}
+    for image, id in made.items():
         paths[image] = paths[id]
-    captions = read_captions(paths, None if flags.lexicon_texts is None else Path(flags.lexicon_texts))
-    for image in made.values():
-        captions.captions[image] = tuple(map(mirror_caption, captions.captions.get(image, ())))
-    bad.update({id: reason for id, reason in captions.problems.items() if id not in bad})
-    return captions, {id: [path] for id, path in paths.items()}
+    kept = [id for id, path in paths.items() if not path.exists() and clip_files(flags.out_dir, id).text.is_file()]
+    for id in kept:
+        del paths[id]
+    found = read_captions(paths, None if flags.lexicon_texts is None else Path(flags.lexicon_texts))
+    bad.update({id: reason for id, reason in found.problems.items() if id not in bad})
+    given = {}
+    for id, captions in found.captions.items():
+        seen = tuple(map(mirror_caption, captions)) if id in made else captions
+        given[id] = GivenCaptions(seen, (paths[id],), mirrored=id in made)
+    return Captions(given, kept, str(found))
+
+
+def _is_same(folder: Path, other: Path) -> bool:
+    return folder.exists() and other.exists() and folder.samefile(other)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.sources.config import ConversionConfig, check_offsets, read_config
-from dataset.sources.conversion import SourceClip, skeleton_of_clip
+from dataset.sources.conversion import SourceClip, read_clip, skeleton_of_clip
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
 from utils.files.arrays import read_npy
@@ -23,7 +23,7 @@ def conversion_config(
     else:
         target, offsets = _choose_target(flags, skeleton, by_id, candidates)
     rows = None if offsets is None else tuple(tuple(float(value) for value in row) for row in offsets)
-    config = ConversionConfig(skeleton.name, skeleton.fps, source, target, rows)
+    config = ConversionConfig(skeleton.name, skeleton.fps, source, target, rows, skeleton.metres_per_unit)
     if begun is not None and begun != config:
         fields = [name for name in vars(config) if getattr(config, name) != getattr(begun, name)]
         raise InputError(
@@ -54,7 +54,7 @@ def _choose_target(
             problem = f"{id}: no such clip" if flags.target_clip else problem
             continue
         try:
-            return id, skeleton_of_clip(by_id[id].read(), skeleton)
+            return id, skeleton_of_clip(read_clip(by_id[id]), skeleton)
         except InputError as error:
             problem = f"{id}: {error}"
     raise InputError(f"no clip to take the target skeleton from: {problem}")

@@ -69,3 +69,19 @@ def test_without_a_usable_clip_nothing_is_written(root, monkeypatch, capsys):
     status, printed, errors = run(root, monkeypatch, capsys, "--dataname", KIT.name, "--skip-bad")
     assert status == EXIT_BAD_INPUT and "no motion" in errors and str(root) in errors
     assert printed.count("bad clip") == 3 and not (root / "Mean.npy").exists()
+
+
+@pytest.mark.parametrize("there", ["other values", "no numbers"])
+def test_statistics_of_somebody_else_are_replaced_only_when_asked(root, monkeypatch, capsys, there):
+    path = root / "Mean.npy"
+    if there == "other values":
+        np.save(path, np.ones(263, np.float32))
+    else:
+        path.write_bytes(b"mine")
+    before = path.read_bytes()
+    status, _, errors = run(root, monkeypatch, capsys)
+    assert status == EXIT_BAD_INPUT and str(path) in errors and "--replace" in errors
+    assert path.read_bytes() == before and not (root / "Std.npy").exists()
+    assert run(root, monkeypatch, capsys, "--replace")[0] == 0
+    assert_statistics_of(root, ["a", "M000001", "c"])
+    assert run(root, monkeypatch, capsys)[0] == 0  # the same values

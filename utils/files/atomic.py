@@ -43,7 +43,9 @@ def temporary_beside(path: Path) -> tuple[int, str]:
     """(handle, name) of a new file in the folder of `path`, which is made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
+        # Bytes are what a name may have 255 of.
+        stem = path.name.encode("utf-8", "ignore")[:80].decode("utf-8", "ignore")
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{stem}.", suffix=".tmp")
     except OSError as error:
         raise named(error, path) from error
 

@@ -159,10 +159,40 @@ def test_missing_empty_and_useless_files(tmp_path):
 
 def test_split_never_divides_a_clip(cot_jsonl):
     rest, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=3)
-    assert len(held_out) == 9 and len(rest) == 36  # 3 of 15 clips, 3 captions each
-    assert not set(rest.rows["id"]) & set(held_out.rows["id"])
+    assert len(held_out) + len(rest) == 45 and len(held_out) % 3 == 0  # 15 clips, 3 captions each
+    assert 0 < len(held_out) < 24 and not set(rest.rows["id"]) & set(held_out.rows["id"])
     again = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=3)[1]
     assert again.rows["id"] == held_out.rows["id"]
+
+
+def test_what_was_held_out_stays_held_out_when_lines_are_added_or_left_out(tmp_path):
+    def held_out(name, ids):
+        rows = ({**GOOD, "id": id} for id in ids)
+        rest, held_out = read_cot_jsonl(write(tmp_path / name, *rows), nb_code=10).split(0.1, seed=0)
+        assert not set(rest.rows["id"]) & set(held_out.rows["id"])
+        return set(held_out.rows["id"])
+
+    few = [f"{number:06d}" for number in range(200)]
+    before = held_out("few.jsonl", few)
+    more = [*(f"000_{number}" for number in range(300)), *reversed(few), *(f"M{id}" for id in few)]
+    after = held_out("more.jsonl", more)
+    assert 5 < len(before) < 40
+    assert after & set(few) == before and {id for id in after if id[0] == "M"} == {f"M{id}" for id in before}
+    assert held_out("fewer.jsonl", few[::2]) == before & set(few[::2])
+
+
+def test_rows_without_id_are_held_out_by_their_codes(tmp_path):
+    rows = [{"caption": f"c{number}", "motion_tokens": [number, number // 2]} for number in range(100)]
+    again = [{**row, "caption": "in other words"} for row in rows]
+    parts = [
+        samples.split(0.2, seed=0)[1]
+        for samples in (
+            read_cot_jsonl(write(tmp_path / "few.jsonl", *rows), nb_code=100),
+            read_cot_jsonl(write(tmp_path / "more.jsonl", *again[::-1], *rows), nb_code=100),
+        )
+    ]
+    few, more = ([tuple(codes) for codes in part.rows["codes"]] for part in parts)
+    assert 5 < len(few) < 40 and sorted(more) == sorted(few * 2)
 
 
 def test_write_and_read_back(tmp_path):
@@ -186,8 +216,7 @@ def test_a_row_without_id_is_a_clip_of_its_own(tmp_path):
     assert captions["a"] == ("a person walks.",) * 2 and captions[" row 9"] == ("c8",) and len(captions) == 11
     assert captions[samples.sample(9, "t2m").id] == ("c8",)
     rest, held_out = samples.split(3 / 11, seed=0)
-    assert len(set(held_out.captions_by_clip().values())) == 3
-    assert len(rest) + len(held_out) == 12
+    assert 0 < len(held_out) < 12 and len(rest) + len(held_out) == 12
     assert samples.mean_weight() == (sum(range(9)) + 3) / 12
     with pytest.raises(InputError, match=r"1 clip\(s\) are too few"):
         samples.only(np.arange(12) > 9).split(0.2, seed=0)

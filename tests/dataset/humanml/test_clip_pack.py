@@ -50,7 +50,7 @@ def assert_same_as_the_files(pack, clips):
         assert features.dtype == np.float32 and type(features) is np.ndarray
         assert features.tobytes() == np.load(clip.motion).astype(np.float32).tobytes()
         assert features.shape == np.load(clip.motion).shape
-        assert text == clip.text.read_text(encoding="utf-8")
+        assert text.rstrip("\n") == clip.text.read_text(encoding="utf-8").rstrip("\n")
 
 
 def test_values_are_those_of_the_files_and_the_second_load_opens_none(clips, tmp_path, caplog, monkeypatch):

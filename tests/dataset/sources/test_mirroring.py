@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dataset.captions.lines import Caption
-from dataset.sources.mirroring import mirror_caption, mirror_id, mirror_joints
+from dataset.humanml.splits import mirror_id
+from dataset.sources.mirroring import mirror_caption, mirror_joints
 from utils.errors import InputError
 from utils.motion.features import features_from_joints
 from utils.motion.skeleton import KIT, T2M

@@ -1,0 +1,103 @@
+"""The id of a clip decides which split it is in, so that clips which come later move none that are there.
+
+A clip and its mirror image stay together. What was held out once must never be trained on: a model that has seen it
+cannot be measured by it.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+# In the order in which they are believed where a clip is listed in several: what is held out stays held out.
+HELD_OUT = ("test", "val")
+SPLITS = ("train", "val", "test")
+# From so many clips on each split has one.
+FEWEST_CLIPS = 3
+# HumanML3D's own shares: 15 % test, 5 % val, 80 % train.
+_TEST_SHARE, _VAL_SHARE = 0.15, 0.05
+# Of a clip that somebody took out of all splits.
+NO_SPLIT = ""
+
+
+def mirror_id(id: str) -> str:
+    """The id of a clip's mirror image, as HumanML3D names it."""
+    return f"M{id}"
+
+
+def original_id(id: str) -> str:
+    """The id that a clip and its mirror image share. Also of a clip whose name begins with M by chance: the name that
+    decides must not depend on which other clips there are."""
+    return id.lstrip("M")
+
+
+def place_of(id: str, seed: int) -> float:
+    """Where a clip stands between 0 and 1: evenly spread over clips, the same for a clip and its mirror image."""
+    digest = hashlib.sha256(f"{seed} {original_id(id)}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def draw_splits(ids: Iterable[str], seed: int, earlier: Mapping[str, str] | None = None) -> dict[str, list[str]]:
+    """Train, val and test of the clips `ids`.
+
+    From three clips on (a clip and its mirror image count as one) no split is empty; fewer are all trained on. Where
+    the ids leave one empty, it gets a clip of those that are new or trained on, never one that is held out.
+
+    Args:
+        seed: other seeds give other splits.
+        earlier: the split of each clip that was in one before, or `NO_SPLIT`; such a clip stays there.
+
+    Returns:
+        ids by split: first the earlier ones in the order of `earlier`, then the new ones sorted.
+    """
+    earlier, known = earlier or {}, set(ids)
+    clips: dict[str, list[str]] = {}
+    for id in [*(id for id in earlier if id in known), *sorted(known - earlier.keys())]:
+        clips.setdefault(original_id(id), []).append(id)
+    begun = {name: _earlier_split(members, earlier) for name, members in clips.items()}
+    homes = {name: _split_of(name, seed) if split is None else split for name, split in begun.items()}
+    new = {name for name, split in begun.items() if split is None}
+    if sum(split != NO_SPLIT for split in homes.values()) < FEWEST_CLIPS:
+        homes.update(dict.fromkeys(new, "train"))
+        moved = set()
+    else:
+        moved = _fill(homes, new, seed)
+    splits: dict[str, list[str]] = {name: [] for name in SPLITS}
+    order = {id: number for number, id in enumerate(earlier)}
+    for id in sorted(known, key=lambda id: (order.get(id, len(order)), id)):
+        name = original_id(id)
+        split = homes[name] if name in moved else earlier.get(id, homes[name])
+        if split != NO_SPLIT:
+            splits[split].append(id)
+    return splits
+
+
+def _earlier_split(members: Sequence[str], earlier: Mapping[str, str]) -> str | None:
+    """The split that a clip or its mirror image was in; None where both are new."""
+    found = {earlier[id] for id in members if id in earlier}
+    return next((split for split in (*HELD_OUT, "train", NO_SPLIT) if split in found), None)
+
+
+def _split_of(name: str, seed: int) -> str:
+    place = place_of(name, seed)
+    return "test" if place < _TEST_SHARE else "val" if place < _TEST_SHARE + _VAL_SHARE else "train"
+
+
+def _fill(homes: dict[str, str], new: set[str], seed: int) -> set[str]:
+    """Move one clip into each split of `homes` that is empty; the clips that were moved."""
+    moved: set[str] = set()
+    for empty in (*HELD_OUT, "train"):
+        sizes = Counter(homes.values())
+        if sizes[empty]:
+            continue
+        # Who may go: new clips, and into a held-out split those that are trained on; no split is emptied for another.
+        able = [
+            name
+            for name, split in homes.items()
+            if sizes[split] > 1 and (name in new or (split == "train" and empty in HELD_OUT))
+        ]
+        if able:
+            sign = -1 if empty == "train" else 1  # whose own place is nearest
+            chosen = min(able, key=lambda name: (name not in new, sign * place_of(name, seed)))
+            homes[chosen] = empty
+            moved.add(chosen)
+    return moved

@@ -1,0 +1,90 @@
+"""What a conversion says at its end: one line of counts, and a note on each thing that its user may not expect."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS
+from dataset.sources.clip_writer import ClipWriter
+from dataset.sources.record import RECORD_FILE
+from prepare.conversion.plan import Captions
+
+_SHOWN = 5
+
+
+def summary(
+    writer: ClipWriter,
+    earlier: Mapping[str, str],
+    captions: Captions,
+    gone: Sequence[str],
+    splits: Mapping[str, Sequence[str]],
+    bad: Mapping[str, str],
+    about: str,
+) -> str:
+    """Counts and notes.
+
+    Args:
+        earlier: the split of each clip before this run.
+        gone: clips whose source is not there any more.
+        splits: ids by split.
+        bad: reasons by id.
+        about: of the captions, in words.
+    """
+    counts = ", ".join(f"{name} {len(members)}" for name, members in splits.items())
+    there = len({id for members in splits.values() for id in members}) - len(writer.lengths)
+    told = "no captions" if about == "none" else about
+    line = (
+        f"{writer.root}: {len(writer.lengths)} clips converted, {there} already there, {len(bad)} bad; {counts}; "
+        f"skeleton of {writer.config.target}; {told}"
+    )
+    about_captions = _notes_on_captions(writer, captions)
+    about_splits = _notes_on_splits(earlier, splits)
+    return "\n".join([line, *(f"note: {note}" for note in [*about_captions, *_notes(writer, gone), *about_splits])])
+
+
+def _notes(writer: ClipWriter, gone: Sequence[str]) -> Iterator[str]:
+    if writer.adopted:
+        yield (
+            f"{len(writer.adopted)} clips were made before {RECORD_FILE} said from what, and are taken as they are, "
+            f"since they are newer than their sources; in another --out-dir all are made anew"
+        )
+    if gone:
+        yield f"{_some(gone)} stay, though what they were made from is not there any more"
+
+
+def _notes_on_captions(writer: ClipWriter, captions: Captions) -> Iterator[str]:
+    skeleton = writer.skeleton
+    outside = sum(not skeleton.min_frames <= length < skeleton.max_frames for length in writer.lengths)
+    if outside and captions.about is not None:
+        yield (
+            f"{outside} of them are not of {skeleton.min_frames} to {skeleton.max_frames - 1} frames: "
+            "text-motion training and evaluation leave those out, as published"
+        )
+    if writer.told:
+        yield f"{len(writer.told)} clips that were there already got the captions given"
+    if captions.kept:
+        yield f"--texts-dir has nothing for {_some(captions.kept)}: they keep the captions they have"
+    if writer.kept_texts:
+        yield (
+            f"{_some(writer.kept_texts)} keep captions in {writer.root / 'texts'} that this command did not write; "
+            "remove those files to have the given ones"
+        )
+
+
+def _notes_on_splits(earlier: Mapping[str, str], splits: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    of_train = [id for name in HELD_OUT for id in splits.get(name, ()) if earlier.get(id) == "train"]
+    if of_train:
+        yield f"{_some(of_train)} were trained on so far and are held out now: models from before have seen them"
+    of_held_out = [id for id in splits["train"] if earlier.get(id) in HELD_OUT]
+    if of_held_out:
+        yield f"{_some(of_held_out)} were held out so far and are trained on now, as --splits-dir says"
+    empty = [f"{name}.txt" for name in SPLITS if not splits.get(name)]
+    if empty:
+        yield (
+            f"{', '.join(empty)} without a clip, and training and evaluation need all three: from {FEWEST_CLIPS} clips "
+            "on (a clip and its mirror image count as one) each split gets one, so add clips and run the same command "
+            "again, or list them by --splits-dir"
+        )
+
+
+def _some(ids: Sequence[str]) -> str:
+    shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
+    return f"{len(ids)} clips ({shown})" if len(ids) > 1 else f"1 clip ({shown})"

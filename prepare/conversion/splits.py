@@ -1,0 +1,120 @@
+"""The splits of a data set: those of given files, or drawn by the ids of the clips, of which none changes its split."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset.humanml.layout import read_split_ids
+from dataset.humanml.splits import HELD_OUT, NO_SPLIT, SPLITS, draw_splits, mirror_id
+from dataset.sources.record import ConversionRecord
+from options.flags.dataset import DatasetFlags
+from utils.errors import InputError
+from utils.files.text_files import numbered_lines
+
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+@dataclass(frozen=True)
+class GivenSplits:
+    """Splits that somebody chose.
+
+    Attributes:
+        members: ids by split.
+    """
+
+    members: Mapping[str, list[str]]
+
+    def of(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """The splits of those clips that could be made, in the given order; ``all`` are all of them."""
+        ids = set(ids)
+        splits = {name: [id for id in members if id in ids] for name, members in self.members.items()}
+        return {**splits, "all": splits.get("all", sorted(ids))}
+
+
+@dataclass(frozen=True)
+class DrawnSplits:
+    """Splits by the ids of the clips.
+
+    Attributes:
+        seed: other seeds, other splits.
+        earlier: the split of each clip that was in one before.
+    """
+
+    seed: int
+    earlier: Mapping[str, str]
+
+    def of(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """The splits of those clips that could be made."""
+        ids = sorted(ids)
+        return {**draw_splits(ids, self.seed, self.earlier), "all": ids}
+
+
+def earlier_splits(root: Path, record: ConversionRecord) -> dict[str, str]:
+    """The split of each clip of a data set folder, `NO_SPLIT` where somebody took it out of all.
+
+    What is listed in two counts as held out. A clip that could not be used for a while is in the split it was in last.
+    """
+    listed = {name: read_split_ids(root, name) for name in (*SPLITS, "all") if (root / f"{name}.txt").is_file()}
+    found: dict[str, str] = {}
+    for name in (*HELD_OUT, "train"):
+        for id in listed.get(name, []):
+            found.setdefault(id, name)
+    for id in listed.get("all", []):
+        found.setdefault(id, NO_SPLIT)
+    for id, split in record.splits().items():
+        if split in SPLITS:
+            found.setdefault(id, split)
+    in_order = dict.fromkeys(id for name in listed for id in listed[name])
+    order = {id: number for number, id in enumerate(in_order)}
+    return dict(sorted(found.items(), key=lambda pair: order.get(pair[0], len(order))))
+
+
+def plan_splits(
+    known: Collection[str], flags: DatasetFlags, earlier: Mapping[str, str], looked_for: str, bad: dict[str, str]
+) -> GivenSplits | DrawnSplits:
+    """The splits from their files or by the ids; an id of a file that cannot be in one is added to `bad`.
+
+    Args:
+        known: ids of all clips there are, bad ones included.
+        earlier: see `earlier_splits`.
+        looked_for: where the motion of an id would be, with ``<id>`` in the id's place.
+
+    Raises:
+        InputError: no such folder, no train.txt, or (with ``file:line``) several ids in a line.
+    """
+    if flags.splits_dir is None:
+        return DrawnSplits(flags.seed, earlier)
+    folder = Path(flags.splits_dir)
+    if not folder.is_dir():
+        raise InputError(f"--splits-dir {folder}: no such folder")
+    names = sorted(path.stem for path in folder.glob("*.txt") if not path.name.startswith("."))
+    splits = {name: read_split_ids(folder, name) for name in dict.fromkeys(["train", *names])}
+    # Splits of originals alone hold for their mirror images too.
+    listed = {id for members in splits.values() for id in members}
+    if flags.mirror and not any(mirror_id(id) in listed for id in listed):
+        splits = {name: [*ids, *map(mirror_id, ids)] for name, ids in splits.items()}
+    # Other text files than train, val and test may be no splits at all.
+    splits = {name: ids for name, ids in splits.items() if name in SPLITS or not set(ids).isdisjoint(known)}
+    # No clip may be in two of train, val and test, and each that is listed must exist.
+    homes: dict[str, list[str]] = {}
+    for name in SPLITS:
+        for id in splits.get(name, []):
+            homes.setdefault(id, []).append(f"{name}.txt")
+    bad.update({id: f"listed in {' and in '.join(names)}" for id, names in homes.items() if len(names) > 1})
+    for name, members in splits.items():
+        for id in members:
+            if id not in known and id not in bad:
+                bad[id] = _unknown(folder / f"{name}.txt", id, known, looked_for)
+    return GivenSplits(splits)
+
+
+def _unknown(path: Path, id: str, known: Collection[str], looked_for: str) -> str:
+    """Why an id of a split file is bad. Raises InputError where it is a whole list."""
+    parts = _SEPARATORS.split(id)
+    if len(parts) > 1 and any(part in known for part in parts):
+        number = next((number for number, line in numbered_lines(path) if line.strip() == id), 1)
+        raise InputError(f"{path}:{number}: expected one id a line, got {id[:60]!r}")
+    ending = Path(looked_for).suffix
+    hint = f"; it is listed with {ending}" if ending and id.removesuffix(ending) in known else ""
+    return f"no such file for an id of {path.name}: looked for {looked_for.replace('<id>', id)}{hint}"
