@@ -163,7 +163,7 @@ def _named_axis(axis: str | None, up: str | None) -> str | None:
 
 
 def _named(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
+    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
 
 
 def _check_bones(joints: np.ndarray, skeleton: Skeleton) -> None:

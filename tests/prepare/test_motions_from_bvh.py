@@ -80,7 +80,7 @@ def test_bad_files_are_named_and_the_good_ones_finished(folders, monkeypatch, ca
     printed = capsys.readouterr().out
     expected = {
         "nan": "nan",
-        "rig": "bandai_namco, cmu, lafan1, mixamo",
+        "rig": "bandai_namco, biped, cmu",
         "big": "legs are",
         "walks_a": "2 files have this id",
     }

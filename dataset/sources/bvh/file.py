@@ -37,7 +37,8 @@ def read_bvh(path: str | Path, fps: float | None = None) -> BvhMotion:
     offsets = np.array([joint.offset for joint in joints], dtype=np.float64)
     translations, rotations = _local_transforms(joints, offsets, values)
     names, parents = tuple(joint.name for joint in joints), tuple(joint.parent for joint in joints)
-    return BvhMotion(names, parents, offsets, translations, rotations, file_fps)
+    ends = tuple((index, tuple(joint.end)) for index, joint in enumerate(joints) if joint.end is not None)
+    return BvhMotion(names, parents, offsets, translations, rotations, file_fps, ends)
 
 
 def _read_text(path: Path) -> str:

@@ -15,16 +15,20 @@ LARGEST_NUMBER = 1e8
 
 @dataclass
 class BvhJoint:
-    """One joint of the file; `parent` is the index of its parent (-1: a root), `channels` are in the file's order."""
+    """One joint of the file; `parent` is the index of its parent (-1: a root), `channels` are in the file's order.
+
+    `end` is the OFFSET of its End Site, where it has one: the tip of the toes in rigs without a joint for them.
+    """
 
     name: str
     parent: int
     offset: list[float] | None = None
     channels: tuple[str, ...] = ()
+    end: list[float] | None = None
 
 
 def read_hierarchy(path: Path, text: str) -> list[BvhJoint]:
-    """Joints in the order of the file; end sites are left out. Raises InputError with `path` and the line."""
+    """Joints in the order of the file. Raises InputError with `path` and the line."""
     if not re.match(r"\s*HIERARCHY\b", text, re.IGNORECASE):
         raise InputError(f"{path}:1: not a BVH file: it does not begin with HIERARCHY")
     return _HierarchyReader(path, text).read()
@@ -72,6 +76,8 @@ class _HierarchyReader:
                 offset = [self._number() for _ in range(3)]
                 if open_joints[-1] is not None:
                     joints[open_joints[-1]].offset = offset
+                elif len(open_joints) > 1 and open_joints[-2] is not None:
+                    joints[open_joints[-2]].end = offset
             elif keyword == "CHANNELS":
                 joints[self._current(open_joints)].channels = self._channels()
             else:

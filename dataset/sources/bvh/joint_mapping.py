@@ -11,6 +11,7 @@ A table is a YAML file (see ``dataset/sources/bvh/joint_mappings/``)::
       spine1: [Hips, Spine]    # the mean of several
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ import numpy as np
 import yaml
 
 from dataset.sources.bvh.file import read_bvh
+from dataset.sources.bvh.hierarchy import finite_number
+from dataset.sources.bvh.joint_names import joints_named
 from dataset.sources.bvh.motion import positions, resample, without_first
 from dataset.sources.units import check_legs, check_unit, check_up, to_metres_y_up
 from utils.errors import InputError
+from utils.files.text_files import read_text
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 _FOLDER = Path(__file__).parent / "joint_mappings"
@@ -39,8 +43,8 @@ class JointMapping:
         skeleton: whose joints it makes.
         metres_per_unit: metres that one unit of the file stands for.
         up: the file's axis that points up, a key of ``x y z -x -y -z``.
-        sources: for each of our joints, in order, names of joints of the file; ours is the mean of these. A name also
-            fits a joint that has it behind a prefix: ``Hips`` fits ``mixamorig:Hips``.
+        sources: for each of our joints, in order, names of joints of the file; ours is the mean of these. What a file
+            may put before them is told in `dataset.sources.bvh.joint_names`.
     """
 
     name: str
@@ -54,7 +58,7 @@ class JointMapping:
 
     def missing(self, joint_names: tuple[str, ...]) -> list[str]:
         """Names of the table that a file with these joints lacks, sorted."""
-        return sorted(self.source_names() - set(joint_names) - {_without_prefix(name) for name in joint_names})
+        return sorted(name for name, found in joints_named(self.source_names(), joint_names).items() if not found)
 
     def apply(
         self,
@@ -68,13 +72,14 @@ class JointMapping:
         `metres_per_unit` and `up` override the table's. Raises InputError for joints that are missing or ambiguous, and
         where the legs are not those of a person.
         """
-        if missing := self.missing(joint_names):
+        found = joints_named(self.source_names(), joint_names)
+        if missing := sorted(name for name, indices in found.items() if not indices):
             raise InputError(
                 f"joint mapping {self.name!r} needs joints that the file lacks: {', '.join(missing)}; "
                 f"the file has {', '.join(joint_names)}"
             )
         unit = self.metres_per_unit if metres_per_unit is None else metres_per_unit
-        index = {name: _find_joint(name, joint_names) for name in self.source_names()}
+        index = {name: _only(name, indices, joint_names) for name, indices in found.items()}
         joints = np.stack(
             [motion_positions[:, [index[name] for name in names]].mean(axis=1) for names in self.sources], axis=1
         )
@@ -113,11 +118,11 @@ def read_bvh_joints(
     motion = read_bvh(path, overrides.fps)
     try:
         if mapping is None:
-            mapping = detect_mapping(motion.joint_names, skeleton)
+            mapping = detect_mapping(motion.place_names, skeleton)
         if mapping.skeleton is not skeleton:
             raise InputError(f"joint mapping {mapping.name!r} makes {mapping.skeleton.name}, not {skeleton.name}")
         places = positions(resample(without_first(motion, overrides.skip_frames), skeleton.fps))
-        joints = mapping.apply(places, motion.joint_names, overrides.metres_per_unit, overrides.up)
+        joints = mapping.apply(places, motion.place_names, overrides.metres_per_unit, overrides.up)
         return skeleton.from_metres(joints)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -152,16 +157,26 @@ def load_mapping(name_or_path: str | Path) -> JointMapping:
                 "or the path of a .yaml file"
             )
         path = _FOLDER / f"{name_or_path}.yaml"
+    text = read_text(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a YAML file ({error})") from None
+        content = yaml.load(text, Loader=_TableLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers of 5,000 digits, 1,000 brackets
+        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())[:200]})") from None
     try:
         return _parse_mapping(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+class _TableLoader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            mark = next(key.start_mark for key, _ in reversed(node.value) if key.value == twice[0])
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is listed twice", mark)
+        return super().construct_mapping(node, deep)
 
 
 def _parse_mapping(content: Any) -> JointMapping:
@@ -179,7 +194,16 @@ def _parse_mapping(content: Any) -> JointMapping:
     if absent := [name for name in skeleton.joint_names if name not in joints]:
         raise InputError(f"joints: {', '.join(absent)} of {skeleton.name} missing")
     sources = tuple(_parse_sources(name, joints[name]) for name in skeleton.joint_names)
-    unit, up = check_unit(content["metres_per_unit"]), check_up(content["up"])
+    unit = content["metres_per_unit"]
+    if isinstance(unit, str) and (number := finite_number(unit)) is not None:
+        unit = number  # YAML takes 1e-2 for text
+    unit, up = check_unit(unit), check_up(content["up"])
+    for name, same in ((name, sources.index(own)) for name, own in zip(skeleton.joint_names, sources, strict=True)):
+        if skeleton.joint_names[same] != name:
+            raise InputError(
+                f"joints: {skeleton.joint_names[same]} and {name} are both {', '.join(sources[same])}, a bone of "
+                "length 0: put one of them half-way to its neighbour, with a list of two"
+            )
     return JointMapping(str(content["name"]), skeleton, unit, up, sources)
 
 
@@ -190,16 +214,8 @@ def _parse_sources(joint: str, value: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _without_prefix(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-def _find_joint(name: str, joint_names: tuple[str, ...]) -> int:
-    """The joint called `name`, else the only one called so behind a prefix."""
-    if name in joint_names:
-        return joint_names.index(name)
-    found = [index for index, candidate in enumerate(joint_names) if _without_prefix(candidate) == name]
-    if len(found) > 1:
-        candidates = ", ".join(joint_names[index] for index in found)
+def _only(name: str, indices: Sequence[int], joint_names: tuple[str, ...]) -> int:
+    if len(indices) > 1:
+        candidates = ", ".join(joint_names[index] for index in indices)
         raise InputError(f"joint {name!r} is ambiguous in the file (several bodies?): {candidates}")
-    return found[0]
+    return indices[0]

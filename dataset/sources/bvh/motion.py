@@ -11,7 +11,7 @@ from utils.motion.resampling import resample_linear, sample_times
 
 @dataclass(frozen=True)
 class BvhMotion:
-    """A skeleton and its local transforms over T frames; lengths in the file's unit. End sites are left out.
+    """A skeleton and its local transforms over T frames; lengths in the file's unit.
 
     Attributes:
         joint_names: J names in file order: a parent comes before its children.
@@ -20,6 +20,7 @@ class BvhMotion:
         translations: (T, J, 3) place of each joint in its parent's frame: the OFFSET, or the position channels.
         rotations: (T, J, 4) rotation of each joint in its parent's frame, unit quaternions (w, x, y, z).
         fps: frames per second.
+        ends: joints with an End Site, and its OFFSET in the frame of the joint.
     """
 
     joint_names: tuple[str, ...]
@@ -28,6 +29,12 @@ class BvhMotion:
     translations: np.ndarray
     rotations: np.ndarray
     fps: float
+    ends: tuple[tuple[int, tuple[float, float, float]], ...] = ()
+
+    @property
+    def place_names(self) -> tuple[str, ...]:
+        """Names of what `positions` gives: the joints, then ``<joint> End Site`` for each of the `ends`."""
+        return self.joint_names + tuple(f"{self.joint_names[joint]} End Site" for joint, _ in self.ends)
 
 
 def without_first(motion: BvhMotion, num_frames: int) -> BvhMotion:
@@ -56,7 +63,7 @@ def resample(motion: BvhMotion, fps: float) -> BvhMotion:
 
 
 def positions(motion: BvhMotion) -> np.ndarray:
-    """(T, J, 3) place of every joint in the world, in the file's unit and axes (forward kinematics)."""
+    """(T, J + E, 3) place of every joint, then of every end site, in the file's unit and axes (forward kinematics)."""
     places = motion.translations.copy()
     turns: list[Rotation] = []
     for joint, parent in enumerate(motion.parents):
@@ -65,4 +72,5 @@ def positions(motion: BvhMotion) -> np.ndarray:
             places[:, joint] = places[:, parent] + turns[parent].apply(motion.translations[:, joint])
             turn = turns[parent] * turn
         turns.append(turn)
-    return places
+    ends = [places[:, joint] + turns[joint].apply(offset) for joint, offset in motion.ends]
+    return np.concatenate([places, *(end[:, None] for end in ends)], axis=1)

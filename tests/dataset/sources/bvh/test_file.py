@@ -25,6 +25,7 @@ def test_skeleton_offsets_and_rate(tmp_path):
     assert motion.joint_names == ("Reference", "Hips", "Arm", "Hand", "Tail")
     assert motion.parents == (-1, 0, 1, 2, 1)
     np.testing.assert_array_equal(motion.offsets, [[0, 0, 0], [0, 10, 0], [1, 0, 0], [0, 2, 0], [0, 0, -3]])
+    assert motion.ends == ((3, (7, 7, 7)),) and motion.place_names == (*motion.joint_names, "Hand End Site")
     assert motion.fps == 20 and motion.rotations.shape == (1, 5, 4)
 
 
@@ -35,9 +36,11 @@ def test_forward_kinematics_by_hand(tmp_path):
     # -> z turn (4, 3, 2).
     values = [5, 0, 6, 90, 0, 0, 90, 0, 0, 4, 3]
     joints = positions(read_bvh(write(tmp_path, [[0] * 11, values])))
-    assert joints.shape == (2, 5, 3)
-    np.testing.assert_allclose(joints[0], [[0, 0, 0], [0, 10, 0], [1, 10, 0], [1, 12, 0], [0, 10, -3]], atol=1e-12)
-    np.testing.assert_allclose(joints[1], [[5, 0, 6], [5, 10, 6], [5, 11, 6], [9, 14, 8], [5, 10, 3]], atol=1e-12)
+    assert joints.shape == (2, 6, 3)
+    np.testing.assert_allclose(joints[0, :5], [[0, 0, 0], [0, 10, 0], [1, 10, 0], [1, 12, 0], [0, 10, -3]], atol=1e-12)
+    np.testing.assert_allclose(joints[1, :5], [[5, 0, 6], [5, 10, 6], [5, 11, 6], [9, 14, 8], [5, 10, 3]], atol=1e-12)
+    # The end site of the hand, (7, 7, 7) from it: x turn (7, -7, 7), z turn (7, 7, 7).
+    np.testing.assert_allclose(joints[:, 5], [[8, 19, 7], [16, 21, 15]], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_rotations_multiply_in_the_order_of_the_channels(tmp_path, channels, ang
 def test_position_channels_replace_the_offset_wherever_they_stand(tmp_path):
     hierarchy = single_joint("Xrotation Zposition Yrotation Xposition", offset="100 200 300")
     joints = positions(read_bvh(write(tmp_path, [[90, 5, 0, 4]], hierarchy)))
-    np.testing.assert_allclose(joints[0], [[4, 200, 5], [5, 197, 7]], atol=1e-12)
+    np.testing.assert_allclose(joints[0, :2], [[4, 200, 5], [5, 197, 7]], atol=1e-12)
 
 
 def test_layout_does_not_matter(tmp_path):
@@ -209,7 +212,7 @@ def test_position_channels_that_nobody_filled_leave_the_offset(tmp_path):
     hierarchy = HIERARCHY.replace("CHANNELS 3 Zrotation Xrotation Yrotation",
                                   "CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation")  # fmt: skip
     empty = positions(read_bvh(write(tmp_path, [[5, 0, 6] + [0] * 3 + [90, 0, 0] + [0] * 5] * 2, hierarchy)))
-    np.testing.assert_allclose(empty[0], [[5, 0, 6], [5, 10, 6], [5, 11, 6], [3, 11, 6], [5, 10, 3]], atol=1e-12)
+    np.testing.assert_allclose(empty[0, :5], [[5, 0, 6], [5, 10, 6], [5, 11, 6], [3, 11, 6], [5, 10, 3]], atol=1e-12)
     # One frame that says something makes them true in all.
     filled = [[5, 0, 6] + [0] * 11, [5, 0, 6, 0, 1, 0] + [0] * 8]
     heights = positions(read_bvh(write(tmp_path, filled, hierarchy)))[:, 1, 1]

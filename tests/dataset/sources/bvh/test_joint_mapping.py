@@ -1,10 +1,15 @@
 """BVH joints become ours: every shipped table on a body of real size, units, axes, tables of a user."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 
+from dataset.sources.bvh import joint_mapping
 from dataset.sources.bvh.joint_mapping import (
+    SHIPPED_UP,
     BvhOverrides,
     JointMapping,
     detect_mapping,
@@ -12,6 +17,7 @@ from dataset.sources.bvh.joint_mapping import (
     read_bvh_joints,
     shipped_mappings,
 )
+from dataset.sources.posture import check_sides
 from dataset.sources.units import parse_unit, to_metres_y_up
 from tests.dataset.sources.bvh.synthetic_bvh import BODY, SHIPPED_METRES, body, bvh_text
 from utils.errors import InputError
@@ -27,10 +33,10 @@ def write_body(tmp_path, name, metres_per_unit=None, **options):
 
 
 def test_these_tables_are_shipped():
-    assert shipped_mappings() == tuple(SHIPPED_METRES)
+    assert shipped_mappings() == tuple(sorted(SHIPPED_METRES))
     for name, metres in SHIPPED_METRES.items():
         mapping = load_mapping(name)
-        assert (mapping.name, mapping.skeleton, mapping.metres_per_unit, mapping.up) == (name, T2M, metres, "y")
+        assert (mapping.name, mapping.skeleton, mapping.metres_per_unit, mapping.up) == (name, T2M, metres, SHIPPED_UP)
 
 
 @pytest.mark.parametrize("name", SHIPPED_METRES)
@@ -71,18 +77,62 @@ def test_cmu_bones_of_length_zero_are_replaced(tmp_path):
     np.testing.assert_allclose(joints[T2M.joint("neck")], BODY["Neck1"], atol=1e-8)
 
 
-def test_names_behind_a_prefix_fit(tmp_path):
-    plain = read_bvh_joints(write_body(tmp_path, "mixamo"), None, T2M)
-    prefixed = write_body(tmp_path, "mixamo", prefix="mixamorig:")
+PREFIXES = (
+    "mixamorig:",
+    "mixamorig",
+    "Armature|",
+    "Armature|mixamorig:",
+    "rig.",
+    ".",
+    "_",
+    "Character1_",
+    "Bip01 ",
+    "a:b:",
+)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", ["mixamo", "daz_genesis9", "biped"])
+def test_names_behind_a_prefix_fit(tmp_path, name, prefix):
+    plain = read_bvh_joints(write_body(tmp_path, name), None, T2M)
+    prefixed = write_body(tmp_path, name, prefix=prefix)
     np.testing.assert_array_equal(read_bvh_joints(prefixed, None, T2M), plain)
-    assert detect_mapping(tuple(f"a:b:{joint}" for joint in body("mixamo")), T2M).name == "mixamo"
-    # An exact name wins over one behind a prefix.
+    assert detect_mapping(tuple(f"{prefix}{joint}" for joint in body(name)), T2M).name == name
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda joint: joint.replace("_", " "),  # Bip01 L Thigh
+        lambda joint: joint.replace("_", "."),
+        lambda joint: joint.upper(),
+        lambda joint: f"Bip001 {joint.replace('_', ' ')}",
+    ],
+)
+def test_separators_and_capitals_are_as_they_come(spell):
+    for name in ("biped", "bandai_namco", "daz_genesis9"):
+        joints = tuple(body(name))
+        spelled = tuple(map(spell, joints))
+        mapping = detect_mapping(spelled, T2M)
+        assert mapping.name == name
+        column = _leg_column(joints)
+        np.testing.assert_array_equal(mapping.apply(column, spelled), mapping.apply(column, joints))
+
+
+def test_an_exact_name_wins_and_several_bodies_are_ambiguous():
     one, two = tuple(body("mixamo")), (*body("mixamo"), *(f"other:{joint}" for joint in body("mixamo")))
     expected = load_mapping("mixamo").apply(_leg_column(one), one)
     np.testing.assert_array_equal(load_mapping("mixamo").apply(_leg_column(two), two), expected)
     doubled = tuple(f"{who}:{joint}" for who in "ab" for joint in body("mixamo"))
     with pytest.raises(InputError, match=r"ambiguous.*a:.*b:"):
         load_mapping("mixamo").apply(_leg_column(doubled), doubled)
+    # Each joint in a namespace of its own, and props that end like a joint.
+    own = tuple(f"n{index % 3}:{joint}" for index, joint in enumerate(body("mixamo")))
+    np.testing.assert_array_equal(load_mapping("mixamo").apply(_leg_column(own), own), expected)
+    props = (*(f"me_{joint}" for joint in body("mixamo")), "cloth_Head", "sword_LeftHand")
+    np.testing.assert_array_equal(load_mapping("mixamo").apply(_leg_column(props), props), expected)
+    lacking = tuple(f"Bip01 {joint}" for joint in body("mixamo") if joint not in ("Neck", "LeftFoot"))
+    assert load_mapping("mixamo").missing(lacking) == ["LeftFoot", "Neck"]
 
 
 def _leg_column(names):
@@ -98,7 +148,9 @@ def test_of_several_fitting_tables_the_one_that_uses_most_joints_wins():
 
 def test_a_file_that_no_table_fits(tmp_path):
     joints = {name.replace("Hips", "Becken"): (parent, place) for name, (parent, place) in body("lafan1").items()}
-    with pytest.raises(InputError, match=r"bandai_namco, cmu, lafan1, mixamo.*Becken.*LeftToe.*Write your own"):
+    with pytest.raises(
+        InputError, match=r"bandai_namco, biped, cmu, .*lafan1, mixamo, rokoko.*Becken.*LeftToe.*Write your own"
+    ):
         detect_mapping(tuple(joints), T2M)
     with pytest.raises(InputError, match=r"for kit \(none\)"):
         read_bvh_joints(write_body(tmp_path, "mixamo"), None, KIT)
@@ -203,14 +255,51 @@ def test_a_bad_table_is_named_with_its_key(tmp_path, change, message):
         load_mapping(path)
 
 
+def test_a_joint_that_is_listed_twice_is_refused(tmp_path):
+    rig = {joint: f"b{index}" for index, joint in enumerate(T2M.joint_names)}
+    table = {"name": "x", "skeleton": "t2m", "metres_per_unit": 1, "up": "y", "joints": rig}
+    path = tmp_path / "twice.yaml"
+    path.write_text(yaml.safe_dump(table).replace("  pelvis: b0", "  pelvis: b0\n  pelvis: b3"))
+    with pytest.raises(InputError, match=r"twice\.yaml: not a YAML file \('pelvis' is listed twice in .*line 1\d"):
+        load_mapping(path)
+    path.write_text(yaml.safe_dump(table | {"joints": rig | {"left_hip": "b0"}}))
+    with pytest.raises(InputError, match=r"twice\.yaml: joints: pelvis and left_hip are both b0, a bone of length 0"):
+        load_mapping(path)
+    # 1e-2 is text to YAML and a number to its author.
+    path.write_text(yaml.safe_dump(table).replace("metres_per_unit: 1", "metres_per_unit: 1e-2"))
+    assert load_mapping(path).metres_per_unit == 0.01
+
+
+def test_left_and_right_exchanged_in_a_table_is_refused_where_it_is_read(tmp_path):
+    table = yaml.safe_load((Path(joint_mapping.__file__).parent / "joint_mappings/mixamo.yaml").read_text())
+    flip = {"Left": "Right", "Right": "Left"}
+    table["joints"] = {
+        ours: re.sub("^(Left|Right)", lambda side: flip[side.group()], theirs)
+        for ours, theirs in table["joints"].items()
+    }
+    (tmp_path / "flipped.yaml").write_text(yaml.safe_dump(table))
+    flipped = read_bvh_joints(write_body(tmp_path, "mixamo"), load_mapping(tmp_path / "flipped.yaml"), T2M)
+    with pytest.raises(InputError, match=r"left is not on the left.*the joint table"):
+        check_sides(flipped, T2M)
+    check_sides(read_bvh_joints(write_body(tmp_path, "mixamo"), None, T2M), T2M)
+
+
 def test_a_table_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match=r"unknown joint mapping 'mixam': expected bandai_namco, cmu"):
+    with pytest.raises(InputError, match=r"unknown joint mapping 'mixam': expected bandai_namco, biped, cmu"):
         load_mapping("mixam")
-    with pytest.raises(InputError, match=r"absent\.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"absent\.yaml: no such file"):
         load_mapping(tmp_path / "absent.yaml")
     (tmp_path / "broken.yaml").write_text("joints: [")
     with pytest.raises(InputError, match=r"broken\.yaml: not a YAML file"):
         load_mapping(tmp_path / "broken.yaml")
+    for text in ("[" * 5000, "joints: " + "1" * 5000, "? [a]\n: b"):
+        (tmp_path / "broken.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"broken\.yaml: not a YAML file") as error:
+            load_mapping(tmp_path / "broken.yaml")
+        assert len(str(error.value)) < 400
+    (tmp_path / "latin.yaml").write_bytes("name: caf\u00e9".encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin\.yaml:1: not UTF-8 text"):
+        load_mapping(tmp_path / "latin.yaml")
     (tmp_path / "list.yaml").write_text("- 1")
     with pytest.raises(InputError, match=r"list\.yaml: expected the keys .* got list"):
         load_mapping(tmp_path / "list.yaml")
