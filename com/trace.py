@@ -12,7 +12,17 @@ from utils.errors import InputError
 from utils.files.json_files import numbered_rows, write_jsonl
 
 _WIDTH = 110
-_SHOWN = ("draw", "id", "query", "round", "index", "chosen", "total", "scores", "duplicate_of", "lacking", "text")
+# What is shown of a candidate, and what each value is.
+_WHOLE, _TEXT, _NUMBER, _NONE = (int,), (str,), (int, float), type(None)
+_SHOWN = {
+    **dict.fromkeys(("draw", "query", "round", "index"), _WHOLE),
+    **dict.fromkeys(("id", "text"), _TEXT),
+    "chosen": (bool,),
+    "total": _NUMBER,
+    "scores": (dict,),
+    "duplicate_of": (*_WHOLE, _NONE),
+    "lacking": (*_TEXT, _NONE),
+}
 
 
 def trace_rows(chain: Chain[Rollout], reflections: Mapping[int, str]) -> list[dict[str, Any]]:
@@ -61,9 +71,12 @@ def readable_traces(path: Path, count: int) -> Iterator[str]:
 
 def _checked(row: dict[str, Any], where: str) -> dict[str, Any]:
     """The row. Raises InputError where it is no line of `write_trace`."""
-    absent = [name for name in _SHOWN if name not in row]
-    if absent or not isinstance(row["scores"], dict) or not isinstance(row["text"], str):
-        raise InputError(f"{where}: not a candidate of Chain-of-Motion ({', '.join(absent) or 'scores, text'})")
+    scores = row.get("scores")
+    values = scores.values() if isinstance(scores, dict) else [scores]
+    bad = [name for name, kinds in _SHOWN.items() if name not in row or type(row[name]) not in kinds]
+    bad += ["scores"] if any(type(value) not in (int, float, type(None)) for value in values) else []
+    if bad:
+        raise InputError(f"{where}: not a candidate of Chain-of-Motion ({', '.join(bad)})")
     return row
 
 

@@ -71,11 +71,15 @@ class ImportCotFlags:
 
 @dataclass
 class ImportCounts:
-    """How many rows were read, how many lines left out because they repeat others, and rejected rows by reason."""
+    """How many rows were read, how many lines left out because they repeat others, and rejected rows by reason.
+
+    `examples` says of each reason where it was met first.
+    """
 
     rows: int = 0
     repeated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
 
 
 def source_of(flags: ImportCotFlags, files: Sequence[Path]) -> CotSource | None:
@@ -182,7 +186,9 @@ class Importer:
 
     def _reject(self, part: SourcePart, row: SourceRow, reason: str) -> None:
         # Numbers and quoted words differ from row to row; without them equal reasons count as one.
-        self.counts.rejected[re.sub(r"\d+|'[^']*'", "...", reason)] += 1
+        kind = re.sub(r"\d+|'[^']*'", "...", reason)
+        self.counts.rejected[kind] += 1
+        self.counts.examples.setdefault(kind, f"{reason} ({part.name}, row {row.number})")
         place = {"source": part.name, "row": row.number, "reason": reason, "content": row.fields or row.text}
         self._writers.write(REJECTED_FILE, json.dumps(place, ensure_ascii=False, default=str))
 
@@ -214,7 +220,7 @@ def main() -> None:
             source_path(cot_path(out_dir, split)).unlink(missing_ok=True)
         files = {split: path for split, path in writers.finish().items() if split != REJECTED_FILE}
     counts = importer.counts
-    check(counts, columns)
+    check(flags.source, counts, columns)
     if source:
         for path in files.values():
             write_cot_source(path, source)
@@ -231,10 +237,12 @@ def main() -> None:
         print("which motion tokenizer the codes belong to is not known: --motion-tokenizer FILE records it")
 
 
-def check(counts: ImportCounts, columns: Columns) -> None:
+def check(source: Sequence[str], counts: ImportCounts, columns: Columns) -> None:
     """Raise InputError where no row could be used."""
+    if not counts.rows:
+        raise InputError(f"--source {' '.join(source)}: no row in it")
     if counts.rejected.total() == counts.rows:
-        reason = counts.rejected.most_common(1)[0][0] if counts.rejected else "there is none"
+        reason = counts.examples[counts.rejected.most_common(1)[0][0]]
         raise InputError(
             f"none of the {counts.rows} rows can be used, mostly because {reason}. Columns were read as "
             f"{columns.described() or 'nothing'}; --map ROLE=COLUMN says it otherwise"

@@ -128,8 +128,8 @@ def annotated_captions(folder: Path, task: str) -> dict[tuple[str, str], str]:
     if not path.is_file():
         return {}
     rows = (row for _, row in numbered_rows(path) if row.get("task") == task)
-    texts = ((row.get("id"), row.get("reasoning"), row.get("caption")) for row in rows)
-    return {(id, reasoning): caption for id, reasoning, caption in texts if isinstance(caption, str)}
+    texts = [(row.get("id"), row.get("reasoning"), row.get("caption")) for row in rows]
+    return {(id, text): caption for id, text, caption in texts if all(isinstance(x, str) for x in (id, text, caption))}
 
 
 def _texts(row: Mapping[str, Any], where: str) -> list[str]:

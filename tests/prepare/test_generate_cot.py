@@ -27,6 +27,7 @@ from prepare.annotation.store import AnnotationStore
 from tests.places import ROOT
 from tests.prepare.annotation_server import AnnotationServer, Play, good_text
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
+from utils.errors import InputError
 from utils.files.json_files import write_jsonl
 from utils.motion.features import features_from_joints
 from utils.motion.skeleton import T2M
@@ -349,6 +350,7 @@ def test_several_captions_and_write_cot_jsonl(toy, tmp_path, run, monkeypatch, c
         (("--price-in", "1"), "--price-in and --price-out belong together"),
         (("--max-words", "5"), "--max-words 5 is below --min-words 20"),
         (("--request-options", "{"), "--request-options is not JSON"),
+        (("--request-options", "[" * 50_000), "--request-options is not JSON (too many brackets"),
         (("--request-options", '{"stream": true}'), "--request-options must leave model, messages, stream, n alone"),
         (("--base-url", "127.0.0.1:8000"), "--base-url must begin with http"),
         (("--provider", "x"), "--provider must be one of openai, gemini"),
@@ -399,6 +401,45 @@ def test_a_torn_last_line_is_cut_and_a_broken_one_is_named(tmp_path):
     path.write_text('{"id": "b"}\n' + json.dumps(row) + "\n")
     with pytest.raises(Exception, match=r"annotations\.jsonl:1: not an annotation"):
         AnnotationStore(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["id", "task", "caption", "reasoning", "caption_number"])
+@pytest.mark.parametrize("value", [None, 3.5, True, [1], {"a": 1}])
+def test_an_annotation_of_other_values_is_named_with_its_line(tmp_path, name, value):
+    row = {"id": "a", "task": "m2t", "caption": "c", "caption_number": 0, "reasoning": "r"}
+    path = tmp_path / "annotations.jsonl"
+    path.write_text(json.dumps(row) + "\n" + json.dumps({**row, name: value}) + "\n")
+    with pytest.raises(InputError, match=r"annotations\.jsonl:2: not an annotation"):
+        AnnotationStore(tmp_path)
+    (tmp_path / "rejected.jsonl").write_text('{"source": "x.csv", "row": 3, "reason": "of prepare.import_cot"}\n')
+    path.write_text(json.dumps(row) + "\n")
+    with pytest.raises(InputError, match=r"rejected\.jsonl:1: not an annotation"):
+        AnnotationStore(tmp_path)
+
+
+def test_reasoning_that_somebody_else_wrote_is_left_alone(tmp_path):
+    path = tmp_path / "reasoning_t2m.jsonl"
+    path.write_text('{"id": "a", "reasoning": "mine"}\n')
+    store, said = AnnotationStore(tmp_path), r"holds reasoning_t2m\.jsonl, which this command did not write"
+    with pytest.raises(InputError, match=said), store.opened():
+        pass
+    assert path.read_text() == '{"id": "a", "reasoning": "mine"}\n'
+
+
+def test_reasoning_says_which_caption_it_is_of(tmp_path):
+    store = AnnotationStore(tmp_path)
+    rows = [("b", "two", 1), ("a", "one", 0), ("b", "one", 0)]
+    with store.opened():
+        for id, caption, number in rows:
+            store.accept(
+                {"id": id, "task": "t2m", "caption": caption, "caption_number": number, "reasoning": f"{id} {caption}"}
+            )
+        assert store.write_reasoning() == [tmp_path / "reasoning_t2m.jsonl"]
+    assert [tuple(row.values()) for row in rows_of(tmp_path / "reasoning_t2m.jsonl")] == [
+        ("a", "t2m", "one", "a one"),
+        ("b", "t2m", "one", "b one"),
+        ("b", "t2m", "two", "b two"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -380,3 +380,14 @@ def test_a_file_without_a_row_does_not_end_the_others(tmp_path, imported):
     (tmp_path / "in/b.jsonl").write_text("no JSON\n" * 300 + json.dumps(WALK) + "\n")
     lines, printed = imported(tmp_path / "in")
     assert lines["train"] == [WALK] and "a.jsonl: no row that can be read" in printed and "300 rows rejected" in printed
+
+
+def test_nothing_to_import_names_the_source_or_the_row(tmp_path, imported):
+    (tmp_path / "x.jsonl").write_text("\n\n")
+    with pytest.raises(InputError, match=r"--source .*x\.jsonl: no row in it"):
+        imported(tmp_path / "x.jsonl")
+    path = write_lines(tmp_path / "y.jsonl", [{"caption": "a", "motion_tokens": "none"}])
+    with pytest.raises(
+        InputError, match=r"none of the 1 rows .* mostly because no motion codes in 'none' \(.*y\.jsonl, row 1"
+    ):
+        imported(path)
