@@ -25,6 +25,7 @@ from tests.faults.trees import contents, difference, left_behind
 
 KILLS = 210
 MOST_DELAY_S = 0.06
+MOST_UNKILLED = 40  # runs of a stage that ended before their moment came
 AGAIN = 0.25  # share of the continued runs that are killed too
 
 
@@ -86,7 +87,7 @@ def try_kill(
 
 def try_stage(stage: Stage, world: Path, undisturbed: Ended, count: Count, kills: int, seed: int, url: str) -> None:
     """Kill a stage `kills` times; a run that ended before its moment came is no case."""
-    rng, tally, done = random.Random(f"{seed} {stage.name}"), count.of(stage.name), 0
+    rng, tally, done, unkilled = random.Random(f"{seed} {stage.name}"), count.of(stage.name), 0, 0
     for moment in moments(rng, undisturbed):
         trial = world.parent / "trial"
         ending, repeat, own = try_kill(stage, world, trial, moment, rng, url)
@@ -99,7 +100,8 @@ def try_stage(stage: Stage, world: Path, undisturbed: Ended, count: Count, kills
             shutil.rmtree(keep, ignore_errors=True)
             keep.parent.mkdir(exist_ok=True)
             shutil.move(trial, keep)
-        if done >= kills:
+        unkilled += not own
+        if done >= kills or unkilled > MOST_UNKILLED:
             return
 
 

@@ -99,7 +99,11 @@ class AnnotationServer:
         return counts
 
     def handle(self, http: BaseHTTPRequestHandler) -> None:
-        request = json.loads(http.rfile.read(int(http.headers["content-length"])))
+        length = int(http.headers["content-length"])
+        body = http.rfile.read(length)
+        if len(body) < length:  # who asks was killed in the middle of it
+            return
+        request = json.loads(body)
         rules, content = (message["content"] for message in request["messages"])
         words = content if isinstance(content, str) else content[0]["text"]
         task = "t2m" if "plans the motion" in rules else "m2t"

@@ -1,5 +1,6 @@
 """These functions write a file whole or not at all: neither a crash nor a full disk leaves half of one."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -7,6 +8,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from utils.files.text_files import encoded
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+# Why a temporary file cannot be taken over: it is somebody else's, or no file.
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
 
 
 def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
@@ -19,14 +28,14 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
     handle, temporary = temporary_beside(path)
     try:
         with os.fdopen(handle, "wb") as stream:
-            _write_through(write, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        put_in_place(temporary, path)
+            try:
+                _write_through(write, stream)
+                put_in_place(stream, temporary, path)
+            except BaseException:
+                discard(stream, temporary)
+                raise
     except OSError as error:
         raise named(error, path) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)  # gone already when the rename was reached
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -40,20 +49,68 @@ def remove_unfinished(folder: str | Path) -> None:
 
 
 def temporary_beside(path: Path) -> tuple[int, str]:
-    """(handle, name) of a new file in the folder of `path`, which is made."""
+    """(handle, name) of an empty file in the folder of `path`, which is made; no other process writes to it.
+
+    Its name follows from that of `path`, so that what a killed process left of a file is used by the next one that
+    writes it, and nothing is left for ever. Where another process is writing `path` now, it is a name of its own.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Bytes are what a name may have 255 of.
         stem = path.name.encode("utf-8", "ignore")[:80].decode("utf-8", "ignore")
+        temporary = path.parent / f".{stem}.new.tmp"
+        handle = _alone_in(temporary)
+        if handle is not None:
+            return handle, str(temporary)
         return tempfile.mkstemp(dir=path.parent, prefix=f".{stem}.", suffix=".tmp")
     except OSError as error:
         raise named(error, path) from error
 
 
-def put_in_place(temporary: str | Path, path: Path) -> None:
-    """Rename a finished temporary file over `path`."""
-    os.chmod(temporary, 0o644)  # mkstemp makes 0600, which would surprise whoever shares the folder
+def put_in_place(stream: BinaryIO, temporary: str | Path, path: Path) -> None:
+    """Bring a finished temporary file to the disk and rename it over `path`. Afterwards the stream may be closed."""
+    stream.flush()
+    os.fsync(stream.fileno())
+    if fcntl is None:
+        stream.close()  # Windows renames no open file; elsewhere it is locked until it is closed
+    os.chmod(temporary, 0o644)  # as made it is 0600, which would surprise whoever shares the folder
     os.replace(temporary, path)
+
+
+def discard(stream: BinaryIO, temporary: str | Path) -> None:
+    """Delete a temporary file that will not be put in place. Afterwards the stream may be closed."""
+    if fcntl is None:
+        stream.close()
+    Path(temporary).unlink(missing_ok=True)
+
+
+def _alone_in(temporary: Path) -> int | None:
+    """The handle of a file that is made, or was left by a killed process, emptied; None where it cannot be had."""
+    if fcntl is None:
+        return None
+    while True:
+        try:
+            handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            if error.errno in _NOT_OURS:
+                return None
+            raise
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_current = os.path.samestat(os.fstat(handle), os.stat(temporary))
+        except FileNotFoundError:
+            is_current = False
+        except BlockingIOError:  # somebody is writing it
+            os.close(handle)
+            return None
+        except OSError:  # a file system without locks
+            temporary.unlink(missing_ok=True)
+            os.close(handle)
+            return None
+        if is_current:
+            os.ftruncate(handle, 0)
+            return handle
+        os.close(handle)  # its writer has just put it in place
 
 
 def named(error: OSError, path: Path) -> OSError:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from utils.files.atomic import put_in_place, temporary_beside
+from utils.files.atomic import discard, put_in_place, temporary_beside
 from utils.files.text_files import encoded
 
 
@@ -27,8 +27,8 @@ class LineWriters:
 
     def __exit__(self, *_: object) -> None:
         for temporary, stream in self._open.values():
+            discard(stream, temporary)
             stream.close()
-            temporary.unlink(missing_ok=True)
         self._open.clear()
 
     def write(self, key: str, line: str) -> None:
@@ -40,13 +40,14 @@ class LineWriters:
 
     def finish(self) -> dict[str, Path]:
         """Put every file in place; their paths by key, in the order in which they were begun."""
-        for _, stream in self._open.values():
+        for _, stream in self._open.values():  # all are on the disk before the first is in place
             stream.flush()
             os.fsync(stream.fileno())
-            stream.close()
         paths = {}
-        for key, (temporary, _) in self._open.items():
+        for key in list(self._open):
+            temporary, stream = self._open[key]
             paths[key] = self._path_of(key)
-            put_in_place(temporary, paths[key])
-        self._open.clear()
+            put_in_place(stream, temporary, paths[key])
+            del self._open[key]
+            stream.close()
         return paths

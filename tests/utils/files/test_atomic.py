@@ -1,6 +1,7 @@
 """A file is written whole or not at all."""
 
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -34,6 +35,43 @@ def test_what_a_kill_left_is_removed(tmp_path):
         (tmp_path / name).touch()
     remove_unfinished(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"a.txt", ".hidden"}
+
+
+def test_what_a_kill_left_of_a_file_is_used_by_the_next_one_that_writes_it(tmp_path):
+    path = tmp_path / "a.txt"
+    killed = f"""
+import os, signal
+from utils.files.atomic import write_atomic
+def write(stream):
+    stream.write(b"half" * 100_000)
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomic({str(path)!r}, write)
+"""
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", killed]).returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1 and not path.exists()
+    write_text(path, "whole")
+    assert path.read_text() == "whole" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_who_write_one_file_do_not_mix(tmp_path):
+    path = tmp_path / "a.txt"
+
+    def write(stream):
+        stream.write(b"outer " * 5000)
+        write_text(path, "inner")
+        assert path.read_text() == "inner"
+        stream.write(b"outer " * 5000)
+
+    write_atomic(path, write)
+    assert path.read_text() == "outer " * 10_000 and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path):
+    (tmp_path / "victim").write_text("victim")
+    (tmp_path / ".a.txt.new.tmp").symlink_to(tmp_path / "victim")
+    write_text(tmp_path / "a.txt", "a")
+    assert (tmp_path / "victim").read_text() == "victim" and (tmp_path / "a.txt").read_text() == "a"
 
 
 LARGE = 200_000  # bytes, more than `no_room` allows
