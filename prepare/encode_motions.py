@@ -8,6 +8,7 @@ The same command again continues an interrupted run (from OUT.part) and leaves a
 tokenizer or the motions have changed since, it starts anew.
 """
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,14 +23,15 @@ from dataset.humanml.layout import MotionRecord, read_split
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.fingerprints import fingerprint
 from utils.files.journal import Journal
-from utils.files.json_files import write_jsonl
+from utils.files.json_files import read_jsonl, write_jsonl
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
 
 _CLIPS_AT_ONCE = 512
+# Begins the fingerprint of whole motions; that of earlier versions, of first and last frames, has no beginning.
+_WHOLE = "whole-"
 
 
 @dataclass
@@ -65,12 +67,13 @@ class Motion:
 
 
 def fingerprint_motions(motions: Sequence[Motion]) -> str:
-    """Names ids, splits, lengths and, by their first and last frames, the contents of motions, and their order."""
-    parts = []
+    """Names ids, splits and whole contents of motions, and their order."""
+    digest = hashlib.sha256()
     for motion in motions:
         features = motion.record.features
-        parts += [f"{motion.split}\t{motion.record.id}\t{len(features)}\n", features[0], features[-1]]
-    return fingerprint(*parts)
+        digest.update(f"{motion.split}\t{motion.record.id}\t{len(features)}\n".encode())
+        digest.update(np.ascontiguousarray(features).data)
+    return _WHOLE + digest.hexdigest()[:12]
 
 
 class PartFile:
@@ -130,16 +133,23 @@ def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile
             bar.update(len(chunk))
 
 
-def is_done(out: Path, source: CotSource, count: int) -> bool:
-    """`out` holds `count` rows, made by the same tokenizer of the same motions."""
+def is_done(out: Path, source: CotSource, motions: Sequence[Motion]) -> bool:
+    """`out` holds a row for each of `motions`, made by the same tokenizer of the same contents."""
     before = read_cot_source(out) if out.is_file() else None
     if before is None:
+        return False
+    if before.fingerprint == source.fingerprint and not str(before.data_fingerprint).startswith(_WHOLE):
+        logging.info("%s was made by an earlier version, which looked at two frames a motion: encoding anew", out)
         return False
     if (before.fingerprint, before.data_fingerprint) != (source.fingerprint, source.data_fingerprint):
         logging.info("%s is of another tokenizer or other motions: encoding anew", out)
         return False
-    with out.open(encoding="utf-8") as lines:
-        return sum(1 for _ in lines) == count
+    try:
+        rows = read_jsonl(out)
+    except InputError as error:
+        logging.info("%s: encoding anew", error)
+        return False
+    return [(row.get("split"), row.get("id")) for row in rows] == [(own.split, own.record.id) for own in motions]
 
 
 def main() -> None:
@@ -157,7 +167,7 @@ def main() -> None:
     )
     out = Path(flags.out)
     part = PartFile(out.with_name(out.name + ".part"), source, motions)
-    if is_done(out, source, len(motions)):
+    if is_done(out, source, motions):
         write_cot_source(out, source)  # the tokenizer may have moved
         part.remove()
         print(f"already encoded: {out} (tokenizer {source.fingerprint})")

@@ -56,6 +56,8 @@ LIFT_RAMP_M = 0.2
 # unit of its own); HumanML3D's skeleton has 0.82 m, KIT-ML's 0.77 m.
 LEG_RANGE_M = (0.5, 1.2)
 AVERAGE_LEG_M = 0.8
+# In the unit of the features; squares of such lengths are still exact enough in float32.
+BEYOND_ANY_BODY = 1e6
 MAX_CLIPS = 256  # judged at once; bounds memory, not results
 MIN_FRAMES = 4  # for a third difference
 
@@ -69,13 +71,7 @@ class PhysicalPlausibility(Reward):
     tasks = ("t2m",)
 
     def score_applicable(self, rollouts: Sequence[Rollout]) -> list[float]:
-        usable = [index for index, rollout in enumerate(rollouts) if _is_usable(rollout.motion)]
-        scores = [WORST] * len(rollouts)
-        if usable:
-            totals = self.penalty([rollouts[index].motion for index in usable])
-            for index, total in zip(usable, totals, strict=True):
-                scores[index] = -total
-        return scores
+        return [-total for total in self.penalty([rollout.motion for rollout in rollouts])]
 
     def terms(self, rollouts: Sequence[Rollout]) -> dict[str, list[float | None]]:
         """Every term by itself (unweighted, 0 good to 1 bad), None for rollouts without a motion of their own."""
@@ -89,9 +85,15 @@ class PhysicalPlausibility(Reward):
                     columns[name][index] = value
         return columns
 
-    def penalty(self, motions: Sequence[np.ndarray]) -> list[float]:
-        """Weighted sum of the terms of each motion ((T, D) denormalised features), in [0, 1]."""
-        return weighted_penalty(self._measure(motions)).tolist()
+    def penalty(self, motions: Sequence[np.ndarray | None]) -> list[float]:
+        """Weighted sum of the terms of each motion ((T, D) denormalised features), in [0, 1]; 1 without one."""
+        usable = [index for index, motion in enumerate(motions) if _is_usable(motion)]
+        totals = [-WORST] * len(motions)
+        if usable:
+            measured = weighted_penalty(self._measure([motions[index] for index in usable]))
+            for index, total in zip(usable, measured.tolist(), strict=True):
+                totals[index] = total
+        return totals
 
     def _measure(self, motions: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
         parts = []
@@ -145,7 +147,8 @@ def weighted_penalty(terms: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def _is_usable(motion: np.ndarray | None) -> bool:
-    return motion is not None and len(motion) > 0 and bool(np.isfinite(motion).all())
+    """Whether there is a motion, and nothing in it is beyond any body: NaN and 1e30 m would pass for a still one."""
+    return motion is not None and len(motion) > 0 and bool((np.abs(motion) < BEYOND_ANY_BODY).all())
 
 
 def _human_scale(joints: torch.Tensor, valid: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:

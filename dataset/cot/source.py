@@ -50,6 +50,7 @@ def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
     value = read_json(path, _HINT)
     known = {field.name: value[field.name] for field in fields(CotSource) if field.name in value}
     texts = [known.get(name) for name in ("motion_tokenizer", "fingerprint", "data_root")]
+    texts.append(known.get("data_fingerprint") or "")  # files of before it was recorded have none
     nb_code = known.get("nb_code")
     if not all(isinstance(text, str) for text in texts) or type(nb_code) is not int or nb_code < 1:
         raise InputError(f"{path}: does not say which motion tokenizer the codes are of; {_HINT}")

@@ -137,7 +137,8 @@ def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
             raise InputError(f"{path}: no such file (prepare.compute_motion_stats makes it)")
         arrays.append(read_npy(path).astype(np.float32))
     mean, std = arrays
-    if mean.ndim != 1 or mean.shape != std.shape or not np.isfinite(mean).all() or not (std > 0).all():
+    fit = mean.ndim == 1 and mean.shape == std.shape
+    if not fit or not (np.isfinite(mean) & np.isfinite(std) & (std > 0)).all():
         raise InputError(f"{root}: Mean.npy {mean.shape} and Std.npy {std.shape} must be finite (D,), Std positive")
     return mean, std
 

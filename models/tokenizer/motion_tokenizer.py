@@ -51,7 +51,7 @@ class MotionTokenizer:
             )
         if mean.shape != (dim,) or std.shape != (dim,):
             raise InputError(f"mean and std must be ({dim},) for {skeleton.name!r}, got {mean.shape} and {std.shape}")
-        if not np.isfinite(mean).all() or not (std > 0).all():
+        if not np.isfinite(mean).all() or not (np.isfinite(std) & (std > 0)).all():
             raise InputError("the tokenizer's mean must be finite and its std positive")
         self.network = network.eval()
         self.mean = mean

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from dataset.cot.source import read_cot_source
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import encode_motions
 from tests.places import ROOT
@@ -151,6 +152,39 @@ def test_changed_motions_are_noticed_and_finished_files_left_alone(folder, encod
     with (folder / "codes.jsonl").open("r+b") as stream:  # a copy that broke off
         stream.truncate(300)
     assert sum(encode("codes.jsonl")) == TOTAL
+
+
+def test_a_change_in_the_middle_of_a_motion_is_noticed(folder, encode, caplog):
+    encode("codes.jsonl")
+    path = folder / "data" / "new_joint_vecs" / "val1.npy"
+    features = np.load(path)
+    features[10:30] *= 3  # its first and last frames are as they were
+    np.save(path, features)
+    with caplog.at_level(logging.INFO):
+        assert sum(encode("codes.jsonl")) == TOTAL
+    assert "another tokenizer or other motions: encoding anew" in caplog.text
+
+
+def test_codes_of_an_earlier_version_are_encoded_anew_and_say_why(folder, encode, caplog):
+    encode("codes.jsonl")
+    made = (folder / "codes.jsonl").read_bytes()
+    path = folder / "codes.source.json"
+    source = json.loads(path.read_text())
+    path.write_text(json.dumps({**source, "data_fingerprint": "0123456789ab"}))
+    assert read_cot_source(folder / "codes.jsonl").fingerprint == source["fingerprint"]  # training goes by this
+    with caplog.at_level(logging.INFO):
+        assert sum(encode("codes.jsonl")) == TOTAL
+    assert "was made by an earlier version, which looked at two frames a motion: encoding anew" in caplog.text
+    assert (folder / "codes.jsonl").read_bytes() == made and json.loads(path.read_text()) == source
+
+
+@pytest.mark.parametrize("damage", [b'{"id": "x"', b"\0\0\0\n", b'{"id": "train0", "split": "val", "codes": [1]}\n'])
+def test_damaged_codes_are_not_taken_as_done(folder, encode, damage):
+    encode("codes.jsonl")
+    made = (folder / "codes.jsonl").read_bytes()
+    (folder / "codes.jsonl").write_bytes(made[: made.rindex(b"\n", 0, -1) + 1] + damage)
+    assert sum(encode("codes.jsonl")) == TOTAL
+    assert (folder / "codes.jsonl").read_bytes() == made
 
 
 def test_killed_at_the_very_end(folder, encode, monkeypatch):

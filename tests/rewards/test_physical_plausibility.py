@@ -193,6 +193,17 @@ def test_a_reply_without_motion_is_worst_and_the_other_task_is_none():
     assert all(column[1] == pytest.approx(0.0) for column in terms.values())
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, 1e38, -1e20, 1e10])
+def test_what_is_beyond_any_body_is_worst_and_never_perfect(value):
+    good = features_from_joints(standing(), T2M)
+    for columns in (slice(3, 4), T2M.positions_slice, slice(None)):
+        broken = good.astype(np.float64)
+        broken[:, columns] = value
+        assert REWARD.penalty([broken, good, None, good[:0]]) == [1.0, pytest.approx(0.0), 1.0, 1.0]
+        assert REWARD.score([rollout(broken)]) == [-1.0]
+        assert all(column == [None] for column in REWARD.terms([rollout(broken)]).values())
+
+
 def test_scores_do_not_depend_on_the_batch():
     rng = np.random.default_rng(0)
     rollouts = [rollout(noise(standing(frames=n), rng, T2M)) for n in (20, 61, 41)]

@@ -8,7 +8,9 @@ import torch
 
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
+from models.tokenizer.published import load_weights
 from utils.errors import InputError
+from utils.files.torch_files import write_torch_file
 from utils.motion.skeleton import KIT, T2M
 
 CONFIG = NetworkConfig(nb_code=64, code_dim=16, output_emb_width=16, width=32, depth=2)
@@ -149,6 +151,58 @@ def test_other_files_are_refused(tmp_path):
     torch.save({"net": {}}, tmp_path / "net.pth")
     with pytest.raises(InputError, match=r"net\.pth: this is not a motion tokenizer"):
         MotionTokenizer.load(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("part", ["codebook", "weight", "mean", "std"])
+def test_a_tokenizer_that_diverged_is_refused_with_its_name(tokenizer, tmp_path, part, value):
+    path, state = tmp_path / "nan.pth", tokenizer.state()
+    if part in ("mean", "std"):
+        state[part][7] = value
+    else:
+        name = next(name for name in state["network"] if name.endswith(part))
+        state["network"][name].view(-1)[5] = value
+    write_torch_file(path, state)
+    with pytest.raises(InputError, match=r"nan\.pth: .*(not finite|must be finite)"):
+        MotionTokenizer.load(path)
+    if part not in ("mean", "std"):
+        with pytest.raises(InputError, match=r"nan\.pth: .*not finite"):
+            load_weights(make_tokenizer().network, path)
+        write_torch_file(path, {"net": state["network"]})
+        with pytest.raises(InputError, match="not finite"):
+            MotionTokenizer.from_published(path, tokenizer.mean, tokenizer.std, T2M)
+
+
+def damaged(state):
+    """States that are no tokenizer, by what is wrong with them."""
+    for name in ("version", "config", "network", "mean", "std", "skeleton"):
+        yield f"no {name}", {key: value for key, value in state.items() if key != name}
+        yield f"{name} is a number", {**state, name: 7}
+        yield f"{name} is a list", {**state, name: []}
+    yield "an unknown size", {**state, "config": {**state["config"], "more": 1}}
+    yield "a size that does not fit", {**state, "config": {**state["config"], "width": 48}}
+    yield "a size in words", {**state, "config": {**state["config"], "width": "wide"}}
+    yield "an unknown skeleton", {**state, "skeleton": "dog"}
+    yield "a weight is missing", {**state, "network": dict(list(state["network"].items())[1:])}
+    yield "a weight is no tensor", {**state, "network": state["network"] | {next(iter(state["network"])): "x"}}
+    yield "complex statistics", {**state, "mean": torch.zeros(263, dtype=torch.complex64)}
+
+
+def test_a_damaged_tokenizer_is_one_line_with_its_name(tokenizer, tmp_path):
+    path, count = tmp_path / "broken.pth", 0
+    for case, state in damaged(tokenizer.state()):
+        write_torch_file(path, state)
+        with pytest.raises(InputError, match=r"broken\.pth: ") as caught:
+            MotionTokenizer.load(path)
+        assert "\n" not in str(caught.value), case
+        count += 1
+    assert count == 25
+
+
+@pytest.mark.parametrize("net", [7, [], "x", {}, {"vqvae.encoder.model.0.weight": "x"}])
+def test_what_is_no_published_tokenizer_is_named(net, tokenizer):
+    with pytest.raises(InputError, match="not a published motion tokenizer"):
+        MotionTokenizer.from_published({"net": net}, tokenizer.mean, tokenizer.std, T2M)
 
 
 def test_contradictory_sizes_are_named():
