@@ -18,7 +18,15 @@ import numpy as np
 
 from dataset.sources.amass.body_model import NUM_BETAS, BodyModel, find_body_model
 from dataset.sources.amass.clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass
-from dataset.sources.amass.humanml_index import IndexEntry, cut, find_source, read_humanact12, read_index
+from dataset.sources.amass.humanml_index import (
+    ONE_FRAME_CLIPS,
+    IndexEntry,
+    cut,
+    find_source,
+    is_newer,
+    read_humanact12,
+    read_index,
+)
 from dataset.sources.conversion import SourceClip, source_files, source_id
 from options.flags.dataset import DatasetFlags
 from options.flags.parsing import flag, parse_flags, required_flag
@@ -42,6 +50,9 @@ class AmassFlags:
     amass_dir: str = required_flag("folder of AMASS .npz files, searched with its sub-folders")
     body_models: str = required_flag("folder of body models: smplh/male/model.npz or smplh/SMPLH_MALE.npz, ...")
     index: str | None = flag(None, "HumanML3D's index.csv: cut and name the clips as it says, and mirror them")
+    newer_recordings: bool = flag(
+        False, "with --index: take *_stageii.npz where *_poses.npz is missing, though its frame rate may be another"
+    )
     gender: str = flag(AS_STORED, f"body model to use: {AS_STORED}, {', '.join(GENDERS)}")
     num_betas: int = flag(NUM_BETAS, "shape coefficients to use (published: 10)")
     device: str = flag("auto", "auto, cpu, cuda or cuda:N")
@@ -95,15 +106,17 @@ def main() -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     reader = AmassReader(amass)
+    one_frame, bad = [], {}
     if amass.index is None:
-        clips, bad = recordings(folder, reader), {}
+        clips = recordings(folder, reader)
     else:
-        clips, bad = indexed_clips(folder, read_index(amass.index), Path(amass.index), reader)
+        one_frame, entries = without_one_frame(folder, read_index(amass.index), reader)
+        clips, bad = indexed_clips(folder, entries, reader, amass.newer_recordings)
         flags = replace(flags, mirror=True)
     _check_body_model(reader, clips)
     targets = [] if amass.index is None else [_HUMANML3D_TARGET]
     looked_for = f"{folder}/<id>.npz" if amass.index is None else f"the name <id> in {amass.index}"
-    convert_dataset(clips, flags, T2M, describe(amass), looked_for, targets, bad)
+    convert_dataset(clips, flags, T2M, describe(amass), looked_for, targets, bad, one_frame)
 
 
 def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
@@ -117,19 +130,49 @@ def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
     return [SourceClip(source_id(folder, path), (path,), partial(reader.resampled, path)) for path in motions]
 
 
+def without_one_frame(
+    folder: Path, entries: Sequence[IndexEntry], reader: AmassReader
+) -> tuple[list[str], list[IndexEntry]]:
+    """The ids of the known clips that have one frame, printed, and the other entries."""
+    found = [entry.id for entry in entries if entry.id in ONE_FRAME_CLIPS and has_one_frame(folder, entry, reader)]
+    if found:
+        print(f"{len(found)} clips of the index have one frame ({', '.join(found)}): left out, as published")
+    return found, [entry for entry in entries if entry.id not in found]
+
+
+def has_one_frame(folder: Path, entry: IndexEntry, reader: AmassReader) -> bool:
+    if entry.end - entry.start == 1:
+        return True
+    try:
+        return len(reader.indexed(find_source(folder, entry), entry)) == 1
+    except InputError:
+        return False  # it will be reported as a bad clip
+
+
 def indexed_clips(
-    folder: Path, entries: Sequence[IndexEntry], index: Path, reader: AmassReader
+    folder: Path, entries: Sequence[IndexEntry], reader: AmassReader, newer_recordings: bool
 ) -> tuple[list[SourceClip], dict[str, str]]:
     """The clips of the index whose recording is there, and by id why the others cannot be made."""
-    clips, bad = [], {}
+    clips, bad, newer = [], {}, []
     for entry in entries:
         try:
             path = find_source(folder, entry)
         except InputError as error:
             bad[entry.id] = str(error)
             continue
+        if is_newer(path):
+            newer.append(entry.id)
+            if not newer_recordings:
+                bad[entry.id] = (
+                    f"{path}: only this recording of the newer archives is there, not {Path(entry.source).name}.npz, "
+                    "which the index counts in: their frame rates can differ, and then it is another part at another "
+                    "speed. Download AMASS's SMPL+H G files, or take it with --newer-recordings"
+                )
+                continue
         part = f"{entry.start} {entry.end}"
         clips.append(SourceClip(entry.id, (path,), partial(reader.indexed, path, entry), part))
+    if newer and newer_recordings:
+        print(f"note: {len(newer)} clips are of *_stageii.npz ({', '.join(newer[:3])} ...), not of *_poses.npz")
     return clips, bad
 
 

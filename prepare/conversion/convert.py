@@ -3,7 +3,7 @@
 Good clips are converted whatever the others are like; each bad one is named with its reason.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,7 @@ def convert_dataset(
     looked_for: str,
     preferred_targets: Sequence[str] = (),
     bad: Mapping[str, str] | None = None,
+    left_out: Collection[str] = (),
 ) -> None:
     """Convert what is new or changed, write splits and statistics, print what happened.
 
@@ -54,6 +55,7 @@ def convert_dataset(
         looked_for: where the motion of an id would be, with ``<id>`` in the id's place.
         preferred_targets: clips whose skeleton is taken when no flag names one, before the first training clip.
         bad: clips known to be unusable before they are read, with the reason.
+        left_out: ids that no clip is made for, which given splits may list all the same.
 
     Raises InputError where the folder is somebody else's, or another process works in it, or nothing can be converted;
     and, without ``--skip-bad``, where some clips were bad, after all others are converted.
@@ -68,7 +70,7 @@ def convert_dataset(
         for folder in (".", FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
             remove_unfinished(out_dir / folder)
         record = ConversionRecord(out_dir)
-        plan = _plan(clips, flags, postures, record, looked_for, bad)
+        plan = _plan(clips, flags, postures, record, looked_for, bad, left_out)
         candidates = [*preferred_targets, *plan.splits.of(plan.clips)["train"], *plan.clips]
         config = conversion_config(flags, skeleton, source, plan.clips, candidates)
         postures.check_set([clip for id, clip in plan.clips.items() if id not in bad])
@@ -111,6 +113,7 @@ def _plan(
     record: ConversionRecord,
     looked_for: str,
     bad: dict[str, str],
+    left_out: Collection[str],
 ) -> _Plan:
     out_dir = Path(flags.out_dir)
     by_id = clips_by_id(clips, flags.mirror, postures, bad)
@@ -118,8 +121,8 @@ def _plan(
     gone = [id for id in earlier if id not in by_id and id not in bad and clip_files(out_dir, id).motion.is_file()]
     if not by_id and flags.splits_dir is None:
         raise InputError(f"no motion found to convert: looked for {looked_for}")
-    lacking = map(mirror_id, bad) if flags.mirror else ()  # for the reason of their originals
-    splits = plan_splits({*by_id, *gone, *bad, *lacking}, flags, earlier, looked_for, bad)
+    lacking = map(mirror_id, [*bad, *left_out]) if flags.mirror else ()  # for the reason of their originals
+    splits = plan_splits({*by_id, *gone, *bad, *left_out, *lacking}, flags, earlier, looked_for, bad)
     return _Plan(by_id, gone, earlier, splits, plan_captions(by_id, flags, bad))
 
 

@@ -105,6 +105,76 @@ def test_the_index_cuts_names_and_mirrors(archive, tmp_path, monkeypatch, capsys
     np.testing.assert_allclose(mirrored[:, right], joints[:, left] * [-1, 1, 1], atol=1e-3)
 
 
+def full_index(archive, folder):
+    """An index with its two known clips of one frame, and splits that list all: arguments of the command."""
+    index = write_index(
+        folder,
+        "./pose_data/KIT/3/kick left02_poses.npy,5,60,000000.npy",
+        "./pose_data/Transitions_mocap/mazen_c3d/jump_poses.npy,0,60,000021.npy",
+        "./pose_data/KIT/3/kick left02_poses.npy,7,8,009707.npy",
+        "./pose_data/Transitions_mocap/mazen_c3d/jump_poses.npy,70,90,011059.npy",  # the recording ends at 71
+    )
+    (folder / "splits").mkdir()
+    for split, ids in {"train": "000000 009707", "val": "000021", "all": "000000 000021 009707 011059"}.items():
+        listed = [f"{mirror}{id}" for id in ids.split() for mirror in ("", "M")]
+        (folder / f"splits/{split}.txt").write_text("\n".join(listed))
+    return ["--index", index, "--splits-dir", folder / "splits"]
+
+
+def test_a_complete_index_ends_well_though_two_clips_have_one_frame(archive, tmp_path, monkeypatch, capsys):
+    convert(archive, tmp_path / "out", monkeypatch, *full_index(archive, tmp_path))
+    printed = capsys.readouterr().out
+    assert "2 clips of the index have one frame (009707, 011059): left out, as published" in printed
+    assert "bad clip" not in printed
+    assert read_split_ids(tmp_path / "out", "all") == ["000000", "M000000", "000021", "M000021"]
+
+
+def test_those_two_clips_are_made_where_another_index_gives_them_more(archive, tmp_path, monkeypatch, capsys):
+    index = write_index(
+        tmp_path,
+        "./pose_data/KIT/3/kick left02_poses.npy,5,60,009707.npy",
+        "./pose_data/KIT/3/kick left02_poses.npy,9,10,000001.npy",
+    )
+    with pytest.raises(InputError, match="2 of 4 clips could not be used"):  # 000001 and its mirror image
+        convert(archive, tmp_path / "out", monkeypatch, "--index", index)
+    assert "bad clip 000001: " in capsys.readouterr().out
+    assert (tmp_path / "out/new_joints/009707.npy").is_file()
+
+
+def test_a_recording_of_the_newer_archives_is_never_taken_without_a_word(archive, tmp_path, monkeypatch, capsys):
+    poses, trans = walking(481, 120.0)
+    for name in ("000000_poses", "000021_stageii"):
+        write_amass(tmp_path / f"data/KIT/3/{name}.npz", poses, trans)
+    index = write_index(tmp_path, *(f"./pose_data/KIT/3/{id}_poses.npy,5,60,{id}.npy" for id in ("000000", "000021")))
+    given = ["--amass-dir", tmp_path / "data", "--index", index]
+    with pytest.raises(InputError, match="could not be used"):
+        convert(archive, tmp_path / "out", monkeypatch, *given)
+    printed = capsys.readouterr().out
+    assert "bad clip 000021: " in printed and "frame rates can differ" in printed and "--newer-recordings" in printed
+    assert set(read_split_ids(tmp_path / "out", "all")) == {"000000", "M000000"}
+    convert(archive, tmp_path / "taken", monkeypatch, *given, "--newer-recordings")
+    assert "note: 1 clips are of *_stageii.npz (000021" in capsys.readouterr().out
+    assert (tmp_path / "taken/new_joints/000021.npy").is_file()
+
+
+def test_a_missing_recording_names_the_paths_that_were_tried(archive, tmp_path, monkeypatch, capsys):
+    index = write_index(tmp_path, "./pose_data/KIT/3/kick left02_poses.npy,5,60,000021.npy",
+                        "./pose_data/CMU/80/80_63_poses.npy,5,60,000003.npy")  # fmt: skip
+    convert(archive, tmp_path / "out", monkeypatch, "--index", index, "--skip-bad")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("bad clip 000003")]
+    for tried in ("CMU/80/80_63_poses.npz", "CMU/CMU/80/80_63_poses.npz", "CMU/80/80_63_stageii.npz"):
+        assert tried in line
+
+
+def test_body_models_in_pickles_are_mentioned_and_never_opened(archive, tmp_path, monkeypatch):
+    (tmp_path / "models/smplh/male").mkdir(parents=True)
+    pickle = tmp_path / "models/smplh/SMPLH_MALE.pkl"
+    pickle.write_bytes(b"cposix\nsystem\n(S'touch " + str(tmp_path / "opened").encode() + b"'\ntR.")
+    with pytest.raises(InputError, match=r"There is smplh/SMPLH_MALE\.pkl: a \.pkl can run code and is never opened"):
+        convert(archive, tmp_path / "out", monkeypatch, "--body-models", tmp_path / "models")
+    assert not (tmp_path / "opened").exists()
+
+
 def test_broken_recordings_are_named(archive, tmp_path, monkeypatch, capsys):
     data = tmp_path / "data"
     poses, trans = walking(241, 120.0)
@@ -114,12 +184,29 @@ def test_broken_recordings_are_named(archive, tmp_path, monkeypatch, capsys):
     write_amass(data / "nan_poses.npz", poses, np.full_like(trans, np.nan))
     write_amass(data / "slow_poses.npz", poses, trans, fps=0.0)
     write_amass(data / "none_poses.npz", poses, trans, gender=np.array("unknown"))
+    write_amass(data / "degrees_poses.npz", np.rad2deg(poses), trans)
+    write_amass(data / "far_poses.npz", poses, trans * 1e300)
+    write_amass(data / "mm_poses.npz", poses, trans * 1000)
+    write_amass(data / "complex_poses.npz", poses.astype(complex), trans)
+    write_amass(data / "quick_poses.npz", poses, trans, fps=1e300)
+    (data / "empty_poses.npz").write_bytes(b"")
+    (data / "zip_poses.npz").write_bytes(b"PK\x03\x04" + bytes(18))
+    (data / "._good_poses.npz").write_bytes(b"\0\5\x16\7")  # of macOS
+    locked = bytearray(write_amass(data / "locked_poses.npz", poses, trans).read_bytes())
+    start = -1
+    while (start := locked.find(b"PK\x01\x02", start + 1)) >= 0:
+        locked[start + 8] |= 1  # encrypted
+    (data / "locked_poses.npz").write_bytes(locked)
     given = ["--amass-dir", data, "--body-models", archive / "models", "--out-dir", tmp_path / "out"]
     monkeypatch.setattr("sys.argv", ["motions_from_amass", *map(str, given)])
     with pytest.raises(InputError):
         motions_from_amass.main()
     printed = capsys.readouterr().out
-    for id, reason in {"cut": "cut_poses.npz", "nan": "NaN", "slow": "frame rate", "none": "unknown"}.items():
+    reasons = {"cut": "cut_poses.npz", "nan": "NaN", "slow": "frame rate", "none": "unknown", "degrees": "degrees",
+               "far": "far_poses.npz", "mm": "mm_poses.npz", "complex": "complex128", "quick": "frame rate",
+               "empty": "empty_poses.npz", "zip": "zip_poses.npz", "locked": "encrypted"}  # fmt: skip
+    assert "bad clip good" not in printed and "._good" not in printed
+    for id, reason in reasons.items():
         assert any(line.startswith(f"bad clip {id}_poses:") and reason in line for line in printed.splitlines()), id
     assert not list((tmp_path / "out").rglob("*.tmp"))
 

@@ -59,6 +59,15 @@ def read_npy(path: str | Path) -> np.ndarray:
         raise InputError(f"{path}: not a readable .npy file ({_in_words(error)})") from None
 
 
+def names_in_npz(path: str | Path) -> set[str]:
+    """The names of the arrays in an .npz, of which none is read. Raises InputError for what is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except _DAMAGED as error:
+        raise InputError(f"{path}: not a readable .npz archive ({_in_words(error)})") from None
+
+
 def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Those of the named arrays that an .npz holds, of real numbers or of a few words; the others are not read.
 

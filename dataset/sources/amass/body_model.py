@@ -54,10 +54,13 @@ class BodyModel:
         if missing:
             raise InputError(f"{path}: not a body model, it lacks {', '.join(sorted(missing))}")
         template, directions, regressor = arrays["v_template"], arrays["shapedirs"], arrays["J_regressor"]
-        family = next((name for name, joints in FAMILY_JOINTS.items() if joints == len(regressor)), None)
-        vertices = template.shape[0]
-        shapes_fit = template.shape == (vertices, 3) and regressor.shape[1:] == (vertices,)
-        if family is None or not shapes_fit or directions.ndim != 3 or directions.shape[:2] != (vertices, 3):
+        for name, array in arrays.items():
+            if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+                raise InputError(f"{path}: {name} holds values that are not finite numbers (NaN)")
+        family = next((name for name, joints in FAMILY_JOINTS.items() if regressor.shape[:1] == (joints,)), None)
+        vertices = template.shape[:1]
+        shapes_fit = template.shape == (*vertices, 3) and regressor.shape[1:] == vertices
+        if family is None or not shapes_fit or directions.ndim != 3 or directions.shape[:2] != (*vertices, 3):
             raise InputError(
                 f"{path}: expected v_template (V, 3), shapedirs (V, 3, B) and J_regressor (24, 52 or 55, V), got "
                 f"{template.shape}, {directions.shape} and {regressor.shape}"
@@ -108,7 +111,8 @@ class BodyModel:
             turns = torch.tensor(poses[part, : 3 * count], dtype=torch.float32, device=device).reshape(-1, 3)
             rotations = batch_rodrigues(turns).reshape(-1, count, 3, 3)
             posed, _ = batch_rigid_transform(rotations, rest.expand(len(rotations), -1, -1), parents)
-            result[part] = posed.cpu().numpy() + trans[part, None]
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused as such
+                result[part] = posed.cpu().numpy() + trans[part, None]
         return result
 
 
@@ -127,8 +131,21 @@ def find_body_model(folder: str | Path, family: str, gender: str) -> Path:
             return found
     tried = ", ".join("/".join(layout) for layout in layouts)
     raise InputError(
-        f"{folder}: no {family} body model of gender {gender!r}; looked for {tried}. AMASS stores poses: without "
-        f"its body models there are no joints; download them under their own licence ({_SITES})"
+        f"{folder}: no {family} body model of gender {gender!r}; looked for {tried}. {_pickles(Path(folder))}"
+        "AMASS stores poses: without its body models there are no joints; download them under their own licence "
+        f"({_SITES})"
+    )
+
+
+def _pickles(folder: Path) -> str:
+    """What to say about body models in the older form, which are found but never opened."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".pkl" and path.name[:2] != "._")
+    if not found:
+        return ""
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return (
+        f"There is {found[0].relative_to(folder)}{more}: a .pkl can run code and is never opened here; take the .npz "
+        "of the same site, or save its arrays as one (dataset/sources/README.md says how). "
     )
 
 

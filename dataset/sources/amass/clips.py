@@ -8,7 +8,7 @@ mirrors it back. Here both are one proper rotation, (x, y, z) -> (-x, z, y): Y i
 left side at +X, as the skeletons of `utils.motion.skeleton` expect.
 """
 
-import zipfile
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,13 +18,17 @@ from scipy.spatial.transform import Rotation
 
 from dataset.sources.amass.body_model import FAMILY_JOINTS, BodyModel
 from utils.errors import InputError
-from utils.files.arrays import read_npz
-from utils.motion.resampling import sample_times
+from utils.files.arrays import names_in_npz, read_npz
+from utils.motion.resampling import check_frame_rate, sample_times
 from utils.motion.skeleton import T2M
 
 GENDERS = ("male", "female", "neutral")
+_PRINTED_BYTES = re.compile(r"b?(['\"])(?P<word>.*)\1")
 _BODY_WIDTH = 3 * T2M.num_joints
 _FRAME_RATES = ("mocap_framerate", "mocap_frame_rate")
+# No joint turns further from its rest pose than 180 degrees, but a turn may be stored as one the other way round. Poses
+# in degrees, the common mistake, are far beyond.
+_LARGEST_TURN = 4 * np.pi
 _FAMILY_OF_WIDTH = {3 * joints: family for family, joints in FAMILY_JOINTS.items()}
 
 
@@ -58,9 +62,8 @@ def is_motion_file(path: str | Path) -> bool:
     if Path(path).name.endswith("_stagei.npz"):
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
+        names = names_in_npz(path)
+    except InputError:
         return True
     return "poses" in names or {"root_orient", "pose_body"} <= names
 
@@ -86,6 +89,9 @@ def read_amass(path: str | Path) -> AmassClip:
         raise InputError(f"{path}: expected poses (T, >= 66) and trans (T, 3), got {poses.shape} and {trans.shape}")
     if frames == 0:
         raise InputError(f"{path}: no frames")
+    turn = float(np.abs(poses[:, :_BODY_WIDTH]).max())
+    if turn > _LARGEST_TURN:
+        raise InputError(f"{path}: poses hold turns of {turn:.3g} radians, no body turns so far: are they degrees?")
     if betas.ndim != 1:
         raise InputError(f"{path}: expected betas (B,), got {betas.shape}")
     gender = _word(path, "gender", arrays["gender"])
@@ -149,17 +155,20 @@ def _joined_poses(path: str | Path, root: np.ndarray, body: np.ndarray) -> np.nd
 
 
 def _word(path: str | Path, name: str, value: np.ndarray) -> str:
-    """The one word that an array holds, as text or as bytes, in lower case."""
+    """The one word that an array holds, as text, as bytes or as ``b'...'`` in text, in lower case."""
     if value.size != 1 or value.dtype.kind not in "US":
         raise InputError(f"{path}: {name} must be one word, got {value.dtype} {value.shape}")
     word = value.item()
-    return (word.decode("utf-8", "replace") if isinstance(word, bytes) else word).strip().lower()
+    word = (word.decode("utf-8", "replace") if isinstance(word, bytes) else word).strip().lower()
+    printed = _PRINTED_BYTES.fullmatch(word)
+    return printed["word"] if printed else word
 
 
 def _positive_number(path: str | Path, value: np.ndarray) -> float:
     if value.size != 1 or not np.issubdtype(value.dtype, np.number) or not 0 < value.item() < np.inf:
-        raise InputError(f"{path}: the frame rate must be one positive number, got {value}")
-    return float(value.item())
+        shown = value.item() if value.size == 1 else f"{value.size} values"
+        raise InputError(f"{path}: the frame rate must be one positive number, got {shown}")
+    return check_frame_rate(float(value.item()), f"{path}: ")
 
 
 def _family(path: str | Path, stored: np.ndarray | None, width: int) -> str:

@@ -42,6 +42,9 @@ _OTHER_NAMES = {
     "Transitions_mocap": ("Transitions",),
 }
 _OLD_END, _NEW_END = "_poses", "_stageii"
+# To these two clips the published index gives a single frame, which has no velocity and so no features: HumanML3D has
+# neither of them (EricGuo5513/HumanML3D, issue 120), and its splits list neither.
+ONE_FRAME_CLIPS = ("009707", "011059")
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,21 @@ def read_humanact12(path: str | Path) -> np.ndarray:
     return joints[:, : T2M.num_joints]
 
 
+def is_newer(path: Path) -> bool:
+    """Whether a recording is of the newer archives (SMPL-H or SMPL-X, ``*_stageii.npz``).
+
+    Its frame rate can be another than the one the index counts in (CMU: 120 for 60), and then the frames of the index
+    are another part of it, at another speed.
+    """
+    return path.stem.endswith(_NEW_END)
+
+
 def find_source(root: str | Path, entry: IndexEntry) -> Path:
     """The file of an entry's recording below a data folder: an AMASS .npz, or the .npy of HumanAct12.
 
     Three differences are tolerated: the newer names of data sets; one more folder level (an archive unpacked into a
     folder of its name); and, where there is no ``_poses`` file, the ``_stageii`` file of the newer archives, if there
-    is exactly one (spaces are underscores there). Raises InputError that lists what was tried.
+    is exactly one (spaces are underscores there; see `is_newer`). Raises InputError that lists what was tried.
     """
     root = Path(root)
     name, _, rest = entry.source.partition("/")

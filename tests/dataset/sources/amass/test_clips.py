@@ -38,7 +38,18 @@ def test_reads_the_first_generation(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "gender", [np.array("female"), np.array(b"female"), np.array(["female"]), "female", np.array("Female")]
+    "gender",
+    [
+        np.array("female"),
+        np.array(b"female"),
+        np.array(["female"]),
+        "female",
+        np.array("Female"),
+        np.array("b'female'"),
+        np.array(b"FEMALE"),
+        np.array('b"Female"'),
+        np.array(["'female'"]),
+    ],
 )
 def test_gender_as_text_bytes_or_array(tmp_path, gender):
     poses, trans = walking(3, 120)
