@@ -88,9 +88,7 @@ def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
         raise InputError(f"expected joints (T, J, 3) or features (T, 263 or 251), got {motion.shape}")
     if not np.isfinite(motion).all():
         bad = np.flatnonzero(~np.isfinite(motion).reshape(len(motion), -1).all(axis=1))
-        raise InputError(
-            f"{len(bad)} of {len(motion)} frames hold values that are not finite (NaN), first frame {bad[0]}"
-        )
+        raise InputError(f"{len(bad)} of {len(motion)} frames are not finite (NaN), the first is {bad[0]}")
     if motion.ndim == 3:
         return skeleton.in_metres(motion), skeleton
     check_features(motion, skeleton)
