@@ -222,7 +222,7 @@ def test_joints_of_motion_does_not_draw_what_is_not_finite():
     for value in (np.nan, np.inf):
         for motion in (joints.copy(), features_from_joints(joints, T2M)):
             motion[[4, 6], 1] = value
-            with pytest.raises(InputError, match=rf"2 of {len(motion)} frames .* not finite .* first frame 4"):
+            with pytest.raises(InputError, match=rf"2 of {len(motion)} frames are not finite .*, the first is 4"):
                 joints_of_motion(motion)
 
 
