@@ -6,7 +6,8 @@ cannot be measured by it.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import product
 
 # In the order in which they are believed where a clip is listed in several: what is held out stays held out.
 HELD_OUT = ("test", "val")
@@ -36,7 +37,9 @@ def place_of(id: str, seed: int) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def draw_splits(ids: Iterable[str], seed: int, earlier: Mapping[str, str] | None = None) -> dict[str, list[str]]:
+def draw_splits(
+    ids: Iterable[str], seed: int, earlier: Mapping[str, str] | None = None, short: Collection[str] = ()
+) -> dict[str, list[str]]:
     """Train, val and test of the clips `ids`.
 
     From three clips on (a clip and its mirror image count as one) no split is empty; fewer are all trained on. Where
@@ -45,6 +48,7 @@ def draw_splits(ids: Iterable[str], seed: int, earlier: Mapping[str, str] | None
     Args:
         seed: other seeds give other splits.
         earlier: the split of each clip that was in one before, or `NO_SPLIT`; such a clip stays there.
+        short: clips that readers leave out; no split is of such clips alone where there are others.
 
     Returns:
         ids by split: first the earlier ones in the order of `earlier`, then the new ones sorted.
@@ -60,7 +64,7 @@ def draw_splits(ids: Iterable[str], seed: int, earlier: Mapping[str, str] | None
         homes.update(dict.fromkeys(new, "train"))
         moved = set()
     else:
-        moved = _fill(homes, new, seed)
+        moved = _fill(homes, new, {original_id(id) for id in known - set(short)}, seed)
     splits: dict[str, list[str]] = {name: [] for name in SPLITS}
     order = {id: number for number, id in enumerate(earlier)}
     for id in sorted(known, key=lambda id: (order.get(id, len(order)), id)):
@@ -82,22 +86,23 @@ def _split_of(name: str, seed: int) -> str:
     return "test" if place < _TEST_SHARE else "val" if place < _TEST_SHARE + _VAL_SHARE else "train"
 
 
-def _fill(homes: dict[str, str], new: set[str], seed: int) -> set[str]:
-    """Move one clip into each split of `homes` that is empty; the clips that were moved."""
+def _fill(homes: dict[str, str], new: set[str], usable: set[str], seed: int) -> set[str]:
+    """Move a usable clip into each split of `homes` that has none, any clip where no usable one is left; those moved."""
     moved: set[str] = set()
-    for empty in (*HELD_OUT, "train"):
-        sizes = Counter(homes.values())
+    for counted, empty in product((usable, homes.keys()), (*HELD_OUT, "train")):
+        sizes = Counter(split for name, split in homes.items() if name in counted)
         if sizes[empty]:
             continue
         # Who may go: new clips, and into a held-out split those that are trained on; no split is emptied for another.
         able = [
             name
             for name, split in homes.items()
-            if sizes[split] > 1 and (name in new or (split == "train" and empty in HELD_OUT))
+            if name in counted and sizes[split] > 1 and (name in new or (split == "train" and empty in HELD_OUT))
         ]
         if able:
             sign = -1 if empty == "train" else 1  # whose own place is nearest
-            chosen = min(able, key=lambda name: (name not in new, sign * place_of(name, seed)))
+            spared = set() if counted is usable else usable
+            chosen = min(able, key=lambda name: (name in spared, name not in new, sign * place_of(name, seed)))
             homes[chosen] = empty
             moved.add(chosen)
     return moved

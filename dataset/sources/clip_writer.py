@@ -95,6 +95,12 @@ class ClipWriter:
         """Whether both files of the clip's motion are there."""
         return clip_files(self.root, id).motion.is_file() and (self.root / JOINTS_FOLDER / f"{id}.npy").is_file()
 
+    def is_short(self, id: str) -> bool:
+        """Whether the clip's motion has fewer frames than readers of this skeleton take."""
+        # The header is shorter than a frame of float32.
+        frames = clip_files(self.root, id).motion.stat().st_size // (4 * self.skeleton.feature_dim)
+        return frames < self.skeleton.min_frames
+
     def _is_newer(self, clip: SourceClip) -> bool:
         """Whether the motion is there and newer than what it is made from: all that is known without a record."""
         made = clip_files(self.root, clip.id).motion

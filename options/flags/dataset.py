@@ -15,7 +15,10 @@ class DatasetFlags:
     texts_dir: str | None = flag(
         None, "folder of <id>.txt with the captions, tagged or plain; without it the data set trains tokenizers only"
     )
-    splits_dir: str | None = flag(None, "folder of train.txt, val.txt, test.txt; default: a random 80/5/15 split")
+    splits_dir: str | None = flag(
+        None,
+        "folder of train.txt, val.txt, test.txt; default: about 80/5/15, by the ids; clips that are in a split stay there",
+    )
     dataname: str = flag("t2m", "skeleton: t2m (22 joints, 20 fps) or kit (21 joints, 12.5 fps)")
     target_offsets: str | None = flag(None, "skeleton to retarget to: a .npy of bone vectors (J, 3)")
     target_clip: str | None = flag(None, "clip whose first frame is the skeleton; default: the first training clip")
@@ -28,7 +31,7 @@ class DatasetFlags:
         None, "folder of tagged texts (such as HumanML3D's) that plain captions are tagged after, without spaCy"
     )
     skip_bad: bool = flag(False, "exit with success although some clips could not be used")
-    seed: int = flag(0, "seed of the random split")
+    seed: int = flag(0, "draws the split of new clips, with their ids")
 
     def __post_init__(self) -> None:
         if sum([self.target_offsets is not None, self.target_clip is not None, self.no_retarget]) > 1:

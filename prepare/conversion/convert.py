@@ -144,8 +144,9 @@ def _convert(plan: _Plan, writer: ClipWriter, bad: dict[str, str]) -> set[str]:
 
 def _finish(plan: _Plan, writer: ClipWriter, made: set[str], bad: dict[str, str]) -> dict[str, list[str]]:
     """Write splits and statistics of what is there; the splits. A file that is damaged by now makes its clip bad."""
+    short = {id for id in made if writer.is_short(id)}
     while True:
-        splits = plan.splits.of(made - bad.keys())
+        splits = plan.splits.of(made - bad.keys(), short)
         try:
             mean_std, damaged = _statistics(writer, splits["train"])
         except InputError:

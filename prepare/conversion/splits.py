@@ -25,7 +25,7 @@ class GivenSplits:
 
     members: Mapping[str, list[str]]
 
-    def of(self, ids: Iterable[str]) -> dict[str, list[str]]:
+    def of(self, ids: Iterable[str], short: Collection[str] = ()) -> dict[str, list[str]]:
         """The splits of those clips that could be made, in the given order; ``all`` are all of them."""
         ids = set(ids)
         splits = {name: [id for id in members if id in ids] for name, members in self.members.items()}
@@ -44,10 +44,10 @@ class DrawnSplits:
     seed: int
     earlier: Mapping[str, str]
 
-    def of(self, ids: Iterable[str]) -> dict[str, list[str]]:
-        """The splits of those clips that could be made."""
+    def of(self, ids: Iterable[str], short: Collection[str] = ()) -> dict[str, list[str]]:
+        """The splits of those clips that could be made; of `short` ones no split consists."""
         ids = sorted(ids)
-        return {**draw_splits(ids, self.seed, self.earlier), "all": ids}
+        return {**draw_splits(ids, self.seed, self.earlier, short), "all": ids}
 
 
 def earlier_splits(root: Path, record: ConversionRecord) -> dict[str, str]:

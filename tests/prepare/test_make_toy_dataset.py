@@ -8,6 +8,7 @@ import pytest
 from dataset.humanml.layout import read_mean_std, read_split, read_split_ids
 from dataset.humanml.statistics import compute_mean_std
 from prepare import make_toy_dataset
+from utils.files.lock import locked
 from utils.metrics.physics import skating_ratio
 from utils.motion.features import joints_from_features
 from utils.motion.skeleton import T2M
@@ -89,6 +90,12 @@ def test_a_folder_of_something_else_is_refused(tmp_path, monkeypatch, capsys):
         make(tmp_path, monkeypatch)
     assert stop.value.code == EXIT_BAD_INPUT
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_two_commands_do_not_make_one_folder(tmp_path, monkeypatch, capsys):
+    with locked(tmp_path / "toy"), pytest.raises(SystemExit):
+        make(tmp_path / "toy", monkeypatch, clips=20)
+    assert "is working here" in capsys.readouterr().err and not (tmp_path / "toy").exists()
 
 
 def test_an_interrupted_run_does_not_look_finished_and_can_be_done_again(toy, tmp_path, monkeypatch):

@@ -226,3 +226,17 @@ def test_the_neutral_body_is_enough_for_neutral_recordings(tmp_path, monkeypatch
         write_amass(tmp_path / f"data/{name}_poses.npz", poses, trans, gender=np.array("neutral"))
     convert(tmp_path, tmp_path / "out", monkeypatch)
     assert "2 clips converted" in capsys.readouterr().out
+
+
+def test_a_changed_line_of_the_index_makes_its_clip_anew_and_no_other(archive, tmp_path, monkeypatch, capsys):
+    rows = [f"./pose_data/KIT/3/kick left02_poses.npy,{start},60,00000{start}.npy" for start in range(3)]
+    index = write_index(tmp_path, *rows)
+    convert(archive, tmp_path / "out", monkeypatch, "--index", index)
+    assert "6 clips converted" in capsys.readouterr().out
+    write_index(
+        tmp_path, *rows[:2], rows[2].replace(",60,", ",55,"), "./pose_data/KIT/3/gone_poses.npy,0,60,000009.npy"
+    )
+    convert(archive, tmp_path / "out", monkeypatch, "--index", index, "--skip-bad")
+    printed = capsys.readouterr().out
+    assert "2 clips converted, 4 already there, 1 bad" in printed and "looked for KIT/3/gone_poses.npz" in printed
+    assert len(np.load(tmp_path / "out/new_joint_vecs/M000002.npy")) == 52

@@ -9,7 +9,7 @@ from dataset.humanml.layout import read_split, read_split_ids
 from dataset.sources.bvh.joint_mapping import read_bvh_joints
 from prepare import motions_from_bvh
 from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
-from tests.places import SHARED
+from tests.places import ROOT, SHARED
 from utils.errors import InputError
 from utils.motion.features import canonical_joints
 from utils.motion.skeleton import T2M
@@ -121,3 +121,16 @@ def test_the_real_files_become_a_data_set_without_captions(tmp_path, monkeypatch
     # Turns are seen: at least one of these files walks a turn of more than 40 degrees to either side.
     turns = [-2 * motion[:, 0].sum() for motion in features]
     assert max(turns) > 0.7 and min(turns) < -0.7
+
+
+def test_another_content_of_the_joint_table_makes_the_clips_anew(folders, monkeypatch, capsys):
+    for path in (folders / "bvh/b.bvh", folders / "bvh/c.bvh"):
+        path.unlink()
+    table = folders / "mine.yaml"
+    table.write_text((ROOT / "dataset/sources/bvh/joint_mappings/lafan1.yaml").read_text())
+    convert(folders, monkeypatch, "--mapping", table)
+    convert(folders, monkeypatch, "--mapping", table)
+    assert "0 clips converted, 1 already there" in capsys.readouterr().out
+    table.write_text(table.read_text() + "# another one\n")
+    convert(folders, monkeypatch, "--mapping", table)
+    assert "1 clips converted, 0 already there" in capsys.readouterr().out

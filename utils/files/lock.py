@@ -53,6 +53,8 @@ def _make(folder: Path) -> list[Path]:
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError:  # in /proc and the like
+        raise InputError(f"{folder}: no folder can be made there: give another place") from None
     except OSError as error:
         raise named(error, folder) from error
     return missing

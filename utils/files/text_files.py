@@ -109,7 +109,7 @@ def unreadable(path: str | Path, error: OSError) -> InputError:
     """What to say about a file that the system does not give us."""
     if isinstance(error, FileNotFoundError):
         return InputError(f"{path}: no such file")
-    return InputError(f"{path}: cannot be read ({error.strerror})")
+    return InputError(f"{path}: cannot be read ({error.strerror or error})")
 
 
 def _all_lines(path: str | Path) -> Iterator[tuple[int, str]]:

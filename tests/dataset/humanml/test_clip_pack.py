@@ -248,3 +248,13 @@ def test_processes_that_pack_at_once_all_end_well(clips, tmp_path, lockless):
     assert not any("held in memory" in message for message in messages)
     assert len(cached(tmp_path)) == 2
     assert_same_as_the_files(load(clips, tmp_path), clips)
+
+
+def test_a_file_of_the_same_size_and_date_is_another_file(clips, tmp_path):
+    load(clips, tmp_path)
+    for path, content in ((clips[6].motion, None), (clips[6].text, b"TEXT \xc3\xa9 6\n")):
+        status = path.stat()
+        path.write_bytes(content or path.read_bytes()[:-4] + b"\0\0\x80\x3f")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert path.stat().st_size == status.st_size
+        assert_same_as_the_files(load(clips, tmp_path), clips)

@@ -277,3 +277,36 @@ def test_caption_line_round_trip_with_hash_and_times():
 def test_malformed_caption_lines(line):
     with pytest.raises(InputError):
         parse_caption_line(line)
+
+
+def test_a_split_without_a_clip_says_what_to_do(tmp_path):
+    make_clip(tmp_path, "a", 60)
+    write_splits(tmp_path, {"train": ["a"], "val": []})
+    for read in (lambda: read_split(tmp_path, "val", T2M), lambda: read_motions(tmp_path, "val", T2M, 40)):
+        with pytest.raises(InputError, match=r"val\.txt lists no clip: from 3 clips on .* add clips"):
+            read()
+
+
+def test_a_record_without_captions_leaves_the_text_file_alone(tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_text("by hand", encoding="utf-8")
+    make_clip(tmp_path, "a", 60, captions=())
+    assert (tmp_path / "texts/a.txt").read_text() == "by hand"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_what_float32_cannot_hold_is_not_written(tmp_path, value):
+    features, joints = np.ones((40, 263)), np.ones((40, 22, 3))
+    features[7, 9] = value
+    with pytest.raises(InputError, match="features would hold values that are not finite"):
+        write_record(tmp_path, "a", features, joints, ())
+    with pytest.raises(InputError, match=r"Std\.npy would hold"):
+        write_mean_std(tmp_path, np.zeros(263), np.where(np.arange(263) == 3, value, 1.0))
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_a_line_that_is_no_file_name_is_one_bad_clip(tmp_path, caplog):
+    make_clip(tmp_path, "a", 60)
+    (tmp_path / "train.txt").write_text(f"a\n{'x' * 300}\n\ta/../b\n", encoding="utf-8")
+    assert [record.id for record in read_split(tmp_path, "train", T2M)] == ["a"]
+    assert "no motion file: 2" in caplog.text

@@ -64,6 +64,15 @@ def test_earlier_splits_stay_in_their_order_and_new_clips_come_behind():
     assert splits == {"train": ["z", "b", "a"], "val": ["y"], "test": ["x", "Mx"]}
 
 
+def test_clips_that_readers_leave_out_do_not_fill_a_split():
+    ids = [f"c{number}" for number in range(12)]
+    for seed in range(40):
+        splits = draw_splits(ids, seed, short=ids[:8])
+        assert all(set(members) - set(ids[:8]) for members in splits.values())
+        assert of(splits).keys() == set(ids)
+        assert all(draw_splits(ids, seed, short=ids).values()) and all(draw_splits(ids, seed, short=ids[1:]).values())
+
+
 def test_an_empty_split_takes_a_clip_that_was_trained_on_where_there_is_no_new_one():
     earlier = dict.fromkeys("abcde", "train")
     splits = draw_splits("abcde", seed=0, earlier=earlier)

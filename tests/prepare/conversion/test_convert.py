@@ -11,6 +11,7 @@ import pytest
 from dataset.humanml.layout import read_mean_std, read_split_ids
 from dataset.sources.record import RECORD_FILE
 from prepare import make_toy_dataset, motions_from_joints
+from prepare.conversion.plan import one_file_on_disk
 from tests.prepare.test_motions_from_joints import LINE, body
 from utils.files.lock import locked
 from utils.run.command import run_command
@@ -239,6 +240,18 @@ def test_a_bad_clip_leaves_no_split_empty(sources, convert):
     (sources / f"joints/{only[0]}.npy").write_bytes(b"junk")
     convert("--skip-bad", out="fresh")
     assert all(splits(sources / "fresh").values())
+
+
+def test_a_clip_that_is_too_short_for_readers_is_no_split_alone(sources, convert):
+    for number in range(3):
+        np.save(sources / f"joints/c{number}.npy", body(frames=20, seed=number))
+    convert()
+    assert all(set(ids) & {"c3", "c4", "c5"} for ids in splits(sources / "out").values())
+
+
+def test_names_that_a_disk_takes_for_one():
+    bad = one_file_on_disk(["Walk", "walk", "run", "Wal"])
+    assert bad.keys() == {"Walk", "walk"} and "the same name as walk" in bad["Walk"]
 
 
 def test_what_is_read_is_never_what_is_written(sources, convert):
