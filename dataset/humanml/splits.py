@@ -87,7 +87,7 @@ def _split_of(name: str, seed: int) -> str:
 
 
 def _fill(homes: dict[str, str], new: set[str], usable: set[str], seed: int) -> set[str]:
-    """Move a usable clip into each split of `homes` that has none, any clip where no usable one is left; those moved."""
+    """Move a usable clip, else any, into each split of `homes` that has none; the clips that were moved."""
     moved: set[str] = set()
     for counted, empty in product((usable, homes.keys()), (*HELD_OUT, "train")):
         sizes = Counter(split for name, split in homes.items() if name in counted)

@@ -17,7 +17,7 @@ class DatasetFlags:
     )
     splits_dir: str | None = flag(
         None,
-        "folder of train.txt, val.txt, test.txt; default: about 80/5/15, by the ids; clips that are in a split stay there",
+        "folder of train.txt, val.txt, test.txt; default: about 80/5/15 by the ids, and clips stay in their split",
     )
     dataname: str = flag("t2m", "skeleton: t2m (22 joints, 20 fps) or kit (21 joints, 12.5 fps)")
     target_offsets: str | None = flag(None, "skeleton to retarget to: a .npy of bone vectors (J, 3)")
