@@ -34,7 +34,7 @@ from dataset.cot.source import CotSource, common_source, read_cot_source, source
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from prepare.cot.inputs import coded_clips
-from prepare.cot.outputs import REJECTED_FILE, check_cot_folder, claim_cot_folder, cot_path
+from prepare.cot.outputs import REJECTED_FILE, check_cot_folder, claim_cot_folder, cot_path, left_over
 from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.line_writers import LineWriters
@@ -233,6 +233,8 @@ def main() -> None:
     }
     print(report_cot(files, nb_code, out_dir, about))
     print(summary(counts, out_dir))
+    if told := left_over(out_dir, files.values()):
+        print(told)
     if source is None:
         print("which motion tokenizer the codes belong to is not known: --motion-tokenizer FILE records it")
 
@@ -255,7 +257,7 @@ def summary(counts: ImportCounts, out_dir: Path) -> str:
     )
     if not counts.rejected:
         return told
-    reasons = "; ".join(f"{count} x {reason}" for reason, count in counts.rejected.most_common(3))
+    reasons = "; ".join(f"{count} x {counts.examples[kind]}" for kind, count in counts.rejected.most_common(3))
     return f"{told} ({out_dir / REJECTED_FILE}: {reasons})"
 
 

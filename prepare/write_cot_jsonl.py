@@ -32,7 +32,7 @@ from dataset.humanml.layout import MotionRecord, read_split
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
 from prepare.cot.inputs import coded_clips
-from prepare.cot.outputs import check_cot_folder, claim_cot_folder, cot_path
+from prepare.cot.outputs import check_cot_folder, claim_cot_folder, cot_path, left_over
 from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
 from prepare.cot.report import report_cot
 from utils.errors import InputError
@@ -157,6 +157,8 @@ def main() -> None:
         write_jsonl(Path(flags.out_dir) / DOUBTFUL_FILE, doubtful)
     if doubtful:
         print(f"{len(doubtful)} captions have no reasoning, their own motion contradicts them: {DOUBTFUL_FILE}")
+    if told := left_over(flags.out_dir, files.values()):
+        print(told)
     if outdated:
         print(
             f"{outdated} texts of {reasoning.origin} are of captions that their clips do not have: they were left out"

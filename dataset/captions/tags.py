@@ -13,7 +13,11 @@ MOTION_OPEN, MOTION_CLOSE = "<Motion>", "</Motion>"
 MARKERS = (THINK_OPEN, THINK_CLOSE, ANSWER_OPEN, ANSWER_CLOSE, MOTION_OPEN, MOTION_CLOSE)
 # In any case, as other people write them; and the control words of language models (<|im_end|>, </s>), which their
 # tokenizers turn into single tokens, the end of the reply among them.
-_TAG = re.compile(r"</?(?:think|answer|motion)>|<motion_[0-9]+>|<\|[^\s<>|]{1,40}\|>|</?s>", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:think|answer|motion)>|<motion_[0-9]+>|<\|[^\s<>|]{1,40}\|>|</?s>"
+    r"|<(?:pad|unk|bos|eos|(?:start|end)_of_turn)>",
+    re.IGNORECASE,
+)
 
 
 def tag_in(text: str) -> str | None:

@@ -45,6 +45,12 @@ def claim_cot_folder(out_dir: str | Path) -> None:
         write_json(Path(out_dir) / STATISTICS_FILE, _UNFINISHED)
 
 
+def left_over(out_dir: str | Path, files: Iterable[Path]) -> str:
+    """A line about CoT jsonl in the folder that are none of `files`, which an earlier run wrote; empty without any."""
+    names = sorted({path.name for path in Path(out_dir).glob("cot_*.jsonl")} - {path.name for path in files})
+    return f"of an earlier run, and not written anew: {', '.join(names)}" if names else ""
+
+
 def _is_ours(folder: Path) -> bool:
     try:
         return not read_json(folder / STATISTICS_FILE).keys().isdisjoint(("splits", *_UNFINISHED))

@@ -305,7 +305,9 @@ def test_what_somebody_else_wrote_is_never_replaced(tmp_path, imported):
         assert files_of(out) == before
         (out / name).unlink()
     imported(source)
-    imported(source)  # what we wrote is replaced
+    assert "earlier run" not in imported(source)[1]  # what we wrote is replaced
+    _, printed = imported(write_lines(tmp_path / "x_test.jsonl", [WALK]))
+    assert "of an earlier run, and not written anew: cot_train.jsonl" in printed
     (out / "statistics.json").write_text('{"unfinished": true}')  # and what a kill has left
     assert imported(source)[0]["train"] == [WALK]
     (tmp_path / "file").write_text("")

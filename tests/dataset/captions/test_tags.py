@@ -8,7 +8,7 @@ from models.language.vocabulary import read_codes
 
 
 @pytest.mark.parametrize(
-    "tag", [*MARKERS, "<Motion_3>", "<motion_003>", "<THINK>", "</Answer>", "<|endoftext|>", "</s>"]
+    "tag", [*MARKERS, "<Motion_3>", "<motion_003>", "<THINK>", "</Answer>", "<|endoftext|>", "</s>", "<end_of_turn>"]
 )
 def test_every_tag_is_found(tag):
     assert tag_in(f"the left hand{tag} rises") == tag
