@@ -205,6 +205,33 @@ def _count_changes(folder: Path, ticks: int, moment: Moment | None) -> None:
     sys.addaudithook(hook)
 
 
+def refuse(change: int, code: int) -> None:
+    """From the `change`-th change on the system of this process refuses all of them with an errno; to be called in a
+    child. What exists can still be read and removed, as on a full disk."""
+    root, count, sync = os.getcwd(), 0, os.fsync
+
+    def refused(path: Any) -> None:
+        nonlocal count
+        count += 1
+        if count >= change:
+            raise OSError(code, os.strerror(code), path)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            writes = isinstance(arguments[2], int) and arguments[2] & _WRITING
+            if writes and _below(root, arguments[0]):
+                refused(arguments[0])
+        elif event in ("os.rename", "os.mkdir", "os.link", "os.symlink") and _below(root, arguments[0]):
+            refused(arguments[0])
+
+    def fsync(handle: int) -> None:
+        refused(None)
+        sync(handle)
+
+    os.fsync = fsync
+    sys.addaudithook(hook)
+
+
 def _below(root: str, path: Any) -> bool:
     if not isinstance(path, str | bytes | os.PathLike):
         return False

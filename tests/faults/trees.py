@@ -15,6 +15,7 @@ _ABOUT_THE_RUN = re.compile(
 # Names of numbers that say how long something took.
 _TIMES = re.compile(r"seconds|_s$|per_second|runtime|time$|^at$|total_flos|train_loss|created")
 _LEFT_BEHIND = re.compile(r"\.tmp$|\.part$|\.old-\d+$|\.incomplete$|^\.unfinished")
+_TEMPORARY = re.compile(r"\.tmp$")
 
 
 def files_of(root: Path, names: Iterable[str]) -> Iterator[Path]:
@@ -41,11 +42,16 @@ def contents(root: Path, names: Iterable[str], any_order: bool = False) -> dict[
     return found
 
 
-def left_behind(root: Path, names: Iterable[str]) -> list[str]:
-    """Unfinished files: there must be none where a command has ended."""
-    found = [path.relative_to(root).as_posix() for path in files_of(root, names) if _LEFT_BEHIND.search(path.name)]
+def left_behind(root: Path, names: Iterable[str], parts: bool = True) -> list[str]:
+    """Unfinished files: there must be none where a command has ended.
+
+    Args:
+        parts: those too that the same command goes on from.
+    """
+    unfinished = _LEFT_BEHIND if parts else _TEMPORARY
+    found = [path.relative_to(root).as_posix() for path in files_of(root, names) if unfinished.search(path.name)]
     # Their names may begin like an output's (`codes.jsonl.part`) or with a dot (`.codes.jsonl.x.tmp`).
-    beside = [path.name for path in root.iterdir() if path.is_file() and _LEFT_BEHIND.search(path.name)]
+    beside = [path.name for path in root.iterdir() if path.is_file() and unfinished.search(path.name)]
     return sorted({*found, *beside})
 
 
