@@ -6,10 +6,11 @@
 
 There are three kinds of full disks. A file system in memory that holds so many bytes and no more (where this user may
 mount one); a limit on the size of a file (ulimit -f); and a system that refuses the n-th change and all that follow
-(`forks.refuse`), so that every place that writes is met once. Some of the runs that meet it continue one that was killed.
+(`forks.refuse`), so that every place that writes is met once. Some of the runs that meet it continue one that was
+killed.
 
-A case survives when the command ends with status 2 and one line, leaves nothing unfinished and no file half, and the
-same command, with room, makes what an undisturbed run makes. A run that gets by without the bytes that it lacked (a
+A case survives when the command ends with status 2 and one line, leaves nothing unfinished and no file half, and
+the same command, with room, makes what an undisturbed run makes. A run that gets by without the bytes that it lacked (a
 cache, say) must have made the right files.
 """
 

@@ -112,7 +112,9 @@ STAGES = (
         "data_amass",
         _write_amass,
     ),
-    Stage("compute_motion_stats", "prepare.compute_motion_stats", "--data-root data_bvh", "data_bvh", "data_bvh"),
+    Stage(
+        "compute_motion_stats", "prepare.compute_motion_stats", "--data-root data_bvh --replace", "data_bvh", "data_bvh"
+    ),
     Stage(
         "train_motion_tokenizer",
         "prepare.train_motion_tokenizer",

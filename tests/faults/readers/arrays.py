@@ -14,7 +14,7 @@ from dataset.humanml.layout import read_mean_std, write_mean_std
 from dataset.sources.amass.body_model import BodyModel
 from dataset.sources.amass.clips import joints_of_clip, read_amass
 from dataset.sources.amass.humanml_index import read_humanact12
-from dataset.sources.conversion import read_joints
+from dataset.sources.joints import read_joints
 from dataset.toy.clips import toy_clips
 from prepare.render_motion import read_clip
 from tests.dataset.sources.amass.synthetic_body_model import VERTICES, walking, write_amass, write_body_model

@@ -164,7 +164,7 @@ def _wrong_written(content: bytes, rows: Any) -> str | None:
 
 
 def _statistics(folder: Path) -> Any:
-    command("prepare.compute_motion_stats", "--data-root", folder / "data", "--skip-bad")
+    command("prepare.compute_motion_stats", "--data-root", folder / "data", "--skip-bad", "--replace")
     return np.load(folder / "data/Mean.npy"), np.load(folder / "data/Std.npy")
 
 

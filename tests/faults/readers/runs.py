@@ -5,7 +5,10 @@ import math
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from dataset.sources.config import ConversionConfig, read_config, write_config
+from dataset.sources.record import ClipRecord, ConversionRecord
 from options.sft import SftSettings
 from options.train import TrainSettings
 from prepare.make_toy_dataset import finished_fingerprint
@@ -13,7 +16,6 @@ from tests.faults.readers.reader import Reader
 from utils.files.manifest import read_manifest
 from utils.metrics.comparison import comparison
 from utils.metrics.report import MetricValue, Signature, format_table, read_results, transposed, write_results
-from utils.motion.skeleton import T2M
 from utils.plots import curves_of
 from utils.run.folder import RunFolder
 
@@ -112,14 +114,25 @@ def _wrong_results(content: bytes, value: Any) -> str | None:
 
 
 def _prepare_config(folder: Path) -> None:
-    write_config(folder, ConversionConfig("t2m", 20.0, "joints", "a", ((0.0, 1.0, 2.0),) * 22), "none")
+    write_config(folder, ConversionConfig("t2m", 20.0, "joints", "a", ((0.0, 1.0, 2.0),) * 22, 1.0), "none")
 
 
 def _wrong_config(content: bytes, config: Any) -> str | None:
-    if not isinstance(config.dataname, str) or isinstance(config.fps, bool) or not isinstance(config.fps, int | float):
-        return "a data set name or a frame rate of another kind"
-    offsets = config.offsets
-    return None if offsets is None or offsets.shape == (T2M.num_joints, 3) else f"offsets of {offsets.shape}"
+    """Whatever the file says is compared with what is asked for; only numbers that are none would pass for any."""
+    return None if config.offsets is None or np.isfinite(config.offsets).all() else "offsets that are not finite"
+
+
+def _prepare_record(folder: Path) -> None:
+    record = ConversionRecord(folder)
+    for id in "abc":
+        record.put(ClipRecord(id, "0123456789ab", "ba9876543210", None, "train"))
+
+
+def _wrong_record(content: bytes, record: Any) -> str | None:
+    kept = [clip for clip in map(record.get, "abc") if clip is not None]
+    if not all(isinstance(clip.motion, str) and isinstance(clip.split, str | None) for clip in kept):
+        return "a record of other kinds"
+    return None if all(isinstance(split, str) for split in record.splits().values()) else "a split that is no text"
 
 
 def _prepare_toy(folder: Path) -> None:
@@ -178,6 +191,7 @@ READERS = [
     Reader("results.json", "a/results.json", "json", _prepare_results, _results, _wrong_results),
     Reader("scored predictions", "a/predictions.jsonl", "jsonl", _prepare_results, _results, share=0.8),
     Reader("dataset.json of a conversion", "dataset.json", "json", _prepare_config, read_config, _wrong_config),
+    Reader("conversion.jsonl", "conversion.jsonl", "jsonl", _prepare_record, ConversionRecord, _wrong_record),
     Reader(
         "dataset.json of toy data",
         "dataset.json",
