@@ -63,7 +63,7 @@ def source_files(folder: Path, ending: str, below: bool = False) -> list[Path]:
     paths = sorted(path for path in found if path.suffix.lower() == ending and (path.is_file() or path.is_symlink()))
     files = [path for path in paths if not path.name.startswith("._")]
     if len(files) < len(paths):
-        logger.warning("%s: %d files ._* of macOS left out", folder, len(paths) - len(files))
+        logger.warning("%s: left out what macOS keeps about files (._*): %d", folder, len(paths) - len(files))
     return files
 
 

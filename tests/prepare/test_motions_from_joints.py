@@ -336,7 +336,7 @@ def test_values_beyond_people_are_bad_clips_and_nothing_infinite_is_written(fold
 def test_what_macos_adds_is_left_out_with_its_count(folders, monkeypatch, caplog):
     (folders / "joints/._a.npy").write_bytes(b"\0\5\26\7 Mac OS X")
     convert(folders, monkeypatch)
-    assert "1 files ._* of macOS left out" in caplog.text
+    assert "left out what macOS keeps about files (._*): 1" in caplog.text
     assert read_split_ids(folders / "out", "all") == ["a", "b", "c", "d"]
 
 

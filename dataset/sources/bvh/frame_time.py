@@ -7,6 +7,7 @@ lose the last frame of a resampled clip, and the last would play it at 33.3.
 import re
 from decimal import Decimal
 
+from dataset.sources.bvh.hierarchy import shown
 from utils.errors import InputError
 from utils.motion.resampling import FRAME_RATES
 
@@ -31,7 +32,7 @@ def frame_rate(frame_time: str) -> tuple[float, str | None]:
     time = Decimal(frame_time) if _NUMBER.fullmatch(frame_time) else Decimal(0)
     if not time:
         hint = ": write it with a point" if "," in frame_time else ""
-        raise InputError(f"the frame time must be seconds above 0, got {frame_time[:40]!r}{hint}")
+        raise InputError(f"the frame time must be seconds above 0, got {shown(frame_time)}{hint}")
     shortest, longest = (1 / Decimal(rate) for rate in reversed(FRAME_RATES))
     if shortest <= time <= longest:
         fps, plain = _rate(time), 1 / float(time)
@@ -40,7 +41,7 @@ def frame_rate(frame_time: str) -> tuple[float, str | None]:
         return fps, f"Frame Time {frame_time} would be {plain:.4g} frames a second: taken as {fps:g} (--fps: otherwise)"
     if not longest < time < _LONGEST_IN_MILLISECONDS:
         raise InputError(
-            f"the frame time must be seconds, {shortest:g} to {longest:g}, got {frame_time[:40]!r}: say --fps"
+            f"the frame time must be seconds, {shortest:g} to {longest:g}, got {shown(frame_time)}: say --fps"
         )
     in_milliseconds = _usual_rate(time / 1000)
     is_usual_rate = any(abs(float(time) - rate) < _WHOLE_RATE_TOLERANCE for rate in (*_USUAL, *_NTSC))
@@ -50,7 +51,7 @@ def frame_rate(frame_time: str) -> tuple[float, str | None]:
             "(--fps: otherwise)"
         )
     raise InputError(
-        f"the frame time must be seconds, {shortest:g} to {longest:g}, got {frame_time[:40]!r}: if it is frames a "
+        f"the frame time must be seconds, {shortest:g} to {longest:g}, got {shown(frame_time)}: if it is frames a "
         f"second, say --fps {float(time):g}; if it is milliseconds, --fps {1000 / float(time):.6g}"
     )
 

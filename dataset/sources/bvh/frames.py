@@ -6,17 +6,17 @@ would shift the numbers of later frames (a value missing in the middle) is an er
 
 import logging
 import re
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from dataset.sources.bvh.frame_time import frame_rate
-from dataset.sources.bvh.hierarchy import LARGEST_NUMBER, finite_number
+from dataset.sources.bvh.hierarchy import LARGEST_NUMBER, finite_number, shown
 from utils.errors import InputError
 from utils.motion.resampling import check_frame_rate
 
 logger = logging.getLogger(__name__)
+_SAID: set[str] = set()
 
 _HEAD = re.compile(r"\s*Frames\s*:\s*(\S+)\s+Frame\s*Time\s*:\s*(\S+)", re.IGNORECASE)
 # The beginning of a number, where the end of the file cut it.
@@ -32,6 +32,7 @@ _HINTS = {
 _DECIMALS_OF = 5
 # A count of so many digits is no count of frames.
 _DIGITS_OF_A_COUNT = 10
+_SHOWN_DIGITS = 20
 
 
 def read_frames(path: Path, text: str, start: int, channels: int, fps: float | None) -> tuple[np.ndarray, float]:
@@ -46,7 +47,7 @@ def read_frames(path: Path, text: str, start: int, channels: int, fps: float | N
         raise InputError(f"{path}:{line}: expected 'Frames: N' and 'Frame Time: seconds' after MOTION")
     line = _line_at(text, head.start(1))
     if not (head[1].isascii() and head[1].isdecimal()):
-        raise InputError(f"{path}:{line}: expected one frame or more, got {head[1][:40]!r}")
+        raise InputError(f"{path}:{line}: expected one frame or more, got {shown(head[1])}")
     if channels == 0:
         raise InputError(f"{path}: no joint has a channel: nothing moves")
     if fps is None:
@@ -55,7 +56,7 @@ def read_frames(path: Path, text: str, start: int, channels: int, fps: float | N
         except InputError as error:
             raise InputError(f"{path}:{_line_at(text, head.start(2))}: {error}") from None
         if note is not None:
-            warn_once(note)
+            warn_once(f"{path}:{_line_at(text, head.start(2))}: {note}", about=note)
     check_frame_rate(fps)
     rows, numbers = _read_rows(path, text, head.end())
     announced = int(head[1]) if len(head[1]) < _DIGITS_OF_A_COUNT else None
@@ -65,9 +66,9 @@ def read_frames(path: Path, text: str, start: int, channels: int, fps: float | N
     else:
         values = _frame_a_line(path, rows, numbers, channels, _last_is_cut(text))
     if len(values) == 0:
-        raise InputError(f"{path}:{line}: expected one frame or more, got {head[1][:40]!r} and no whole frame")
+        raise InputError(f"{path}:{line}: expected one frame or more, got {shown(head[1])} and no whole frame")
     if len(values) != announced:
-        warn_once(f"{path}:{line}: 'Frames: {head[1][:40]}', but {len(values)} are there: those are taken")
+        warn_once(f"{path}:{line}: 'Frames: {head[1][:_SHOWN_DIGITS]}', but {len(values)} are there: those are taken")
     return values, fps
 
 
@@ -123,7 +124,7 @@ def _numbers(path: Path, line: int, words: list[str]) -> np.ndarray:
     if not (np.abs(values) <= LARGEST_NUMBER).all() or any("_" in word or "\0" in word for word in words):
         word = next(word for word in words if finite_number(word) is None)
         hint = next((f": {hint}" for mark, hint in _HINTS.items() if mark in word), "")
-        raise InputError(f"{path}:{line}: expected a finite number in the motion, got {word[:40]!r}{hint}")
+        raise InputError(f"{path}:{line}: expected a finite number in the motion, got {shown(word)}{hint}")
     return values
 
 
@@ -140,10 +141,12 @@ def _torn(path: Path, line: int, values: int, channels: int) -> None:
     warn_once(f"{path}:{line}: the last frame is torn ({values} of {channels} values) and left out")
 
 
-@lru_cache(maxsize=4096)
-def warn_once(message: str) -> None:
-    """Say it once: a file is read again for its mirror image, or a frame time is that of all files of a folder."""
-    logger.warning("%s", message)
+def warn_once(message: str, about: str | None = None) -> None:
+    """Say it, but for each `about` (default: itself) once: files are read again for their mirror images, and a frame
+    time is that of all files of a folder."""
+    if (key := about or message) not in _SAID:
+        _SAID.add(key)
+        logger.warning("%s", message)
 
 
 def _line_at(text: str, place: int) -> int:

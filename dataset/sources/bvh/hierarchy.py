@@ -11,6 +11,7 @@ _WORD = re.compile(r"[{}]|[^\s{}]+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 # No length in any unit and no angle in degrees is larger: 1e300 is damage, and would be infinite in the features.
 LARGEST_NUMBER = 1e8
+_SHOWN = 40
 
 
 @dataclass
@@ -42,6 +43,11 @@ def finite_number(word: str) -> float | None:
     return value if abs(value) <= LARGEST_NUMBER else None
 
 
+def shown(word: str) -> str:
+    """A word of a file in quotes for a message, its beginning where it is long."""
+    return repr(word[:_SHOWN])
+
+
 class _HierarchyReader:
     """Reads the HIERARCHY section word by word, so any layout of lines will do."""
 
@@ -61,7 +67,7 @@ class _HierarchyReader:
             if keyword == "JOINT" or (keyword == "ROOT" and not open_joints):
                 name = self._name()
                 if name in names:
-                    self._fail(f"a second joint named {name!r}")
+                    self._fail(f"a second joint named {shown(name)}")
                 names.add(name)
                 joints.append(BvhJoint(name, self._current(open_joints) if keyword == "JOINT" else -1))
                 open_joints.append(len(joints) - 1)
@@ -71,7 +77,7 @@ class _HierarchyReader:
             elif keyword == "}" and open_joints:
                 index = open_joints.pop()
                 if index is not None and joints[index].offset is None:
-                    self._fail(f"joint {joints[index].name!r} has no OFFSET")
+                    self._fail(f"joint {shown(joints[index].name)} has no OFFSET")
             elif keyword == "OFFSET" and open_joints:
                 offset = [self._number() for _ in range(3)]
                 if open_joints[-1] is not None:
@@ -81,7 +87,7 @@ class _HierarchyReader:
             elif keyword == "CHANNELS":
                 joints[self._current(open_joints)].channels = self._channels()
             else:
-                self._fail(f"unexpected {self._words[self._next - 1][0]!r} in the HIERARCHY section")
+                self._fail(f"unexpected {shown(self._words[self._next - 1][0])} in the HIERARCHY section")
         if open_joints:
             self._fail("the HIERARCHY section ends before its last closing brace")
         if not joints:
@@ -108,25 +114,25 @@ class _HierarchyReader:
 
     def _current(self, open_joints: list[int | None]) -> int:
         if not open_joints or open_joints[-1] is None:
-            self._fail(f"{self._words[self._next - 1][0]!r} outside a joint")
+            self._fail(f"{shown(self._words[self._next - 1][0])} outside a joint")
         return open_joints[-1]
 
     def _number(self) -> float:
         word = self._word()
         value = finite_number(word)
         if value is None:
-            self._fail(f"expected a number, got {word[:40]!r}")
+            self._fail(f"expected a number, got {shown(word)}")
         return value
 
     def _channels(self) -> tuple[str, ...]:
         count = self._word()
         if count not in map(str, range(len(_CHANNELS) + 1)):
-            self._fail(f"expected the number of channels, 0 to {len(_CHANNELS)}, got {count[:40]!r}")
+            self._fail(f"expected the number of channels, 0 to {len(_CHANNELS)}, got {shown(count)}")
         channels: list[str] = []
         for _ in range(int(count)):
             word = self._word()
             channel = _CHANNELS.get(word.lower())
             if channel is None or channel in channels:
-                self._fail(f"expected {count} different ones of {', '.join(_CHANNELS.values())}, got {word!r}")
+                self._fail(f"expected {count} different ones of {', '.join(_CHANNELS.values())}, got {shown(word)}")
             channels.append(channel)
         return tuple(channels)

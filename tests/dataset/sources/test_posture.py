@@ -126,6 +126,15 @@ def test_left_and_right_exchanged_is_refused(change, message):
         check_sides(change(WALK), T2M)
 
 
+def test_straight_legs_on_tiptoe_say_nothing():
+    pointe = WALK.copy()
+    for side in ("left", "right"):
+        hip = pointe[:, T2M.joint(f"{side}_hip")]
+        for part, below, before in (("knee", 0.4, -0.005), ("ankle", 0.8, 0.01), ("foot", 0.93, 0.005)):
+            pointe[:, T2M.joint(f"{side}_{part}")] = hip + np.array([0, -below, before])
+    check_sides(pointe, T2M)
+
+
 def test_kit_is_looked_at_in_the_world_and_not_in_its_mirror():
     names = {"root": "pelvis"} | {f"{side}_heel": f"{side}_ankle" for side in ("left", "right")}
     joints = WALK[:, [T2M.joint(names.get(name, name)) for name in KIT.joint_names]]
