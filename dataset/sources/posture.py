@@ -27,24 +27,49 @@ _MOST, _ALWAYS = 0.5, 0.9
 _STANDING_COSINE = 0.5
 # A knee or an elbow may be on the other side of its partner, but not by this share of the width of hips or shoulders.
 _CROSSED = 0.5
+# Limbs by the joint that ends them, and how unequal and how elastic they may be: what is estimated from video is both.
+_LIMBS = {"knee": "thigh", "ankle": "shin", "elbow": "upper arm", "wrist": "forearm"}
+_MOST_UNEQUAL, _MOST_STRETCHED = 1.5, 2.0
 # What speaks against left and right must be more than straight legs on tiptoe do; who walks has 2 to 7 the other way.
 _CLEARLY = 0.5
 # Clips that are looked at before a data set is begun, evenly among all.
 _LOOKED_AT = 24
 _NAMED = 5
 _EXCHANGE = "exchange left and right where they are named (the joint table, the order of the joints)"
+_ORDER = "is each joint in its place (the joint table, the order of the joints)?"
 _AS_IT_IS = "--any-posture takes it as it is"
 
 
 def check_body(joints: np.ndarray, skeleton: Skeleton) -> None:
     """Raise InputError where (T, J, 3) in the skeleton's unit cannot be a person: its numbers, bones, jumps, legs."""
+    if len(joints) < 2:
+        raise InputError(f"at least 2 frames are needed, got {len(joints)}")
     if not np.isfinite(joints).all():
         raise InputError("joints hold values that are not finite numbers (NaN)")
     with np.errstate(over="ignore", invalid="ignore"):  # 1e300 is refused here, and its square is infinite
         joints = skeleton.in_metres(joints.astype(np.float64))
         _check_bones(joints, skeleton)
-    if len(joints):
-        check_legs(joints, skeleton)
+    check_legs(joints, skeleton)
+
+
+def check_limbs(joints: np.ndarray, skeleton: Skeleton) -> None:
+    """Raise InputError where limbs of (T, J, 3) differ from left to right, or change their length, as in nobody.
+
+    So they do where joints are in another order than they are taken for.
+    """
+    bones = bone_vectors(joints.astype(np.float64), skeleton)
+    lengths = dict(zip(skeleton.joint_names, np.linalg.norm(bones, axis=-1).T, strict=True))
+    for part, limb in _LIMBS.items():
+        left, right = (float(np.median(lengths[f"{side}_{part}"])) for side in ("left", "right"))
+        if max(left, right) > _MOST_UNEQUAL * min(left, right):
+            longer = max(left, right) / max(min(left, right), 1e-9)
+            raise InputError(f"one {limb} is {longer:.1f} times as long as the other: {_ORDER} {_AS_IT_IS}")
+        for side in ("left", "right"):
+            low, high = np.percentile(lengths[f"{side}_{part}"], (10, 90))
+            if high > _MOST_STRETCHED * low:
+                raise InputError(
+                    f"the {side} {limb} becomes {high / max(low, 1e-9):.1f} times as long: {_ORDER} {_AS_IT_IS}"
+                )
 
 
 def check_sides(joints: np.ndarray, skeleton: Skeleton) -> None:
@@ -107,7 +132,8 @@ class Postures:
             joints = clip.read()
             try:
                 check_body(joints, self.skeleton)
-                if not self._any and len(joints):
+                if not self._any:
+                    check_limbs(joints, self.skeleton)
                     check_sides(joints, self.skeleton)
                     self._axes[clip.id] = _named_axis(standing_axis(joints, self.skeleton), clip.up)
             except InputError as error:
@@ -140,16 +166,17 @@ class Postures:
         lying = [id for id, axis in self._axes.items() if axis != _UP]
         if not lying:
             return None
+        how = [f"{id} (would with {self._axes[id]})" if self._axes[id] else f"{id} (along no axis)" for id in lying]
         return (
-            f"warning: {len(lying)} of {len(self._axes)} clips do not stand in most frames: {_named(lying)}. Taken as "
-            f"they are, as people may lie, crawl or stand on their hands. {self._way_out(lying)}"
+            f"warning: {len(lying)} of {len(self._axes)} clips do not stand in most frames: {_named(how)}. Taken as "
+            "they are, as people may lie, crawl or stand on their hands"
         )
 
     def _way_out(self, lying: Sequence[str]) -> str:
         axes = [self._axes[id] for id in lying]
         likely = max(sorted({axis for axis in axes if axis}), key=axes.count, default=None)
         if likely is None:
-            return "No other axis makes them stand: is the order of the joints, or the joint table, right?"
+            return f"No other axis makes them stand: {_ORDER}"
         return f"{axes.count(likely)} of them would stand with {likely}."
 
 

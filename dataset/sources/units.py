@@ -116,7 +116,11 @@ def check_legs(joints: np.ndarray, skeleton: Skeleton, metres_per_unit: float | 
     lengths = " or ".join(
         f"{leg / metres_per_unit * UNITS[name]:.2f} m with {UNITS[name]:g} ({name})" for name in units
     )
-    hint = f"they would be {lengths}: --unit {units[0]}?" if units else "no common unit makes them plausible"
+    hint = (
+        f"they would be {lengths}: --unit {units[0]}?"
+        if units
+        else "no unit makes them a person's: is each joint in its place, and none twice?"
+    )
     raise InputError(
         f"the legs are {leg:.4g} m long with metres_per_unit {metres_per_unit:g}, expected {low} to {high} m; {hint}"
     )

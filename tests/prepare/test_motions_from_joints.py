@@ -312,7 +312,7 @@ def test_a_mirror_image_is_a_bad_clip_and_one_who_lies_a_warning(folders, monkey
         convert(folders, monkeypatch)
     printed = capsys.readouterr().out
     assert "bad clip b: " in printed and "b.npy: left is not on the left" in printed and "bad clip c" not in printed
-    assert "warning: 1 of 3 clips do not stand in most frames: c. Taken as they are" in printed
+    assert "warning: 1 of 3 clips do not stand in most frames: c (would with --up -z). Taken as they are" in printed
     assert (folders / "out/new_joints/c.npy").is_file()
     # Who says so gets them all.
     convert(folders, monkeypatch, "--any-posture")

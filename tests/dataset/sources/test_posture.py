@@ -8,7 +8,7 @@ import pytest
 
 from dataset.sources.conversion import SourceClip
 from dataset.sources.mirroring import mirror_joints
-from dataset.sources.posture import Postures, check_body, check_sides, standing_axis
+from dataset.sources.posture import Postures, check_body, check_limbs, check_sides, standing_axis
 from dataset.sources.units import AXES, to_metres_y_up
 from dataset.toy.clips import toy_clips
 from tests.places import SHARED
@@ -40,6 +40,7 @@ def test_people_are_people():
     for clip in toy_clips(40, seed=5):
         for joints in (clip.joints, mirror_joints(clip.joints, T2M), lying(clip.joints)):
             check_body(joints, T2M)
+            check_limbs(joints, T2M)
             check_sides(joints, T2M)
         assert standing_axis(clip.joints, T2M) == "y"
 
@@ -126,6 +127,30 @@ def test_left_and_right_exchanged_is_refused(change, message):
         check_sides(change(WALK), T2M)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_joints_in_another_order_are_refused(seed):
+    order = np.random.default_rng(seed).permutation(22)
+    joints = WALK[:, order]
+    with pytest.raises(InputError, match=r"legs are|thigh|shin|arm|disagree|is right of|left is not|place|m from"):
+        check_body(joints, T2M)
+        check_limbs(joints, T2M)
+        check_sides(joints, T2M)
+
+
+def test_limbs_that_nobody_has_are_refused():
+    check_limbs(WALK, T2M)
+    long = WALK.copy()
+    long[:, T2M.joint("left_wrist")] += 2 * (long[:, T2M.joint("left_wrist")] - long[:, T2M.joint("left_elbow")])
+    with pytest.raises(InputError, match=r"one forearm is [23]\.\d times as long as the other: is each joint"):
+        check_limbs(long, T2M)
+    elastic = WALK.copy()
+    for side in ("left", "right"):
+        shin = elastic[:, T2M.joint(f"{side}_ankle")] - elastic[:, T2M.joint(f"{side}_knee")]
+        elastic[:, T2M.joint(f"{side}_ankle")] += shin * np.linspace(0, 2, len(shin))[:, None]
+    with pytest.raises(InputError, match=r"the left shin becomes 2\.\d times as long"):
+        check_limbs(elastic, T2M)
+
+
 def test_straight_legs_on_tiptoe_say_nothing():
     pointe = WALK.copy()
     for side in ("left", "right"):
@@ -157,7 +182,9 @@ def test_a_lying_clip_among_others_is_named_and_taken():
     clips = [postures.watched(clip(f"c{index}", WALK)) for index in range(5)] + [postures.watched(clip("nap", lying()))]
     postures.check_set(clips)
     np.testing.assert_array_equal(clips[-1].read(), lying())
-    assert postures.note().startswith("warning: 1 of 6 clips do not stand in most frames: nap. Taken as they are")
+    assert postures.note().startswith(
+        "warning: 1 of 6 clips do not stand in most frames: nap (would with --up -z). Taken"
+    )
     standing = Postures(T2M, any_posture=False)
     standing.check_set([standing.watched(clip("a", WALK))])
     assert standing.note() is None
@@ -180,8 +207,9 @@ def test_what_cannot_be_read_does_not_count_and_is_named_with_its_file():
     postures.check_set([bad, postures.watched(clip("good", WALK))])
     with pytest.raises(InputError, match=r"^bad\.npy: frame 0: .* is .* m from"):
         bad.read()
-    # Without frames there is nothing to look at; what comes next says so.
-    assert len(postures.watched(clip("empty", WALK[:0])).read()) == 0
+    for frames in (0, 1):  # neither a clip nor one to take the skeleton from
+        with pytest.raises(InputError, match=rf"^short\.npy: at least 2 frames are needed, got {frames}"):
+            postures.watched(clip("short", WALK[:frames])).read()
 
 
 def test_of_many_clips_some_are_looked_at():
