@@ -29,6 +29,7 @@ from dataset.humanml.clip_files import ClipFiles
 from utils.errors import InputError
 from utils.files.atomic import write_atomic, write_text
 from utils.files.fingerprints import fingerprint
+from utils.files.json_files import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class _Store:
     def load(self) -> ClipPack | None:
         """The pack, or None where there is none, a damaged one, or one of other clips."""
         try:
-            fields = json.loads(self.index_path.read_text(encoding="utf-8"))
+            fields = parse_json(self.index_path.read_bytes())
             if fields["key"] != self.key:
                 return None
             index = _Index(**fields)

@@ -149,6 +149,7 @@ def test_a_pack_without_any_usable_clip(clips, tmp_path):
 DAMAGES = {
     "cut json": lambda index, data: index.write_bytes(index.read_bytes()[:-40]),
     "other json": lambda index, data: index.write_text("[1, 2]"),
+    "brackets in brackets": lambda index, data: index.write_text("[" * 50_000),
     "not text": lambda index, data: index.write_bytes(b"\xff\xfe\x00"),
     "field gone": lambda index, data: edit(index, lambda fields: fields.pop("texts")),
     "field of another type": lambda index, data: edit(index, lambda fields: fields.update(frames=["1"] * 10)),
