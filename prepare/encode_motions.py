@@ -135,7 +135,11 @@ def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile
 
 def is_done(out: Path, source: CotSource, motions: Sequence[Motion]) -> bool:
     """`out` holds a row for each of `motions`, made by the same tokenizer of the same contents."""
-    before = read_cot_source(out) if out.is_file() else None
+    try:
+        before = read_cot_source(out) if out.is_file() else None
+    except InputError as error:  # both files are written again
+        logging.info("%s: encoding anew", error)
+        return False
     if before is None:
         return False
     if before.fingerprint == source.fingerprint and not str(before.data_fingerprint).startswith(_WHOLE):

@@ -187,6 +187,14 @@ def test_damaged_codes_are_not_taken_as_done(folder, encode, damage):
     assert (folder / "codes.jsonl").read_bytes() == made
 
 
+def test_a_damaged_source_is_written_again(folder, encode):
+    encode("codes.jsonl")
+    good = (folder / "codes.source.json").read_text()
+    (folder / "codes.source.json").write_text(good[:-20])
+    assert sum(encode("codes.jsonl")) == TOTAL
+    assert (folder / "codes.source.json").read_text() == good
+
+
 def test_killed_at_the_very_end(folder, encode, monkeypatch):
     encode("straight.jsonl")
 
