@@ -6,6 +6,7 @@ behind; of a compressed archive, what would unfold to a multiple of its size is 
 
 import lzma
 import math
+import os
 import struct
 import tokenize
 import zipfile
@@ -48,7 +49,7 @@ def read_npy(path: str | Path) -> np.ndarray:
             truth values, complex numbers, dates, tables, Python objects, an archive).
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises where the name is too long for a file
         raise InputError(f"{path}: no such file")
     try:
         with path.open("rb") as stream:
@@ -74,7 +75,7 @@ def read_npz(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     Raises:
         InputError: no such file, a damaged or encrypted one, or a named array of something else.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: not an .npz archive, or a truncated one")

@@ -7,6 +7,7 @@ five data sets (subjects stand in a calibration pose there) and takes HumanAct12
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -175,9 +176,9 @@ def find_source(root: str | Path, entry: IndexEntry) -> Path:
         ends = dict.fromkeys((newer, newer.replace(" ", "_"))) if rest.endswith(_OLD_END) else ()
         new = [folder / end for folder in folders for end in ends]
     for path in old:
-        if path.is_file():
+        if os.path.isfile(path):  # Path.is_file raises where the name is too long for a file
             return path
-    found = [path for path in new if path.is_file()]
+    found = [path for path in new if os.path.isfile(path)]
     if len(found) > 1:
         raise InputError(f"{entry.id}: several files could be {entry.source}: {', '.join(map(str, found))}")
     if not found:

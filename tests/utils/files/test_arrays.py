@@ -127,6 +127,12 @@ def test_what_is_no_array_of_numbers_is_refused(tmp_path):
             read_npy(tmp_path / name)
 
 
+def test_a_name_too_long_for_a_file_is_no_file(tmp_path):
+    for read in (lambda path: read_npy(f"{path}.npy"), lambda path: read_npz(f"{path}.npz", ["a"])):
+        with pytest.raises(InputError, match="no such file"):
+            read(tmp_path / ("x" * 300))
+
+
 def test_of_an_archive_only_the_named_arrays_are_read(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.arange(3), b=np.array([{}], dtype=object))
     assert {name: array.tolist() for name, array in read_npz(tmp_path / "a.npz", ("a", "c")).items()} == {

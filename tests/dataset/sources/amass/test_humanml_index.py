@@ -157,6 +157,11 @@ def test_a_missing_recording_says_what_was_tried(tmp_path):
         assert tried in str(caught.value)
 
 
+def test_a_name_too_long_for_a_file_is_a_missing_recording(tmp_path):
+    with pytest.raises(InputError, match=r"000000: KIT/3/x+_poses is not below"):
+        find_source(tmp_path, entry(f"KIT/3/{'x' * 300}_poses"))
+
+
 def test_humanact12_joints_lose_what_is_no_body_joint(tmp_path):
     joints = np.random.default_rng(0).normal(size=(5, 24, 3))
     np.save(tmp_path / "P01.npy", joints)
