@@ -20,7 +20,9 @@ from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokeniz
 from models.policy.policy import build_policy
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import write_text
+from utils.files.atomic import write_folder, write_text
+from utils.files.outputs import check_output_folder
+from utils.files.pretrained import load_part, load_weights
 from utils.run.command import quiet_libraries, run_command
 
 TOKENIZER_FILE, CARD_FILE = "motion_tokenizer.pth", "README.md"
@@ -51,8 +53,7 @@ def main() -> None:
     (flags,) = parse_flags(ExportFlags, description=__doc__)
     quiet_libraries()
     folder = Path(flags.out_dir)
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: give another --out-dir")
+    check_output_folder(folder, marker=None)
     # The policy of one task, or of both where they share it.
     checkpoint = load_checkpoint(flags.ckpt)
     tasks = (flags.task,) if flags.task else checkpoint.tasks
@@ -69,24 +70,30 @@ def main() -> None:
     model.generation_config = GenerationConfig(
         eos_token_id=vocabulary.eos_id, pad_token_id=vocabulary.tokenizer.pad_token_id
     )
-    model.save_pretrained(folder)
-    vocabulary.tokenizer.save_pretrained(folder)
-    if checkpoint.motion_tokenizer is not None:
-        motion_tokenizer_of(checkpoint, None, flags.ckpt).save(folder / TOKENIZER_FILE)
-    write_text(folder / CARD_FILE, model_card(checkpoint, tasks, example))
+    differences = []
 
-    difference = check(folder, example, before)
-    if flags.dtype == "float32" and difference > TOLERANCE:
-        raise InputError(f"{folder}: what was written gives other logits (by {difference:.1e}): do not use it")
+    def write(place: Path) -> None:
+        model.save_pretrained(place)
+        vocabulary.tokenizer.save_pretrained(place)
+        if checkpoint.motion_tokenizer is not None:
+            motion_tokenizer_of(checkpoint, None, flags.ckpt).save(place / TOKENIZER_FILE)
+        write_text(place / CARD_FILE, model_card(checkpoint, tasks, example))
+        differences.append(check(place, example, before))
+        if flags.dtype == "float32" and not differences[0] <= TOLERANCE:
+            raise InputError(
+                f"{folder}: what was to be written gives other logits (by {differences[0]:.1e}): not written"
+            )
+
+    write_folder(folder, write)
     size = f"{model.num_parameters() / 1e6:.1f} M weights, {len(vocabulary.tokenizer)} tokens"
-    print(f"{folder}: {size}; logits as those of the checkpoint to {difference:.1e}")
+    print(f"{folder}: {size}; logits as those of the checkpoint to {differences[0]:.1e}")
 
 
 def check(folder: Path, example: str, before: torch.Tensor) -> float:
     """Load the folder with transformers alone; the largest difference of its logits from `before` (V,)."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_part(AutoTokenizer, str(folder))
     ids = tokenizer(example, add_special_tokens=False)["input_ids"]
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = load_weights(AutoModelForCausalLM, str(folder), dtype=torch.float32).eval()
     return float((_logits(model, ids) - before).abs().max())
 
 

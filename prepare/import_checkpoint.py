@@ -21,6 +21,7 @@ from models.policy.published import EMBEDDINGS, HEAD, codes_of, import_adapter, 
 from models.tokenizer.loading import load_any_tokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
+from utils.files.outputs import check_output_file
 from utils.files.torch_files import read_torch_file
 from utils.run.command import quiet_libraries, run_command
 
@@ -44,6 +45,7 @@ class ImportCheckpointFlags:
 def main() -> None:
     (flags,) = parse_flags(ImportCheckpointFlags, description=__doc__)
     quiet_libraries()
+    check_output_file(flags.out, [])
     if Path(flags.out).exists():
         raise InputError(f"{flags.out} exists: give another --out (nothing was changed)")
     # What the file holds, and the tokenizer that its codes are of.

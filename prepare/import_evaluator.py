@@ -2,16 +2,15 @@
 
     python -m prepare.import_evaluator --published downloads/t2m --word-vectors glove
 
-reads text_mot_match/model/finest.tar, Comp_v6_KLD005/opt.txt and Comp_v6_KLD005/meta/{mean,std}.npy of downloads/t2m,
+reads text_mot_match/model/finest.tar, Comp_v6_KLD01/opt.txt and Comp_v6_KLD01/meta/{mean,std}.npy of downloads/t2m,
 checks them against each other, and writes checkpoints/t2m, where evaluation looks by default; kit alike. --published
 may also name finest.tar or any folder that holds it; --word-vectors a folder of our_vab_{data.npy,words.pkl,idx.pkl}.
 
-Statistics are --mean and --std, else from Comp_v6_KLD005/meta, VQVAEV3_CB1024_CMT_H1024_NRES3/meta (T2M-GPT),
-meta/ beside finest.tar, or beside it, whichever is found first. They are the evaluator's own, not a data set's
-Mean.npy and Std.npy: --data-root of the data set that it was trained on warns when they look like those.
+Statistics are --mean and --std, else from Comp_v6_KLD005/meta, Comp_v6_KLD01/meta, VQVAEV3_CB1024_CMT_H1024_NRES3/meta
+(T2M-GPT), meta/ beside finest.tar, or beside it, whichever is found first. They are the evaluator's own, not a data
+set's Mean.npy and Std.npy, which are refused (--data-statistics takes them); --data-root compares closer.
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,18 +21,17 @@ from dataset.humanml.layout import read_mean_std
 from models.text_motion.evaluator import ABOUT_FILE, TextMotionEvaluator
 from models.text_motion.networks import EvaluatorSizes, sizes_of_state
 from models.text_motion.published import (
-    LARGEST_SCALE,
-    PUBLISHED_SCALE,
     PublishedFiles,
     check_opt,
+    check_scale,
     find_files,
     read_opt,
-    relative_scale,
     skeleton_of,
 )
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
 from utils.files.arrays import read_npy
+from utils.files.atomic import write_folder
 from utils.files.fingerprints import fingerprint
 from utils.files.torch_files import read_torch_file
 from utils.motion.skeleton import Skeleton
@@ -51,7 +49,8 @@ class ImportEvaluatorFlags:
     opt: str | None = flag(None, "opt.txt to check the weights against; default: that of the published layout")
     mean: str | None = flag(None, "mean.npy of the evaluator, together with --std; default: see above")
     std: str | None = flag(None, "std.npy of the evaluator")
-    data_root: str | None = flag(None, "data set whose Std.npy the evaluator's is compared with, to warn of a mix-up")
+    data_root: str | None = flag(None, "data set whose Std.npy the evaluator's is compared with, to notice a mix-up")
+    data_statistics: bool = flag(False, "take statistics that look like a data set's own Mean.npy and Std.npy")
     out_dir: str = flag("checkpoints", "folder of evaluators")
     exp_name: str | None = flag(None, "evaluator folder within OUT_DIR; default: t2m or kit, whichever it is")
 
@@ -62,7 +61,6 @@ class ImportEvaluatorFlags:
 
 def main() -> None:
     (flags,) = parse_flags(ImportEvaluatorFlags, description=__doc__)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
     # Find the files, and check weights, opt.txt, statistics and words against each other.
     statistics = None if flags.mean is None or flags.std is None else (flags.mean, flags.std)
     files = find_files(flags.published, flags.opt, statistics)
@@ -79,7 +77,7 @@ def main() -> None:
         evaluator = TextMotionEvaluator.from_published(state, mean, std, skeleton, words)
     except InputError as error:
         raise InputError(f"{files.weights} with {files.mean} and {flags.word_vectors}: {error}") from None
-    scale_line = None if flags.data_root is None else _compare_scale(std, flags.data_root, skeleton, files.std)
+    scale_line = _scale(flags, files.std, std, skeleton)
 
     folder = Path(flags.out_dir) / (flags.exp_name or skeleton.name)
     done = "already imported" if _save(evaluator, folder, files.weights) else "imported"
@@ -92,8 +90,7 @@ def main() -> None:
     )
     print(f"  opt.txt     {opt_line}")
     print(f"  statistics  {files.mean}, {files.std.name}: fingerprint {fingerprint(evaluator.mean, evaluator.std)}")
-    if scale_line is not None:
-        print(f"  std scale   {scale_line}")
+    print(f"  std scale   {scale_line}")
     print(f"  words       {flags.word_vectors}: {len(words.words)} of size {words.dim}")
 
 
@@ -114,19 +111,16 @@ def _statistics(files: PublishedFiles, skeleton: Skeleton) -> tuple[np.ndarray, 
     return mean, std
 
 
-def _compare_scale(std: np.ndarray, data_root: str, skeleton: Skeleton, path: Path) -> str:
-    _, data_std = read_mean_std(data_root)
-    if data_std.shape != std.shape:
-        raise InputError(f"--data-root {data_root}: {len(data_std)} features, but {path} has {len(std)}")
-    root, contacts = relative_scale(std, data_std, skeleton)
-    if max(root, contacts) > LARGEST_SCALE:
-        logging.warning(
-            f"{path} looks like a data set's own statistics: its root (0:4) and foot contact (last 4) columns are "
-            f"{root:.3f} and {contacts:.3f} of those of {data_root}, relative to the others; the published evaluator's "
-            f"are {PUBLISHED_SCALE:.3f}. With wrong statistics every number is wrong: give --mean and --std of the "
-            "evaluator"
-        )
-    return f"root {root:.3f}, foot contacts {contacts:.3f} of {data_root} (published: {PUBLISHED_SCALE:.3f})"
+def _scale(flags: ImportEvaluatorFlags, path: Path, std: np.ndarray, skeleton: Skeleton) -> str:
+    """Half a line about the scale of the statistics. Raises InputError where they look like those of a data set."""
+    data = None
+    if flags.data_root is not None:
+        data = (flags.data_root, read_mean_std(flags.data_root)[1])
+        if data[1].shape != std.shape:
+            raise InputError(f"--data-root {flags.data_root}: {len(data[1])} features, but {path} has {len(std)}")
+    if flags.data_statistics:
+        return "taken as it is (--data-statistics)"
+    return check_scale(path, std, skeleton, data)
 
 
 def _save(evaluator: TextMotionEvaluator, folder: Path, weights: Path) -> bool:
@@ -138,7 +132,10 @@ def _save(evaluator: TextMotionEvaluator, folder: Path, weights: Path) -> bool:
         raise InputError(f"{folder} holds another evaluator ({there}): give another --exp-name (nothing was changed)")
     if folder.absolute() == weights.parent.absolute():
         raise InputError(f"{folder} holds {weights.name} itself: give another --exp-name (nothing was changed)")
-    evaluator.save(folder)
+    try:
+        write_folder(folder, evaluator.save, may_replace=False)
+    except InputError as error:
+        raise InputError(f"{error}: give another --exp-name") from None
     return False
 
 

@@ -18,10 +18,19 @@ from dataset.cot.sample import TASKS
 from dataset.cot.samples import CotSamples, read_cot_jsonl
 from models.language.prompts import PLAIN, query_of, render_query
 from options.flags.parsing import flag, parse_flags, required_flag
+from utils.errors import InputError
+from utils.files.atomic import write_folder
 from utils.files.fingerprints import fingerprint
+from utils.files.json_files import read_json
+from utils.files.manifest import differences, list_files, read_manifest, write_manifest
+from utils.files.outputs import check_output_folder
 from utils.run.command import run_command
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+_ADDED = [END_OF_TEXT, TURN_START, TURN_END, THINK_OPEN, THINK_CLOSE]
+# What lies in the folder, and the list of it that tells a model of this command from others.
+_FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+RECEIPT = ".tiny_llm.json"
 
 
 @dataclass
@@ -77,8 +86,42 @@ def train_tokenizer(text: Iterator[str], vocab_size: int) -> PreTrainedTokenizer
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=TURN_END, pad_token=END_OF_TEXT)
 
 
+def check_place(folder: Path) -> None:
+    """Refuse a folder that holds another model, or ours after somebody went on with it. Raises InputError."""
+    check_output_folder(folder, marker="config.json")
+    theirs = [name for name in _FILES if (folder / name).exists()]
+    if not theirs:
+        return
+    if (folder / RECEIPT).is_file():
+        ours = [file.path for file in read_manifest(folder / RECEIPT) if not differences(folder, [file])]
+        theirs = [name for name in theirs if name not in ours]
+    elif _is_tiny(folder):  # made before there were receipts
+        theirs = []
+    if theirs:
+        raise InputError(
+            f"--out-dir {folder}: holds {', '.join(theirs)}, which this command did not write, and is left alone: "
+            "give a new or an empty folder"
+        )
+
+
+def _is_tiny(folder: Path) -> bool:
+    """Whether the folder holds what this command writes and nothing else, as far as that can be told."""
+    if not {path.name for path in folder.iterdir()} <= {*_FILES, RECEIPT}:
+        return False
+    try:
+        config, tokenizer = (read_json(folder / name) for name in ("config.json", "tokenizer.json"))
+        width, heads = config["hidden_size"], config["num_attention_heads"]
+        as_made = (config["intermediate_size"], config["head_dim"], config["num_key_value_heads"], config["model_type"])
+        added = [token["content"] for token in tokenizer["added_tokens"]]
+    except (InputError, LookupError, TypeError):
+        return False
+    return as_made == (3 * width, width // heads, heads, "qwen3") and added == _ADDED
+
+
 def main() -> None:
     (flags,) = parse_flags(TinyLlmFlags, description=__doc__)
+    folder = Path(flags.out_dir)
+    check_place(folder)
     samples = read_cot_jsonl(flags.cot_jsonl, nb_code=None)
     tokenizer = train_tokenizer(training_text(samples), flags.vocab_size)
     torch.manual_seed(flags.seed)
@@ -97,9 +140,13 @@ def main() -> None:
         bos_token_id=None,
     )
     model = Qwen3ForCausalLM(config)
-    folder = Path(flags.out_dir)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+
+    def write(place: Path) -> None:
+        model.save_pretrained(place)
+        tokenizer.save_pretrained(place)
+        write_manifest(place / RECEIPT, list_files(place, _FILES), {"made_by": "prepare.make_tiny_llm"})
+
+    write_folder(folder, write)
     name = fingerprint(*(value.numpy() for value in model.state_dict().values()))
     print(
         f"tiny Qwen3: {model.num_parameters():,} parameters, {len(tokenizer)} text tokens, "

@@ -24,8 +24,10 @@ from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
 from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, forget_state, measure
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from utils.errors import InputError
+from utils.files.atomic import write_folder
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import write_json
+from utils.files.pretrained import load_part
 from utils.run.command import quiet_libraries, run_command
 from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
@@ -105,7 +107,7 @@ def train(flags: NliFlags, begin: Begin) -> dict[str, Any] | None:
     if training.progress < 1:
         return None
 
-    training.model.save_pretrained(session.folder.path)
+    write_folder(session.folder.path, training.model.save_pretrained)
     report = measure(training.model, training.tokenizer, held_out_groups(held_out, flags.val_lines, session.seed))
     write_json(session.folder.path / "results.json", {kind: asdict(row) for kind, row in report.items()})
     print(format_report(report))
@@ -123,12 +125,12 @@ def make_training(flags: NliFlags, lines: list[ReasonedCaption], session: Sessio
     """A new model before its first step, with the word pieces of an interrupted run where there is one."""
     place = session.folder.path
     if (place / STATE_FILE).is_file():  # its weights go with these word pieces
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(place)
+        tokenizer = load_part(PreTrainedTokenizerFast, str(place))
     else:
         tokenizer = train_nli_tokenizer(_texts(lines), flags.vocab_size)
         longest = max(len(tokenizer(line.reasoning, line.caption)["input_ids"]) for line in lines)
         tokenizer.model_max_length = longest + _SPARE_TOKENS
-        tokenizer.save_pretrained(place)
+        write_folder(place, tokenizer.save_pretrained)
     sizes = NliSizes(flags.hidden_size, flags.layers, flags.heads, flags.vocab_size)
     model = make_nli_model(sizes, len(tokenizer), tokenizer.model_max_length).to(session.device)
     config = NliTrainingConfig(

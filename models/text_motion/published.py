@@ -1,10 +1,12 @@
 """The files of a published evaluator are found in its folder and checked against each other.
 
     t2m/text_mot_match/model/finest.tar          weights
-    t2m/Comp_v6_KLD005/opt.txt                   sizes, in part: the published code sets the others itself
-    t2m/Comp_v6_KLD005/meta/{mean,std}.npy       what features are normalised with (and kit/ alike)
+    t2m/Comp_v6_KLD01/opt.txt                    sizes, in part: the published code sets the others itself
+    t2m/Comp_v6_KLD01/meta/{mean,std}.npy        what features are normalised with
 
-Other projects hand on finest.tar in other folders. `find_weights` and `find_files` say in which order they look.
+The folder of opt.txt and meta is Comp_v6_KLD01 in the archive of the evaluator's authors for HumanML3D (github.com/
+EricGuo5513/text-to-motion), Comp_v6_KLD005 in theirs for KIT-ML and in what many hand on. Others again hand on
+finest.tar in other folders. `find_weights` and `find_files` say in which order they look.
 """
 
 import re
@@ -22,13 +24,17 @@ from utils.motion.skeleton import KIT, T2M, Skeleton
 
 WEIGHTS_FILE = "finest.tar"
 WEIGHTS_PLACES = (f"text_mot_match/model/{WEIGHTS_FILE}", f"model/{WEIGHTS_FILE}", WEIGHTS_FILE)
-OPT_PLACES = ("Comp_v6_KLD005/opt.txt", "text_mot_match/opt.txt")
+_AUTHORS = ("Comp_v6_KLD005", "Comp_v6_KLD01")
+OPT_PLACES = (*(f"{folder}/opt.txt" for folder in _AUTHORS), "text_mot_match/opt.txt")
 # T2M-GPT and what was built on it keep the evaluator's statistics in the folder of a tokenizer.
-STATISTICS_PLACES = ("Comp_v6_KLD005/meta", "VQVAEV3_CB1024_CMT_H1024_NRES3/meta")
+STATISTICS_PLACES = (*(f"{folder}/meta" for folder in _AUTHORS), "VQVAEV3_CB1024_CMT_H1024_NRES3/meta")
 SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
 # In the published evaluator's std the root and foot-contact columns are those of its data set divided by 25 (measured
 # on HumanML3D: 0.040, all other columns 1.00), so that they weigh more. 1 / 5 is halfway from 1 / 25 to 1, in ratio.
 PUBLISHED_SCALE, LARGEST_SCALE = 1 / 25, 1 / 5
+# A contact is 0 or 1, so no data set's std of it is above 1 / 2, nor the published evaluator's above 0.02 (HumanML3D:
+# 0.356 and 0.014). Halfway, in ratio, as above.
+LARGEST_CONTACT_STD = LARGEST_SCALE / 2
 
 OptValue = bool | int | float | str
 _OPT_LINE = re.compile(r"(\w+)\s*[:=]\s*(.*)")
@@ -98,7 +104,7 @@ def read_opt(path: str | Path) -> dict[str, OptValue]:
     values: dict[str, OptValue] = {}
     for number, line in numbered_lines(path):
         line = line.strip()
-        if not line or line.startswith("---"):
+        if line.startswith("---"):
             continue
         match = _OPT_LINE.fullmatch(line)
         if match is None:
@@ -110,7 +116,7 @@ def read_opt(path: str | Path) -> dict[str, OptValue]:
 def _opt_value(text: str) -> OptValue:
     if text in ("True", "False"):
         return text == "True"
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and len(text) < 19:
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
 
@@ -152,6 +158,34 @@ def skeleton_of(feature_dim: int, where: str) -> Skeleton:
             return skeleton
     known = ", ".join(f"{skeleton.feature_dim} ({name})" for name, skeleton in SKELETONS.items())
     raise InputError(f"{where}: the weights read {feature_dim} features, expected one of {known}")
+
+
+def check_scale(
+    path: str | Path, std: np.ndarray, skeleton: Skeleton, data: tuple[str, np.ndarray] | None = None
+) -> str:
+    """Half a line about the scale of an evaluator's std (D,).
+
+    Args:
+        path: of the std, for the message.
+        data: name and std (D,) of the data set that the evaluator was trained on, where they are known.
+
+    Raises:
+        InputError: it looks like the std of a data set, with which every number of the evaluator would be wrong.
+    """
+    contact = float(np.median(std[skeleton.contacts_slice]))
+    shown, own = f"foot contacts {contact:.4f}", contact > LARGEST_CONTACT_STD
+    if data is not None:
+        root, contacts = relative_scale(std, data[1], skeleton)
+        shown += f"; root {root:.3f}, foot contacts {contacts:.3f} of {data[0]} (published: {PUBLISHED_SCALE:.3f})"
+        own = own or max(root, contacts) > LARGEST_SCALE
+    if own:
+        raise InputError(
+            f"{path}: this looks like the Std.npy of a data set ({shown}), and not like the evaluator's own std.npy, "
+            f"whose root and foot contact columns are {1 / PUBLISHED_SCALE:.0f} times smaller; with wrong statistics "
+            "every number is wrong: give --mean and --std of the evaluator (meta/mean.npy and meta/std.npy of its "
+            "archive), or --data-statistics where it was trained with those of its data set"
+        )
+    return shown
 
 
 def relative_scale(std: np.ndarray, data_std: np.ndarray, skeleton: Skeleton) -> tuple[float, float]:

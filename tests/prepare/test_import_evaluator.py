@@ -36,15 +36,19 @@ def run_here(capsys, monkeypatch, *arguments):
 
 
 def statistics(skeleton):
+    """Of an evaluator: the root and contact columns of its std are those of the data set divided by 25."""
     rng = np.random.default_rng(skeleton.num_joints)
-    return rng.normal(size=skeleton.feature_dim), rng.uniform(0.5, 2, size=skeleton.feature_dim)
+    mean, std = rng.normal(size=skeleton.feature_dim), rng.uniform(0.3, 0.5, size=skeleton.feature_dim)
+    std[:4] /= 25
+    std[-4:] /= 25
+    return mean, std
 
 
-def published_folder(root, skeleton, sizes=SIZES, old_format=False):
+def published_folder(root, skeleton, sizes=SIZES, old_format=False, name="Comp_v6_KLD005"):
     """t2m/ or kit/ as it is published: optimiser and epoch beside the weights, an opt.txt that says a part."""
     folder = root / skeleton.name
     (folder / "text_mot_match/model").mkdir(parents=True)
-    (folder / "Comp_v6_KLD005/meta").mkdir(parents=True)
+    (folder / f"{name}/meta").mkdir(parents=True)
     torch.manual_seed(0)
     state = {name: network.state_dict() for name, network in build_networks(skeleton.feature_dim, sizes).items()}
     optimizer = torch.optim.Adam([torch.zeros(2, requires_grad=True)]).state_dict()
@@ -53,9 +57,9 @@ def published_folder(root, skeleton, sizes=SIZES, old_format=False):
         folder / "text_mot_match/model/finest.tar",
         _use_new_zipfile_serialization=not old_format,
     )
-    for name, values in zip(("mean", "std"), statistics(skeleton), strict=True):
-        np.save(folder / f"Comp_v6_KLD005/meta/{name}.npy", values)
-    (folder / "Comp_v6_KLD005/opt.txt").write_text(
+    for which, values in zip(("mean", "std"), statistics(skeleton), strict=True):
+        np.save(folder / f"{name}/meta/{which}.npy", values)
+    (folder / f"{name}/opt.txt").write_text(
         "------------ Options -------------\n"
         f"dataset_name: {skeleton.name}\ndim_movement_enc_hidden: {sizes.movement_hidden}\n"
         f"dim_movement_latent: {sizes.movement_size}\ndim_text_hidden: {sizes.text_hidden}\n"
@@ -128,23 +132,61 @@ def test_any_folder_with_given_statistics(tmp_path, glove, capsys, monkeypatch):
     assert TextMotionEvaluator.load(tmp_path / "out" / "mine").skeleton is T2M
 
 
-def test_a_data_sets_own_statistics_are_noticed(tmp_path, glove, capsys, monkeypatch, caplog):
+def test_the_archive_of_the_authors_keeps_statistics_and_sizes_in_another_folder(tmp_path, glove, capsys, monkeypatch):
+    published, _ = published_folder(tmp_path, T2M, name="Comp_v6_KLD01")
+    status, output, errors = run_here(
+        capsys, monkeypatch, "--published", published, "--word-vectors", glove, "--out-dir", tmp_path / "out"
+    )
+    assert (status, errors) == (0, "")
+    assert "Comp_v6_KLD01/meta/mean.npy, std.npy" in output and "Comp_v6_KLD01/opt.txt: agrees" in output
+    assert np.allclose(TextMotionEvaluator.load(tmp_path / "out" / "t2m").std, statistics(T2M)[1])
+
+
+@pytest.mark.parametrize("with_data_root", [True, False])
+def test_a_data_sets_own_statistics_are_refused_unless_they_are_meant(
+    tmp_path, glove, capsys, monkeypatch, with_data_root
+):
     published, _ = published_folder(tmp_path, T2M)
     mean, std = statistics(T2M)
+    std[:4] *= 25
+    std[-4:] *= 25
     write_mean_std(tmp_path / "data", mean, std)
-    flags = ("--published", published, "--word-vectors", glove, "--data-root", tmp_path / "data")
-    status, output, _ = run_here(capsys, monkeypatch, *flags, "--out-dir", tmp_path / "wrong")
-    assert status == 0
-    assert "looks like a data set's own statistics" in caplog.text
-    caplog.clear()
-    assert "root 1.000, foot contacts 1.000" in output
-    std[:4] /= 25
-    std[-4:] /= 25
-    np.save(published / "Comp_v6_KLD005/meta/std.npy", std)
+    data = ("--data-root", tmp_path / "data") if with_data_root else ()
+    flags = ("--published", published, "--word-vectors", glove, *data)
     status, output, _ = run_here(capsys, monkeypatch, *flags, "--out-dir", tmp_path / "right")
-    assert (status, caplog.text) == (0, "")
-    assert "root 0.040, foot contacts 0.040" in output
-    assert len({TextMotionEvaluator.load(tmp_path / out / "t2m").fingerprint for out in ("wrong", "right")}) == 2
+    assert status == 0
+    assert ("root 0.040, foot contacts 0.040 of" in output) == with_data_root
+
+    own = ("--mean", tmp_path / "data" / "Mean.npy", "--std", tmp_path / "data" / "Std.npy")
+    status, _, errors = run_here(capsys, monkeypatch, *flags, *own, "--out-dir", tmp_path / "wrong")
+    assert status == 2 and errors.count("\n") == 1 and not (tmp_path / "wrong").exists()
+    for said in ("Std.npy: this looks like the Std.npy of a data set", "25 times smaller", "--data-statistics"):
+        assert said in errors
+
+    status, output, _ = run_here(
+        capsys, monkeypatch, *flags, *own, "--data-statistics", "--out-dir", tmp_path / "meant"
+    )
+    assert status == 0 and "taken as it is (--data-statistics)" in output
+    found = {out: TextMotionEvaluator.load(tmp_path / out / "t2m").fingerprint for out in ("meant", "right")}
+    assert found["meant"] != found["right"]
+
+
+def test_what_somebody_else_put_there_is_not_replaced(tmp_path, glove, capsys, monkeypatch):
+    published, _ = published_folder(tmp_path, T2M)
+    place = tmp_path / "out" / "t2m"
+    place.mkdir(parents=True)
+    np.save(place / "mean.npy", np.arange(3.0))
+    before = (place / "mean.npy").read_bytes()
+    flags = ("--published", published, "--word-vectors", glove, "--out-dir", tmp_path / "out")
+    status, _, errors = run_here(capsys, monkeypatch, *flags)
+    assert status == 2 and f"{place / 'mean.npy'}: is another file than the one to be written" in errors
+    assert [path.name for path in place.iterdir()] == ["mean.npy"] and (place / "mean.npy").read_bytes() == before
+    # A copy that a kill cut off between two files goes on.
+    (place / "mean.npy").unlink()
+    assert run_here(capsys, monkeypatch, *flags)[0] == 0
+    (place / "evaluator.json").unlink()
+    assert run_here(capsys, monkeypatch, *flags)[0] == 0
+    TextMotionEvaluator.load(place)
 
 
 def broken_opt(folder):
@@ -153,7 +195,7 @@ def broken_opt(folder):
 
 
 def other_skeletons_std(folder):
-    np.save(folder / "Comp_v6_KLD005/meta/std.npy", np.ones(251))
+    np.save(folder / "Comp_v6_KLD005/meta/std.npy", np.full(251, 0.01))
 
 
 def not_positive_std(folder):

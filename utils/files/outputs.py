@@ -17,6 +17,7 @@ def check_output_file(path: str | Path, inputs: Iterable[str | Path | None], fla
         InputError: the output is one of the inputs, also by another name, or a folder.
     """
     path = Path(path)
+    _check_parents(path, flag)
     if path.is_dir():
         raise InputError(f"{flag} {path}: is a folder, expected the name of a file")
     for given in inputs:
@@ -24,25 +25,33 @@ def check_output_file(path: str | Path, inputs: Iterable[str | Path | None], fla
             raise InputError(f"{flag} {path}: is what is read here, and would be replaced: give another name")
 
 
-def check_output_folder(folder: str | Path, marker: str, flag: str = "--out-dir") -> None:
+def check_output_folder(folder: str | Path, marker: str | None, flag: str = "--out-dir") -> None:
     """Refuse to write into a folder that holds files and does not say that it is ours.
 
     Args:
-        marker: name of a file that each of our folders of this kind holds.
+        marker: name of a file that each of our folders of this kind holds; None: only a new or empty one will do.
         flag: that names the folder.
 
     Raises:
         InputError: it is a file, or holds something and no `marker`.
     """
     folder = Path(folder)
+    _check_parents(folder, flag)
     if folder.is_file():
         raise InputError(f"{flag} {folder}: is a file, expected a folder")
-    if not folder.is_dir() or (folder / marker).exists():
+    if not folder.is_dir() or (marker is not None and (folder / marker).exists()):
         return
     found = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     if found:
         shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
         raise InputError(
-            f"{flag} {folder}: holds {shown}, which this command did not write, and is left alone: "
+            f"{flag} {folder}: is not empty: holds {shown}, which this command did not write, and is left alone: "
             "give a new or an empty folder"
         )
+
+
+def _check_parents(path: Path, flag: str) -> None:
+    """Before the work of minutes: no folder can be made below a file."""
+    place = next((parent for parent in path.parents if parent.exists()), path.parent)
+    if place.exists() and not place.is_dir():
+        raise InputError(f"{flag} {path}: {place} is a file, and no folder: give another place")

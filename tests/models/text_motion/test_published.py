@@ -69,7 +69,8 @@ def test_the_published_layout_is_found(tmp_path):
     "order",
     [
         [*STATISTICS_PLACES, "text_mot_match/model/meta", "text_mot_match/model"],
-        [STATISTICS_PLACES[1], "text_mot_match/model"],
+        [STATISTICS_PLACES[1], STATISTICS_PLACES[2]],
+        [STATISTICS_PLACES[2], "text_mot_match/model"],
         ["text_mot_match/model/meta", "text_mot_match/model"],
         ["text_mot_match/model"],
     ],
