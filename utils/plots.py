@@ -1,9 +1,11 @@
 """Numbers become pictures, one panel a quantity: the curves of a training run, and histograms of a data set."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils.files.atomic import write_atomic
 from utils.files.journal import Journal
 
 if TYPE_CHECKING:
@@ -78,13 +80,19 @@ def _row_of_panels(count: int, title: str) -> tuple["Figure", Sequence["Axes"]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * count, 3.4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title.encode("utf-8", "replace").decode("utf-8"))
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
 def _save(figure: "Figure", picture: str | Path) -> None:
+    from matplotlib.text import Text
+
     for axes in figure.axes:
         axes.grid(alpha=0.3)
         if axes.get_legend_handles_labels()[1]:
             axes.legend()
-    figure.savefig(picture, dpi=110)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a name with dollar signs is no formula
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # what the font lacks becomes a box
+        write_atomic(picture, lambda stream: figure.savefig(stream, format="png", dpi=110))

@@ -51,3 +51,13 @@ def test_groups_are_drawn_where_they_have_counts(tmp_path):
         assert len(both.convert("RGB").getcolors(1 << 20)) > len(one.convert("RGB").getcolors(1 << 20))
     with pytest.raises(ValueError, match="no panel"):
         plot_histograms({}, tmp_path / "c.png", "title")
+
+
+@pytest.mark.parametrize("name", ["a$b$ 100% \\frac", "$", "\U0001f600 \u4e2d", "\udc80"])
+def test_names_are_no_formulas_and_need_no_font(tmp_path, name, recwarn):
+    rows = [{"step": step, "loss": 1.0, f"eval_{name}".replace("\udc80", "x"): 2.0} for step in (1, 2)]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plot_learning_curves(tmp_path / "metrics.jsonl", tmp_path / "a.png", name)
+    plot_histograms({name.replace("\udc80", "x"): {"$": {1: 2}}}, tmp_path / "b.png", name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "metrics.jsonl"]
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]

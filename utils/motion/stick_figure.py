@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter1d
 
+from utils.errors import InputError
 from utils.motion.inverse_kinematics import bone_vectors
 from utils.motion.skeleton import Skeleton, skeleton_with_joints
 
@@ -22,7 +23,9 @@ _CAMERA_YAW, _CAMERA_PITCH = np.radians(28.0), np.radians(14.0)
 # In body heights: distance of the camera, height of the picture, height that the camera looks at.
 _DISTANCE, _VIEW, _LOOK_AT = 4.0, 1.3, 0.45
 _FOLLOW_SIGMA = 6.0  # frames; the camera follows the smoothed way of the root
+_PATH_FRAMES = 400  # of the way behind the body; drawing all of a long motion's would take longer with every frame
 _GRID_REACH = 6  # grid lines on each side of the middle
+_FARTHEST = 1e6  # of any unit: a motion is no journey
 _METRE_BODY = (0.9, 2.6)  # a body of such a height is in metres
 
 
@@ -38,7 +41,7 @@ class MotionView:
     """Draws single frames of one clip. The number of joints tells the skeleton, and the body sets the scale."""
 
     def __init__(self, clip: DrawnClip, size: int, title_height: int = 0) -> None:
-        self.joints = clip.joints.astype(np.float64)
+        self.joints = drawable_joints(clip.joints)
         self.skeleton = skeleton_with_joints(self.joints.shape[1])
         self.title, self.size, self.title_height = clip.title, size, title_height
         self.height = _body_height(self.joints, self.skeleton)
@@ -85,7 +88,7 @@ class MotionView:
             for x, z in (([line, line], ends), (ends, [line, line])):
                 points = np.stack([np.add(x, centre[0]), np.zeros(2), np.add(z, centre[1])], axis=-1)
                 self._line(draw, self._project(points, target)[0], GRID_COLOUR, 0.004)
-        path = self.joints[: index + 1, 0] * np.array([1.0, 0.0, 1.0])
+        path = self.joints[max(0, index - _PATH_FRAMES) : index + 1, 0] * np.array([1.0, 0.0, 1.0])
         if len(path) > 1:
             self._line(draw, self._project(path, target)[0], PATH_COLOUR, 0.012)
         shadow = self._project(self.joints[index] * np.array([1.0, 0.0, 1.0]), target)[0]
@@ -124,7 +127,9 @@ def title_strip(title: str, width: int, height: int, font_size: int) -> Image.Im
     """A white picture (width, height) with the title in lines; a word or line that does not fit is cut."""
     font = ImageFont.load_default(size=font_size)
     lines: list[str] = []
-    for word in title.split():
+    # Halves of characters and control characters come from files and shells; a font has no picture of them.
+    title = title.encode("utf-8", "replace").decode("utf-8")
+    for word in "".join(char if char.isprintable() else " " for char in title).split():
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and font.getlength(joined) <= width - 16:
             lines[-1] = joined
@@ -133,6 +138,16 @@ def title_strip(title: str, width: int, height: int, font_size: int) -> Image.Im
     strip = Image.new("RGB", (width, height), "white")
     ImageDraw.Draw(strip).multiline_text((8, 4), "\n".join(lines), CENTRE_COLOUR, font)
     return strip
+
+
+def drawable_joints(joints: np.ndarray) -> np.ndarray:
+    """(T, J, 3) in float64. Raises InputError, naming the frame, where a joint is nowhere that could be drawn."""
+    joints = joints.astype(np.float64)
+    far = ~(np.abs(joints) < _FARTHEST)  # also what is not finite
+    if far.any():
+        frame = int(np.flatnonzero(far.reshape(len(joints), -1).any(axis=1))[0])
+        raise InputError(f"frame {frame}: a joint lies at {joints[frame][far[frame]][0]:.3g}, which cannot be drawn")
+    return joints
 
 
 def _body_height(joints: np.ndarray, skeleton: Skeleton) -> float:

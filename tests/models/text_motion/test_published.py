@@ -12,6 +12,7 @@ from models.text_motion.published import (
     PUBLISHED_SCALE,
     STATISTICS_PLACES,
     check_opt,
+    check_scale,
     find_files,
     find_weights,
     read_opt,
@@ -80,6 +81,13 @@ def test_statistics_are_taken_from_the_first_place(tmp_path, order):
     assert find_files(tmp_path).std == tmp_path / order[0] / "std.npy"
     given = find_files(tmp_path, "my_opt.txt", ("my_mean.npy", "my_std.npy"))
     assert (given.opt, given.mean, given.std) == (Path("my_opt.txt"), Path("my_mean.npy"), Path("my_std.npy"))
+
+
+def test_the_archive_of_the_authors_is_found(tmp_path):
+    root = put(tmp_path / "t2m", WEIGHTS, "Comp_v6_KLD01/opt.txt", *statistics("Comp_v6_KLD01/meta"))
+    put(root, "Comp_v6_KLD01/model/latest.tar", "length_est_bigru/model/finest.tar")  # of the generator beside it
+    files = find_files(root)
+    assert (files.opt, files.std) == (root / "Comp_v6_KLD01/opt.txt", root / "Comp_v6_KLD01/meta/std.npy")
 
 
 def test_a_flat_folder_will_do(tmp_path):
@@ -207,3 +215,8 @@ def test_the_published_statistics_have_the_published_scale():
     std, data = np.load(SAMPLE / "evaluator_t2m_std.npy"), np.load(SAMPLE / "Std.npy")
     assert relative_scale(std, data, T2M) == pytest.approx((PUBLISHED_SCALE, PUBLISHED_SCALE), rel=0.02)
     assert min(relative_scale(data, data, T2M)) > LARGEST_SCALE
+    assert "foot contacts 0.0141" in check_scale("std.npy", std, T2M)
+    check_scale("std.npy", std, T2M, ("data", data))
+    for known in (None, ("data", data)):
+        with pytest.raises(InputError, match=r"Std\.npy: this looks like the Std\.npy of a data set .*0\.3559"):
+            check_scale("Std.npy", data, T2M, known)
