@@ -20,7 +20,8 @@ from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokeniz
 from models.policy.policy import build_policy
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import write_folder, write_text
+from utils.files.atomic import write_text
+from utils.files.folders import write_folder
 from utils.files.outputs import check_output_folder
 from utils.files.pretrained import load_part, load_weights
 from utils.run.command import quiet_libraries, run_command

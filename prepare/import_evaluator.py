@@ -31,8 +31,8 @@ from models.text_motion.published import (
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
 from utils.files.arrays import read_npy
-from utils.files.atomic import write_folder
 from utils.files.fingerprints import fingerprint
+from utils.files.folders import write_folder
 from utils.files.torch_files import read_torch_file
 from utils.motion.skeleton import Skeleton
 from utils.run.command import run_command

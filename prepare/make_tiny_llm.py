@@ -19,8 +19,8 @@ from dataset.cot.samples import CotSamples, read_cot_jsonl
 from models.language.prompts import PLAIN, query_of, render_query
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import write_folder
 from utils.files.fingerprints import fingerprint
+from utils.files.folders import write_folder
 from utils.files.json_files import read_json
 from utils.files.manifest import differences, list_files, read_manifest, write_manifest
 from utils.files.outputs import check_output_folder

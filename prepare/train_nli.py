@@ -24,8 +24,8 @@ from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
 from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, forget_state, measure
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from utils.errors import InputError
-from utils.files.atomic import write_folder
 from utils.files.fingerprints import fingerprint
+from utils.files.folders import write_folder
 from utils.files.json_files import write_json
 from utils.files.pretrained import load_part
 from utils.run.command import quiet_libraries, run_command

@@ -1,7 +1,6 @@
 """These functions write a file whole or not at all: neither a crash nor a full disk leaves half of one."""
 
 import errno
-import filecmp
 import os
 import shutil
 import tempfile
@@ -9,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from utils.errors import InputError
 from utils.files.text_files import encoded
 
 try:
@@ -43,44 +41,6 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     write_atomic(path, lambda stream: stream.write(encoded(text)))
-
-
-def write_folder(folder: str | Path, write: Callable[[Path], None], may_replace: bool = True) -> None:
-    """Call `write` on a new folder; what it made goes into `folder` when all of it is there, each file as a whole.
-
-    Files go in the order in which they were written, so that the last one may say that all are there. Files of other
-    names stay.
-
-    Args:
-        may_replace: a file of the same name is replaced. Otherwise one of another content is refused.
-
-    Raises:
-        InputError: a file of another content is there, and may not be replaced; nothing was changed.
-        OSError: as `write_atomic`.
-    """
-    folder = Path(folder)
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Inside of what is there, which may be a disk of its own: a file cannot be renamed onto another disk.
-        place = folder if folder.is_dir() else folder.parent
-        temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name[:80]}.", suffix=".tmp"))
-        write(temporary)
-        files = sorted((path for path in temporary.rglob("*") if path.is_file()), key=lambda p: p.stat().st_mtime_ns)
-        targets = [(file, folder / file.relative_to(temporary)) for file in files]
-        for file, target in targets:
-            if not may_replace and target.exists() and not filecmp.cmp(file, target, shallow=False):
-                raise InputError(f"{target}: is another file than the one to be written (nothing was changed)")
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
-        for file, target in targets:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(file, target)
-    except OSError as error:
-        raise named(error, folder) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_unfinished(folder: str | Path) -> None:

@@ -16,7 +16,7 @@ from PIL import GifImagePlugin, Image, ImageChops
 from PIL.PngImagePlugin import PngInfo
 
 from utils.errors import InputError
-from utils.files.atomic import named, put_in_place, temporary_beside, write_atomic
+from utils.files.atomic import discard, named, put_in_place, temporary_beside, write_atomic
 from utils.motion.stick_figure import DrawnClip, MotionView, title_strip
 
 ENDINGS = (".gif", ".mp4", ".png")
@@ -152,7 +152,6 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
     if ffmpeg is None:
         raise InputError(f"{path}: ffmpeg is not installed; write a .gif instead")
     handle, partial = temporary_beside(path)
-    os.close(handle)
     first = next(frames)
     width, height = first.width // 2 * 2, first.height // 2 * 2  # yuv420p needs even sizes
     # Raw pictures come in through the pipe; yuv420p is what every player reads.
@@ -161,16 +160,22 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
     command = [ffmpeg, "-y", "-loglevel", "error", *pictures, *output]
     cropped = (frame.crop((0, 0, width, height)).tobytes() for frame in chain((first,), frames))
     try:
-        status, said = _fed(command, cropped)
-        if status and os.strerror(errno.ENOSPC) in said:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if status:
-            raise InputError(f"{path}: ffmpeg failed with status {status}: {said}")
-        put_in_place(partial, path)
+        with os.fdopen(handle, "rb") as stream:
+            try:
+                _check_status(path, *_fed(command, cropped))
+                put_in_place(stream, partial, path)
+            except BaseException:
+                discard(stream, partial)
+                raise
     except OSError as error:
         raise named(error, path) from error
-    finally:
-        Path(partial).unlink(missing_ok=True)
+
+
+def _check_status(path: Path, status: int, said: str) -> None:
+    if status and os.strerror(errno.ENOSPC) in said:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if status:
+        raise InputError(f"{path}: ffmpeg failed with status {status}: {said}")
 
 
 def _fed(command: list[str], pieces: Iterable[bytes]) -> tuple[int, str]:

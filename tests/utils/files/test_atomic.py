@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
-from utils.files.atomic import remove_unfinished, write_atomic, write_folder, write_text
+from utils.files.atomic import remove_unfinished, write_atomic, write_text
 from utils.files.torch_files import read_torch_file, write_torch_file
 
 
@@ -118,41 +117,3 @@ run_command(lambda: write_text({str(tmp_path / "file" / "a.txt")!r}, ""))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path}/file/a.txt: ") and done.stderr.count("\n") == 1
-
-
-def two_files(size):
-    def write(folder):
-        (folder / "b.bin").write_bytes(b"b" * size)
-        write_text(folder / "in" / "a.txt", f"{size}")
-
-    return write
-
-
-def contents(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_folder_is_written_whole_or_not_at_all(tmp_path, there, no_room):
-    folder = tmp_path / "model"
-    if there:
-        write_folder(folder, two_files(3))
-        write_text(folder / "own.txt", "of somebody else")
-    before = contents(tmp_path)
-    with pytest.raises(OSError, match="model"):
-        write_folder(folder, two_files(LARGE))
-    assert contents(tmp_path) == before and [path.name for path in tmp_path.iterdir()] == ["model"] * there
-    write_folder(folder, two_files(5))
-    now = contents(folder)
-    assert (now["b.bin"], now["in/a.txt"]) == (b"bbbbb", b"5") and ("own.txt" in now) == there
-    assert stat.S_IMODE((folder / "b.bin").stat().st_mode) == 0o644
-
-
-def test_what_may_not_be_replaced_is_not(tmp_path):
-    write_text(tmp_path / "b.bin", "other")
-    with pytest.raises(InputError, match=r"b\.bin: is another file than the one to be written"):
-        write_folder(tmp_path, two_files(3), may_replace=False)
-    assert contents(tmp_path) == {"b.bin": b"other"}
-    write_text(tmp_path / "b.bin", "bbb")
-    write_folder(tmp_path, two_files(3), may_replace=False)
-    assert contents(tmp_path) == {"b.bin": b"bbb", "in/a.txt": b"3"}
