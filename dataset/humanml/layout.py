@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,9 +123,16 @@ def clip_files(root: str | Path, id: str) -> ClipFiles:
     return ClipFiles(id, root / FEATURES_FOLDER / f"{id}.npy", root / TEXTS_FOLDER / f"{id}.txt")
 
 
-def read_split_ids(root: str | Path, split: str) -> list[str]:
-    """The ids of ``<root>/<split>.txt`` in order, each once. Raises InputError when the file cannot be read."""
-    return list(dict.fromkeys(_listed_ids(Path(root), split)))
+def read_split_ids(root: str | Path, split: str, is_clip: Callable[[str], bool] | None = None) -> list[str]:
+    """The ids of ``<root>/<split>.txt`` in order, each once.
+
+    Args:
+        is_clip: whether an id is that of a clip; default: the folder has a motion of it.
+
+    Raises:
+        InputError: the file cannot be read, or (with ``file:line``) has several ids in a line.
+    """
+    return list(dict.fromkeys(_listed_ids(Path(root), split, is_clip)))
 
 
 def read_mean_std(root: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -192,18 +199,20 @@ def write_mean_std(root: str | Path, mean: np.ndarray, std: np.ndarray) -> None:
     write_npy(Path(root) / STD_FILE, std)
 
 
-def _listed_ids(root: Path, split: str) -> list[str]:
+def _listed_ids(root: Path, split: str, is_clip: Callable[[str], bool] | None = None) -> list[str]:
     if not root.is_dir():
         raise InputError(f"{root}: no such data set folder; {how_to_get('humanml3d')}")
     path = root / f"{split}.txt"
     if not path.is_file():
         raise InputError(f"{path}: no such split file")
+    is_clip = is_clip or (lambda id: os.path.isfile(clip_files(root, id).motion))
     ids = []
     for number, line in numbered_lines(path):
-        first = _LIST_OF_IDS.split(line.strip(), maxsplit=1)[0]
-        if first != line.strip() and os.path.isfile(clip_files(root, first).motion):
-            raise InputError(f"{path}:{number}: expected one id a line, got {line.strip()[:60]!r}")
-        ids.append(line.strip())
+        id = line.strip()
+        first = _LIST_OF_IDS.split(id, maxsplit=1)[0]
+        if first != id and is_clip(first) and not is_clip(id):  # ids may hold blanks and commas themselves
+            raise InputError(f"{path}:{number}: expected one id a line, got {id[:60]!r}")
+        ids.append(id)
     return ids
 
 

@@ -1,6 +1,5 @@
 """The splits of a data set: those of given files, or drawn by the ids of the clips, of which none changes its split."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,6 @@ from dataset.humanml.splits import HELD_OUT, NO_SPLIT, SPLITS, draw_splits, mirr
 from dataset.sources.record import ConversionRecord
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
-from utils.files.text_files import numbered_lines
-
-_SEPARATORS = re.compile(r"[\s,;]+")
 
 
 @dataclass(frozen=True)
@@ -89,13 +85,16 @@ def plan_splits(
     if not folder.is_dir():
         raise InputError(f"--splits-dir {folder}: no such folder")
     names = sorted(path.stem for path in folder.glob("*.txt") if not path.name.startswith("."))
-    splits = {name: read_split_ids(folder, name) for name in dict.fromkeys(["train", *names])}
+    # Other text files than train, val and test may be no splits at all.
+    splits = {
+        name: read_split_ids(folder, name, known.__contains__ if name in SPLITS else lambda _: False)
+        for name in dict.fromkeys(["train", *names])
+    }
+    splits = {name: ids for name, ids in splits.items() if name in SPLITS or not set(ids).isdisjoint(known)}
     # Splits of originals alone hold for their mirror images too.
     listed = {id for members in splits.values() for id in members}
     if flags.mirror and not any(mirror_id(id) in listed for id in listed):
         splits = {name: [*ids, *map(mirror_id, ids)] for name, ids in splits.items()}
-    # Other text files than train, val and test may be no splits at all.
-    splits = {name: ids for name, ids in splits.items() if name in SPLITS or not set(ids).isdisjoint(known)}
     # No clip may be in two of train, val and test, and each that is listed must exist.
     homes: dict[str, list[str]] = {}
     for name in SPLITS:
@@ -110,11 +109,7 @@ def plan_splits(
 
 
 def _unknown(path: Path, id: str, known: Collection[str], looked_for: str) -> str:
-    """Why an id of a split file is bad. Raises InputError where it is a whole list."""
-    parts = _SEPARATORS.split(id)
-    if len(parts) > 1 and any(part in known for part in parts):
-        number = next((number for number, line in numbered_lines(path) if line.strip() == id), 1)
-        raise InputError(f"{path}:{number}: expected one id a line, got {id[:60]!r}")
+    """Why an id of a split file is bad."""
     ending = Path(looked_for).suffix
     hint = f"; it is listed with {ending}" if ending and id.removesuffix(ending) in known else ""
     return f"no such file for an id of {path.name}: looked for {looked_for.replace('<id>', id)}{hint}"

@@ -279,6 +279,17 @@ def test_malformed_caption_lines(line):
         parse_caption_line(line)
 
 
+def test_ids_may_hold_blanks_and_commas_and_begin_like_others(tmp_path):
+    ids = ["walk", "walk fast", "walk,run"]
+    for id in ids:
+        make_clip(tmp_path, id, 60)
+    write_splits(tmp_path, {"train": ids})
+    assert [record.id for record in read_split(tmp_path, "train", T2M)] == ids
+    (tmp_path / "val.txt").write_text("walk, walk fast", encoding="utf-8")
+    with pytest.raises(InputError, match=r"val\.txt:1: expected one id a line, got 'walk, walk fast'"):
+        read_split_ids(tmp_path, "val")
+
+
 def test_a_split_without_a_clip_says_what_to_do(tmp_path):
     make_clip(tmp_path, "a", 60)
     write_splits(tmp_path, {"train": ["a"], "val": []})
