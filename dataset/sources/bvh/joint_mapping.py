@@ -31,6 +31,7 @@ from utils.motion.skeleton import Skeleton, get_skeleton
 _FOLDER = Path(__file__).parent / "joint_mappings"
 # The axis that points up in every shipped table (a test holds it).
 SHIPPED_UP = "y"
+_LISTED, _SHOWN = 100, 40
 _KEYS = ("name", "skeleton", "metres_per_unit", "up", "joints")
 
 
@@ -76,7 +77,7 @@ class JointMapping:
         if missing := sorted(name for name, indices in found.items() if not indices):
             raise InputError(
                 f"joint mapping {self.name!r} needs joints that the file lacks: {', '.join(missing)}; "
-                f"the file has {', '.join(joint_names)}"
+                f"the file has {_listed(joint_names)}"
             )
         unit = self.metres_per_unit if metres_per_unit is None else metres_per_unit
         index = {name: _only(name, indices, joint_names) for name, indices in found.items()}
@@ -141,7 +142,7 @@ def detect_mapping(joint_names: tuple[str, ...], skeleton: Skeleton) -> JointMap
         names = ", ".join(mapping.name for mapping in shipped if mapping.skeleton is skeleton) or "none"
         raise InputError(
             f"no shipped joint mapping for {skeleton.name} ({names}) fits the joints of the file: "
-            f"{', '.join(joint_names)}. Write your own: copy a file of {_FOLDER}, put these names behind ours under "
+            f"{_listed(joint_names)}. Write your own: copy a file of {_FOLDER}, put these names behind ours under "
             "'joints' (a list means the mean of several), set 'metres_per_unit' and 'up', and give its path"
         )
     return max(fitting, key=lambda mapping: len(mapping.source_names()))
@@ -212,6 +213,12 @@ def _parse_sources(joint: str, value: Any) -> tuple[str, ...]:
     if not names or not all(isinstance(name, str) and name for name in names):
         raise InputError(f"joints: {joint}: expected the name of a BVH joint or a list of names, got {value!r}")
     return tuple(names)
+
+
+def _listed(joint_names: Sequence[str]) -> str:
+    """The joints of a file for a message, also of one whose names are as long as the file."""
+    more = f" and {len(joint_names) - _LISTED} more" if len(joint_names) > _LISTED else ""
+    return ", ".join(name[:_SHOWN] for name in joint_names[:_LISTED]) + more
 
 
 def _only(name: str, indices: Sequence[int], joint_names: tuple[str, ...]) -> int:
