@@ -75,8 +75,8 @@ def main() -> None:
     lines.append(f"  rows        <Motion>, </Motion> and {nb_code} codes matched; our other tags start untrained")
     if model.config.tie_word_embeddings and not torch.equal(state[EMBEDDINGS], state[HEAD]):
         lines.append(f"  rows        {HEAD} differs from {EMBEDDINGS}, but the backbone ties them: not used")
-    used = {name for name in state if any(f".{task}.weight" in name for task in tasks)} | {EMBEDDINGS, HEAD}
-    lines.append(f"  not used    {', '.join(sorted(set(state) - used)) or 'nothing'}")
+    used = {name for name in state if any(f".{task}.weight" in str(name) for task in tasks)} | {EMBEDDINGS, HEAD}
+    lines.append(f"  not used    {', '.join(sorted(map(str, set(state) - used))) or 'nothing'}")
     lines.append(f"  tokenizer   {flags.motion_tokenizer or 'none: give --motion-tokenizer where it is used'}")
     save_checkpoint(flags.out, checkpoint)
     print(f"imported {flags.published} -> {flags.out} (policies {', '.join(tasks)} on {flags.llm_backbone})")

@@ -15,7 +15,7 @@ from transformers import BertForSequenceClassification, PreTrainedTokenizerBase
 
 from dataset.cot.entailment_pairs import CONTRADICTION, ENTAILMENT, LABELS, EntailmentPair, EntailmentPairs
 from utils.errors import InputError
-from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.files.torch_files import state_of_a_run, write_torch_file
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 from utils.run.schedule import cosine_fall, share_done, warm_up
@@ -113,13 +113,17 @@ class NliTraining:
         write_torch_file(self._state_path, state)
 
     def resume(self) -> bool:
-        """Continue from the last saved state if there is one, and forget the rows that a killed run logged after it."""
+        """Continue from the last saved state if there is one, and forget the rows that a killed run logged after it.
+
+        Raises:
+            InputError: the state is damaged, or another model's.
+        """
         found = self._state_path.is_file()
         if found:
-            state = read_torch_file(self._state_path)
-            self.model.load_state_dict(state["model"])
-            self._optimizer.load_state_dict(state["optimizer"])
-            self.step, self.seconds = state["counters"]
+            with state_of_a_run(self._state_path) as state:
+                self.model.load_state_dict(state["model"])
+                self._optimizer.load_state_dict(state["optimizer"])
+                self.step, self.seconds = state["counters"]
         self._folder.metrics.forget_after(self.step)
         return found
 

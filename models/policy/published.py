@@ -21,6 +21,7 @@ from models.language.vocabulary import MotionVocabulary
 from models.policy.adapters import LoraSize, add_sft_adapter, lora_part
 from models.policy.checkpoint import Part
 from utils.errors import InputError
+from utils.files.torch_files import check_finite, shown, what_it_holds
 
 EMBEDDINGS, HEAD = "embeddings", "lm_head"
 _EXTRA_ROWS = 2
@@ -46,10 +47,17 @@ def codes_of(state: Mapping[str, Tensor], source: str) -> int:
     """Size of the codebook, by the number of rows. Raises InputError for a file of another layout."""
     missing = [name for name in (EMBEDDINGS, HEAD) if name not in state]
     if missing:
-        shown = ", ".join(list(state)[:3])
         raise InputError(
-            f"{source}: no {' and '.join(missing)} in it (it holds {shown}, ...): not the published layout"
+            f"{source}: no {' and '.join(missing)} in it: not the published layout ({what_it_holds(state)})"
         )
+    used = {name: value for name, value in state.items() if name in (EMBEDDINGS, HEAD) or ".lora_" in str(name)}
+    other = [name for name, value in used.items() if not (isinstance(name, str) and isinstance(value, Tensor))]
+    if other:
+        raise InputError(f"{source}: {shown(other[0])} is no tensor: not the published layout")
+    try:
+        check_finite(used.items())
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     rows = {name: tuple(state[name].shape) for name in (EMBEDDINGS, HEAD)}
     if rows[EMBEDDINGS] != rows[HEAD] or len(rows[HEAD]) != 2 or rows[HEAD][0] <= _EXTRA_ROWS:
         raise InputError(
@@ -60,7 +68,7 @@ def codes_of(state: Mapping[str, Tensor], source: str) -> int:
 
 def tasks_of(state: Mapping[str, Tensor], source: str) -> tuple[str, ...]:
     """Names of the adapters in the file."""
-    names = {found.group(1) for name in state if (found := _LORA_A.search(name))}
+    names = {found.group(1) for name in state if (found := _LORA_A.search(str(name)))}
     unknown = sorted(names - set(TASKS))
     if unknown or not names:
         raise InputError(f"{source}: adapters {', '.join(unknown) or 'none'}, expected {' and '.join(TASKS)}")
@@ -87,8 +95,8 @@ def import_adapter(
         InputError: a tensor that the backbone has no place for, or of another shape.
     """
     # An adapter of the rank that the tensors have, on the modules that can take one.
-    own = {name.replace(f".{task}.weight", ".weight"): v for name, v in state.items() if f".{task}.weight" in name}
-    ranks = {tensor.shape[0] for name, tensor in own.items() if ".lora_A." in name}
+    own = {name.replace(f".{task}.weight", ".weight"): v for name, v in state.items() if f".{task}.weight" in str(name)}
+    ranks = {len(tensor) if tensor.ndim else 0 for name, tensor in own.items() if ".lora_A." in name}
     if len(ranks) != 1:
         raise InputError(f"{source}: the adapter {task} has ranks {sorted(ranks)}, expected one")
     adapted = add_sft_adapter(model, vocabulary, LoraSize(ranks.pop(), alpha, 0.0))

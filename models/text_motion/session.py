@@ -18,7 +18,7 @@ from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.trainer import EvaluatorTrainer
 from utils.errors import InputError
-from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.files.torch_files import state_of_a_run, write_torch_file
 from utils.metrics.criteria import OF_REAL_MOTION
 from utils.metrics.text_motion import GROUP
 from utils.run.folder import RunFolder
@@ -158,11 +158,12 @@ class EvaluatorSession:
         """Continue from the last saved state if there is one, and forget the rows that a killed run logged after it.
 
         Raises:
-            InputError: the state is of other data.
+            InputError: the state is damaged, or of other data.
         """
         found = self._state_path.is_file()
         if found:
-            self._load(read_torch_file(self._state_path))
+            with state_of_a_run(self._state_path) as state:
+                self._load(state)
         self._folder.metrics.forget_after(self.step)
         return found
 

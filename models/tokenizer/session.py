@@ -13,7 +13,7 @@ from models.tokenizer.report import reconstruction_report
 from models.tokenizer.trainer import TokenizerTrainer
 from utils.errors import InputError
 from utils.files.atomic import remove_unfinished
-from utils.files.torch_files import read_torch_file, write_torch_file
+from utils.files.torch_files import state_of_a_run, write_torch_file
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 from utils.run.scalar_log import ScalarLog
@@ -80,14 +80,14 @@ class TokenizerSession:
         """
         found = self.latest_path.is_file()
         if found:
-            state = read_torch_file(self.latest_path)
-            if state["config"] != asdict(self._tokenizer.config) or state["data"] != self._data:
-                raise InputError(
-                    f"{self.latest_path} is of a network or data set of other size: use another --exp-name"
-                )
-            self._trainer.load_state(state["network"], state["trainer"])
-            self.best_mm = state["best_mm"]
-            self._validated_step = state.get("validated_step", -1)
+            with state_of_a_run(self.latest_path) as state:
+                if state["config"] != asdict(self._tokenizer.config) or state["data"] != self._data:
+                    raise InputError(
+                        f"{self.latest_path} is of a network or data set of other size: use another --exp-name"
+                    )
+                self._trainer.load_state(state["network"], state["trainer"])
+                self.best_mm = state["best_mm"]
+                self._validated_step = state.get("validated_step", -1)
         step = self._trainer.step
         if self._processes.largest(step, -step) != [step, -step]:
             raise InputError(

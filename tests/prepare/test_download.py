@@ -99,6 +99,19 @@ def test_the_published_evaluators_land_where_import_looks(tmp_path, server, run_
     assert {f"t2m/{name}" for name in names} <= set(contents(tmp_path))
 
 
+@pytest.mark.parametrize("below", ["", "t2m/", "checkpoints/t2m/"])
+def test_the_archive_of_the_evaluators_authors_is_complete(tmp_path, run_here, below):
+    """They keep statistics and sizes in Comp_v6_KLD01, beside the models that generate."""
+    names = ("text_mot_match/model/finest.tar", "Comp_v6_KLD01/opt.txt", "Comp_v6_KLD01/meta/mean.npy")
+    more = ("Comp_v6_KLD01/meta/std.npy", "Comp_v6_KLD01/model/latest.tar", "length_est_bigru/model/finest.tar")
+    archive = tmp_path / "saved.zip"
+    archive.write_bytes(zip_of({f"{below}{name}": b"x" for name in (*names, *more)}))
+    status, output, errors = run_here("evaluator-t2m", "--archive", archive, "--dest", tmp_path / "to")
+    assert status == 0, errors
+    assert f"prepare.import_evaluator --published {tmp_path}/to/t2m" in output
+    assert {f"t2m/{name}" for name in (*names, *more)} <= set(contents(tmp_path / "to"))
+
+
 def test_the_published_language_model_and_tokenizer(tmp_path, server, run_here):
     server.files[AGENT.drive.file_id] = zip_of({"ckpt/vqvae.pth": b"v", "ckpt/motionllm.pth": b"m"})
     status, output, errors = run_here("ckpt", "--source", "drive", "--dest", tmp_path)

@@ -103,9 +103,15 @@ def test_what_does_not_fit_is_named(published, backbone, tmp_path, monkeypatch, 
     mistake("expected twice", lm_head=state["lm_head"][1:])
     mistake("has no place for .*layers.9", **{name.replace("layers.1", "layers.9"): state[name]})
     mistake(r"up_proj.lora_A.weight is \(8, 3\)", **{name: torch.zeros(8, 3)})
+    mistake(f"tensor {name} holds .* not finite", **{name: torch.full_like(state[name], torch.nan)})
+    mistake(f"{name} is no tensor", **{name: 3})
+    mistake("lm_head is no tensor", lm_head=[1])
     mistake("adapters none", **{key: None for key in state if "lora" in key})
-    run(monkeypatch, *changed(extra=torch.zeros(2), **{key: None for key in state if "layers.1.mlp.up_proj" in key}))
+    run(
+        monkeypatch,
+        *changed(extra=torch.zeros(2), epoch=3, **{key: None for key in state if "layers.1.mlp.up_proj" in key}),
+    )
     shown = capsys.readouterr().out
-    assert "not used    extra" in shown and "left as in the backbone: 1 up_proj" in shown
+    assert "not used    epoch, extra" in shown and "left as in the backbone: 1 up_proj" in shown
     with pytest.raises(InputError, match="exists"):
         run(monkeypatch, *flags(file, backbone, tmp_path / "out.pth"))

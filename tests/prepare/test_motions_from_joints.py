@@ -231,6 +231,13 @@ def test_render_command_draws_data_set_clips_and_files(folders, monkeypatch):
     with pytest.raises(InputError, match=r"nan\.npy: 5 of 5 frames are not finite"):
         run(render_motion, monkeypatch, "--motion", folders / "nan.npy", "--out", folders / "y.gif")
     assert not (folders / "y.gif").exists()
+    # Its own pictures are drawn anew; another one of that name is left alone, also where only --sheet would write it.
+    run(render_motion, monkeypatch, *given, "--out", folders / "x.gif", "--size", "60")
+    (folders / "z.png").write_bytes(b"a photograph")
+    for flags in (("--out", folders / "z.png"), ("--out", folders / "z.gif", "--sheet")):
+        with pytest.raises(InputError, match=r"z\.png: is there and was not drawn by this command"):
+            run(render_motion, monkeypatch, *given, *flags)
+    assert (folders / "z.png").read_bytes() == b"a photograph" and not (folders / "z.gif").exists()
 
 
 def test_a_killed_run_is_continued_and_leaves_nothing_half_written(folders, monkeypatch, capsys):

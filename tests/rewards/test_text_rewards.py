@@ -1,6 +1,8 @@
 """Semantic and coherence: order with a real sentence model where installed, exact numbers with tiny made-up models."""
 
 import importlib.util
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -241,3 +243,14 @@ def test_advice_for_entailment_names_the_command_that_trains_one(tmp_path, monke
     monkeypatch.setattr(hub, "hub_is_reachable", lambda: False)
     with pytest.raises(InputError, match=r"no folder.*python -m prepare\.train_nli --cot-jsonl FILE --out-dir FOLDER"):
         load_reward("coherence", context(nli_model_name=str(tmp_path / "no folder")))
+
+
+def test_a_model_that_cannot_read_a_sentence_stops_the_run_at_its_start(tmp_path, sentence_folder, nli_folder):
+    """A tokenizer that does not go with its model would end a training in its middle."""
+    for made, folder in ((SentenceEncoder, sentence_folder), (EntailmentModel, nli_folder)):
+        broken = shutil.copytree(folder, tmp_path / made.__name__)
+        config = json.loads((broken / "tokenizer_config.json").read_text())
+        (broken / "tokenizer_config.json").write_text(json.dumps({**config, "pad_token": None}))
+        with pytest.raises(InputError, match="cannot read a sentence: Asking to pad") as caught:
+            made(str(broken))
+        assert "\n" not in str(caught.value)

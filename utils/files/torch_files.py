@@ -7,7 +7,8 @@ import pickle
 import re
 import struct
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -63,6 +64,25 @@ def read_torch_file(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds a {type(content).__name__}, not a checkpoint")
     return content
+
+
+@contextmanager
+def state_of_a_run(path: str | Path) -> Iterator[dict[str, Any]]:
+    """The content of a file that a run of ours saved, to go on from, for the block that takes it up.
+
+    Raises:
+        InputError: the file is damaged, or what the block does with its content fails: it is of another run or kind.
+    """
+    way_out = f"remove {path}, and the run begins anew"
+    try:
+        content = read_torch_file(path)
+    except InputError as error:
+        raise InputError(f"{error}; or {way_out}") from None
+    try:
+        yield content
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        problem = shown(f"{type(error).__name__}: {error}", 120)
+        raise InputError(f"{path}: is not the state of this run ({problem}): {way_out}") from None
 
 
 def refused_objects(error: Exception) -> str | None:

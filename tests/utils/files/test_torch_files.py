@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from utils.errors import InputError
-from utils.files.torch_files import check_weights, from_values, read_torch_file, what_it_holds, write_torch_file
+from utils.files.torch_files import (
+    check_weights,
+    from_values,
+    read_torch_file,
+    state_of_a_run,
+    what_it_holds,
+    write_torch_file,
+)
 
 CONTENT = {"format": "x", "net": {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4)}, "step": 3, "t": (1, "s")}
 
@@ -141,3 +148,23 @@ def test_a_file_of_another_kind_is_told_by_what_it_holds():
     )
     assert what_it_holds({}) == "it holds nothing"
     assert what_it_holds({1: 1, 2: 2, 3: 3, 4: 4}) == "it holds 1, 2, 3, ..."
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty .* or remove .*, and the run begins anew"),
+        ({"step": 3}, r"is not the state of this run \(KeyError: 'model'\): remove .*, and the run begins anew"),
+        ({"model": {"x": torch.zeros(1)}}, "is not the state of this run .RuntimeError: .*: remove "),
+        ({"model": 5}, "is not the state of this run .TypeError: .*: remove "),
+    ],
+)
+def test_a_state_that_a_run_cannot_go_on_from_says_the_way_out(tmp_path, content, said):
+    path = tmp_path / "state.pt"
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(InputError, match=said) as caught, state_of_a_run(path) as state:
+        torch.nn.Linear(2, 2).load_state_dict(state["model"])
+    assert "\n" not in str(caught.value)
+    torch.save({"model": torch.nn.Linear(2, 2).state_dict()}, path)
+    with state_of_a_run(path) as state:
+        torch.nn.Linear(2, 2).load_state_dict(state["model"])
