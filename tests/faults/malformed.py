@@ -23,8 +23,8 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 
+from tests.faults.contents.forms import damaged
 from tests.faults.counting import Count, Ending, attempt
-from tests.faults.forms import damaged
 from tests.faults.readers.reader import Reader
 
 ROOMS = ("text", "cot", "replies", "arrays", "models", "runs", "commands", "imports")

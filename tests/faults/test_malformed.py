@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
+from tests.faults.contents.forms import DAMAGES
 from tests.faults.counting import Count, attempt
-from tests.faults.forms import DAMAGES
 from tests.faults.malformed import all_readers, generated, try_reader
 from tests.faults.readers.cot import COT, jsonl
 from tests.faults.readers.reader import Reader, command

@@ -18,7 +18,7 @@ from dataset.sources.joints import read_joints
 from dataset.toy.clips import toy_clips
 from prepare.render_motion import read_clip
 from tests.dataset.sources.amass.synthetic_body_model import VERTICES, walking, write_amass, write_body_model
-from tests.faults.damage_arrays import npy_bytes
+from tests.faults.contents.damage_arrays import npy_bytes
 from tests.faults.readers.reader import Reader
 from utils.files.arrays import read_npy, read_npz
 from utils.motion.features import features_from_joints

@@ -14,7 +14,7 @@ from dataset.humanml.layout import write_mean_std, write_record, write_splits
 from dataset.toy.clips import toy_clips
 from tests.dataset.sources.amass.synthetic_body_model import walking, write_amass, write_body_model
 from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
-from tests.faults.damage_arrays import npy_bytes
+from tests.faults.contents.damage_arrays import npy_bytes
 from tests.faults.readers.cot import CODES, SOURCE, jsonl, objects_of
 from tests.faults.readers.reader import Reader, command
 from tests.faults.readers.text import BVH_MADE, CAPTIONS

@@ -12,7 +12,7 @@ from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from prepare.cot.inputs import read_reasoning
 from prepare.import_cot import read_codes
-from tests.faults.damage import DEEP
+from tests.faults.contents.damage import DEEP
 from tests.faults.readers.reader import Reader, lines_of
 
 NB_CODE = 16

@@ -23,7 +23,7 @@ from models.policy.published import codes_of, tasks_of
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.tokenizer.loading import load_any_tokenizer
 from models.tokenizer.motion_tokenizer import MotionTokenizer
-from tests.faults.damage_arrays import npy_bytes
+from tests.faults.contents.damage_arrays import npy_bytes
 from tests.faults.readers.reader import Reader
 from tests.prepare.hub_layout import write_hub_evaluator
 from tests.prepare.random_motions import random_evaluator, random_tokenizer

@@ -25,7 +25,7 @@ class Reader:
     Attributes:
         name: in tables and for ``--reader``.
         file: the file that is damaged, below the case's folder.
-        form: a key of `tests.faults.damage.DAMAGES`.
+        form: a key of `tests.faults.contents.forms.DAMAGES`.
         prepare: writes a good `file` into a folder, and whatever is needed beside it.
         read: reads it, given the folder.
         wrong: (bytes of the file, what `read` gave) -> what is wrong with it, or None. It knows the rules of the file

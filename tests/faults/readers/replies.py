@@ -9,7 +9,7 @@ from com.reply_file import ReplyFile
 from com.trace import readable_traces
 from models.evaluation.predictions_file import read_predictions
 from prepare.annotation.store import AnnotationStore
-from tests.faults.damage_arrays import npy_bytes
+from tests.faults.contents.damage_arrays import npy_bytes
 from tests.faults.readers.cot import holds, jsonl, objects_of
 from tests.faults.readers.reader import Reader
 from tests.prepare.random_motions import random_tokenizer, smooth_motion

@@ -149,7 +149,7 @@ def _wrong_manifest(content: bytes, files: Any) -> str | None:
     return None
 
 
-def _trainer_config(folder: Path) -> Any:
+def trainer_config_of(folder: Path) -> Any:
     argv = [
         "--cot-train-jsonl",
         "x",
@@ -218,7 +218,7 @@ READERS = [
         "t.yaml",
         "text",
         _holds("t.yaml", TRAINER),
-        _trainer_config,
+        trainer_config_of,
         _wrong_trainer_config,
         {
             "1e-5, which YAML takes for a text": b"learning_rate: 1e-5\n",

@@ -1,4 +1,4 @@
-"""A good file is damaged: its bytes, its text, its JSON. `tests.faults.forms` draws how."""
+"""A good file is damaged: its bytes, its text, its JSON. `tests.faults.contents.forms` draws how."""
 
 import copy
 import gzip

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.faults.damage import (
+from tests.faults.contents.damage import (
     Damage,
     Draw,
     damage_breaks,
@@ -16,7 +16,7 @@ from tests.faults.damage import (
     damage_words,
     in_gzip,
 )
-from tests.faults.damage_arrays import damage_npy, damage_npy_header, damage_npz, damage_pickle, damage_torch
+from tests.faults.contents.damage_arrays import damage_npy, damage_npy_header, damage_npz, damage_pickle, damage_torch
 
 _TEXT = (damage_encoding, damage_breaks, damage_words, damage_words, damage_lines)
 DAMAGES: dict[str, tuple[Damage, ...]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.faults.damage import VALUES, Draw, damage_tree
+from tests.faults.contents.damage import VALUES, Draw, damage_tree
 
 
 def damage_array(data: Draw, array: np.ndarray) -> np.ndarray:
