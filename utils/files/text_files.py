@@ -17,6 +17,9 @@ from utils.errors import InputError
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE_ENDS = (b"\n", b"\r", b"\n\0", b"\r\0")  # in UTF-8 and in UTF-16
 _GZIP_MAGIC = b"\x1f\x8b"
+# Bytes between two line feeds: more than any line has, or a whole file of carriage returns. A packed file of zeros, a
+# few megabytes long, would fill the memory otherwise.
+_LONGEST_LINE = 1 << 29
 
 
 def read_text(path: str | Path) -> str:
@@ -34,7 +37,7 @@ def text_of(content: bytes, where: str) -> str:
     Raises:
         InputError: that begins with `where` and the number of the line.
     """
-    lines = enumerate(byte_lines(io.BytesIO(content)), start=1)
+    lines = enumerate(byte_lines(io.BytesIO(content), where), start=1)
     text = "\n".join(decoded(line, f"{where}:{number}") for number, line in lines)
     return f"{text}\n" if content.endswith(_LINE_ENDS) else text
 
@@ -58,21 +61,25 @@ def unpacked_lines(path: str | Path) -> Iterator[bytes]:
         with Path(path).open("rb") as stream:
             packed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         with gzip.open(path) if packed else Path(path).open("rb") as stream:
-            yield from byte_lines(stream)
+            yield from byte_lines(stream, path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: damaged gzip file ({error})") from error
     except OSError as error:
         raise unreadable(path, error) from None
 
 
-def byte_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of an open file without their ends, for whoever goes on after one that `decoded` refuses."""
-    first = stream.readline()
+def byte_lines(stream: BinaryIO, where: str | Path) -> Iterator[bytes]:
+    """The lines of an open file without their ends, for whoever goes on after one that `decoded` refuses.
+
+    Raises:
+        InputError: that begins with `where`, for a line that no text has.
+    """
+    first = _line(stream, where)
     if first.startswith(_UTF16_MARKS):
         yield from _split((first + stream.read()).decode("utf-16", errors="replace").encode("utf-8"))
         return
     yield from _split(first.removeprefix(codecs.BOM_UTF8))
-    for piece in stream:
+    while piece := _line(stream, where):
         yield from _split(piece)
 
 
@@ -115,10 +122,18 @@ def unreadable(path: str | Path, error: OSError) -> InputError:
 def _all_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     try:
         with Path(path).open("rb") as stream:
-            for number, line in enumerate(byte_lines(stream), start=1):
+            for number, line in enumerate(byte_lines(stream, path), start=1):
                 yield number, decoded(line, f"{path}:{number}")
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def _line(stream: BinaryIO, where: str | Path) -> bytes:
+    """The next line with its end; nothing at the end of the file."""
+    line = stream.readline(_LONGEST_LINE)
+    if len(line) >= _LONGEST_LINE:
+        raise InputError(f"{where}: a line of {_LONGEST_LINE >> 20} MB or more: this is no text of lines")
+    return line
 
 
 def _split(piece: bytes) -> list[bytes]:

@@ -49,7 +49,7 @@ def _read_text(path: Path) -> str:
     """
     try:
         with path.open("rb") as stream:
-            text = "\n".join(line.decode("utf-8", errors="backslashreplace") for line in byte_lines(stream))
+            text = "\n".join(line.decode("utf-8", errors="backslashreplace") for line in byte_lines(stream, path))
             stream.seek(max(stream.tell() - 2, 0))  # two bytes: in UTF-16 a line feed is not the last one
             has_last_break = any(byte in stream.read() for byte in (b"\n", b"\r"))
     except OSError as error:

@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from utils.errors import InputError
+from utils.files import text_files
 from utils.files.text_files import numbered_lines, read_text, split_lines, text_of, unpacked_lines
 
 LINES = ["a person walks", "er geht zurück\u2028und dann\u0085weiter\x0b\x0c\x1c", "third"]
@@ -78,3 +79,18 @@ def test_a_packed_file_is_told_by_what_it_holds(tmp_path):
     assert list(unpacked_lines(path)) == [b"a", b"b"]
     with pytest.raises(InputError, match=r"b\.txt: no such file"):
         list(unpacked_lines(tmp_path / "b.txt"))
+
+
+def test_a_line_that_would_fill_the_memory_is_no_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_files, "_LONGEST_LINE", 1 << 20)
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b"first\n" + bytes(3 << 20)))
+    lines = unpacked_lines(path)
+    assert next(lines) == b"first"
+    with pytest.raises(InputError, match=r"a\.jsonl\.gz: a line of 1 MB or more"):
+        next(lines)
+    path.write_bytes(b"x" * ((1 << 20) - 1) + b"\ny")
+    with pytest.raises(InputError):
+        list(unpacked_lines(path))
+    path.write_bytes(b"x" * ((1 << 20) - 2) + b"\ny")
+    assert [len(line) for line in unpacked_lines(path)] == [(1 << 20) - 2, 1]
