@@ -38,6 +38,8 @@ from utils.run.session import Begin, Run, Session
 _MAY_DIFFER = ("device", "out_dir")
 # How much longer a pair may be than the longest of training: a turned caption is a few words longer than the own one.
 _SPARE_TOKENS = 8
+# A pair puts the reasoning of one clip beside the caption of another.
+_FEWEST_CLIPS = 2
 
 
 @dataclass
@@ -143,14 +145,14 @@ def read_lines(flags: NliFlags) -> tuple[list[ReasonedCaption], list[ReasonedCap
     """(to train on, held out): no clip in both. Raises InputError where there is no reasoning to make pairs of."""
     samples = read_cot_jsonl(flags.cot_jsonl, None, skip_bad_lines=flags.skip_bad_lines)
     if flags.cot_val_jsonl is None:
-        samples, others = samples.split(flags.val_fraction, flags.seed)
+        samples, others = samples.split(flags.val_fraction, flags.seed, at_least=_FEWEST_CLIPS)
     else:
         others = read_cot_jsonl(flags.cot_val_jsonl, None, skip_bad_lines=flags.skip_bad_lines)
     lines, held_out = reasoned_captions(samples), reasoned_captions(others)
     for what, found in (("to train on", lines), ("held out", held_out)):
         clips = len({line.clip for line in found})
-        if clips < 2:
-            raise InputError(f"{flags.cot_jsonl}: {clips} clips with reasoning are {what}; pairs need 2")
+        if clips < _FEWEST_CLIPS:
+            raise InputError(f"{flags.cot_jsonl}: {clips} clips with reasoning are {what}; pairs need {_FEWEST_CLIPS}")
     return lines, held_out
 
 

@@ -128,18 +128,20 @@ class CotSamples:
             captions.setdefault(clip, []).append(caption)
         return {clip: tuple(items) for clip, items in captions.items()}
 
-    def split(self, fraction: float, seed: int) -> tuple["CotSamples", "CotSamples"]:
+    def split(self, fraction: float, seed: int, at_least: int = 1) -> tuple["CotSamples", "CotSamples"]:
         """(rest, held out): about `fraction` of the clips are held out, each with all of its captions.
 
         The id of a clip and `seed` decide alone, so rows that are added later move no clip out of what is held out;
-        only where the ids hold out none, or all, the clip that is nearest goes to the other side. A row without an id
-        is the clip of its codes.
+        only where the ids hold out fewer than `at_least`, or all, the clips that are nearest go to the other side. A
+        row without an id is the clip of its codes.
         """
         names = self._motion_names().dictionary_encode().combine_chunks()
         places = np.array([place_of(name, seed) for name in names.dictionary.to_pylist()])
-        if (count := len(np.unique(places))) < 2:
-            raise InputError(f"{count} clip(s) are too few to hold some out for validation")
-        limit = min(max(fraction, np.nextafter(places.min(), 1)), places.max())
+        different = np.unique(places)
+        if len(different) < 2:
+            raise InputError(f"{len(different)} clip(s) are too few to hold some out for validation")
+        needed = different[min(at_least, len(different)) - 1]
+        limit = min(max(fraction, np.nextafter(needed, 1)), different[-1])
         inside = (places < limit)[names.indices.to_numpy()]
         return CotSamples(self._lines, self._index[~inside]), CotSamples(self._lines, self._index[inside])
 

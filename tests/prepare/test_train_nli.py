@@ -82,8 +82,9 @@ def test_the_same_seed_gives_the_same_model_and_clips_are_held_out(cot_jsonl, tm
         train_nli.NliFlags, description="", argv=["--cot-jsonl", str(cot_jsonl), "--out-dir", "x"]
     )
     train, held_out = train_nli.read_lines(flags)
-    assert len({line.clip for line in train}) == 54 and len({line.clip for line in held_out}) == 6
-    assert not {line.clip for line in train} & {line.clip for line in held_out}
+    learned, measured = ({line.clip for line in lines} for lines in (train, held_out))
+    assert len(learned | measured) == 60 and not learned & measured
+    assert 2 <= len(measured) <= 12  # about a tenth: the ids decide
 
 
 @pytest.mark.parametrize(

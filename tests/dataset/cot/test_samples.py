@@ -181,6 +181,14 @@ def test_what_was_held_out_stays_held_out_when_lines_are_added_or_left_out(tmp_p
     assert held_out("fewer.jsonl", few[::2]) == before & set(few[::2])
 
 
+def test_at_least_so_many_clips_are_held_out_and_one_is_left(cot_jsonl):
+    samples = read_cot_jsonl(cot_jsonl, 16)
+    for wanted, found in ((1, 1), (2, 2), (5, 5), (15, 14), (99, 14)):
+        rest, held_out = samples.split(1e-6, 0, at_least=wanted)
+        clips = [set(part.captions_by_clip()) for part in (rest, held_out)]
+        assert len(clips[1]) == found and len(clips[0]) == 15 - found and not clips[0] & clips[1]
+
+
 def test_rows_without_id_are_held_out_by_their_codes(tmp_path):
     rows = [{"caption": f"c{number}", "motion_tokens": [number, number // 2]} for number in range(100)]
     again = [{**row, "caption": "in other words"} for row in rows]
