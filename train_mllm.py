@@ -53,7 +53,8 @@ def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     # Loss alone, or replies to held-out clips too (--best-by FID or CIDEr).
     validation = settings.validation(policy.language)
     logging.info("SFT of %s", settings.in_words(data, policy, lora))
-    return supervise(policy, data, settings.supervision(data), validation, SftPlan(trainer, lora), session)
+    plan = SftPlan(trainer, lora, settings.training.save_minutes)
+    return supervise(policy, data, settings.supervision(data), validation, plan, session)
 
 
 def run_grpo(settings: GrpoSettings, begin: Begin) -> dict | None:

@@ -4,7 +4,8 @@ Imports are late: `--help` and a mistyped path must not wait for torch and trans
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from options.flags.com import ComFlags
 from options.flags.common import DataFlags, ModelFlags, RunFlags
 from options.flags.evaluation import EvalFlags
-from options.flags.published import IGNORED_IN_EVALUATION, TokenizerShapeFlags
+from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.inputs import evaluation_inputs
 from options.settings import Settings
@@ -59,6 +60,7 @@ class EvalSettings(Settings):
         "exp_name",
     )
     IGNORED = IGNORED_IN_EVALUATION
+    TOLERATED = PUBLISHED_FOR_EVALUATION
 
     run: RunFlags
     data: DataFlags
@@ -67,6 +69,11 @@ class EvalSettings(Settings):
     com: ComFlags
     rewards: RewardFlags
     shape: TokenizerShapeFlags
+
+    def unused(self) -> dict[str, Sequence[str]]:
+        searches = self.com.use_com or self.evaluation.from_predictions is not None  # the answers of a search, perhaps
+        of_searches = [] if searches else [field.name for field in fields(ComFlags)]
+        return {"of train_mllm.py": ONLY_TRAINING, "without --use-com": of_searches}
 
     # --- The run ---
 

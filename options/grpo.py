@@ -60,6 +60,7 @@ class GrpoSettings(TrainSettings):
             lora=self.lora,
             rules=ReplyRules(rl.constrain_grammar, reflecting, rl.rl_advantage_clip),
             extra_log=self.extra_log,
+            save_minutes=self.training.save_minutes,
         )
 
     @property

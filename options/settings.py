@@ -1,7 +1,7 @@
 """What the settings of train_mllm.py and eval_mllm.py have in common: they are all flags of one command line."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar, TypeVar, get_type_hints
 
@@ -18,18 +18,33 @@ class Settings:
     # Flags that `--help` begins with, and published flags that are accepted and ignored (reason -> names).
     FIRST: ClassVar[Sequence[str]] = ()
     IGNORED: ClassVar[Mapping[str, Sequence[str]]] = {}
+    # Fields that published command lines give also where nothing reads them.
+    TOLERATED: ClassVar[Collection[str]] = ()
 
     @classmethod
     def parse(cls: type[Own], description: str, argv: Sequence[str] | None = None) -> Own:
         """The settings that a command line asks for; exits with one line where it is wrong."""
         logging.basicConfig(level=logging.INFO if launched_as_main() else logging.WARNING, format="%(message)s")
         groups = [get_type_hints(cls)[field.name] for field in fields(cls)]
-        return cls(*parse_flags(*groups, description=description, argv=argv, first=cls.FIRST, ignored=cls.IGNORED))
+        flags = parse_flags(
+            *groups,
+            description=description,
+            argv=argv,
+            first=cls.FIRST,
+            ignored=cls.IGNORED,
+            unused=lambda *given: cls(*given).unused(),
+            tolerated=cls.TOLERATED,
+        )
+        return cls(*flags)
 
     @classmethod
     def of(cls: type[Own], settings: "Settings") -> Own:
         """The same flags, read by a subclass for what it needs of them."""
         return cls(**{field.name: vars(settings)[field.name] for field in fields(cls)})
+
+    def unused(self) -> Mapping[str, Sequence[str]]:
+        """Reason -> names of the flags that nothing reads, given the others."""
+        return {}
 
     def as_dict(self) -> dict:
         """Every flag by name, as args.json keeps them."""

@@ -4,14 +4,14 @@ Here and in `options.sft` and `options.grpo` imports are late: `--help` and a mi
 transformers and trl.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
 from options.flags.grpo import RlFlags
-from options.flags.published import IGNORED_IN_TRAINING, TokenizerShapeFlags
+from options.flags.published import IGNORED_IN_TRAINING, PUBLISHED_FOR_BOTH_STAGES, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.flags.sft import SftFlags
 from options.flags.training import TrainingFlags
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 # Flags that change where or how loudly a run works, not what it computes.
 _MAY_DIFFER = (
-    "device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "exp_name", "resume", "report_to"
+    "device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "exp_name", "resume", "report_to",
+    "save_minutes",
 )  # fmt: skip
+# Flags of groups that both stages have, which only supervised fine-tuning reads: GRPO trains LoRA without dropout.
+_OF_SFT = ("finetune", "prompt_style", "token_rows", "load_in_4bit", "lora_dropout", "cot_num_workers")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class TrainSettings(Settings):
         "device",
     )
     IGNORED = IGNORED_IN_TRAINING
+    TOLERATED = PUBLISHED_FOR_BOTH_STAGES
 
     run: RunFlags
     data: DataFlags
@@ -65,10 +69,20 @@ class TrainSettings(Settings):
     rewards: RewardFlags
     shape: TokenizerShapeFlags
 
+    def unused(self) -> dict[str, list[str]]:
+        of_sft = [*(field.name for field in fields(SftFlags)), *_OF_SFT]
+        of_grpo = [field.name for group in (RlFlags, RewardFlags) for field in fields(group)]
+        if self.training.train_stage == "rlvr":
+            return {"of --train-stage sft": of_sft}
+        of_validation = [] if self.sft.best_by != "loss" else ["val_evaluator", "val_clips"]
+        return {"of --train-stage rlvr": of_grpo, "without --best-by FID or CIDEr": of_validation}
+
     # --- The run ---
 
     def open_run(self) -> Run:
         """The run folder with what it was asked. Raises InputError without a file to learn from."""
+        if self.model.load_in_4bit and self.model.finetune == "full":
+            raise InputError("--load-in-4bit goes with --finetune lora")
         self.need_cot_jsonl()
         place = Path(self.run.out_dir) / (self.run.exp_name or "test")
         folder = RunFolder(place, "use another --exp-name, or --no-resume to begin anew")

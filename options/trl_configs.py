@@ -1,19 +1,16 @@
 """Both stages hand their settings to trl here: what they share, --trainer-config on top, one GPU a process."""
 
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import yaml
 from transformers import TrainingArguments
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.training_args import ParallelMode
 
-from options.flags.training import TrainingFlags
 from options.train import TrainSettings
-from utils.errors import InputError
-from utils.files.text_files import read_text
+from options.trainer_file import read_trainer_file
+from utils.errors import InputError, first_line
 from utils.run.folder import RunFolder
 
 Config = TypeVar("Config", bound=TrainingArguments)
@@ -29,10 +26,18 @@ def trainer_config(kind: type[Config], fields: dict[str, Any], settings: TrainSe
         fields: what the flags of the stage say; over what both stages share, and under those of --trainer-config.
 
     Raises:
-        InputError: --trainer-config or --report-to names what is not there.
+        InputError: --trainer-config or --report-to names what is not there, or trl refuses what they say.
     """
-    fields = {**_shared(settings, folder), **fields}
-    config = kind(**_with_extra(fields, settings.training, kind))
+    file = settings.training.trainer_config
+    extra = {} if file is None else read_trainer_file(file, kind)
+    try:
+        config = kind(**{**_shared(settings, folder), **fields, **extra})
+    except (ValueError, TypeError, AttributeError, ImportError, OSError, RuntimeError) as error:
+        # Without the file a refusal would be a mistake of ours, unless it names what the machine lacks.
+        if file is None and not isinstance(error, ValueError):
+            raise
+        source = "the flags" if file is None else f"--trainer-config {file}"
+        raise InputError(f"{source}: {first_line(error)}") from error
     return _on_one_gpu(config)
 
 
@@ -62,12 +67,13 @@ def _shared(settings: TrainSettings, folder: RunFolder) -> dict[str, Any]:
         "weight_decay": training.weight_decay,
         "activation_checkpointing": on_gpu,
         "gradient_checkpointing": None,  # trl's default for the deprecated name would win over the new one
+        "logging_nan_inf_filter": False,  # models.policy.resumable stops there
         "ddp_find_unused_parameters": False,
         "use_cpu": settings.device.type == "cpu",
         "dataloader_pin_memory": on_gpu,
         "logging_steps": training.print_iter,
         "save_strategy": "epoch",
-        "save_total_limit": 1,
+        "save_total_limit": 2,  # the last may be damaged
         "remove_unused_columns": False,
         "report_to": _trackers(training.report_to),
         "run_name": run.exp_name,
@@ -85,23 +91,3 @@ def _trackers(names: str) -> list[str]:
         if name not in installed:
             raise InputError(f"--report-to {name}: its package is not installed (pip install {name.replace('_', '-')})")
     return wanted
-
-
-def _with_extra(fields: dict[str, Any], training: TrainingFlags, config: type) -> dict[str, Any]:
-    """Fields of --trainer-config over ours."""
-    if training.trainer_config is None:
-        return fields
-    file = Path(training.trainer_config)
-    if not file.is_file():
-        raise InputError(f"--trainer-config: no such file: {file}")
-    try:
-        extra = yaml.safe_load(read_text(file)) or {}
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"--trainer-config {file}: not YAML ({problem})") from None
-    if not isinstance(extra, dict):
-        raise InputError(f"--trainer-config {file}: expected lines of NAME: VALUE, found {type(extra).__name__}")
-    unknown = sorted(set(extra) - set(config.__dataclass_fields__))
-    if unknown:
-        raise InputError(f"--trainer-config {file}: {config.__name__} has no field {', '.join(unknown)}")
-    return {**fields, **extra}

@@ -20,6 +20,7 @@ from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
 from models.policy.published import EMBEDDINGS, HEAD, codes_of, import_adapter, tasks_of
 from models.tokenizer.loading import load_any_tokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
+from options.flags.ranges import COUNT
 from utils.errors import InputError
 from utils.files.outputs import check_output_file
 from utils.files.torch_files import read_torch_file
@@ -37,8 +38,8 @@ class ImportCheckpointFlags:
     out: str = required_flag("checkpoint file to write")
     motion_tokenizer: str | None = flag(None, "tokenizer of its codes (ours or vqvae.pth), to ride along")
     stats_root: str | None = flag(None, "folder of Mean.npy and Std.npy that a published vqvae.pth goes with")
-    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter, which the file does not say")
-    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter")
+    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter, which the file does not say", within=COUNT)
+    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter", within=COUNT)
     prompt_style: str = flag("auto", "what will stand around questions from now on: plain, chat or auto")
 
 

@@ -18,6 +18,7 @@ from dataset.cot.sample import TASKS
 from dataset.cot.samples import CotSamples, read_cot_jsonl
 from models.language.prompts import PLAIN, query_of, render_query
 from options.flags.parsing import flag, parse_flags, required_flag
+from options.flags.ranges import SEED, Range
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 from utils.files.folders import write_folder
@@ -41,11 +42,15 @@ class TinyLlmFlags:
 
     cot_jsonl: str = required_flag("CoT jsonl whose captions and reasoning the tokenizer is trained on")
     out_dir: str = required_flag("folder to write the model and its tokenizer to")
-    vocab_size: int = flag(1024, "size of the text vocabulary (motion tokens are added in training)")
-    hidden_size: int = flag(128, "width of the model")
-    layers: int = flag(3, "number of transformer layers")
-    heads: int = flag(4, "number of attention heads")
-    seed: int = flag(0, "seed of the random weights")
+    vocab_size: int = flag(
+        1024,
+        "size of the text vocabulary (motion tokens are added in training)",
+        within=Range(least=300, most=10_000_000),
+    )
+    hidden_size: int = flag(128, "width of the model", within=Range(above=0, most=100_000))
+    layers: int = flag(3, "number of transformer layers", within=Range(above=0, most=1000))
+    heads: int = flag(4, "number of attention heads", within=Range(above=0, most=10_000))
+    seed: int = flag(0, "seed of the random weights", within=SEED)
 
     def __post_init__(self) -> None:
         if self.hidden_size % self.heads:

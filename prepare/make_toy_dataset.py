@@ -25,6 +25,7 @@ from dataset.sources.config import METADATA_FILE
 from dataset.toy.clips import ToyClip, toy_clips
 from dataset.toy.programs import all_programs
 from options.flags.parsing import flag, parse_flags
+from options.flags.ranges import SEED
 from utils.errors import InputError
 from utils.files.atomic import remove_unfinished
 from utils.files.fingerprints import fingerprint
@@ -51,7 +52,7 @@ class ToyFlags:
 
     out_dir: str = flag("data/toy", "data set folder to make")
     clips: int = flag(1200, "number of clips; about 80 % train, 5 % val, 15 % test")
-    seed: int = flag(0, "other seeds give other clips of the same kinds of motion")
+    seed: int = flag(0, "other seeds give other clips of the same kinds of motion", within=SEED)
 
     def __post_init__(self) -> None:
         if not _MIN_CLIPS <= self.clips < 1_000_000:

@@ -18,7 +18,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from options.flags.parsing import need, parse_flags, required_flag
+from options.flags.parsing import flag, parse_flags, required_flag
+from options.flags.ranges import COUNT
 from utils.errors import InputError
 from utils.files.json_files import read_json, read_jsonl, write_json, write_jsonl
 from utils.metrics.comparison import GENERATED, REAL
@@ -39,16 +40,14 @@ class SweepFlags:
 
     out_dir: str = required_flag("folder for everything")
     candidates: list[int] = field(
-        default_factory=lambda: [1, 2, 4, 8, 16], metadata={"help": "replies a round (default: 1 2 4 8 16)"}
+        default_factory=lambda: [1, 2, 4, 8, 16],
+        metadata={"help": "replies a round (default: 1 2 4 8 16)", "within": COUNT},
     )
-    rounds: int = field(default=3, metadata={"help": "most rounds"})
+    rounds: int = flag(3, "most rounds", within=COUNT)
     controls: list[int] = field(
-        default_factory=list, metadata={"help": "further numbers of replies of a single round (default: none)"}
+        default_factory=list,
+        metadata={"help": "further numbers of replies of a single round (default: none)", "within": COUNT},
     )
-
-    def __post_init__(self) -> None:
-        need(min([*self.candidates, *self.controls]) > 0, "--candidates and --controls must be positive")
-        need(self.rounds > 0, "--rounds must be positive")
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionC
 from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
 from options.flags.common import RunFlags
 from options.flags.parsing import flag, parse_flags, required_flag
+from options.flags.ranges import NOT_NEGATIVE
 from utils.files.fingerprints import fingerprint
 from utils.metrics.criteria import OF_REAL_MOTION
 from utils.metrics.report import Signature, collect_repeats, format_table, write_results
@@ -62,7 +63,7 @@ class EvaluatorFlags:
     patience: int = flag(20, "epochs without a better validation rank after which to stop")
     batch_size: int = flag(64, "pairs in a batch, all of them each other's negatives")
     learning_rate: float = flag(3e-4, "learning rate of AdamW; 1e-3 suits small sizes")
-    weight_decay: float = flag(0.01, "weight decay of matrices")
+    weight_decay: float = flag(0.01, "weight decay of matrices", within=NOT_NEGATIVE)
     temperature: float = flag(0.1, "starting temperature of the contrastive loss; it is learned")
     val_repeats: int = flag(10, "draws of captions and groups that validation averages over")
     repeats: int = flag(20, "draws of captions and groups that the test averages over")

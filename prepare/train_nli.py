@@ -23,6 +23,7 @@ from dataset.cot.samples import read_cot_jsonl
 from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
 from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, forget_state, measure
 from options.flags.parsing import flag, need, parse_flags, required_flag
+from options.flags.ranges import NOT_NEGATIVE, POSITIVE, SEED, Range
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 from utils.files.folders import write_folder
@@ -51,31 +52,30 @@ class NliFlags:
     cot_jsonl: str = required_flag("CoT jsonl with reasoning to make pairs of")
     out_dir: str = required_flag("folder of the run and of the model")
     cot_val_jsonl: str | None = flag(None, "CoT jsonl to measure on; default: --val-fraction of the clips")
-    val_fraction: float = flag(0.1, "share of the clips held out to measure on without --cot-val-jsonl")
+    val_fraction: float = flag(
+        0.1, "share of the clips held out to measure on without --cot-val-jsonl", within=Range(above=0, below=1)
+    )
     val_lines: int = flag(400, "lines to measure on, each with all kinds of pair; drawn from those held out")
     skip_bad_lines: bool = flag(False, "drop and count malformed jsonl lines instead of stopping at the first")
     hidden_size: int = flag(NliSizes.hidden_size, "width of the model")
     layers: int = flag(NliSizes.layers, "number of transformer layers")
-    heads: int = flag(NliSizes.heads, "number of attention heads")
+    heads: int = flag(NliSizes.heads, "number of attention heads", within=Range(least=2, most=10_000))
     vocab_size: int = flag(NliSizes.vocab_size, "most word pieces of the tokenizer")
     steps: int = flag(1200, "optimiser steps")
-    max_minutes: float | None = flag(None, "training time after which to stop; the schedule then follows the clock")
+    max_minutes: float | None = flag(
+        None, "training time after which to stop; the schedule then follows the clock", within=POSITIVE
+    )
     batch_size: int = flag(8, "lines in a batch; each gives three pairs")
-    learning_rate: float = flag(1e-3, "learning rate of AdamW")
-    weight_decay: float = flag(0.01, "weight decay of matrices")
+    learning_rate: float = flag(1e-3, "learning rate of AdamW", within=POSITIVE)
+    weight_decay: float = flag(0.01, "weight decay of matrices", within=NOT_NEGATIVE)
     device: str = flag("auto", "auto (a GPU if there is one), cpu, cuda, cuda:1, ...")
-    seed: int = flag(123, "seed of everything random")
+    seed: int = flag(123, "seed of everything random", within=SEED)
 
     def __post_init__(self) -> None:
         for name in ("val_lines", "hidden_size", "layers", "steps", "batch_size"):
             need(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}")
         need(self.vocab_size >= 100, f"--vocab-size must be at least 100, not {self.vocab_size}")
-        need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
-        need(self.learning_rate > 0, f"--learning-rate must be positive, not {self.learning_rate}")
-        need(
-            self.max_minutes is None or self.max_minutes > 0, f"--max-minutes must be positive, not {self.max_minutes}"
-        )
-        fits = self.heads >= 2 and self.hidden_size % (2 * self.heads) == 0
+        fits = self.hidden_size % (2 * self.heads) == 0
         need(
             fits,
             f"--hidden-size {self.hidden_size} must be a multiple of 2 x --heads {self.heads}, of at least 2 heads",

@@ -30,6 +30,7 @@ from dataset.cot.source import CotSource, read_cot_source, source_path, write_co
 from dataset.facts.motion_facts import MotionFacts, motion_facts
 from dataset.humanml.layout import MotionRecord, read_split
 from options.flags.parsing import flag, parse_flags, required_flag
+from options.flags.ranges import SEED
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
 from prepare.cot.inputs import coded_clips
 from prepare.cot.outputs import check_cot_folder, claim_cot_folder, cot_path, left_over
@@ -60,7 +61,7 @@ class CotFlags:
     with_reflections: bool = flag(
         False, "give every line a draft to improve on, with what it lacks in words: --reflection-share of SFT shows it"
     )
-    seed: int = flag(0, "of the drafts and of the words of templates")
+    seed: int = flag(0, "of the drafts and of the words of templates", within=SEED)
 
 
 def samples_of(

@@ -44,7 +44,7 @@ def flags(tmp_path_factory, cot_jsonl, backbone, motion_tokenizer):
 
 def test_sft_then_rlvr_then_the_same_commands_again(flags):
     sft = ("train_mllm.py", "--train-stage", "sft", "--training-task", "t2m", *flags["common"], *flags["sft"],
-           "--exp-name", "morl_sft_t2m", "--epochs-t2m", 2)  # fmt: skip
+           "--exp-name", "morl_sft_t2m", "--epochs-t2m", 8)  # fmt: skip
     assert "finished" in run(*sft).stdout
     best = flags["folder"] / "morl_sft_t2m" / "motionllm_t2m_best.pth"
     rlvr = ("train_mllm.py", "--train-stage", "rlvr", "--training-task", "t2m", *flags["common"],
@@ -87,7 +87,7 @@ def test_tasks_one_after_the_other_in_one_file(flags, backbone):
     assert both.fingerprint("t2m") == alone.fingerprint("t2m")
     run("train_mllm.py", "--train-stage", "rlvr", "--training-task", "m2t", *flags["common"], "--rl-reference-ckpt",
         flags["folder"] / "chat_m2t" / "motionllm_m2t_best.pth", "--rl-epochs", 1, "--rl-prompts", 1,
-        "--rl-eval-prompts", 1, "--rl-group-size", 2, "--batch-size", 1, "--rewards", "format=1",
+        "--rl-eval-prompts", 1, "--rl-group-size", 32, "--batch-size", 1, "--rewards", "format=1",
         "--exp-name", "chat_rlvr")  # fmt: skip
     rewarded = load_checkpoint(flags["folder"] / "chat_rlvr" / "motionllm_rlvr_best.pth")
     assert rewarded.fingerprint("t2m") == alone.fingerprint("t2m")
@@ -162,7 +162,7 @@ def test_interrupted_sft_goes_on(flags):
 
 
 def test_interrupted_rlvr_goes_on(flags):
-    sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "sft", "--epochs-t2m", 1)
+    sft = ("train_mllm.py", *flags["common"], *flags["sft"], "--exp-name", "sft", "--epochs-t2m", 8)
     run(*sft)
     best = flags["folder"] / "sft" / "motionllm_t2m_best.pth"
     rlvr = ("train_mllm.py", "--train-stage", "rlvr", *flags["common"], "--rl-reference-ckpt", best, "--rl-epochs", 3,

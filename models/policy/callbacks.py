@@ -1,127 +1,14 @@
-"""What happens around trl's training loops: our checkpoints, our logs, a gentle stop."""
+"""What happens around trl's training loops: validations, our checkpoints, states to go on from, a gentle stop."""
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import time
+from collections.abc import Callable
 
-from tqdm import tqdm
-from transformers import (
-    PrinterCallback,
-    ProgressCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from utils.files.journal import Journal
 from utils.metrics.criteria import Criterion
-from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 from utils.run.processes import Processes
-from utils.run.scalar_log import ScalarLog
-
-
-class RunLog(TrainerCallback):
-    """Every row of metrics that the trainer logs goes to metrics.jsonl.
-
-    It also goes to TensorBoard where its package is installed, and to `extra` where that is given.
-    """
-
-    def __init__(self, run: RunFolder, extra: Callable[[dict], None] | None = None) -> None:
-        self.scalars = ScalarLog(run)
-        self.extra = extra
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict | None = None,
-        **kwargs: object,
-    ) -> None:
-        if not state.is_world_process_zero or not logs:
-            return
-        self.write({"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}})
-
-    def write(self, row: dict[str, float]) -> None:
-        """Log numbers that the trainer does not know of; the row must have a ``step``. First process only."""
-        self.scalars.log(row)
-        if self.extra is not None:
-            self.extra(row)
-
-
-class ReplyLog(TrainerCallback):
-    """Whenever the trainer logs a step, append some replies to a jsonl, with that step.
-
-    Args:
-        file: one line a reply.
-        replies: what to show; called in the first process only.
-    """
-
-    def __init__(self, file: Path, replies: Callable[[], Sequence[dict]]) -> None:
-        self.file = file
-        self.replies = replies
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict | None = None,
-        **kwargs: object,
-    ) -> None:
-        if state.is_world_process_zero and "loss" in (logs or {}):
-            Journal(self.file).append(*({"step": state.global_step, **reply} for reply in self.replies()))
-
-
-class TrainingBar(TrainerCallback):
-    """One progress bar over all steps, with the latest of `shown` metrics (name in the log -> name in the bar).
-
-    Use with `attach`: it takes the place of the trainer's own bars, which open one more for every validation.
-    """
-
-    def __init__(self, label: str, shown: dict[str, str]) -> None:
-        self.label = label
-        self.shown = shown
-        self.latest: dict[str, str] = {}
-        self.bar: tqdm | None = None
-
-    def attach(self, trainer: Trainer) -> None:
-        trainer.remove_callback(PrinterCallback)
-        trainer.remove_callback(ProgressCallback)
-        trainer.add_callback(self)
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        if state.is_world_process_zero:
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.label, unit="step")
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        if self.bar is not None:
-            self.bar.update(state.global_step - self.bar.n)
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict | None = None,
-        **kwargs: object,
-    ) -> None:
-        self.latest |= {name: f"{logs[key]:.3g}" for key, name in self.shown.items() if key in (logs or {})}
-        if self.bar is not None:
-            self.bar.set_postfix(self.latest)
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        if self.bar is not None:
-            self.bar.close()
 
 
 class StopOnInterrupt(TrainerCallback):
@@ -139,15 +26,40 @@ class StopOnInterrupt(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
-        if state.global_step % self.every == 0 and self._raised_anywhere(args):
+        if state.global_step % self.every == 0 and _anywhere(self.flag.raised, args):
             self.flag.raised = True
-            control.should_save = True
+            control.should_save = _ended_epoch(state) is None  # what belongs to an epoch's end is done before it saves
             control.should_training_stop = True
         return control
 
-    def _raised_anywhere(self, args: TrainingArguments) -> bool:
-        (raised,) = Processes(args.process_index, args.world_size, args.device).largest(float(self.flag.raised))
-        return raised > 0
+
+class SaveEvery(TrainerCallback):
+    """Save the trainer's state inside an epoch too, when so many minutes have gone since the last time.
+
+    Args:
+        minutes: between two states.
+        every: as in `StopOnInterrupt`.
+    """
+
+    def __init__(self, minutes: float, every: int = 1) -> None:
+        self.seconds = 60 * minutes
+        self.every = every
+        self.saved_at = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        self.saved_at = time.monotonic()
+
+    on_save = on_train_begin
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> TrainerControl:
+        may_save = state.global_step % self.every == 0 and _ended_epoch(state) is None
+        if may_save and _anywhere(time.monotonic() - self.saved_at >= self.seconds, args):
+            control.should_save = True
+        return control
 
 
 class ValidateEvery(TrainerCallback):
@@ -160,7 +72,7 @@ class ValidateEvery(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
-        epoch = _finished_epoch(state)
+        epoch = _ended_epoch(state)
         if epoch is None:
             return control
         due = epoch >= self.start and (epoch - self.start) % self.interval == 0
@@ -206,34 +118,56 @@ class StopWithoutGain(TrainerCallback):
         self.criterion = criterion
         self.patience = patience
 
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether a run of this history is at its end."""
+        values = [self.criterion.badness(row) for row in state.log_history if "eval_loss" in row]
+        return bool(values) and len(values) - 1 - values.index(min(values)) >= self.patience
+
     def on_evaluate(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        values = [self.criterion.badness(row) for row in state.log_history if "eval_loss" in row]
-        if values and len(values) - 1 - values.index(min(values)) >= self.patience:
+        if self.is_over(state):
             control.should_training_stop = True
 
 
 class AfterEpoch(TrainerCallback):
-    """Call `act(epoch)` after each epoch, counted from 0, in every process."""
+    """Call `act(epoch)` after each epoch, counted from 0, and its validation, in every process.
+
+    The last epoch may be a part of one: it ends where training does.
+    """
 
     def __init__(self, act: Callable[[int], None]) -> None:
         self.act = act
+        self.waiting: int | None = None  # the epoch whose validation is asked for
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
-        epoch = _finished_epoch(state)
-        if epoch is not None:
+        epoch = _ended_epoch(state)
+        if epoch is None:
+            return
+        if control.should_evaluate:
+            self.waiting = epoch
+        else:
+            self.act(epoch)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if self.waiting is not None:
+            epoch, self.waiting = self.waiting, None
             self.act(epoch)
 
 
-def _finished_epoch(state: TrainerState) -> int | None:
-    """Number of the epoch that has just ended, from 0; None when it was cut short by an interrupt."""
-    epoch = state.epoch or 0.0
-    whole = round(epoch)
-    return whole - 1 if abs(epoch - whole) < 1e-3 else None
+def _ended_epoch(state: TrainerState) -> int | None:
+    """Number of the epoch that ends with this step, from 0, perhaps cut short by the end of all; None: none ends."""
+    epoch = float(state.epoch or 0.0)
+    if not epoch.is_integer() and state.global_step < state.max_steps:
+        return None
+    return math.ceil(epoch) - 1
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _anywhere(happened: bool, args: TrainingArguments) -> bool:
+    """Whether it happened in any process: the same answer in all."""
+    (found,) = Processes(args.process_index, args.world_size, args.device).largest(float(happened))
+    return found > 0

@@ -130,7 +130,15 @@ class Checkpoint:
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write the file atomically; loadable with ``torch.load(weights_only=True)``."""
+    """Write the file atomically; loadable with ``torch.load(weights_only=True)``.
+
+    Raises:
+        InputError: a weight is no number; what was there before is there still.
+    """
+    for part in checkpoint.parts:
+        for name, tensor in part.weights.items():
+            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                raise InputError(f"{path}: not written, as {name} holds what is no number: the training has diverged")
     value = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -1,17 +1,22 @@
-"""Runs the loop of one of trl's trainers from its last state to its end, or to Ctrl-C."""
+"""Runs the loop of one of our trainers from its last state to its end, or to Ctrl-C."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from transformers import Trainer
+from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from models.policy.callbacks import StopWithoutGain
+from models.policy.logs import TrainingBar
+from models.policy.resumable import ResumableTrainer
 from utils.run.interrupt import InterruptFlag
+
+Found = TypeVar("Found")
 
 
 def train_to_the_end(
-    trainer: Trainer, interrupt: InterruptFlag, save_latest: Callable[[dict[str, float]], None]
+    trainer: ResumableTrainer, interrupt: InterruptFlag, save_latest: Callable[[dict[str, float]], None]
 ) -> bool:
     """Train from the trainer's own last whole state on, or from the start where there is none.
 
@@ -20,24 +25,32 @@ def train_to_the_end(
 
     Returns:
         False where an interrupt ended it before its end
+
+    Raises:
+        InputError: the training diverges, or another number of processes wrote the last state.
     """
     with interrupt:
-        trainer.train(resume_from_checkpoint=last_state(Path(trainer.args.output_dir)))
+        state = trainer.newest_state()
+        if state is not None and _is_over(trainer, state):
+            return True  # killed between its last state and its last line
+        try:
+            trainer.train(resume_from_checkpoint=None if state is None else str(state))
+        finally:
+            for bar in _callbacks(trainer, TrainingBar):
+                bar.close()
         if interrupt.raised and trainer.state.global_step < trainer.state.max_steps:
             save_latest({"step": float(trainer.state.global_step)})
             return False
     return True
 
 
-def last_state(folder: Path) -> str | None:
-    """The folder ``checkpoint-STEP`` of the latest step that is whole: a kill while one is written leaves a part of it.
+def _is_over(trainer: ResumableTrainer, folder: Path) -> bool:
+    """Whether no step is left after a state: the loop would take one more."""
+    state = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
+    if state.global_step >= state.max_steps:
+        return True
+    return any(stop.is_over(state) for stop in _callbacks(trainer, StopWithoutGain))
 
-    `Trainer._save_checkpoint` writes trainer_state.json last.
-    """
-    states = {
-        int(step): state
-        for state in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
-        if (step := state.name.removeprefix(f"{PREFIX_CHECKPOINT_DIR}-")).isdigit()
-        and (state / TRAINER_STATE_NAME).is_file()
-    }
-    return str(states[max(states)]) if states else None
+
+def _callbacks(trainer: ResumableTrainer, kind: type[Found]) -> list[Found]:
+    return [found for found in trainer.callback_handler.callbacks if isinstance(found, kind)]

@@ -12,13 +12,14 @@ from transformers import DataCollator, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
 
+from models.policy.resumable import ResumableTrainer
 from models.sft.batch import IGNORED_LABEL
 
 # Metrics of the replies of a model in training, for example FID.
 ReplyMetrics = Callable[[PreTrainedModel], dict[str, float]]
 
 
-class WeightedSFTTrainer(SFTTrainer):
+class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
     """Cross-entropy weighted per token and divided by the total weight of the optimiser step.
 
     Dividing by the weight over all micro-batches and processes makes batch 8 x 1 equal 2 x 4.
@@ -54,6 +55,7 @@ class WeightedSFTTrainer(SFTTrainer):
         output = super().evaluation_loop(*args, **kwargs)
         nll, weight, correct, supervised = self._validated.tolist()
         self._validated = None
+        self.refuse_no_number("validation loss", nll)
         # Over all tokens of all processes, not the mean of the batches' means.
         output.metrics["eval_loss"] = nll / max(weight, 1e-8)
         output.metrics["eval_token_accuracy"] = correct / max(supervised, 1)

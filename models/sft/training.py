@@ -1,6 +1,7 @@
 """Supervised fine-tuning from rows to checkpoints."""
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,21 +10,16 @@ from trl import SFTConfig
 
 from dataset.cot.training_rows import TrainingData, task_rows
 from models.policy.adapters import LoraSize, add_sft_adapter, full_part, lora_part, refuse_spread_weights
-from models.policy.callbacks import (
-    AfterEpoch,
-    KeepBest,
-    RunLog,
-    StopOnInterrupt,
-    StopWithoutGain,
-    TrainingBar,
-    ValidateEvery,
-)
+from models.policy.callbacks import AfterEpoch, KeepBest, SaveEvery, StopOnInterrupt, StopWithoutGain, ValidateEvery
 from models.policy.checkpoint import Part, load_checkpoint, save_checkpoint
+from models.policy.logs import RunLog, TrainingBar
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
+from models.policy.resumable import settings_of_trl
 from models.sft.batch import SupervisionCollator
 from models.sft.config import SupervisionConfig
 from models.sft.trainer import ReplyMetrics, WeightedSFTTrainer
+from utils.errors import InputError
 from utils.metrics.criteria import CRITERIA, Criterion
 from utils.plots import plot_learning_curves
 from utils.run.session import Session
@@ -60,10 +56,12 @@ class SftPlan:
     Attributes:
         trainer: trl's settings: epochs, batches, learning rate, where its state is kept.
         lora: size of the adapter; None trains every weight.
+        save_minutes: between two states of the trainer inside an epoch; infinite: only its end has one.
     """
 
     trainer: SFTConfig
     lora: LoraSize | None
+    save_minutes: float = math.inf
 
 
 def supervise(
@@ -83,6 +81,9 @@ def supervise(
     Returns:
         the best validation's numbers and the best checkpoint's path; without a best one the latest's path. An empty
         dict in all processes but the first; None where the training was interrupted.
+
+    Raises:
+        InputError: the training diverges, or trl refuses its settings.
     """
     if plan.lora is not None:
         refuse_spread_weights()
@@ -100,6 +101,7 @@ def supervise(
     for callback in (
         RunLog(folder),
         StopOnInterrupt(session.interrupt),
+        SaveEvery(plan.save_minutes),
         ValidateEvery(validation.start, validation.interval),
         KeepBest(criterion, lambda metrics: save(best, _kept(metrics)), _best_so_far(best, criterion)),
         AfterEpoch(lambda epoch: save(latest, {"epoch": float(epoch)})),
@@ -113,6 +115,8 @@ def supervise(
         return None
     if not trainer.is_world_process_zero():
         return {}
+    if not latest.is_file():
+        raise InputError(f"{folder.path}: the training has taken no step: give more data, or a smaller batch")
     plot_learning_curves(folder.path / "metrics.jsonl", folder.path / "learning_curves.png", f"SFT {name}")
     if best.is_file():
         return {**load_checkpoint(best).metrics, "best": str(best)}
@@ -128,17 +132,20 @@ def _make_trainer(
     model = policy.model
     if plan.lora is not None:
         model = add_sft_adapter(model, language.vocabulary, plan.lora)
-    trainer = WeightedSFTTrainer(
-        model=model,
-        args=plan.trainer,
-        # Rows name a line and a task only; the collators hold the samples and read them lazily.
-        train_dataset=task_rows(data.train, data.tasks, data.t2m_share, seed),
-        eval_dataset=task_rows(data.validation, data.tasks),
-        data_collator=SupervisionCollator(data.train, language, supervision, seed),
-        eval_collator=SupervisionCollator(data.validation, language, replace(supervision, reflection_share=0.0), 0),
-        reply_metrics=validation.replies,
-        processing_class=language.vocabulary.tokenizer,
-    )
+    # Rows name a line and a task only; the collators hold the samples and read them lazily.
+    train_rows = task_rows(data.train, data.tasks, data.t2m_share, seed)
+    unshown = replace(supervision, reflection_share=0.0)
+    with settings_of_trl():
+        trainer = WeightedSFTTrainer(
+            model=model,
+            args=plan.trainer,
+            train_dataset=train_rows,
+            eval_dataset=task_rows(data.validation, data.tasks),
+            data_collator=SupervisionCollator(data.train, language, supervision, seed),
+            eval_collator=SupervisionCollator(data.validation, language, unshown, 0),
+            reply_metrics=validation.replies,
+            processing_class=language.vocabulary.tokenizer,
+        )
     for weight in model.parameters():
         if weight.requires_grad:  # trl makes those on a 4-bit backbone bf16, where small steps round to nothing
             weight.data = weight.data.float()

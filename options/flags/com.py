@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from options.flags.parsing import flag, need
+from options.flags.parsing import flag
+from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE
 
 
 @dataclass
@@ -12,30 +13,30 @@ class ComFlags:
     _argument_group_name = "Chain-of-Motion"
 
     use_com: bool = flag(False, "wrap Chain-of-Motion around the model")
-    com_candidates: int = flag(8, "replies a round")
-    com_refine_steps: int = flag(2, "rounds; every round after the first reflects on the best reply so far")
+    com_candidates: int = flag(8, "replies a round", within=COUNT)
+    com_refine_steps: int = flag(
+        2, "rounds; every round after the first reflects on the best reply so far", within=COUNT
+    )
     com_scorers: str | None = flag(
         None,
         "name=weight,... of what ranks replies: rewards that read no true caption, file.py:Class, and for m2t "
         "agreement (of a caption with the others); default: the reward flags, physical x 4, agreement for semantic",
     )
-    com_patience: int | None = flag(None, "stop a query after so many rounds without a better reply; default: never")
+    com_patience: int | None = flag(
+        None, "stop a query after so many rounds without a better reply; default: never", within=COUNT
+    )
     com_temperature: list[float] = field(
         default_factory=list,
-        metadata={"help": "sampling temperature of each round, the last for all further ones; default --temperature"},
+        metadata={
+            "help": "sampling temperature of each round, the last for all further ones; default --temperature",
+            "within": NOT_NEGATIVE,
+        },
     )
-    com_max_new_tokens: int | None = flag(None, "longest reply of a round; default --max-new-tokens")
+    com_max_new_tokens: int | None = flag(None, "longest reply of a round; default --max-new-tokens", within=COUNT)
     com_oracle: bool = flag(
         False, "let scorers read the true captions: an upper bound, no result (every signature says oracle)"
     )
-    show_trace: int = flag(0, "print what became of the candidates of the first N clips")
-
-    def __post_init__(self) -> None:
-        for name in ("com_candidates", "com_refine_steps", "com_patience", "com_max_new_tokens"):
-            value = vars(self)[name]
-            need(value is None or value > 0, f"--{name.replace('_', '-')} must be positive")
-        need(all(value >= 0 for value in self.com_temperature), "--com-temperature must not be negative")
-        need(self.show_trace >= 0, "--show-trace must not be negative")
+    show_trace: int = flag(0, "print what became of the candidates of the first N clips", within=COUNT_OR_NONE)
 
     @property
     def label(self) -> str | None:

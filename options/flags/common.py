@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.sft.config import SupervisionConfig
-from options.flags.parsing import flag, need
+from options.flags.parsing import flag
+from options.flags.ranges import COUNT, SEED, Range
 
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
 
@@ -21,7 +22,7 @@ class RunFlags:
     _argument_group_name = "run"
 
     device: str = flag("auto", "auto (a GPU if there is one), cpu, cuda, cuda:1, ...")
-    seed: int = flag(123, "seed of everything random")
+    seed: int = flag(123, "seed of everything random", within=SEED)
     out_dir: str = flag("experiments", "folder of all runs")
     exp_name: str | None = flag(
         None, "name of this run: files go to OUT_DIR/EXP_NAME; default: test, or beside the evaluated checkpoint"
@@ -40,17 +41,15 @@ class DataFlags:
     )
     cot_train_jsonl: str | None = flag(None, "CoT jsonl to train on (made by prepare.write_cot_jsonl)")
     cot_val_jsonl: str | None = flag(None, "CoT jsonl to validate on; default: --val-fraction of the training clips")
-    val_fraction: float = flag(0.05, "share of the clips held out for validation without --cot-val-jsonl")
+    val_fraction: float = flag(
+        0.05, "share of the clips held out for validation without --cot-val-jsonl", within=Range(above=0, below=1)
+    )
     cot_task_filter: Literal["t2m", "m2t"] | None = flag(None, "keep only the lines of this task")
-    cot_num_workers: int = flag(0, "worker processes that prepare batches")
+    cot_num_workers: int = flag(0, "worker processes that prepare batches", within=Range(least=0, most=1024))
     skip_bad_lines: bool = flag(False, "drop and count malformed jsonl lines instead of stopping at the first")
     motion_tokenizer: str | None = flag(
         None, "motion tokenizer file; default: the one in the checkpoint, or the one named beside the jsonl"
     )
-
-    def __post_init__(self) -> None:
-        need(0 < self.val_fraction < 1, f"--val-fraction must be between 0 and 1, not {self.val_fraction}")
-        need(self.cot_num_workers >= 0, "--cot-num-workers must not be negative")
 
     @property
     def data_root_or_default(self) -> str:
@@ -89,21 +88,15 @@ class ModelFlags:
     load_in_4bit: bool = flag(
         False, "hold the frozen backbone in 4-bit NF4 numbers (QLoRA; needs the package bitsandbytes and lora)"
     )
-    lora_r_t2m: int = flag(64, "rank of the t2m adapter")
-    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter")
-    lora_r_m2t: int = flag(32, "rank of the m2t adapter")
-    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter")
-    lora_dropout: float = flag(0.1, "dropout inside adapters")
+    lora_r_t2m: int = flag(64, "rank of the t2m adapter", within=COUNT)
+    lora_alpha_t2m: int = flag(64, "scale of the t2m adapter", within=COUNT)
+    lora_r_m2t: int = flag(32, "rank of the m2t adapter", within=COUNT)
+    lora_alpha_m2t: int = flag(32, "scale of the m2t adapter", within=COUNT)
+    lora_dropout: float = flag(0.1, "dropout inside adapters", within=Range(least=0, below=1))
     max_text_len: int = flag(
-        SupervisionConfig.max_reasoning_tokens, "most tokens of reasoning; longer reasoning is shortened"
+        SupervisionConfig.max_reasoning_tokens, "most tokens of reasoning; longer reasoning is shortened", within=COUNT
     )
-    max_motion_len: int = flag(200, "most motion codes; longer samples are dropped and counted")
-
-    def __post_init__(self) -> None:
-        for name in ("lora_r_t2m", "lora_alpha_t2m", "lora_r_m2t", "lora_alpha_m2t", "max_text_len", "max_motion_len"):
-            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
-        need(0 <= self.lora_dropout < 1, f"--lora-dropout must be in [0, 1), not {self.lora_dropout}")
-        need(not (self.load_in_4bit and self.finetune == "full"), "--load-in-4bit goes with --finetune lora")
+    max_motion_len: int = flag(200, "most motion codes; longer samples are dropped and counted", within=COUNT)
 
     def lora_size(self, tasks: tuple[str, ...]) -> tuple[int, int, float]:
         """(rank, scale, dropout) of an adapter for `tasks`; one for both tasks has t2m's size."""

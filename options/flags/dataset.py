@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from options.flags.parsing import flag, required_flag
+from options.flags.ranges import SEED
 
 
 @dataclass
@@ -31,7 +32,7 @@ class DatasetFlags:
         None, "folder of tagged texts (such as HumanML3D's) that plain captions are tagged after, without spaCy"
     )
     skip_bad: bool = flag(False, "exit with success although some clips could not be used")
-    seed: int = flag(0, "draws the split of new clips, with their ids")
+    seed: int = flag(0, "draws the split of new clips, with their ids", within=SEED)
 
     def __post_init__(self) -> None:
         if sum([self.target_offsets is not None, self.target_clip is not None, self.no_retarget]) > 1:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from models.language.decoding import Sampling
 from options.flags.parsing import flag, need
+from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, Range
 
 
 @dataclass
@@ -20,18 +21,22 @@ class EvalFlags:
         None, "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME"
     )
     eval_batch_size: int = flag(
-        Sampling.batch_size, "replies generated together", "--m2t-eval-batch-size", "--batch-size"
+        Sampling.batch_size, "replies generated together", "--m2t-eval-batch-size", "--batch-size", within=COUNT
     )
-    samples: int = flag(1, "replies a prompt; metrics are averaged over them")
-    repeats: int = flag(20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals")
-    limit: int | None = flag(None, "evaluate only the first N clips")
-    temperature: float = flag(Sampling.temperature, "sampling temperature; 0 = greedy")
-    top_p: float = flag(Sampling.top_p, "nucleus")
-    max_new_tokens: int = flag(Sampling.max_new_tokens, "longest reply")
+    samples: int = flag(1, "replies a prompt; metrics are averaged over them", within=COUNT)
+    repeats: int = flag(
+        20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals", within=COUNT
+    )
+    limit: int | None = flag(None, "evaluate only the first N clips", within=COUNT)
+    temperature: float = flag(Sampling.temperature, "sampling temperature; 0 = greedy", within=NOT_NEGATIVE)
+    top_p: float = flag(Sampling.top_p, "nucleus", within=Range(above=0, most=1))
+    max_new_tokens: int = flag(Sampling.max_new_tokens, "longest reply", within=COUNT)
     mm_repeats: int | None = flag(
-        None, "t2m: replies to one caption that MultiModality compares, 0 = leave it out; default 30, 0 with --use-com"
+        None,
+        "t2m: replies to one caption that MultiModality compares, 0 = leave it out; default 30, 0 with --use-com",
+        within=COUNT_OR_NONE,
     )
-    mm_texts: int = flag(100, "t2m: captions that MultiModality is averaged over")
+    mm_texts: int = flag(100, "t2m: captions that MultiModality is averaged over", within=COUNT)
     m2t_protocol: Literal["raw", "lemmatized"] = flag(
         "raw", "m2t: compare captions as written, or as the lemmatised words of earlier papers"
     )
@@ -51,9 +56,4 @@ class EvalFlags:
     profile: bool = flag(False, "print where the time went")
 
     def __post_init__(self) -> None:
-        need(self.mm_repeats is None or (self.mm_repeats >= 0 and self.mm_repeats != 1), "--mm-repeats: 0, 2 or more")
-        for name in ("eval_batch_size", "samples", "repeats", "max_new_tokens", "mm_texts"):
-            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")
-        need(self.limit is None or self.limit > 0, "--limit must be positive")
-        need(self.temperature >= 0, "--temperature must not be negative")
-        need(0 < self.top_p <= 1, "--top-p must be in (0, 1]")
+        need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from options.flags.parsing import flag, need
+from options.flags.ranges import COUNT, LARGEST, NOT_NEGATIVE, POSITIVE, SHARE, Range
 
 
 @dataclass
@@ -12,11 +13,13 @@ class RlFlags:
 
     _argument_group_name = "reinforcement learning (--train-stage rlvr)"
 
-    rl_epochs: int = flag(3, "passes over the prompts; files motionllm_rlvr_epoch_0.pth .. are written")
-    rl_prompts: int | None = flag(None, "prompts an epoch, drawn by the seed; default all")
-    rl_group_size: int = flag(8, "replies a prompt")
-    rl_kl_coef: float = flag(0.02, "weight of the KL divergence to the reference policy")
-    rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio")
+    rl_epochs: int = flag(3, "passes over the prompts; files motionllm_rlvr_epoch_0.pth .. are written", within=COUNT)
+    rl_prompts: int | None = flag(None, "prompts an epoch, drawn by the seed; default all", within=COUNT)
+    rl_group_size: int = flag(
+        8, "replies a prompt, at least 2: advantages compare them", within=Range(least=2, most=LARGEST)
+    )
+    rl_kl_coef: float = flag(0.02, "weight of the KL divergence to the reference policy", within=NOT_NEGATIVE)
+    rl_clip_eps: float = flag(0.2, "clipping range of the importance ratio", within=POSITIVE)
     disable_rl_component_norm: bool = flag(False, "sum rewards before normalising, instead of normalising each first")
     rl_scale_rewards: Literal["group", "batch", "none"] = flag(
         "group",
@@ -25,12 +28,14 @@ class RlFlags:
         "good but for noise count as much as the others",
     )
     rl_advantage_clip: float | None = flag(
-        None, "advantages beyond +- this are cut: else one malformed reply can outweigh the rest of its batch"
+        None,
+        "advantages beyond +- this are cut: else one malformed reply can outweigh the rest of its batch",
+        within=POSITIVE,
     )
     rl_reference_ckpt: str | None = flag(None, "policy to start from; it is also the KL reference")
     rl_metrics_jsonl: str | None = flag(None, "also write one row of metrics a step to this file")
-    rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on")
-    rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on")
+    rl_temperature: float = flag(1.0, "sampling temperature of the replies that are trained on", within=POSITIVE)
+    rl_top_p: float = flag(1.0, "nucleus of the replies that are trained on", within=Range(above=0, most=1))
     constrain_grammar: bool = flag(
         False,
         "inside <Motion> of a reply sample only codes, then the closing tags and the end of sequence. Slightly "
@@ -40,34 +45,26 @@ class RlFlags:
         0.0,
         "share of the prompts that show an earlier attempt of the policy, as Chain-of-Motion does, so that "
         "refining is trained; each costs one more reply",
+        within=SHARE,
     )
     rl_improvement_weight: float = flag(
-        0.0, "weight of a further reward on those prompts: what a reply earns above the attempt that it was shown"
+        0.0,
+        "weight of a further reward on those prompts: what a reply earns above the attempt that it was shown",
+        within=NOT_NEGATIVE,
     )
-    rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth")
-    rl_eval_samples: int = flag(1, "replies to each of them: small differences of rewards need many")
-    rl_val_epochs: int = flag(1, "epochs between two measurements of the held-out metrics by --val-evaluator")
+    rl_eval_prompts: int = flag(64, "held-out prompts whose reward chooses motionllm_rlvr_best.pth", within=COUNT)
+    rl_eval_samples: int = flag(1, "replies to each of them: small differences of rewards need many", within=COUNT)
+    rl_val_epochs: int = flag(
+        1, "epochs between two measurements of the held-out metrics by --val-evaluator", within=COUNT
+    )
 
     def __post_init__(self) -> None:
-        need(self.rl_epochs > 0, "--rl-epochs must be positive")
-        need(self.rl_prompts is None or self.rl_prompts > 0, "--rl-prompts must be positive")
-        need(self.rl_group_size >= 2, "--rl-group-size must be at least 2: advantages compare replies of one prompt")
         need(
             self.rl_scale_rewards == "group" or self.disable_rl_component_norm,
             f"--rl-scale-rewards {self.rl_scale_rewards} needs --disable-rl-component-norm: normalised components are "
             "not scaled again",
         )
-        need(self.rl_advantage_clip is None or self.rl_advantage_clip > 0, "--rl-advantage-clip must be positive")
-        need(self.rl_kl_coef >= 0, "--rl-kl-coef must not be negative")
-        need(self.rl_clip_eps > 0, "--rl-clip-eps must be positive")
-        need(self.rl_temperature > 0, "--rl-temperature must be positive")
-        need(0 < self.rl_top_p <= 1, "--rl-top-p must be in (0, 1]")
-        need(0 <= self.rl_reflection_share <= 1, "--rl-reflection-share must be in [0, 1]")
-        need(self.rl_improvement_weight >= 0, "--rl-improvement-weight must not be negative")
         need(
             not self.rl_improvement_weight or self.rl_reflection_share > 0,
             "--rl-improvement-weight needs a --rl-reflection-share above 0: it rewards replies to reflections",
         )
-        need(self.rl_eval_prompts > 0, "--rl-eval-prompts must be positive")
-        need(self.rl_eval_samples > 0, "--rl-eval-samples must be positive")
-        need(self.rl_val_epochs > 0, "--rl-val-epochs must be positive")

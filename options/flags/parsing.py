@@ -11,18 +11,22 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
+from options.flags.ranges import LARGEST, Range
 from utils.errors import InputError
 
 EXIT_BAD_FLAG = 2
 _WIDTH = 110
+_ABSENT = object()  # what a flag has that does not stand on the command line
+# A flag without a range of its own: whole numbers fit into 32 bits, as much of what they are handed to needs.
+_ANY = {int: Range(least=-LARGEST, most=LARGEST), float: Range()}
 
 
-def flag(default: Any, help: str, *aliases: str) -> Any:
-    """A flag of a dataclass: its default, the text that `--help` shows, other spellings."""
-    return dataclasses.field(default=default, metadata={"help": help, "aliases": aliases})
+def flag(default: Any, help: str, *aliases: str, within: Range | None = None) -> Any:
+    """A flag of a dataclass: its default, the text that `--help` shows, other spellings, the numbers it may have."""
+    return dataclasses.field(default=default, metadata={"help": help, "aliases": aliases, "within": within})
 
 
 def required_flag(help: str) -> Any:
@@ -41,16 +45,21 @@ def parse_flags(
     argv: Sequence[str] | None = None,
     first: Sequence[str] = (),
     ignored: Mapping[str, Sequence[str]] | None = None,
+    unused: Callable[..., Mapping[str, Sequence[str]]] | None = None,
+    tolerated: Collection[str] = (),
 ) -> tuple:
     """Parse `argv` (default: the process's own) into one instance of each dataclass in `groups`.
 
     Flags are the field names with hyphens; `_argument_group_name` names the group in `--help`. A `ValueError` or
     `InputError` from `__post_init__` is a bad value: it should name the flag. Abbreviations and unknown flags are
-    refused.
+    refused, and numbers beyond the range of their flag.
 
     Args:
         first: names of the fields that everybody needs: `--help` begins with them.
         ignored: reason -> names of flags that are accepted with any values; giving one is answered with a warning.
+        unused: gets the instances; reason -> names of fields that nothing reads beside the others. One that was given,
+            with another value than its default, is refused.
+        tolerated: names of fields that are answered with a warning instead.
     """
     # What may stand on the command line.
     ignored = ignored or {}
@@ -64,22 +73,73 @@ def parse_flags(
     _declare(parser, groups, first)
     for name in (name for names in ignored.values() for name in names):
         parser.add_argument(f"--{name}", f"--{name.replace('-', '_')}", nargs="*", help=argparse.SUPPRESS)
-    # What stands there.
-    given = vars(parser.parse_args(argv))
-    useless = [
-        f"--{name} ({reason})"
+    # What stands there: an action leaves its mark where nothing does.
+    names = [action.dest for action in parser._actions if action.dest != "help"]
+    found = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(names, _ABSENT))))
+    given = {name: value for name, value in found.items() if value is not _ABSENT}
+    useless = {
+        name: reason
         for reason, names in ignored.items()
-        for name in names
-        if given[name.replace("-", "_")] is not None
-    ]
-    if useless:
-        logging.warning("not needed and ignored: %s", ", ".join(useless))
+        for name in (name.replace("-", "_") for name in names)
+        if name in given
+    }
+    # What it means.
     try:
-        return tuple(
-            group(**{field.name: given[field.name] for field in dataclasses.fields(group)}) for group in groups
+        _check_ranges(groups, given)
+        flags = tuple(
+            group(**{field.name: given[field.name] for field in dataclasses.fields(group) if field.name in given})
+            for group in groups
         )
+        if unused is not None:
+            useless |= _without_use(unused(*flags), flags, given, tolerated)
     except (ValueError, InputError) as error:
         parser.error(str(error))
+    if useless:
+        shown = ", ".join(f"{_spelled(name)} ({reason})" for name, reason in useless.items())
+        logging.warning("not needed and ignored: %s", shown)
+    return flags
+
+
+def _check_ranges(groups: Sequence[type], given: Mapping[str, Any]) -> None:
+    """Raise ValueError for a number that its flag may not have."""
+    for field in (field for group in groups for field in dataclasses.fields(group) if field.name in given):
+        value = given[field.name]
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                within = field.metadata.get("within") or _ANY[type(number)]
+                if (problem := within.problem(number)) is not None:
+                    raise ValueError(f"{_spelled(field.name)} {problem}")
+
+
+def _without_use(
+    unused: Mapping[str, Sequence[str]], flags: Sequence[Any], given: Collection[str], tolerated: Collection[str]
+) -> dict[str, str]:
+    """Of the flags that nothing reads those that were given and are tolerated, with the reason.
+
+    Raises:
+        ValueError: one that is not.
+    """
+    default = {
+        field.name: field.default if field.default is not dataclasses.MISSING else field.default_factory()
+        for group in flags
+        for field in dataclasses.fields(group)
+        if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    }
+    asked = {name: value for group in flags for name, value in vars(group).items() if name in given}
+    found = {
+        name: reason
+        for reason, names in unused.items()
+        for name in names
+        if name in asked and (name in tolerated or asked[name] != default[name])
+    }
+    refused = [f"{_spelled(name)} ({reason})" for name, reason in found.items() if name not in tolerated]
+    if refused:
+        raise ValueError(f"of no use here: {', '.join(refused)}: leave {'them' if len(refused) > 1 else 'it'} out")
+    return found
+
+
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _declare(parser: argparse.ArgumentParser, groups: Sequence[type], first: Sequence[str]) -> None:

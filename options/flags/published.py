@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from options.flags.parsing import flag
+from options.flags.ranges import COUNT
 from utils.errors import InputError
 
 
@@ -12,7 +13,7 @@ class TokenizerShapeFlags:
 
     _argument_group_name = "motion tokenizer shape (read from the file; give one only to have it checked)"
 
-    nb_code: int | None = flag(None, "size of the codebook")
+    nb_code: int | None = flag(None, "size of the codebook", within=COUNT)
 
     def check_against(self, nb_code: int, source: str) -> None:
         """Raise InputError where the flag contradicts the file."""
@@ -66,3 +67,28 @@ IGNORED_IN_EVALUATION = {
     ),
     "see prepare.render_motion": ("results-dir", "visual-name", "vis-gt", "nb-vis"),
 }
+
+# Published command lines give these also where nothing reads them: to the other stage of training, and to evaluations.
+# A warning says so.
+PUBLISHED_FOR_BOTH_STAGES = frozenset(
+    {
+        "epochs_t2m", "epochs_m2t", "epochs_start_val", "epochs_val_interval", "use_reasoning", "reasoning_weight",
+        "motion_weight", "use_sample_weight", "reward_clip", "normalize_reward", "min_sample_weight", "cot_num_workers",
+        "lora_dropout", "rl_epochs", "rl_group_size", "rl_kl_coef", "rl_clip_eps", "disable_rl_component_norm",
+        "rl_reference_ckpt", "rl_metrics_jsonl", "reward_format_weight", "reward_sem_weight", "reward_coh_weight",
+        "reward_phys_weight", "reward_align_weight", "semantic_model_name", "nli_model_name", "reward_device",
+        "reward_max_batch_size",
+    }
+)  # fmt: skip
+PUBLISHED_FOR_EVALUATION = frozenset(
+    {
+        "com_candidates", "com_refine_steps", "lora_r_t2m", "lora_alpha_t2m", "lora_r_m2t", "lora_alpha_m2t",
+        "lora_dropout", "max_text_len", "max_motion_len",
+    }
+)  # fmt: skip
+# Flags of groups that evaluation has too, which only training reads.
+ONLY_TRAINING = (
+    "cot_train_jsonl", "cot_val_jsonl", "val_fraction", "cot_task_filter", "cot_num_workers", "skip_bad_lines",
+    "finetune", "prompt_style", "token_rows", "load_in_4bit", "lora_r_t2m", "lora_alpha_t2m", "lora_r_m2t",
+    "lora_alpha_m2t", "lora_dropout", "max_text_len", "max_motion_len",
+)  # fmt: skip

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from options.flags.parsing import flag, need
+from options.flags.parsing import flag
+from options.flags.ranges import COUNT, NOT_NEGATIVE
 from rewards.models import RewardModels
+from utils.run.devices import resolve_device
 
 
 @dataclass
@@ -13,11 +15,11 @@ class RewardFlags:
     _argument_group_name = "rewards"
 
     rewards: str | None = flag(None, "name=weight,... or file.py:Class=weight,...: replaces the weights below")
-    reward_format_weight: float = flag(0.2, "well-formed replies")
-    reward_phys_weight: float = flag(0.5, "physical plausibility (t2m)")
-    reward_align_weight: float = flag(0.5, "text-motion consistency, by --reward-evaluator")
-    reward_sem_weight: float = flag(0.5, "semantic alignment with the true caption (m2t)")
-    reward_coh_weight: float = flag(0.8, "the reasoning entails the answer (m2t)")
+    reward_format_weight: float = flag(0.2, "well-formed replies", within=NOT_NEGATIVE)
+    reward_phys_weight: float = flag(0.5, "physical plausibility (t2m)", within=NOT_NEGATIVE)
+    reward_align_weight: float = flag(0.5, "text-motion consistency, by --reward-evaluator", within=NOT_NEGATIVE)
+    reward_sem_weight: float = flag(0.5, "semantic alignment with the true caption (m2t)", within=NOT_NEGATIVE)
+    reward_coh_weight: float = flag(0.8, "the reasoning entails the answer (m2t)", within=NOT_NEGATIVE)
     reward_evaluator: str | None = flag(None, "text-motion evaluator that rewards: a folder of prepare.train_evaluator")
     semantic_model_name: str = flag(
         "sentence-transformers/all-MiniLM-L6-v2", "sentence embedding model: hub id, folder or installed package"
@@ -26,10 +28,7 @@ class RewardFlags:
         "MoritzLaurer/DeBERTa-v3-large-mnli-fever-anli-ling-wanli", "natural language inference model: hub id or folder"
     )
     reward_device: str | None = flag(None, "device of reward models; default --device")
-    reward_max_batch_size: int = flag(RewardModels.max_batch_size, "largest batch of a reward model")
-
-    def __post_init__(self) -> None:
-        need(self.reward_max_batch_size > 0, "--reward-max-batch-size must be positive")
+    reward_max_batch_size: int = flag(RewardModels.max_batch_size, "largest batch of a reward model", within=COUNT)
 
     def weights(self) -> dict[str, float]:
         """Weight by reward name, those of weight 0 left out."""
@@ -48,10 +47,12 @@ class RewardFlags:
         Args:
             evaluator: text-motion evaluator without --reward-evaluator.
         """
+        if self.reward_device is not None:
+            device = str(resolve_device(self.reward_device, "--reward-device"))
         return RewardModels(
             evaluator=self.reward_evaluator or evaluator,
             semantic=self.semantic_model_name,
             nli=self.nli_model_name,
-            device=self.reward_device or device,
+            device=device,
             max_batch_size=self.reward_max_batch_size,
         )

@@ -4,7 +4,7 @@ Published flags keep their names and defaults. Commands that read a finished tok
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from models.tokenizer.config import (
     Activation,
@@ -14,13 +14,8 @@ from models.tokenizer.config import (
     ReconstructionLoss,
     TrainingConfig,
 )
-from options.flags.parsing import flag, need, required_flag
-
-
-def _need_positive(flags: Any, *names: str) -> None:
-    for name in names:
-        value = vars(flags)[name]
-        need(value is None or value > 0, f"--{name.replace('_', '-')} must be positive, not {value}")
+from options.flags.parsing import flag, required_flag
+from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, POSITIVE, Range
 
 
 @dataclass
@@ -29,27 +24,38 @@ class TokenizerNetworkFlags:
 
     _argument_group_name = "motion tokenizer network"
 
-    nb_code: int = flag(NetworkConfig.nb_code, "number of codes")
-    code_dim: int = flag(NetworkConfig.code_dim, "width of a code")
-    output_emb_width: int | None = flag(None, "width of the encoder's output; must equal --code-dim, its default")
-    width: int = flag(NetworkConfig.width, "channels of the convolutions")
-    depth: int = flag(NetworkConfig.depth, "residual blocks a step")
-    down_t: int = flag(NetworkConfig.down_t, "down-sampling steps")
-    stride_t: int = flag(NetworkConfig.stride_t, "stride of a step: a code stands for STRIDE_T ** DOWN_T frames")
-    dilation_growth_rate: int = flag(NetworkConfig.dilation_growth_rate, "growth of the dilation from block to block")
+    nb_code: int = flag(NetworkConfig.nb_code, "number of codes", within=COUNT)
+    code_dim: int = flag(NetworkConfig.code_dim, "width of a code", within=COUNT)
+    output_emb_width: int | None = flag(
+        None, "width of the encoder's output; must equal --code-dim, its default", within=COUNT
+    )
+    width: int = flag(NetworkConfig.width, "channels of the convolutions", within=COUNT)
+    depth: int = flag(NetworkConfig.depth, "residual blocks a step", within=Range(above=0, most=1000))
+    down_t: int = flag(NetworkConfig.down_t, "down-sampling steps", within=Range(above=0, most=16))
+    stride_t: int = flag(
+        NetworkConfig.stride_t,
+        "stride of a step: a code stands for STRIDE_T ** DOWN_T frames",
+        within=Range(above=0, most=1000),
+    )
+    dilation_growth_rate: int = flag(
+        NetworkConfig.dilation_growth_rate,
+        "growth of the dilation from block to block",
+        within=Range(above=0, most=1000),
+    )
     vq_act: Activation = flag(NetworkConfig.vq_act, "activation of the residual blocks")
     vq_norm: Norm | None = flag(NetworkConfig.vq_norm, "normalisation in the residual blocks; default none")
     quantizer: QuantizerName = flag(NetworkConfig.quantizer, "how codes learn")
-    mu: float = flag(NetworkConfig.mu, "share of the old codebook average that a step keeps")
-    beta: float = flag(NetworkConfig.beta, "weight of the codebook loss of the quantizers orig and reset")
+    mu: float = flag(
+        NetworkConfig.mu, "share of the old codebook average that a step keeps", within=Range(least=0, below=1)
+    )
+    beta: float = flag(
+        NetworkConfig.beta, "weight of the codebook loss of the quantizers orig and reset", within=NOT_NEGATIVE
+    )
 
     def __post_init__(self) -> None:
         if self.output_emb_width is None:
             self.output_emb_width = self.code_dim
-        _need_positive(self, "nb_code", "code_dim", "width", "depth", "down_t", "stride_t", "dilation_growth_rate")
         self.network_config(NetworkConfig.feature_dim)  # refuses sizes that do not go together
-        need(0 <= self.mu < 1, f"--mu must be in [0, 1), not {self.mu}")
-        need(self.beta >= 0, f"--beta must not be negative, not {self.beta}")
 
     def network_config(self, feature_dim: int) -> NetworkConfig:
         """The network that the flags describe. Raises InputError for sizes that do not go together."""
@@ -62,25 +68,26 @@ class TokenizerLossFlags:
 
     _argument_group_name = "motion tokenizer training"
 
-    window_size: int = flag(64, "frames of a training window")
-    total_iter: int = flag(TrainingConfig.total_iter, "training steps")
-    warm_up_iter: int = flag(TrainingConfig.warm_up_iter, "steps in which the learning rate rises to --lr")
-    lr: float = flag(TrainingConfig.lr, "learning rate of AdamW")
+    window_size: int = flag(64, "frames of a training window", within=COUNT)
+    total_iter: int = flag(TrainingConfig.total_iter, "training steps", within=COUNT)
+    warm_up_iter: int = flag(
+        TrainingConfig.warm_up_iter, "steps in which the learning rate rises to --lr", within=COUNT_OR_NONE
+    )
+    lr: float = flag(TrainingConfig.lr, "learning rate of AdamW", within=POSITIVE)
     lr_scheduler: list[int] = field(
         default_factory=lambda: list(TrainingConfig.lr_scheduler),
-        metadata={"help": "steps at which the learning rate is multiplied by --gamma"},
+        metadata={"help": "steps at which the learning rate is multiplied by --gamma", "within": COUNT_OR_NONE},
     )
-    gamma: float = flag(TrainingConfig.gamma, "factor of the learning rate at each --lr-scheduler step")
-    weight_decay: float = flag(TrainingConfig.weight_decay, "weight decay of AdamW")
-    commit: float = flag(TrainingConfig.commit, "weight of the commitment loss")
-    loss_vel: float = flag(TrainingConfig.loss_vel, "weight of the additional loss on local joint positions")
+    gamma: float = flag(
+        TrainingConfig.gamma, "factor of the learning rate at each --lr-scheduler step", within=POSITIVE
+    )
+    weight_decay: float = flag(TrainingConfig.weight_decay, "weight decay of AdamW", within=NOT_NEGATIVE)
+    commit: float = flag(TrainingConfig.commit, "weight of the commitment loss", within=NOT_NEGATIVE)
+    loss_vel: float = flag(
+        TrainingConfig.loss_vel, "weight of the additional loss on local joint positions", within=NOT_NEGATIVE
+    )
     recons_loss: ReconstructionLoss = flag(TrainingConfig.recons_loss, "reconstruction loss")
     resume_pth: str | None = flag(None, "start from the weights of this tokenizer (ours or a published vqvae.pth)")
-
-    def __post_init__(self) -> None:
-        _need_positive(self, "window_size", "total_iter", "lr", "gamma")
-        for name in ("warm_up_iter", "weight_decay", "commit", "loss_vel"):
-            need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")
 
 
 @dataclass
@@ -91,35 +98,36 @@ class TrainTokenizerFlags:
 
     data_root: str = required_flag("folder in HumanML3D layout")
     dataname: Literal["t2m", "kit"] = flag("t2m", "skeleton: t2m = HumanML3D, kit = KIT-ML")
-    batch_size: int = flag(TrainingConfig.batch_size, "windows a step")
+    batch_size: int = flag(TrainingConfig.batch_size, "windows a step", within=COUNT)
     root_weight: float = flag(
-        TrainingConfig.root_weight, "weight of the 4 root channels in the loss; above 1 the path through space is kept"
+        TrainingConfig.root_weight,
+        "weight of the 4 root channels in the loss; above 1 the path through space is kept",
+        within=POSITIVE,
     )
     path_weight: float = flag(
         TrainingConfig.path_weight,
         "weight of the loss on summed root turn and velocity: it keeps the path from drifting",
+        within=NOT_NEGATIVE,
     )
     change_weight: float = flag(
         TrainingConfig.change_weight,
         "weight of the loss on frame-to-frame changes of root and local positions: less jitter and foot skating",
+        within=NOT_NEGATIVE,
     )
     max_minutes: float | None = flag(
-        TrainingConfig.max_minutes, "time budget: stops there, and lets the learning rate fall in the last part of it"
+        TrainingConfig.max_minutes,
+        "time budget: stops there, and lets the learning rate fall in the last part of it",
+        within=POSITIVE,
     )
     precision: Literal["auto", "fp32", "bf16"] = flag(
         TrainingConfig.precision,
         "bf16: convolutions in training in bfloat16; auto: where the device has it in hardware",
     )
-    eval_iter: int = flag(1000, "steps between validations; the state for --resume is saved then")
-    print_iter: int = flag(200, "steps between two rows of metrics.jsonl")
+    eval_iter: int = flag(1000, "steps between validations; the state for --resume is saved then", within=COUNT)
+    print_iter: int = flag(200, "steps between two rows of metrics.jsonl", within=COUNT)
     eval_evaluator: str | None = flag(
         None, "text-motion evaluator folder for FID and R-precision in the final report; default: they stay '-'"
     )
     resume: bool = flag(
         False, "go on from the latest state although the schedule changed (the same command goes on without it)"
     )
-
-    def __post_init__(self) -> None:
-        _need_positive(self, "batch_size", "root_weight", "max_minutes", "eval_iter", "print_iter")
-        for name in ("path_weight", "change_weight"):
-            need(vars(self)[name] >= 0, f"--{name.replace('_', '-')} must not be negative")

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from options.flags.parsing import flag, need
+from options.flags.parsing import flag
+from options.flags.ranges import COUNT, NOT_NEGATIVE, POSITIVE
 
 
 @dataclass
@@ -14,35 +15,34 @@ class TrainingFlags:
 
     train_stage: Literal["sft", "rlvr"] = flag("sft", "supervised fine-tuning, or GRPO under verifiable rewards")
     training_task: Literal["t2m", "m2t", "both"] = flag("t2m", "text to motion, motion to text, or one model for both")
-    learning_rate: float = flag(1e-5, "peak learning rate (1e-5 suits LoRA on a 4B model; 2e-3 a tiny one)")
-    batch_size: int = flag(6, "samples (rlvr: prompts) a step")
-    gradient_accumulation: int = flag(1, "micro-batches an optimiser step")
+    learning_rate: float = flag(
+        1e-5, "peak learning rate (1e-5 suits LoRA on a 4B model; 2e-3 a tiny one)", within=POSITIVE
+    )
+    batch_size: int = flag(6, "samples (rlvr: prompts) a step", within=COUNT)
+    gradient_accumulation: int = flag(1, "micro-batches an optimiser step", within=COUNT)
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] | None = flag(
         None, "how the learning rate falls; default: cosine for sft, constant_with_warmup for rlvr"
     )
-    warm_up: float = flag(0.05, "steps in which the learning rate rises from 0; below 1: share of all steps")
-    max_grad_norm: float = flag(1.0, "gradients are scaled down to this norm")
-    weight_decay: float = flag(0.0, "weight decay of AdamW")
+    warm_up: float = flag(
+        0.05, "steps in which the learning rate rises from 0; below 1: share of all steps", within=NOT_NEGATIVE
+    )
+    max_grad_norm: float = flag(1.0, "gradients are scaled down to this norm", within=POSITIVE)
+    weight_decay: float = flag(0.0, "weight decay of AdamW", within=NOT_NEGATIVE)
     resume: bool = flag(
         True, "go on where an interrupted run of this name stopped; --no-resume sets it aside as EXP_NAME.old-N"
+    )
+    save_minutes: float = flag(
+        30.0, "minutes after which the state to go on from is saved inside an epoch too; two are kept", within=POSITIVE
     )
     report_to: str = flag(
         "none", "further trackers, with commas: tensorboard, wandb, mlflow, ... (their packages must be installed)"
     )
-    print_iter: int = flag(200, "steps between two lines of metrics")
+    print_iter: int = flag(200, "steps between two lines of metrics", within=COUNT)
     val_evaluator: str | None = flag(
         None,
         "text-motion evaluator (a folder of prepare.train_evaluator) that judges replies to clips of the data "
         "set's val split. sft: behind --best-by FID or CIDEr, default checkpoints/DATANAME. rlvr: for held-out metrics "
         "beside the held-out reward, so it must not be --reward-evaluator; default: no such metrics",
     )
-    val_clips: int = flag(256, "clips of the data set's val split that --val-evaluator judges replies to")
+    val_clips: int = flag(256, "clips of the data set's val split that --val-evaluator judges replies to", within=COUNT)
     trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")
-
-    def __post_init__(self) -> None:
-        need(self.learning_rate > 0, "--learning-rate must be positive")
-        need(self.warm_up >= 0, "--warm-up must not be negative")
-        need(self.max_grad_norm > 0, "--max-grad-norm must be positive")
-        need(self.weight_decay >= 0, "--weight-decay must not be negative")
-        for name in ("batch_size", "gradient_accumulation", "print_iter", "val_clips"):
-            need(vars(self)[name] > 0, f"--{name.replace('_', '-')} must be positive")

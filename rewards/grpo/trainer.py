@@ -1,7 +1,9 @@
 """trl's GRPOTrainer with our prompts, our scores, our order of prompts, merged weights in sampling, and our rules."""
 
+import logging
 import math
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any
 
 from datasets import Dataset
@@ -12,14 +14,15 @@ from trl.trainer.utils import RepeatSampler
 
 from models.language.grammar import constrained_generation
 from models.language.motion_language import MotionLanguage
+from models.policy.resumable import ResumableTrainer, settings_of_trl
 from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
 from rewards.grpo.sampling import merged_adapter
-from rewards.grpo.scoring import GrpoRewards
+from rewards.grpo.scoring import Earned, GrpoRewards
 
 
-class MotionGRPOTrainer(GRPOTrainer):
+class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
     """trl's trainer, which differs here in five points.
 
     1. Prompts become ids as in SFT and evaluation: whole, without the beginning-of-sequence token that some
@@ -52,6 +55,7 @@ class MotionGRPOTrainer(GRPOTrainer):
         self._scorer = scorer
         self._rules = rules
         self._reflections = reflections
+        self._told_of_cuts = False
         text_tokenizer = language.vocabulary.tokenizer
         super().__init__(reward_funcs=scorer.functions(), args=args, processing_class=text_tokenizer, **named)
 
@@ -69,12 +73,43 @@ class MotionGRPOTrainer(GRPOTrainer):
         self, inputs: list[dict[str, Any]], prompts: list[str], completions: list[str], completion_ids_list: list
     ) -> Tensor:
         # All columns at once, before trl asks the reward functions for theirs one by one.
+        seen, cut = self._scorer.earned.replies, self._scorer.earned.cut
         numbers, columns = self._scorer.score(inputs, completion_ids_list, self._is_logged())
+        self._tell_of_cuts(self._scorer.earned.replies - seen, self._scorer.earned.cut - cut)
         for name, value in numbers.items():
             self._log_metric(name, value)
         for name, values in columns.items():
             self._log_completion_extra(name, values)
-        return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        of_trl = logging.getLogger(GRPOTrainer.__module__)
+        level = of_trl.level
+        of_trl.setLevel(logging.ERROR)  # a reply that no reward applies to is no fault, and its share is logged
+        try:
+            return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        finally:
+            of_trl.setLevel(level)
+
+    def compute_loss(self, *given: Any, **named: Any) -> Tensor:
+        with settings_of_trl():
+            return super().compute_loss(*given, **named)
+
+    def _tell_of_cuts(self, replies: int, cut: int) -> None:
+        """Warn, once, of a step whose replies were all cut at the limit of their length."""
+        if replies and cut == replies and not self._told_of_cuts:
+            self._told_of_cuts = True
+            logging.warning(
+                "step %d: all %d replies were cut at %d tokens, before their end (--max-text-len and --max-motion-len "
+                "make the limit); training stops where this is so for a whole epoch",
+                self.state.global_step + 1,
+                replies,
+                self.args.max_completion_length,
+            )
+
+    def since_log(self) -> dict[str, Any]:
+        return {**super().since_log(), "earned": asdict(self._scorer.earned)}
+
+    def go_on(self, since_log: dict[str, Any]) -> None:
+        super().go_on(since_log)
+        self._scorer.earned = Earned(**since_log["earned"])
 
     def _is_logged(self) -> bool:
         """Whether one of the steps that learn from this batch is logged."""

@@ -1,5 +1,6 @@
 """Reinforcement learning from a checkpoint to checkpoints: trl's GRPOTrainer under our rewards."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,19 +12,22 @@ from trl import GRPOConfig
 
 from models.language.decoding import Sampling
 from models.policy.adapters import LORA_TARGETS, LoraSize, lora_part
-from models.policy.callbacks import AfterEpoch, ReplyLog, RunLog, StopOnInterrupt, TrainingBar
+from models.policy.callbacks import AfterEpoch, SaveEvery, StopOnInterrupt
 from models.policy.checkpoint import load_checkpoint, save_checkpoint
+from models.policy.logs import ReplyLog, RunLog, TrainingBar
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
+from models.policy.resumable import settings_of_trl
 from rewards.grpo.hacking import HELD_OUT_TOTAL, TRAINING_REWARD
 from rewards.grpo.logs import shown_replies
 from rewards.grpo.prompts import Prompts
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
-from rewards.grpo.scoring import GrpoRewards
+from rewards.grpo.scoring import GrpoRewards, refuse_useless_epoch
 from rewards.grpo.trainer import MotionGRPOTrainer, steps_per_batch
 from rewards.grpo.validation import GrpoValidation, HeldOut
 from rewards.mixture.loading import Rewarding
+from utils.errors import InputError
 from utils.run.session import Session
 
 BEFORE = -1  # the epoch before the first
@@ -40,6 +44,7 @@ class GrpoPlan:
         lora: size of the adapter that is trained; its dropout is not used.
         rules: how the replies that are trained on are drawn and weighed.
         extra_log: gets every row of metrics.
+        save_minutes: between two states of the trainer inside an epoch; infinite: only its end has one.
     """
 
     tasks: tuple[str, ...]
@@ -47,6 +52,7 @@ class GrpoPlan:
     lora: LoraSize
     rules: ReplyRules = NO_RULES
     extra_log: Callable[[dict], None] | None = None
+    save_minutes: float = math.inf
 
     @property
     def sampling(self) -> Sampling:
@@ -74,7 +80,8 @@ def reinforce(
         where the training was interrupted.
 
     Raises:
-        InputError: a grammar mask or reflections with vLLM or continuous batching, which they do not reach.
+        InputError: a grammar mask or reflections with vLLM or continuous batching, which they do not reach; an epoch
+            from which nothing could be learned; a training that diverges.
     """
     plan.rules.check(plan.trainer)
     folder = session.folder
@@ -94,6 +101,7 @@ def reinforce(
             lambda: shown_replies(trainer.last_replies(), plan.trainer.num_generations, rewarding.rewards),
         ),
         StopOnInterrupt(session.interrupt, steps_per_batch(plan.trainer)),
+        SaveEvery(plan.save_minutes, steps_per_batch(plan.trainer)),
         AfterEpoch(epochs.end),
     ):
         trainer.add_callback(callback)
@@ -104,13 +112,11 @@ def reinforce(
         return None
     if not trainer.is_world_process_zero():
         return {}
-    earned = [row[TRAINING_REWARD] for row in validation.history if TRAINING_REWARD in row]
-    return {
-        **({"training_reward_first_epoch": earned[0], "training_reward_last_epoch": earned[-1]} if earned else {}),
-        "held_out_reward_before": validation.history[0][HELD_OUT_TOTAL],
-        "held_out_reward": load_checkpoint(epochs.best).metrics[HELD_OUT_TOTAL],
-        "best": str(epochs.best),
-    }
+    if not epochs.latest.is_file():
+        raise InputError(
+            f"{folder.path}: the training has taken no step: give more prompts (--rl-prompts), or a smaller batch"
+        )
+    return epochs.summary()
 
 
 def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: GrpoPlan) -> MotionGRPOTrainer:
@@ -118,22 +124,24 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
     reflections = None
     if share:
         reflections = Reflections(share, config.seed, config.num_generations, scorer.rewards, policy.language)
-    return MotionGRPOTrainer(
-        model=policy.model,
-        language=policy.language,
-        scorer=scorer,
-        rules=plan.rules,
-        reflections=reflections,
-        args=config,
-        train_dataset=Dataset.from_list(train.rows(policy.language)),
-        peft_config=LoraConfig(
-            r=plan.lora.r,
-            lora_alpha=plan.lora.alpha,
-            lora_dropout=0.0,  # dropout would make the trained policy another one than the one that sampled
-            target_modules=list(LORA_TARGETS),
-            task_type="CAUSAL_LM",
-        ),
+    lora = LoraConfig(
+        r=plan.lora.r,
+        lora_alpha=plan.lora.alpha,
+        lora_dropout=0.0,  # dropout would make the trained policy another one than the one that sampled
+        target_modules=list(LORA_TARGETS),
+        task_type="CAUSAL_LM",
     )
+    with settings_of_trl():
+        return MotionGRPOTrainer(
+            model=policy.model,
+            language=policy.language,
+            scorer=scorer,
+            rules=plan.rules,
+            reflections=reflections,
+            args=config,
+            train_dataset=Dataset.from_list(train.rows(policy.language)),
+            peft_config=lora,
+        )
 
 
 class _Saving:
@@ -168,16 +176,24 @@ class _Epochs:
     ) -> None:
         self._trainer, self._scorer, self._validation = trainer, scorer, validation
         self._log, self._save, self._folder = log, save, folder
-        self.best = folder / "motionllm_rlvr_best.pth"
+        self.best, self.latest = (folder / f"motionllm_rlvr_{kind}.pth" for kind in ("best", "latest"))
 
     def end(self, epoch: int) -> None:
-        """Validate after `epoch` and keep the best checkpoint; `BEFORE` measures the start. Every process calls it."""
+        """Validate after `epoch` and keep the best checkpoint; `BEFORE` measures the start. Every process calls it.
+
+        Raises:
+            InputError: nothing could be learned from the replies of the epoch.
+        """
         trainer = self._trainer
-        last = epoch + 1 >= trainer.args.num_train_epochs
+        # What the replies of the epoch earned, in all processes.
+        parts = gather_object([self._scorer.take_earned()])
+        if epoch != BEFORE:
+            refuse_useless_epoch(epoch, parts, trainer.args.max_completion_length, self._scorer.rewards.names)
+        last = epoch != BEFORE and trainer.state.global_step >= trainer.state.max_steps
         numbers = self._validation.measure(trainer.accelerator.unwrap_model(trainer.model), epoch, last)
-        earned = gather_object(self._scorer.earned())
         if not trainer.is_world_process_zero():
             return
+        earned = [total for part in parts for total in part.totals]
         row = {"step": trainer.state.global_step, **self._validation.add(epoch, numbers, earned)}
         if epoch == BEFORE:
             self._log.scalars.log(row)  # the extra log begins with the first step
@@ -185,11 +201,26 @@ class _Epochs:
         self._log.write(row)
         self._save(self._folder / f"motionllm_rlvr_epoch_{epoch}.pth", trainer, numbers)
         self.save_latest(numbers)
-        if numbers[HELD_OUT_TOTAL] > self._best_total():
+        if numbers.get(HELD_OUT_TOTAL, -math.inf) > self._best_total():
             self._save(self.best, trainer, numbers)
 
     def save_latest(self, metrics: dict[str, float]) -> None:
-        self._save(self._folder / "motionllm_rlvr_latest.pth", self._trainer, metrics)
+        self._save(self.latest, self._trainer, metrics)
+
+    def summary(self) -> dict[str, float | str]:
+        """Rewards before and after, and the path of the best checkpoint; without a best one of the latest."""
+        history = self._validation.history
+        earned = [row[TRAINING_REWARD] for row in history if TRAINING_REWARD in row]
+        totals = [row[HELD_OUT_TOTAL] for row in history if HELD_OUT_TOTAL in row]
+        return {
+            **({"training_reward_first_epoch": earned[0], "training_reward_last_epoch": earned[-1]} if earned else {}),
+            **({"held_out_reward_before": totals[0]} if totals else {}),
+            **(
+                {"held_out_reward": self._best_total(), "best": str(self.best)}
+                if self.best.is_file()
+                else {"latest": str(self.latest)}
+            ),
+        }
 
     def _best_total(self) -> float:
-        return load_checkpoint(self.best).metrics[HELD_OUT_TOTAL] if self.best.is_file() else float("-inf")
+        return load_checkpoint(self.best).metrics[HELD_OUT_TOTAL] if self.best.is_file() else -math.inf

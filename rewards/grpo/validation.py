@@ -18,6 +18,8 @@ from utils.errors import InputError
 from utils.run.folder import RunFolder
 from utils.run.launcher import launched_as_main
 
+HACKING = "reward_hacking"  # in the row of every validation: how many metrics say that it is
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -90,6 +92,12 @@ class GrpoValidation:
             epoch, numbers: as given to and by `measure`.
             earned: rewards of the replies that were trained on since the validation before.
         """
+        if HELD_OUT_TOTAL not in numbers and not any(HELD_OUT_TOTAL in row for row in self._by_epoch.values()):
+            logging.warning(
+                "epoch %d: no reward judges any of the held-out replies, so that none of the checkpoints can be the "
+                "best (more --rl-eval-prompts, or further --rewards, may help)",
+                epoch,
+            )
         training = {TRAINING_REWARD: fmean(earned)} if earned else {}
         self._by_epoch[epoch] = {"epoch": epoch, **training, **numbers}
         hacked = hacked_metrics([row for row in self.history if row["epoch"] <= epoch])
@@ -101,7 +109,7 @@ class GrpoValidation:
                 epoch,
                 ", ".join(hacked),
             )
-        return {**self._by_epoch[epoch], "reward_hacking": len(hacked), **{f"reward_hacking/{n}": 1 for n in hacked}}
+        return {**self._by_epoch[epoch], HACKING: len(hacked), **{f"{HACKING}/{n}": 1 for n in hacked}}
 
     def _reward(self, model: PreTrainedModel) -> dict[str, float]:
         llm = MotionLLM(model, self._language)
@@ -133,4 +141,4 @@ def refuse_rewarding_judge(folder: str, rewarding: Collection[str | None]) -> No
 
 def _validations_in(folder: RunFolder) -> dict[int, dict[str, float]]:
     """Validations that an interrupted run wrote down, by epoch."""
-    return {row["epoch"]: row for row in folder.metrics.rows() if HELD_OUT_TOTAL in row}
+    return {row["epoch"]: row for row in folder.metrics.rows() if HACKING in row}

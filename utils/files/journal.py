@@ -60,7 +60,8 @@ class Journal:
     def forget_after(self, step: int) -> None:
         """Drop rows of a ``step`` beyond `step`: a run that continues from there writes them again."""
         if self.path.is_file():
-            self.replace([row for row in self._rows() if row.get("step", 0) <= step])
+            kept = ((row, row.get("step", 0)) for row in self._rows())
+            self.replace([row for row, own in kept if isinstance(own, (int, float)) and own <= step])
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ torch is imported when one of them is asked: command lines import this file, and
 """
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from utils.errors import InputError
@@ -12,22 +13,26 @@ if TYPE_CHECKING:
     import torch
 
 
-def resolve_device(name: str) -> "torch.device":
-    """``auto`` -> a GPU if there is one, else the CPU; anything else as torch names it.
+def resolve_device(name: str, flag: str = "--device") -> "torch.device":
+    """``auto`` -> a GPU if there is one, else the CPU; ``cpu``, ``cuda`` and ``cuda:N`` as torch names them.
+
+    Args:
+        flag: that gave the name, for messages.
 
     Raises:
-        InputError: unknown name, or a GPU that is not there.
+        InputError: another name, or a GPU that is not there.
     """
     import torch
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"--device {name!r}: expected auto, cpu, cuda or cuda:N") from error
+    if re.fullmatch(r"cpu|cuda(:\d{1,4})?", name) is None:
+        kind = name.partition(":")[0]
+        known = f" ({kind} is not supported)" if kind in ("mps", "xpu", "npu", "hpu", "xla", "rocm") else ""
+        raise InputError(f"{flag} {name}: expected auto, cpu, cuda or cuda:N{known}")
+    device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"--device {name}: this machine has {torch.cuda.device_count()} GPU(s)")
+        raise InputError(f"{flag} {name}: this machine has {torch.cuda.device_count()} GPU(s)")
     return device
 
 

@@ -20,6 +20,10 @@ class ScalarLog:
         self._writer: Any = None
         self._opened = False
 
+    def forget_after(self, step: int) -> None:
+        """Drop the rows of later steps: a run that continues from there writes them again."""
+        self._run.metrics.forget_after(step)
+
     def log(self, row: dict[str, float]) -> None:
         """Append one row."""
         self._run.log(row)

@@ -1,5 +1,7 @@
 """Small runs of supervised fine-tuning that several tests need."""
 
+import math
+
 from trl import SFTConfig
 
 from dataset.cot.samples import read_cot_jsonl
@@ -43,14 +45,23 @@ def plain_policy(backbone, motion_tokenizer=None):
 
 
 def run_supervise(
-    cot_jsonl, backbone, folder, lora, interrupt=None, epochs=2, validation=None, start=None, tasks=("t2m",), **fields
+    cot_jsonl,
+    backbone,
+    folder,
+    lora,
+    interrupt=None,
+    epochs=2,
+    validation=None,
+    start=None,
+    tasks=("t2m",),
+    save_minutes=math.inf,
+    **fields,
 ):
     """Train from `start` (default: the plain backbone) and return the model."""
     start = start or plain_policy(backbone)
     train_rows, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
-    trainer_config = config(
-        folder / "trainer_state", max_steps=-1, num_train_epochs=epochs, save_strategy="epoch", **fields
-    )
-    data, plan = TrainingData(train_rows, held_out, tasks), SftPlan(trainer_config, lora)
+    fields = {"max_steps": -1, "num_train_epochs": epochs, "save_strategy": "epoch", **fields}
+    trainer_config = config(folder / "trainer_state", **fields)
+    data, plan = TrainingData(train_rows, held_out, tasks), SftPlan(trainer_config, lora, save_minutes)
     supervise(start, data, SUPERVISION, validation or Validation(), plan, session_in(folder, interrupt))
     return start.model

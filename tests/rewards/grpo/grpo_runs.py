@@ -44,8 +44,9 @@ def short_replies():
 
 
 def policy_of(backbone, motion_tokenizer):
-    """A random policy for both tasks."""
+    """A random policy for both tasks, some of whose replies come to an end."""
     model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
+    _make_likely(model, vocabulary, vocabulary.eos_id, 3.0)
     part = full_part({key: value.clone() for key, value in model.state_dict().items()}, TASKS, "sft")
     checkpoint = Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), (part,), motion_tokenizer.state())
     return Policy(model, MotionLanguage(vocabulary, motion_tokenizer, PLAIN), checkpoint)
@@ -155,11 +156,14 @@ def trainer_of(folder, cot_jsonl, policy, scores, rules=NO_RULES, **fields):
 
 def like_motions(policy):
     """Change the policy so that it often begins a motion: its row of the head points where its states point."""
-    model, vocabulary = policy.model, policy.language.vocabulary
-    marker = vocabulary.marker_id(MOTION_OPEN)
+    marker = policy.language.vocabulary.marker_id(MOTION_OPEN)
+    _make_likely(policy.model, policy.language.vocabulary, marker, 4.0)
+    return marker
+
+
+def _make_likely(model, vocabulary, token, logit):
     ids = torch.tensor([vocabulary.encode("a person walks forward slowly. someone jumps twice.")])
     with torch.no_grad():
         states = model.model(ids).last_hidden_state[0]
         middle = states.mean(dim=0)
-        model.get_input_embeddings().weight[marker] = middle * 4.0 / (states @ middle).mean()
-    return marker
+        model.get_input_embeddings().weight[token] = middle * logit / (states @ middle).mean()

@@ -101,7 +101,7 @@ def test_improvement_is_what_a_reply_earns_above_its_draft(trial):
     assert functions["format"](completion_ids=[]) == [1.0, 1.0, 1.0]
     assert functions["improvement"](completion_ids=[]) == [0.75, 0.0, None]
     assert numbers["well_formed"] == 1.0 and columns["text"] == [DRAFTS[rows[0]["task"]]] * 3
-    assert scorer.earned() == [0.5, 0.5, 0.5] and scorer.earned() == []
+    assert scorer.take_earned().totals == [0.5, 0.5, 0.5] and scorer.take_earned().totals == []
 
 
 def test_a_run_trains_on_reflections_and_logs_the_improvement(tmp_path, cot_jsonl, backbone, motion_tokenizer):

@@ -1,0 +1,185 @@
+"""What our trainers of SFT and GRPO add to those of trl: whole states to go on from, and an end where they diverge.
+
+It stands before trl's class among the bases: ``class Ours(ResumableTrainer, SFTTrainer)``.
+"""
+
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from models.policy.states import UNFINISHED, newest_state, processes_of, publish
+from utils.errors import InputError, first_line
+from utils.files.json_files import read_json, write_json
+
+_PROGRESS = "progress_{}.json"  # of each process
+
+
+class ResumableTrainer(Trainer):
+    """A trainer whose states survive a kill, and which stops before it learns from what is no number.
+
+    Args:
+        named: arguments of trl's trainer.
+    """
+
+    def __init__(self, **named: Any) -> None:
+        self._writing: Path | None = None  # the folder that gets the state in writing
+        self._saved_step = -1
+        self._since_log: dict[str, Any] = {}  # `since_log` of the state that training goes on from
+        super().__init__(**named)
+        self.add_callback(_GoOn(self))
+
+    # --- States ---
+
+    def newest_state(self) -> Path | None:
+        """The latest whole state; torn ones are set aside by the first process (`models.policy.states`).
+
+        Raises:
+            InputError: another number of processes wrote it.
+        """
+        with self.accelerator.main_process_first():
+            state = newest_state(Path(self.args.output_dir), mend=self.accelerator.is_main_process)
+        if state is not None and (before := processes_of(state)) != self.args.world_size:
+            raise InputError(
+                f"{state}: was written by {before} process{'es' if before > 1 else ''}, and {self.args.world_size} "
+                f"cannot go on from it: start as many as before (torchrun --nproc_per_node {before}), or use another "
+                "--exp-name"
+            )
+        return state
+
+    def since_log(self) -> dict[str, Any]:
+        """What this process has counted since the last row of metrics, JSON-able: with it the next row is that of a
+        run that was not interrupted. A subclass adds its own."""
+        return {
+            "loss": self._tr_loss.item(),
+            "logged": self._globalstep_last_logged,
+            "metrics": {name: list(values) for name, values in self._metrics["train"].items()},
+            "tokens": self._total_train_tokens,
+        }
+
+    def go_on(self, since_log: dict[str, Any]) -> None:
+        """Take up what `since_log` returned when the state was written."""
+        self._tr_loss = torch.tensor(since_log["loss"], device=self.args.device)
+        self._globalstep_last_logged = since_log["logged"]
+        self._total_train_tokens = since_log["tokens"]
+        for name, values in since_log["metrics"].items():
+            self._metrics["train"][name] = list(values)
+
+    def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> Any:
+        """Train from a whole state on, or from the start."""
+        file = None if resume_from_checkpoint is None else Path(resume_from_checkpoint, self._progress_name)
+        self._since_log = read_json(file) if file is not None and file.is_file() else {}
+        return super().train(resume_from_checkpoint=resume_from_checkpoint, **named)
+
+    @property
+    def _progress_name(self) -> str:
+        return _PROGRESS.format(self.args.process_index)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a state whole or not at all. Raises OSError that names it."""
+        if self._saved_step == self.state.global_step:
+            return  # by an interrupt, which ends the loop at that step
+        place = Path(self.args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        with ExitStack() as ending:
+            self._writing = place.with_name(UNFINISHED)
+            ending.callback(self._stop_writing)
+            unfinished = self._writing / place.name
+            try:
+                super()._save_checkpoint(model, trial)
+                write_json(unfinished / self._progress_name, self.since_log())
+                self.accelerator.wait_for_everyone()
+                if self.accelerator.is_main_process:
+                    publish(unfinished, place, self.args.world_size, self.args.save_total_limit)
+            except (RuntimeError, SafetensorError, OSError) as error:
+                raise _refused(unfinished, place, error) from error
+        self._saved_step = self.state.global_step
+
+    def _stop_writing(self) -> None:
+        if self.accelerator.is_main_process:
+            shutil.rmtree(self._writing, ignore_errors=True)
+        self._writing = None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return super()._get_output_dir(trial) if self._writing is None else str(self._writing)
+
+    def create_optimizer(self, *given: Any, **named: Any) -> Any:
+        with settings_of_trl():
+            return super().create_optimizer(*given, **named)
+
+    def create_scheduler(self, *given: Any, **named: Any) -> Any:
+        with settings_of_trl():
+            return super().create_scheduler(*given, **named)
+
+    def set_initial_training_values(self, *given: Any, **named: Any) -> Any:
+        with settings_of_trl():
+            return super().set_initial_training_values(*given, **named)
+
+    # --- Divergence ---
+
+    def training_step(self, *given: Any, **named: Any) -> torch.Tensor:
+        loss = super().training_step(*given, **named)
+        self.refuse_no_number("loss", loss.item())
+        return loss
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)
+        # With float16 the scaler finds too large gradients itself, and leaves the step out.
+        if norm is not None and getattr(self.accelerator, "scaler", None) is None:
+            self.refuse_no_number("norm of the gradient", float(norm))
+        return norm
+
+    def refuse_no_number(self, what: str, value: float) -> None:
+        """Raise InputError where training has diverged: before the optimiser's step, so that the weights are whole."""
+        if not math.isfinite(value):
+            raise InputError(
+                f"the {what} is {value} after {self.state.global_step} steps: the training has diverged. What was "
+                "saved before is kept, and nothing else is written; give a smaller --learning-rate (or a smaller "
+                "--max-grad-norm, a longer --warm-up) and --no-resume"
+            )
+
+
+@contextmanager
+def settings_of_trl() -> Iterator[None]:
+    """Within it what trl and transformers refuse of a trainer's settings is the user's mistake: InputError."""
+    try:
+        yield
+    except (ValueError, ImportError, NotImplementedError) as error:
+        raise InputError(f"trl cannot train with these settings: {first_line(error)} (--trainer-config)") from error
+
+
+class _GoOn(TrainerCallback):
+    """Gives the counters of a state back when the loop has set its own to zero."""
+
+    def __init__(self, trainer: ResumableTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if self.trainer._since_log:
+            self.trainer.go_on(self.trainer._since_log)
+
+
+def _refused(unfinished: Path, place: Path, error: Exception) -> Exception:
+    """The system's refusal behind a failed writing; torch makes a RuntimeError of it that does not say which.
+
+    The file that it could not write asks the system once more.
+    """
+    if isinstance(error, OSError):
+        return OSError(error.errno, error.strerror or str(error), str(place)) if error.errno else error
+    files = [file for file in unfinished.rglob("*") if file.is_file()]
+    try:
+        for file in sorted(files, key=lambda file: file.stat().st_mtime_ns)[-1:]:
+            with file.open("ab") as stream:
+                stream.write(bytes(1 << 20))
+    except OSError as refusal:
+        return OSError(refusal.errno, refusal.strerror or str(refusal), str(place))
+    return error

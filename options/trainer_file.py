@@ -1,0 +1,119 @@
+"""--trainer-config is read here: a YAML file of further fields of trl's configurations, each of which is checked.
+
+YAML 1.1 takes ``1e-5`` for a text; here it is the number that is meant.
+"""
+
+import difflib
+import math
+import re
+import types
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from utils.errors import InputError
+from utils.files.text_files import read_text
+
+# Fields that would break what this project does around trl's loop, and what to use instead.
+_OURS = {
+    "output_dir": "see --out-dir and --exp-name",
+    "save_strategy": "states are saved after every epoch and every --save-minutes",
+    "save_steps": "see --save-minutes",
+    "save_only_model": "a run could not be continued",
+    "load_best_model_at_end": "the best checkpoint is a file of its own",
+    "resume_from_checkpoint": "the same command continues a run",
+    "ignore_data_skip": "a continued run would see data twice",
+    "remove_unused_columns": "batches are made of row numbers",
+    "dataset_kwargs": "batches are made of row numbers",
+    "packing": "batches are made of row numbers",
+    "max_length": "see --max-text-len and --max-motion-len",
+    "prediction_loss_only": "validations need it",
+    "push_to_hub": "see prepare.export_hf",
+}
+# Numbers that must be above 0; every other one may not be below -1, which stands for none in some.
+_POSITIVE = {
+    "num_train_epochs", "learning_rate", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps",
+    "gradient_accumulation_steps", "num_generations", "max_completion_length", "temperature", "num_iterations",
+    "steps_per_generation", "generation_batch_size", "eval_steps",
+}  # fmt: skip
+_RENAMED = {
+    "gradient_checkpointing": "activation_checkpointing",
+    "gradient_checkpointing_kwargs": "activation_checkpointing_kwargs",
+}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "names with values"}
+_EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$")
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, numbers with an exponent as numbers, no name twice."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [("tag:yaml.org,2002:float", _EXPONENT), *known]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_trainer_file(path: str, kind: type) -> dict[str, Any]:
+    """The fields in a --trainer-config.
+
+    Args:
+        kind: SFTConfig or GRPOConfig, whose fields they are.
+
+    Raises:
+        InputError: no such file, no YAML, a name that is no field or belongs to this project, a value of another type.
+    """
+    where = f"--trainer-config {path}"
+    if not Path(path).is_file():
+        raise InputError(f"--trainer-config: no such file: {path}")
+    try:
+        found = yaml.load(read_text(path), Loader=_Loader) or {}
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        problem = " ".join(str(error).split()) or "brackets in brackets"
+        raise InputError(f"{where}: not YAML ({problem})") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: expected lines of NAME: VALUE, found {type(found).__name__}")
+    hints = get_type_hints(kind)
+    fields = {}
+    for name, value in found.items():
+        if name not in kind.__dataclass_fields__:
+            like = difflib.get_close_matches(str(name), kind.__dataclass_fields__, 1)
+            meant = f" (is {like[0]} meant?)" if like else ""
+            raise InputError(f"{where}: {kind.__name__} has no field {name}{meant}")
+        if name in _OURS:
+            raise InputError(f"{where}: {name} cannot be set: {_OURS[name]}")
+        fields[_RENAMED.get(name, name)] = _checked(value, hints[name], f"{where}: {name}", name in _POSITIVE)
+    if len(fields) < len(found):
+        raise InputError(
+            f"{where}: {' and '.join(name for name in found if name in _RENAMED)} stand there by two names"
+        )
+    return fields
+
+
+def _checked(value: Any, hint: Any, where: str, positive: bool) -> Any:
+    """A value as the field wants it: a whole number may be written with an exponent, and stand for any number."""
+    union = get_origin(hint) in (Union, types.UnionType)
+    wanted = [get_origin(part) or part for part in (get_args(hint) if union else (hint,))]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            raise InputError(f"{where}: expected a finite number, found {value}")
+        if value < -1 or (positive and value <= 0):
+            raise InputError(f"{where}: {'must be positive' if positive else 'must not be negative'}, not {value}")
+        if isinstance(value, float) and value.is_integer() and int in wanted and float not in wanted:
+            value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and float in wanted:
+        value = float(value)
+    if value is None and type(None) in wanted:
+        return value
+    known = [part for part in wanted if part in (bool, int, float, str, dict, list)]
+    if not known or Literal in wanted or any(type(value) is part for part in known):
+        return value
+    shown = " or ".join(_KINDS.get(part, "a list") for part in known)
+    raise InputError(f"{where}: expected {shown}, found {value!r}")

@@ -1,0 +1,89 @@
+"""--trainer-config: numbers as they are written, and one line for what is no field, no YAML or of another type."""
+
+import pytest
+from trl import GRPOConfig, SFTConfig
+
+from options.trainer_file import read_trainer_file
+from utils.errors import InputError
+
+
+@pytest.fixture
+def read(tmp_path):
+    def of(text, kind=SFTConfig):
+        file = tmp_path / "further.yaml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_trainer_file(str(file), kind)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("learning_rate: 1e-5", {"learning_rate": 1e-5}),
+        ("learning_rate: 2.5E-3", {"learning_rate": 2.5e-3}),
+        ("adam_epsilon: .5e-8\nadam_beta2: 0.95", {"adam_epsilon": 0.5e-8, "adam_beta2": 0.95}),
+        ("max_steps: 1e3", {"max_steps": 1000}),
+        ("max_steps: -1", {"max_steps": -1}),
+        ("num_train_epochs: 3", {"num_train_epochs": 3.0}),
+        ("run_name: 1e5x", {"run_name": "1e5x"}),
+        ("lr_scheduler_kwargs: {min_lr: 1e-6}", {"lr_scheduler_kwargs": {"min_lr": 1e-6}}),
+        ("gradient_checkpointing: false", {"activation_checkpointing": False}),
+        ("gradient_checkpointing: true", {"activation_checkpointing": True}),
+        ("logging_first_step: yes\nsave_total_limit: null", {"logging_first_step": True, "save_total_limit": None}),
+        ("", {}),
+        (b"\xef\xbb\xbfweight_decay: 1e-2\r\n", {"weight_decay": 0.01}),
+    ],
+)
+def test_values_are_what_they_look_like(read, text, fields):
+    found = read(text)
+    assert found == fields and [type(value) for value in found.values()] == [type(value) for value in fields.values()]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max_steps: [1,", "not YAML"),
+        ("a: b: c", "not YAML"),
+        ("\tmax_steps: 3", "not YAML"),
+        ("learning_rate: !!python/object/apply:os.system [ls]", "not YAML"),
+        ("max_steps: 3\nmax_steps: 4", "max_steps stands there twice"),
+        ("[" * 5000, "not YAML"),
+        ("- max_steps", "NAME: VALUE, found list"),
+        ("max_steps", "NAME: VALUE, found str"),
+        ("learning_rates: 1e-5", "SFTConfig has no field learning_rates (is learning_rate meant?)"),
+        ("3: 4", "has no field 3"),
+        ("beta: 0.1", "has no field beta"),
+        ("learning_rate: fast", "learning_rate: expected a number, found 'fast'"),
+        ("learning_rate: '1e-5'", "learning_rate: expected a number, found '1e-5'"),
+        ("learning_rate: .nan", "learning_rate: expected a finite number"),
+        ("learning_rate: -.inf", "learning_rate: expected a finite number"),
+        ("learning_rate: -1", "learning_rate: must be positive, not -1"),
+        ("max_grad_norm: -5", "max_grad_norm: must not be negative, not -5"),
+        ("per_device_train_batch_size: 0", "must be positive, not 0"),
+        ("max_steps: 1.5", "max_steps: expected a whole number, found 1.5"),
+        ("max_steps: true", "max_steps: expected a whole number, found True"),
+        ("bf16: 1", "bf16: expected true or false, found 1"),
+        ("optim: 3", "optim: expected a text, found 3"),
+        ("max_steps: null", "max_steps: expected a whole number, found None"),
+        ("output_dir: /x", "output_dir cannot be set: see --out-dir"),
+        ("save_strategy: steps", "save_strategy cannot be set: states are saved after every epoch"),
+        ("load_best_model_at_end: true", "load_best_model_at_end cannot be set"),
+        ("gradient_checkpointing: true\nactivation_checkpointing: false", "gradient_checkpointing stand there by two"),
+        (b"run_name: caf\xe9", "further.yaml:1: not UTF-8"),
+        (b"run_name: \0", "further.yaml:1: a NUL byte"),
+    ],
+)
+def test_a_mistake_is_one_line(read, text, said):
+    with pytest.raises(InputError) as error:
+        read(text)
+    assert said in str(error.value) and "\n" not in str(error.value) and "further.yaml" in str(error.value)
+
+
+def test_fields_are_those_of_the_stage(read):
+    assert read("beta: 1e-1\nnum_generations: 4", GRPOConfig) == {"beta": 0.1, "num_generations": 4}
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_trainer_file(str(tmp_path / "x.yaml"), SFTConfig)
