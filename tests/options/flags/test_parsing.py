@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 
 from options.flags.parsing import flag, need, parse_flags, required_flag
+from options.flags.ranges import COUNT, POSITIVE, SEED, SHARE, Range
 from utils.errors import InputError
 
 
@@ -141,3 +142,73 @@ def test_help_begins_with_what_everybody_needs_and_ends_with_what_is_ignored(cap
     places = [shown.index(words) for words in order]
     assert places == sorted(places)
     assert "share of 100 % (default: 1e-05)" in " ".join(shown.split()) and "--batch_size" not in shown
+
+
+@dataclass
+class Ranged:
+    """Ranged."""
+
+    _argument_group_name = "ranged"
+
+    seed: int = flag(0, "seed", within=SEED)
+    share: float = flag(0.5, "share", within=SHARE)
+    size: int = flag(3, "size", within=COUNT)
+    open_end: float = flag(0.5, "below 1", within=Range(least=0, below=1))
+    group: int = flag(8, "at least 2", within=Range(least=2))
+    many: list[float] = field(default_factory=list, metadata={"help": "rates", "within": POSITIVE})
+    free: int | None = flag(None, "any")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--seed", "-1"], "--seed must not be negative, not -1"),
+        (["--seed", "4294967296"], "--seed must be below 4294967296, not 4294967296"),
+        (["--share", "1.5"], "--share must be at most 1, not 1.5"),
+        (["--share", "nan"], "--share"),
+        (["--share", "1e999"], "--share"),
+        (["--size", "0"], "--size must be positive, not 0"),
+        (["--size", "10000000000"], "--size must be at most 1000000000"),
+        (["--open-end", "1"], "--open-end must be below 1, not 1.0"),
+        (["--group", "1"], "--group must be at least 2, not 1"),
+        (["--many", "1", "0"], "--many must be positive, not 0.0"),
+        (["--free", "99999999999999999999"], "--free must be at most 1000000000"),
+        (["--free", "9" * 5000], "--free"),
+    ],
+)
+def test_numbers_beyond_their_range_are_one_line(words, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        parse_flags(Ranged, description="", argv=words)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2 and said in line
+
+
+def test_the_ends_of_a_range():
+    words = ["--seed", "4294967295", "--share", "1", "--size", "1", "--open-end", "0", "--group", "2", "--many", "1e-9"]
+    (ranged,) = parse_flags(Ranged, description="", argv=words)
+    assert ranged == Ranged(4294967295, 1.0, 1, 0.0, 2, [1e-9])
+
+
+def without_use(*words):
+    return parse_flags(
+        How,
+        description="",
+        argv=list(words),
+        ignored=IGNORED,
+        unused=lambda how: {"of --stage rlvr": ["limit", "rate"]} if how.stage == "sft" else {},
+        tolerated=("rate",),
+    )
+
+
+def test_a_flag_that_nothing_reads_is_refused_by_name(capsys):
+    with pytest.raises(SystemExit) as end:
+        without_use("--limit", "3")
+    assert end.value.code == 2
+    assert "of no use here: --limit (of --stage rlvr): leave it out" in capsys.readouterr().err
+    without_use("--limit", "3", "--stage", "rlvr")
+
+
+def test_one_that_published_lines_give_is_named_in_one_warning_with_those_that_are_ignored(caplog):
+    without_use("--rate", "0.1", "--width", "512")
+    (record,) = caplog.records
+    assert record.getMessage() == "not needed and ignored: --width (read from the file), --rate (of --stage rlvr)"
