@@ -11,7 +11,7 @@ import numpy as np
 
 from dataset.humanml.layout import MEAN_FILE, STD_FILE, read_split_ids, write_mean_std
 from dataset.humanml.statistics import compute_mean_std
-from dataset.sources.config import METADATA_FILE
+from dataset.sources.config import is_made_here
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.conversion.usable_motions import UsableMotions, report_bad
 from utils.errors import InputError
@@ -57,7 +57,7 @@ def main() -> None:
 
 def check_replaceable(root: Path, computed: Mapping[str, np.ndarray]) -> None:
     """Refuse to replace other statistics by those `computed`, by file name, in a data set that is not ours."""
-    if (root / METADATA_FILE).is_file():
+    if is_made_here(root):
         return
     for name, values in computed.items():
         path = root / name

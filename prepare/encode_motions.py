@@ -24,7 +24,8 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
 from utils.files.journal import Journal
-from utils.files.json_files import read_jsonl, write_jsonl
+from utils.files.json_files import numbered_rows, read_jsonl, write_jsonl
+from utils.files.outputs import check_output_file
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
@@ -133,6 +134,20 @@ def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile
             bar.update(len(chunk))
 
 
+def check_replaceable(out: Path) -> None:
+    """Refuse to write over what holds something else than codes of this command."""
+    check_output_file(out, [])
+    if not out.is_file():
+        return
+    try:
+        row = next((row for _, row in numbered_rows(out)), None)
+        ours = row is None or row.keys() == {"id", "split", "codes"}
+    except InputError:  # damaged codes have their source beside them, and are made anew
+        ours = source_path(out).is_file()
+    if not ours:
+        raise InputError(f"--out {out}: is there and holds no codes of this command: give another name")
+
+
 def is_done(out: Path, source: CotSource, motions: Sequence[Motion]) -> bool:
     """`out` holds a row for each of `motions`, made by the same tokenizer of the same contents."""
     try:
@@ -159,12 +174,15 @@ def is_done(out: Path, source: CotSource, motions: Sequence[Motion]) -> bool:
 def main() -> None:
     (flags,) = parse_flags(EncodeFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    check_replaceable(Path(flags.out))
     tokenizer = MotionTokenizer.load(flags.motion_tokenizer, resolve_device(flags.device))
     skeleton = get_skeleton(flags.dataname)
     if tokenizer.skeleton != skeleton:
         raise InputError(f"{flags.motion_tokenizer} is for --dataname {tokenizer.skeleton.name}, not {skeleton.name}")
     motions = [
-        Motion(split, record) for split in flags.splits for record in read_split(flags.data_root, split, skeleton)
+        Motion(split, record)
+        for split in dict.fromkeys(flags.splits)
+        for record in read_split(flags.data_root, split, skeleton)
     ]
     source = CotSource(
         flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, fingerprint_motions(motions)

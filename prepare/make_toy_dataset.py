@@ -88,7 +88,9 @@ def finished_fingerprint(root: Path, arguments: dict[str, int]) -> str | None:
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: not a folder")
     if not (root / METADATA_FILE).is_file():
-        unfinished = read_json(root / UNFINISHED_FILE) if (root / UNFINISHED_FILE).is_file() else None
+        unfinished = (
+            read_json(root / UNFINISHED_FILE, "give another --out-dir") if (root / UNFINISHED_FILE).is_file() else None
+        )
         if root.is_dir() and any(path.name[0] != "." for path in root.iterdir()) and unfinished != arguments:
             what = "something else" if unfinished is None else f"an unfinished toy data set of {unfinished}"
             raise InputError(f"{root} holds {what}: give another --out-dir (nothing was changed)")

@@ -5,6 +5,7 @@ cannot be measured by it.
 """
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
@@ -25,10 +26,15 @@ def mirror_id(id: str) -> str:
     return f"M{id}"
 
 
+def composed(id: str) -> str:
+    """The id with each letter and its accent as one sign. macOS writes them as two, and both look alike."""
+    return unicodedata.normalize("NFC", id)
+
+
 def original_id(id: str) -> str:
-    """The id that a clip and its mirror image share. Also of a clip whose name begins with M by chance: the name that
-    decides must not depend on which other clips there are."""
-    return id.lstrip("M")
+    """The id that a clip and its mirror image share, in either spelling of its accents. Also of a clip whose name
+    begins with M by chance: the name that decides must not depend on which other clips there are."""
+    return composed(id).lstrip("M")
 
 
 def place_of(id: str, seed: int) -> float:

@@ -14,6 +14,7 @@ from dataset.sources.config import ConversionConfig
 from dataset.sources.conversion import SourceClip, convert_motion
 from dataset.sources.record import ClipRecord, ConversionRecord, SourceFingerprints
 from utils.errors import InputError
+from utils.files.arrays import npy_shape
 from utils.files.atomic import write_text
 from utils.files.fingerprints import fingerprint, fingerprint_file
 from utils.motion.skeleton import Skeleton
@@ -92,14 +93,18 @@ class ClipWriter:
         self.record.put(made)
 
     def has_motion(self, id: str) -> bool:
-        """Whether both files of the clip's motion are there."""
-        return clip_files(self.root, id).motion.is_file() and (self.root / JOINTS_FOLDER / f"{id}.npy").is_file()
+        """Whether both files of the clip's motion are there and whole: what a bad copy has cut is made again."""
+        features = npy_shape(clip_files(self.root, id).motion)
+        joints = npy_shape(self.root / JOINTS_FOLDER / f"{id}.npy")
+        if not features or not joints:
+            return False
+        of_skeleton = features[1:] == (self.skeleton.feature_dim,) and joints[1:] == (self.skeleton.num_joints, 3)
+        return of_skeleton and features[0] == joints[0]
 
     def is_short(self, id: str) -> bool:
         """Whether the clip's motion has fewer frames than readers of this skeleton take."""
-        # The header is shorter than a frame of float32.
-        frames = clip_files(self.root, id).motion.stat().st_size // (4 * self.skeleton.feature_dim)
-        return frames < self.skeleton.min_frames
+        shape = npy_shape(clip_files(self.root, id).motion)
+        return not shape or shape[0] < self.skeleton.min_frames
 
     def _is_newer(self, clip: SourceClip) -> bool:
         """Whether the motion is there and newer than what it is made from: all that is known without a record."""

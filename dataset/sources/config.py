@@ -80,6 +80,14 @@ def read_config(root: str | Path) -> ConversionConfig | None:
         raise InputError(f"{path}: not the settings of a conversion ({error}); {_WAY_OUT}") from None
 
 
+def is_made_here(root: str | Path) -> bool:
+    """Whether a data set folder is of a conversion or of the toy people; others may have a ``dataset.json`` too."""
+    try:
+        return not {"conversion", "generator"}.isdisjoint(_metadata(root))
+    except InputError:
+        return False
+
+
 def captions_before(root: str | Path) -> str | None:
     """In words, where the tokens of the captions of a data set folder are from; None where it does not say."""
     if not (Path(root) / METADATA_FILE).is_file():

@@ -6,7 +6,7 @@ Every command that makes a data set uses this (``prepare.motions_from_*``).
 import logging
 import os
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,13 +58,32 @@ def source_files(folder: Path, ending: str, below: bool = False) -> list[Path]:
     ``._x`` beside ``x`` is what macOS keeps about a file on foreign disks and in archives: left out, with their count
     as a warning.
     """
-    found = folder.rglob("*") if below else folder.iterdir()
+    found = _files_below(folder) if below else folder.iterdir()
     # A link to nothing is a clip that cannot be read, and said so.
     paths = sorted(path for path in found if path.suffix.lower() == ending and (path.is_file() or path.is_symlink()))
     files = [path for path in paths if not path.name.startswith("._")]
     if len(files) < len(paths):
         logger.warning("%s: left out what macOS keeps about files (._*): %d", folder, len(paths) - len(files))
     return files
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, behind links to other folders too; a folder that is reached on two ways comes once."""
+
+    def refuse(error: OSError) -> None:
+        raise error  # a folder that may not be read would be left out without a word
+
+    seen: set[str] = set()
+    places = [str(folder)]  # links come last: what is there without one has the name that it has there
+    while places:
+        for place, folders, files in os.walk(places.pop(0), onerror=refuse):
+            real = os.path.realpath(place)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            places += sorted(path for name in folders if os.path.islink(path := os.path.join(place, name)))
+            yield from (Path(place, name) for name in files)
 
 
 def source_id(folder: Path, path: Path) -> str:

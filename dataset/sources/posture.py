@@ -18,6 +18,8 @@ from utils.motion.skeleton import Skeleton
 
 # Metres: no bone of a skeleton here is as long, and no one moves as far from one frame to the next (125 m/s at least).
 _LONGEST_BONE, _LONGEST_STEP = 1.5, 10.0
+# A frame whose longest bone is below this share of that of other frames is no body.
+_NO_BODY = 0.01
 # Bones below this share of the longest one have no length: their joints are at one place.
 _NO_LENGTH = 0.001
 # The share of frames from which on something is so "in most frames", and "always" but for noise.
@@ -210,6 +212,13 @@ def _check_bones(joints: np.ndarray, skeleton: Skeleton) -> None:
     if not (steps <= _LONGEST_STEP).all():
         frame = np.flatnonzero(~(steps <= _LONGEST_STEP))[0]
         raise InputError(f"the body moves {steps[frame]:.3g} m from frame {frame} to {frame + 1} (a damaged value?)")
+    longest = lengths.max(axis=1)
+    collapsed = longest < _NO_BODY * np.median(longest)
+    if collapsed.any():
+        raise InputError(
+            f"frame {np.flatnonzero(collapsed)[0]}: all joints are at one place, so in {collapsed.sum()} of "
+            f"{len(joints)} frames: nothing was recorded there; cut the clip or fill those frames"
+        )
     none = lengths <= _NO_LENGTH * lengths.max(axis=1, keepdims=True)
     together = [joint for joint in range(1, len(names)) if _share(none[:, joint]) > _MOST]
     if together:

@@ -16,8 +16,9 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.056444}
 _UNIT_WORDS = {"metres": "m", "meters": "m", "centimetres": "cm", "centimeters": "cm", "millimetres": "mm"}
 _UNIT_WORDS |= {"millimeters": "mm", "inches": "inch"}
 _SMALLEST_UNIT, _LARGEST_UNIT = 1e-6, 1e3
-# Length of a leg (thigh and shin) in metres: from a small child's to that of the tallest people, and a typical one.
-LEG_METRES = (0.5, 1.3)
+# Length of a leg (thigh and shin) in metres: from that of a child of 1 m (0.42 to 0.52) to that of the tallest people,
+# and a typical one.
+LEG_METRES = (0.4, 1.3)
 _TYPICAL_LEG = 0.8
 AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1), "-x": (-1, 0, 0), "-y": (0, -1, 0), "-z": (0, 0, -1)}
 # Rows give our x, y, z (Y up) from the file's. Each is the quarter or half turn that lifts the file's up axis to +Y, so

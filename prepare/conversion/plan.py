@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dataset.captions.files import read_captions
 from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER, clip_files
-from dataset.humanml.splits import mirror_id
+from dataset.humanml.splits import composed, mirror_id
 from dataset.sources.clip_writer import GivenCaptions
 from dataset.sources.conversion import SourceClip, mirrored, problem_of_id
 from dataset.sources.mirroring import mirror_caption
@@ -109,7 +109,8 @@ def plan_captions(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[s
     folder = Path(flags.texts_dir)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    paths = {id: folder / f"{id}.txt" for id in by_id}
+    files = {composed(path.name): path for path in folder.glob("*.txt")}
+    paths = {id: files.get(composed(f"{id}.txt"), folder / f"{id}.txt") for id in by_id}
     images = {id: mirror_id(id) for id in by_id if mirror_id(id) in by_id and by_id[mirror_id(id)].mirrored}
     made = {image: id for id, image in images.items() if not paths[image].exists()}
     for image, id in made.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS
+from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS, mirror_id
 from dataset.sources.clip_writer import ClipWriter
 from dataset.sources.record import RECORD_FILE
 from prepare.conversion.plan import Captions
@@ -46,6 +46,13 @@ def _notes(writer: ClipWriter, gone: Sequence[str]) -> Iterator[str]:
             f"{len(writer.adopted)} clips were made before {RECORD_FILE} said from what, and are taken as they are, "
             f"since they are newer than their sources; in another --out-dir all are made anew"
         )
+    images = [id for id in gone if id.startswith(mirror_id("")) and id.removeprefix(mirror_id("")) not in gone]
+    gone = [id for id in gone if id not in images]
+    if images:
+        yield (
+            f"{_some(images)} stay as they are: only with --mirror do mirror images follow their originals, and new "
+            "clips get one"
+        )
     if gone:
         yield f"{_some(gone)} stay, though what they were made from is not there any more"
 
@@ -76,6 +83,10 @@ def _notes_on_splits(earlier: Mapping[str, str], splits: Mapping[str, Sequence[s
     of_held_out = [id for id in splits["train"] if earlier.get(id) in HELD_OUT]
     if of_held_out:
         yield f"{_some(of_held_out)} were held out so far and are trained on now, as --splits-dir says"
+    in_a_split = {id for name, ids in splits.items() if name != "all" for id in ids}
+    unlisted = [id for id in splits.get("all", ()) if id not in in_a_split]
+    if unlisted:
+        yield f"{_some(unlisted)} are in no split: --splits-dir, or whoever edited the split files, left them out"
     empty = [f"{name}.txt" for name in SPLITS if not splits.get(name)]
     if empty:
         yield (

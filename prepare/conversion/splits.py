@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.humanml.layout import read_split_ids
-from dataset.humanml.splits import HELD_OUT, NO_SPLIT, SPLITS, draw_splits, mirror_id
+from dataset.humanml.splits import HELD_OUT, NO_SPLIT, SPLITS, composed, draw_splits, mirror_id
 from dataset.sources.record import ConversionRecord
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
@@ -24,7 +24,9 @@ class GivenSplits:
     def of(self, ids: Iterable[str], short: Collection[str] = ()) -> dict[str, list[str]]:
         """The splits of those clips that could be made, in the given order; ``all`` are all of them."""
         ids = set(ids)
-        splits = {name: [id for id in members if id in ids] for name, members in self.members.items()}
+        # All three, so that none of an earlier run stays beside them with clips that are in another one now.
+        given = {name: self.members.get(name, []) for name in dict.fromkeys((*self.members, *SPLITS))}
+        splits = {name: [id for id in members if id in ids] for name, members in given.items()}
         return {**splits, "all": splits.get("all", sorted(ids))}
 
 
@@ -84,13 +86,7 @@ def plan_splits(
     folder = Path(flags.splits_dir)
     if not folder.is_dir():
         raise InputError(f"--splits-dir {folder}: no such folder")
-    names = sorted(path.stem for path in folder.glob("*.txt") if not path.name.startswith("."))
-    # Other text files than train, val and test may be no splits at all.
-    splits = {
-        name: read_split_ids(folder, name, known.__contains__ if name in SPLITS else lambda _: False)
-        for name in dict.fromkeys(["train", *names])
-    }
-    splits = {name: ids for name, ids in splits.items() if name in SPLITS or not set(ids).isdisjoint(known)}
+    splits = _read(folder, known)
     # Splits of originals alone hold for their mirror images too.
     listed = {id for members in splits.values() for id in members}
     if flags.mirror and not any(mirror_id(id) in listed for id in listed):
@@ -106,6 +102,25 @@ def plan_splits(
             if id not in known and id not in bad:
                 bad[id] = _unknown(folder / f"{name}.txt", id, known, looked_for)
     return GivenSplits(splits)
+
+
+def _read(folder: Path, known: Collection[str]) -> dict[str, list[str]]:
+    """The ids by split, in the spelling of those `known`."""
+    spelling = {composed(id): id for id in known}
+    names = sorted(path.stem for path in folder.glob("*.txt") if not path.name.startswith("."))
+    splits: dict[str, list[str]] = {}
+    for name in dict.fromkeys(["train", *names]):
+        try:
+            listed = read_split_ids(folder, name, known.__contains__ if name in SPLITS else lambda _: False)
+        except InputError:
+            if name in SPLITS:
+                raise
+            continue
+        ids = [id if id in known else spelling.get(composed(id), id) for id in listed]
+        # Other text files than train, val and test may be no splits at all.
+        if name in SPLITS or not set(ids).isdisjoint(known):
+            splits[name] = ids
+    return splits
 
 
 def _unknown(path: Path, id: str, known: Collection[str], looked_for: str) -> str:

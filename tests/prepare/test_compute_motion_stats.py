@@ -85,3 +85,10 @@ def test_statistics_of_somebody_else_are_replaced_only_when_asked(root, monkeypa
     assert run(root, monkeypatch, capsys, "--replace")[0] == 0
     assert_statistics_of(root, ["a", "M000001", "c"])
     assert run(root, monkeypatch, capsys)[0] == 0  # the same values
+
+
+def test_a_file_of_the_same_name_does_not_make_a_data_set_ours(root, monkeypatch, capsys):
+    (root / "dataset.json").write_text('{"name": "of somebody"}')
+    np.save(root / "Mean.npy", np.ones(263, np.float32))
+    status, _, errors = run(root, monkeypatch, capsys)
+    assert status == EXIT_BAD_INPUT and "--replace" in errors and (np.load(root / "Mean.npy") == 1).all()

@@ -16,6 +16,7 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import encode_motions
 from tests.places import ROOT
 from tests.prepare.random_motions import random_tokenizer, write_motions
+from utils.errors import InputError
 
 COUNTS = {"train": 14, "val": 3, "test": 3}
 TOTAL, CHUNK = 20, 3
@@ -209,3 +210,18 @@ def test_killed_at_the_very_end(folder, encode, monkeypatch):
     assert encode("codes.jsonl") == []
     assert (folder / "codes.jsonl").read_bytes() == (folder / "straight.jsonl").read_bytes()
     assert files(folder) == {"straight.jsonl", "straight.source.json", "codes.jsonl", "codes.source.json"}
+
+
+@pytest.mark.parametrize("content", ['{"id": "a", "caption": "he walks", "codes": [1]}\n', "notes of somebody"])
+def test_what_holds_no_codes_is_never_replaced(folder, encode, content):
+    (folder / "mine.jsonl").write_text(content)
+    with pytest.raises(InputError, match="mine.jsonl: is there and holds no codes of this command"):
+        encode("mine.jsonl")
+    assert (folder / "mine.jsonl").read_text() == content
+
+
+def test_a_split_that_is_given_twice_is_encoded_once(folder, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["encode_motions", *arguments(folder, "c.jsonl"), "--splits", "val", "val"])
+    encode_motions.main()
+    ids = [json.loads(line)["id"] for line in (folder / "c.jsonl").read_text().splitlines()]
+    assert len(ids) == len(set(ids)) == COUNTS["val"]

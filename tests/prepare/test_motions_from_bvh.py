@@ -134,3 +134,15 @@ def test_another_content_of_the_joint_table_makes_the_clips_anew(folders, monkey
     table.write_text(table.read_text() + "# another one\n")
     convert(folders, monkeypatch, "--mapping", table)
     assert "1 clips converted, 0 already there" in capsys.readouterr().out
+
+
+def test_folders_behind_links_are_searched_and_each_once(folders, monkeypatch, capsys):
+    (folders / "elsewhere").mkdir()
+    (folders / "bvh/c.bvh").rename(folders / "elsewhere/c.bvh")
+    (folders / "texts/c.txt").rename(folders / "texts/link_c.txt")
+    (folders / "bvh/link").symlink_to(folders / "elsewhere")
+    (folders / "bvh/again").symlink_to(folders / "bvh/walks")
+    (folders / "bvh/loop").symlink_to(folders / "bvh")
+    convert(folders, monkeypatch)
+    assert "3 clips converted, 0 already there, 0 bad" in capsys.readouterr().out
+    assert read_split_ids(folders / "out", "all") == ["b", "link_c", "walks_a"]

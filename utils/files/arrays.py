@@ -103,8 +103,27 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         return array
 
 
+def npy_shape(path: str | Path) -> tuple[int, ...] | None:
+    """The shape of the numbers in a whole .npy file, of which the header alone is read; None where there is none."""
+    try:
+        with Path(path).open("rb") as stream:
+            return _read_header(stream, os.fstat(stream.fileno()).st_size, _NUMBERS)[0]
+    except (InputError, *_DAMAGED):
+        return None
+
+
 def _read_array(stream: BinaryIO, size: int, kinds: str) -> np.ndarray:
     """The array in a stream of `size` bytes; InputError without a path, or one of `_DAMAGED`."""
+    shape, dtype = _read_header(stream, size, kinds)
+    if dtype.kind in _WORDS and math.prod(shape) * dtype.itemsize > _LONGEST_WORDS:
+        raise InputError(f"does not hold one array of numbers, but {math.prod(shape) * dtype.itemsize} bytes of words")
+    stream.seek(0)
+    array = npy_format.read_array(stream, allow_pickle=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _read_header(stream: BinaryIO, size: int, kinds: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array in a stream of `size` bytes, which must be as long as they say."""
     version = npy_format.read_magic(stream)
     # Version 3 differs from 2 in the names of a table's columns alone, which is refused here anyway.
     read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
@@ -120,11 +139,7 @@ def _read_array(stream: BinaryIO, size: int, kinds: str) -> np.ndarray:
             f"not a readable array: a header that promises {promised} bytes (shape {_short(shape)}, {dtype}) and "
             f"{size - start} bytes of data; damaged, or only a part of it is here: copy it or make it again"
         )
-    if dtype.kind in _WORDS and promised > _LONGEST_WORDS:
-        raise InputError(f"does not hold one array of numbers, but {promised} bytes of words")
-    stream.seek(0)
-    array = npy_format.read_array(stream, allow_pickle=False)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return shape, dtype
 
 
 def _short(shape: tuple[int, ...]) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dataset.sources.joints import guess_unit, read_joints
-from dataset.sources.units import to_metres_y_up
+from dataset.sources.units import leg_length, to_metres_y_up
 from dataset.toy.clips import toy_clips
 from utils.errors import InputError
 from utils.motion.skeleton import KIT, T2M
@@ -80,3 +80,24 @@ def test_a_wrong_unit_is_refused_with_the_right_one(tmp_path):
 def test_files_that_are_no_joints(tmp_path, array, message):
     with pytest.raises(InputError, match=message):
         read_joints(saved(tmp_path, array), T2M, 20)
+
+
+@pytest.mark.parametrize(
+    ("array", "hint"),
+    [
+        (np.zeros((9, 52, 3)), r"\(9, 52, 3\): of SMPL's joints the first 22 are meant, save joints\[:, :22\]"),
+        (np.zeros((9, 66)), r"joints.reshape\(-1, 22, 3\)"),
+        (WALK[None], r"save joints\[0\]"),
+        (np.zeros((9, 263)), "features, which need no conversion"),
+    ],
+)
+def test_other_shapes_that_are_known_say_the_way_out(tmp_path, array, hint):
+    with pytest.raises(InputError, match=hint):
+        read_joints(saved(tmp_path, array), T2M, 20)
+    with pytest.raises(InputError, match="none of the files looked at can be read: .*a.npy"):
+        guess_unit([tmp_path / "a.npy"], T2M)
+
+
+def test_children_of_one_metre_are_people(tmp_path):
+    child = WALK * 0.42 / leg_length(WALK, T2M)
+    assert len(read_joints(saved(tmp_path, child), T2M, 20)) == len(WALK)

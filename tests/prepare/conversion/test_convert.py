@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -323,15 +324,22 @@ def test_what_is_in_a_file_makes_its_clip_bad_and_statistics_stay_finite(sources
     assert not list((sources / "out").rglob("*odd*"))
 
 
-@pytest.mark.parametrize("damage", ["cut", "NaN"])
-def test_a_motion_of_the_data_set_that_was_damaged_since_is_named(sources, convert, damage):
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+@pytest.mark.parametrize("folder", ["new_joint_vecs", "new_joints"])
+def test_a_motion_of_the_data_set_that_is_not_whole_is_made_again(sources, convert, split, folder):
+    convert()
+    before = content(sources / "out")
+    path = sources / "out" / folder / f"{read_split_ids(sources / 'out', split)[0]}.npy"
+    path.write_bytes(path.read_bytes()[:500])
+    assert "1 clips converted, 5 already there, 0 bad" in convert()
+    assert content(sources / "out") == before
+
+
+def test_a_motion_of_the_data_set_that_was_damaged_since_is_named(sources, convert):
     convert()
     id = read_split_ids(sources / "out", "train")[0]
     path = sources / f"out/new_joint_vecs/{id}.npy"
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:500])
-    else:
-        np.save(path, np.full((44, 263), np.nan, np.float32))
+    np.save(path, np.full((44, 263), np.nan, np.float32))
     printed = convert("--skip-bad")
     assert f"bad clip {id}: {path}" in printed and "delete it" in printed and printed.endswith("status 0")
     assert id not in read_split_ids(sources / "out", "all")
@@ -399,3 +407,47 @@ def test_two_conversions_do_not_work_in_one_folder(sources, convert):
         done.set()
         other.join()
     assert "1 clips converted" in convert()
+
+
+def test_splits_that_are_given_leave_none_of_an_earlier_run(sources, convert):
+    convert()
+    held_out = [*read_split_ids(sources / "out", "val"), *read_split_ids(sources / "out", "test")]
+    (sources / "given").mkdir()
+    (sources / "given/train.txt").write_text("".join(f"c{number}\n" for number in range(5)))
+    printed = convert("--splits-dir", sources / "given")
+    assert len(held_out) == 2 and "val.txt, test.txt without a clip" in printed and "1 clip (c5) are in no split" in printed
+    assert [len(read_split_ids(sources / "out", name)) for name in ("train", "val", "test", "all")] == [5, 0, 0, 6]
+
+
+def test_other_texts_beside_split_files_may_be_anything(sources, convert):
+    (sources / "given").mkdir()
+    (sources / "given/notes.txt").write_bytes("für Müller".encode("latin-1"))
+    (sources / "given/small.txt").write_text("c0\nc1\n")
+    for name, ids in (("train", "c0\nc1\nc2\nc3\n"), ("val", "c4"), ("test", "c5")):
+        (sources / f"given/{name}.txt").write_text(ids)
+    assert convert("--splits-dir", sources / "given").endswith("status 0")
+    assert sorted(path.stem for path in (sources / "out").glob("*.txt")) == ["all", "small", "test", "train", "val"]
+    (sources / "given/val.txt").write_bytes("für Müller".encode("latin-1"))
+    assert "val.txt:1: not UTF-8" in convert("--splits-dir", sources / "given")
+
+
+def test_names_with_accents_are_found_in_either_spelling(sources, convert):
+    apart, together = (unicodedata.normalize(form, "Müller läuft") for form in ("NFD", "NFC"))
+    add(sources, apart)
+    (sources / f"texts/{apart}.txt").rename(sources / f"texts/{together}.txt")
+    (sources / "given").mkdir()
+    (sources / "given/train.txt").write_text(f"c0\nc1\n{together}\n", encoding="utf-8")
+    assert "7 clips converted, 0 already there, 0 bad" in convert("--splits-dir", sources / "given")
+    assert apart in read_split_ids(sources / "out", "train") and apart != together
+
+
+def test_mirror_images_of_an_earlier_run_are_said_to_stay_behind_without_the_flag(sources, convert):
+    convert("--mirror")
+    before = content(sources / "out/new_joint_vecs")
+    add(sources, "c3", seed=9)
+    printed = convert()
+    assert "6 clips (" in printed and "only with --mirror do mirror images follow" in printed and "any more" not in printed
+    after = content(sources / "out/new_joint_vecs")
+    assert after["Mc3.npy"] == before["Mc3.npy"] and after["c3.npy"] != before["c3.npy"]
+    assert "1 clips converted, 11 already there" in convert("--mirror")
+    assert content(sources / "out/new_joint_vecs")["Mc3.npy"] != before["Mc3.npy"]

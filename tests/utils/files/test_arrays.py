@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from utils.errors import InputError
-from utils.files.arrays import read_npy, read_npz, write_npy
+from utils.files.arrays import npy_shape, read_npy, read_npz, write_npy
 
 
 def damaged(good: bytes) -> dict[str, bytes]:
@@ -159,3 +159,11 @@ def test_a_damaged_archive_is_named(tmp_path):
             assert str(error).startswith(f"{path}: ")
     with pytest.raises(InputError, match="no such file"):
         read_npz(tmp_path / "b.npz", ("a",))
+
+
+def test_the_shape_of_a_file_is_that_of_a_whole_one(tmp_path):
+    path = tmp_path / "a.npy"
+    write_npy(path, np.zeros((4, 22, 3), np.float32))
+    assert npy_shape(path) == (4, 22, 3)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert npy_shape(path) is None and npy_shape(tmp_path / "none.npy") is None and npy_shape(tmp_path) is None
