@@ -215,7 +215,7 @@ def test_killed_at_the_very_end(folder, encode, monkeypatch):
 @pytest.mark.parametrize("content", ['{"id": "a", "caption": "he walks", "codes": [1]}\n', "notes of somebody"])
 def test_what_holds_no_codes_is_never_replaced(folder, encode, content):
     (folder / "mine.jsonl").write_text(content)
-    with pytest.raises(InputError, match="mine.jsonl: is there and holds no codes of this command"):
+    with pytest.raises(InputError, match=r"mine\.jsonl: is there and holds no codes of this command"):
         encode("mine.jsonl")
     assert (folder / "mine.jsonl").read_text() == content
 

@@ -94,7 +94,7 @@ def test_files_that_are_no_joints(tmp_path, array, message):
 def test_other_shapes_that_are_known_say_the_way_out(tmp_path, array, hint):
     with pytest.raises(InputError, match=hint):
         read_joints(saved(tmp_path, array), T2M, 20)
-    with pytest.raises(InputError, match="none of the files looked at can be read: .*a.npy"):
+    with pytest.raises(InputError, match=r"none of the files looked at can be read: .*a\.npy"):
         guess_unit([tmp_path / "a.npy"], T2M)
 
 

@@ -415,7 +415,11 @@ def test_splits_that_are_given_leave_none_of_an_earlier_run(sources, convert):
     (sources / "given").mkdir()
     (sources / "given/train.txt").write_text("".join(f"c{number}\n" for number in range(5)))
     printed = convert("--splits-dir", sources / "given")
-    assert len(held_out) == 2 and "val.txt, test.txt without a clip" in printed and "1 clip (c5) are in no split" in printed
+    assert (
+        len(held_out) == 2
+        and "val.txt, test.txt without a clip" in printed
+        and "1 clip (c5) are in no split" in printed
+    )
     assert [len(read_split_ids(sources / "out", name)) for name in ("train", "val", "test", "all")] == [5, 0, 0, 6]
 
 
@@ -446,7 +450,9 @@ def test_mirror_images_of_an_earlier_run_are_said_to_stay_behind_without_the_fla
     before = content(sources / "out/new_joint_vecs")
     add(sources, "c3", seed=9)
     printed = convert()
-    assert "6 clips (" in printed and "only with --mirror do mirror images follow" in printed and "any more" not in printed
+    assert (
+        "6 clips (" in printed and "only with --mirror do mirror images follow" in printed and "any more" not in printed
+    )
     after = content(sources / "out/new_joint_vecs")
     assert after["Mc3.npy"] == before["Mc3.npy"] and after["c3.npy"] != before["c3.npy"]
     assert "1 clips converted, 11 already there" in convert("--mirror")
