@@ -9,6 +9,7 @@ image, and the skeleton is that of clip 000021. Captions and splits of HumanML3D
 --splits-dir. A second run converts only what is new or changed.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -16,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.sources.amass.body_model import NUM_BETAS, BodyModel, find_body_model
-from dataset.sources.amass.clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass
+from dataset.sources.amass.body_model import FAMILY_JOINTS, NUM_BETAS, BodyModel, find_body_model
+from dataset.sources.amass.clips import GENDERS, AmassClip, is_motion_file, joints_of_clip, read_amass, stored_gender
 from dataset.sources.amass.humanml_index import (
     ONE_FRAME_CLIPS,
     IndexEntry,
@@ -70,6 +71,8 @@ class AmassReader:
     def __init__(self, flags: AmassFlags) -> None:
         self._flags, self._device = flags, resolve_device(flags.device)
         self._model = cache(self._load_model)
+        self._bodies = cache(self._find_bodies)
+        self.made_from = cache(self._made_from)
 
     def resampled(self, path: Path) -> np.ndarray:
         """The joints (T, 22, 3) of a whole recording at 20 frames a second."""
@@ -82,6 +85,19 @@ class AmassReader:
     def check_body_model(self, clip: AmassClip) -> None:
         """Raise InputError when there is no body model for a recording like this one."""
         self._model(clip.family, self._gender(clip))
+
+    def _made_from(self, path: Path) -> tuple[Path, ...]:
+        """The files that clips of a recording are made from: it and the bodies of its gender, of any family."""
+        stored = self._flags.gender == AS_STORED and path.suffix == ".npz"
+        gender = stored_gender(path) if stored else self._flags.gender
+        return (path, *self._bodies(gender)) if gender in GENDERS and path.suffix == ".npz" else (path,)
+
+    def _find_bodies(self, gender: str) -> tuple[Path, ...]:
+        found = []
+        for family in FAMILY_JOINTS:
+            with contextlib.suppress(InputError):
+                found.append(find_body_model(self._flags.body_models, family, gender))
+        return tuple(dict.fromkeys(found))
 
     def _joints(self, path: Path, rule: str) -> np.ndarray:
         clip = read_amass(path)
@@ -127,7 +143,9 @@ def recordings(folder: Path, reader: AmassReader) -> list[SourceClip]:
         raise InputError(f"{folder}: no AMASS motion in it or below it ({len(paths)} .npz files without poses)")
     if len(motions) < len(paths):
         print(f"{len(paths) - len(motions)} .npz files hold a body shape and no motion: left out")
-    return [SourceClip(source_id(folder, path), (path,), partial(reader.resampled, path)) for path in motions]
+    return [
+        SourceClip(source_id(folder, path), reader.made_from(path), partial(reader.resampled, path)) for path in motions
+    ]
 
 
 def without_one_frame(
@@ -170,7 +188,7 @@ def indexed_clips(
                 )
                 continue
         part = f"{entry.start} {entry.end}"
-        clips.append(SourceClip(entry.id, (path,), partial(reader.indexed, path, entry), part))
+        clips.append(SourceClip(entry.id, reader.made_from(path), partial(reader.indexed, path, entry), part))
     if newer and newer_recordings:
         print(f"note: {len(newer)} clips are of *_stageii.npz ({', '.join(newer[:3])} ...), not of *_poses.npz")
     return clips, bad

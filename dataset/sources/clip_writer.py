@@ -17,6 +17,7 @@ from utils.errors import InputError
 from utils.files.arrays import npy_shape
 from utils.files.atomic import write_text
 from utils.files.fingerprints import fingerprint, fingerprint_file
+from utils.files.text_files import text_of
 from utils.motion.skeleton import Skeleton
 
 # What the system refuses because of a clip's name; all else that it refuses ends the run.
@@ -119,10 +120,18 @@ class ClipWriter:
         if files.text.exists():
             if known.captions == captions:
                 return known
-            there = fingerprint_file(files.text)
+            there = _of_text(files.text)
             older = is_ours_by_age and files.text.stat().st_mtime <= files.motion.stat().st_mtime
             if there not in (made, known.text) and not older:
                 self.kept_texts.append(known.id)
                 return known
         write_text(files.text, content)
         return replace(known, captions=captions, text=made)
+
+
+def _of_text(path: Path) -> str:
+    """The fingerprint of a text, whatever ends its lines: git and unpackers change that on their way."""
+    try:
+        return fingerprint(text_of(path.read_bytes(), ""))
+    except InputError:
+        return fingerprint_file(path)

@@ -58,6 +58,9 @@ def earlier_splits(root: Path, record: ConversionRecord) -> dict[str, str]:
     for name in (*HELD_OUT, "train"):
         for id in listed.get(name, []):
             found.setdefault(id, name)
+    for id, split in record.splits().items():
+        if split in SPLITS and split not in listed:  # its file was lost, and nobody took these clips out of it
+            found.setdefault(id, split)
     for id in listed.get("all", []):
         found.setdefault(id, NO_SPLIT)
     for id, split in record.splits().items():

@@ -1,6 +1,7 @@
 """AMASS files become a data set, with and without HumanML3D's index, on made-up people of real dimensions."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -240,3 +241,16 @@ def test_a_changed_line_of_the_index_makes_its_clip_anew_and_no_other(archive, t
     printed = capsys.readouterr().out
     assert "2 clips converted, 4 already there, 1 bad" in printed and "looked for KIT/3/gone_poses.npz" in printed
     assert len(np.load(tmp_path / "out/new_joint_vecs/M000002.npy")) == 52
+
+
+def test_another_body_in_the_same_place_makes_its_clips_anew_and_no_other(archive, tmp_path, monkeypatch, capsys):
+    own = tmp_path / "own"
+    shutil.copytree(archive, own)
+    convert(own, tmp_path / "out", monkeypatch)
+    capsys.readouterr()
+    path = own / "models/smplh/female/model.npz"
+    with np.load(path) as arrays:
+        template = arrays["v_template"] * 1.05
+    write_body_model(path, "smplh", v_template=template)
+    convert(own, tmp_path / "out", monkeypatch)
+    assert "1 clips converted, 1 already there, 0 bad" in capsys.readouterr().out

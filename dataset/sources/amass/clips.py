@@ -101,6 +101,14 @@ def read_amass(path: str | Path) -> AmassClip:
     return AmassClip(poses, trans, betas, gender, _positive_number(path, rate), family)
 
 
+def stored_gender(path: str | Path) -> str | None:
+    """The gender of a recording, which alone is read; None where it does not say one."""
+    try:
+        return _word(path, "gender", read_npz(path, ("gender",))["gender"])
+    except (InputError, KeyError):
+        return None
+
+
 def joints_of_clip(
     clip: AmassClip, model: BodyModel, fps: float = T2M.fps, rule: Literal["resample", "stride"] = "resample"
 ) -> np.ndarray:

@@ -457,3 +457,22 @@ def test_mirror_images_of_an_earlier_run_are_said_to_stay_behind_without_the_fla
     assert after["Mc3.npy"] == before["Mc3.npy"] and after["c3.npy"] != before["c3.npy"]
     assert "1 clips converted, 11 already there" in convert("--mirror")
     assert content(sources / "out/new_joint_vecs")["Mc3.npy"] != before["Mc3.npy"]
+
+
+def test_captions_whose_line_ends_were_changed_on_the_way_are_still_ours(sources, convert):
+    convert()
+    for path in (sources / "out/texts").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    for number in range(6):
+        (sources / f"texts/c{number}.txt").write_text(JUMPS)
+    assert "6 clips that were there already got the captions given" in convert()
+    assert (sources / "out/texts/c0.txt").read_text() == JUMPS
+
+
+def test_a_split_file_that_was_lost_is_written_again(sources, convert):
+    convert()
+    before = content(sources / "out")
+    for lost in ("val", "test", "train"):
+        (sources / f"out/{lost}.txt").unlink()
+        convert()
+        assert content(sources / "out") == before
