@@ -7,6 +7,7 @@ skeleton, put on the floor, moved to the origin and turned to face +Z. A second 
 changed.
 """
 
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,8 @@ def main() -> None:
     fps, unit = joints.fps or skeleton.fps, joints.unit
     if unit == AUTO:
         unit = told_unit(paths, skeleton)
+    elif unit is not None:
+        doubt_unit(paths, skeleton, unit)
     metres = None if unit is None else parse_unit(unit)
     if metres == skeleton.metres_per_unit and not skeleton.mirrored:
         metres = None  # the same joints, in the same words for dataset.json
@@ -75,6 +78,18 @@ def told_unit(paths: list[Path], skeleton: Skeleton) -> str | None:
     name = unit or ("m" if skeleton.metres_per_unit == 1 else f"that of {skeleton.name}")
     print(f"unit of the joints: {name}, by legs {leg:.4g} units long ({metres:.2f} m); --unit says otherwise")
     return unit
+
+
+def doubt_unit(paths: list[Path], skeleton: Skeleton, unit: str) -> None:
+    """Say it where the joints look as if they were in the skeleton's own unit, and another one is given."""
+    own, given = skeleton.metres_per_unit, parse_unit(unit)
+    with contextlib.suppress(InputError):
+        told, leg = guess_unit(paths, skeleton)
+        if told is None and own not in (1, given):
+            print(
+                f"warning: --unit {unit} makes legs of {leg * given:.2f} m; in {skeleton.name}'s own unit, which is "
+                f"taken without --unit, they are {leg * own:.2f} m"
+            )
 
 
 def describe(fps: float, metres_per_unit: float | None, up: str) -> str:

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dataset.sources.units import check_legs, is_persons_leg, leg_length, plausible_units, to_metres_y_up
+from dataset.sources.units import (
+    UNITS,
+    check_legs,
+    is_persons_leg,
+    leg_length,
+    oddness,
+    plausible_units,
+    to_metres_y_up,
+)
 from utils.errors import InputError
 from utils.files.arrays import read_npy
 from utils.motion.resampling import resample_linear
@@ -60,10 +68,10 @@ def guess_unit(paths: Sequence[Path], skeleton: Skeleton) -> tuple[str | None, f
     if not lengths:
         raise InputError(f"--unit auto: none of the files looked at can be read: {problem}")
     leg = float(np.median(lengths))
-    # The skeleton's own unit first: KIT-ML's is no unit of the world.
-    if is_persons_leg(leg * skeleton.metres_per_unit):
+    units, own = plausible_units(leg, _GUESSED), leg * skeleton.metres_per_unit
+    # KIT-ML's own unit is none of the world: the one that makes the more typical person.
+    if is_persons_leg(own) and all(oddness(own) <= oddness(leg * UNITS[unit]) for unit in units):
         return None, leg
-    units = plausible_units(leg, _GUESSED)
     if not units:
         raise InputError(
             f"--unit auto: the legs are {leg:.3g} units long, which is no person in {', '.join(_GUESSED)}: say --unit"

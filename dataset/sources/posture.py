@@ -18,6 +18,8 @@ from utils.motion.skeleton import Skeleton
 
 # Metres: no bone of a skeleton here is as long, and no one moves as far from one frame to the next (125 m/s at least).
 _LONGEST_BONE, _LONGEST_STEP = 1.5, 10.0
+# A joint at the origin whose bone is longer or shorter than mostly by this share is not there.
+_OFF_ITS_BONE = 0.25
 # A frame whose longest bone is below this share of that of other frames is no body.
 _NO_BODY = 0.01
 # Bones below this share of the longest one have no length: their joints are at one place.
@@ -212,6 +214,20 @@ def _check_bones(joints: np.ndarray, skeleton: Skeleton) -> None:
     if not (steps <= _LONGEST_STEP).all():
         frame = np.flatnonzero(~(steps <= _LONGEST_STEP))[0]
         raise InputError(f"the body moves {steps[frame]:.3g} m from frame {frame} to {frame + 1} (a damaged value?)")
+    _check_recorded(joints, lengths, names)
+    none = lengths <= _NO_LENGTH * lengths.max(axis=1, keepdims=True)
+    together = [joint for joint in range(1, len(names)) if _share(none[:, joint]) > _MOST]
+    if together:
+        pairs = ", ".join(f"{names[joint]} and {names[parents[joint]]}" for joint in together)
+        raise InputError(f"joints at one place, a bone of length 0: {pairs} (is one of them listed twice?)")
+
+
+def _check_recorded(joints: np.ndarray, lengths: np.ndarray, names: Sequence[str]) -> None:
+    """Raise InputError for frames of (T, J, 3) in which the body, or a joint, was not recorded.
+
+    Args:
+        lengths: (T, J) of the bones.
+    """
     longest = lengths.max(axis=1)
     collapsed = longest < _NO_BODY * np.median(longest)
     if collapsed.any():
@@ -219,11 +235,15 @@ def _check_bones(joints: np.ndarray, skeleton: Skeleton) -> None:
             f"frame {np.flatnonzero(collapsed)[0]}: all joints are at one place, so in {collapsed.sum()} of "
             f"{len(joints)} frames: nothing was recorded there; cut the clip or fill those frames"
         )
-    none = lengths <= _NO_LENGTH * lengths.max(axis=1, keepdims=True)
-    together = [joint for joint in range(1, len(names)) if _share(none[:, joint]) > _MOST]
-    if together:
-        pairs = ", ".join(f"{names[joint]} and {names[parents[joint]]}" for joint in together)
-        raise InputError(f"joints at one place, a bone of length 0: {pairs} (is one of them listed twice?)")
+    # Whoever fills what was not recorded with zeros puts a joint at the origin, off its bone.
+    off = np.abs(lengths - np.median(lengths, axis=0)) > _OFF_ITS_BONE * np.median(lengths, axis=0)
+    lost = (joints == 0).all(axis=-1) & off & (np.arange(len(names)) > 0)
+    if lost.any():
+        frame, joint = np.argwhere(lost)[0]
+        raise InputError(
+            f"frame {frame}: {names[joint]} is at 0, 0, 0, so in {lost[:, joint].sum()} of {len(joints)} frames: "
+            "nothing was recorded there; cut the clip or fill those frames"
+        )
 
 
 def _share(flags: np.ndarray) -> float:

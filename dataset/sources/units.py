@@ -87,7 +87,7 @@ def leg_length(joints: np.ndarray, skeleton: Skeleton) -> float:
     with np.errstate(over="ignore"):  # of 1e300 the square is infinite, which is no person's leg either
         bones = np.linalg.norm(bone_vectors(joints, skeleton), axis=-1)
     lengths = [float(np.median(bones[:, knee] + bones[:, ankle])) for _, knee, ankle, _ in leg_chains(skeleton)]
-    return max(lengths, key=lambda length: _oddness(length))
+    return max(lengths, key=lambda length: oddness(length))
 
 
 def is_persons_leg(metres: float) -> bool:
@@ -98,7 +98,7 @@ def is_persons_leg(metres: float) -> bool:
 def plausible_units(leg: float, names: Sequence[str] = tuple(UNITS)) -> list[str]:
     """Which of these names of `UNITS` make a leg of `leg` units a person's, the most typical first."""
     fitting = [name for name in names if is_persons_leg(leg * UNITS[name])]
-    return sorted(fitting, key=lambda name: _oddness(leg * UNITS[name]))
+    return sorted(fitting, key=lambda name: oddness(leg * UNITS[name]))
 
 
 def check_legs(joints: np.ndarray, skeleton: Skeleton, metres_per_unit: float | None = None) -> None:
@@ -127,6 +127,6 @@ def check_legs(joints: np.ndarray, skeleton: Skeleton, metres_per_unit: float | 
     )
 
 
-def _oddness(leg_metres: float) -> float:
+def oddness(leg_metres: float) -> float:
     """How far a leg is from a typical one, as the logarithm of their ratio."""
     return abs(math.log(leg_metres / _TYPICAL_LEG)) if 0 < leg_metres < math.inf else math.inf

@@ -110,3 +110,15 @@ def test_metres_are_refused_for_kit(joints, tmp_path, monkeypatch):
             motions_from_joints, monkeypatch, "--joints-dir", tmp_path / "joints", "--out-dir", tmp_path / "out",
             "--dataname", "kit",
         )  # fmt: skip
+
+
+def test_kits_own_joints_are_not_taken_for_millimetres_without_a_word(joints, tmp_path, capsys):
+    own = sorted((joints / "joints").glob("*.npy"))
+    motions_from_joints.doubt_unit(own, KIT, "mm")
+    printed = capsys.readouterr().out
+    assert printed.startswith("warning: --unit mm makes legs of 0.") and "in kit's own unit" in printed
+    motions_from_joints.doubt_unit(own, KIT, str(KIT.metres_per_unit))
+    for path in own[:3]:
+        np.save(tmp_path / path.name, KIT.in_metres(np.load(path)) * 1000)
+    motions_from_joints.doubt_unit(sorted(tmp_path.glob("*.npy")), KIT, "mm")
+    assert capsys.readouterr().out == ""

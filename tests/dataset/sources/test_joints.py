@@ -40,7 +40,8 @@ def test_kits_joints_are_in_its_own_unit_and_sides_or_in_the_worlds(tmp_path):
     np.testing.assert_array_equal(read_joints(saved(tmp_path, own), KIT, 12.5), own)
     np.testing.assert_allclose(read_joints(saved(tmp_path, world * 1000), KIT, 12.5, 0.001), own)
     assert guess_unit([saved(tmp_path, own)], KIT)[0] is None
-    assert guess_unit([saved(tmp_path, world * 100)], KIT)[0] == "cm"
+    # Legs of 0.8 m in millimetres would be 1.25 m in KIT-ML's unit.
+    assert [guess_unit([saved(tmp_path, world * scale)], KIT)[0] for scale in (100, 1000)] == ["cm", "mm"]
 
 
 @pytest.mark.parametrize(("metres", "name"), [(1.0, None), (0.01, "cm"), (0.001, "mm")])

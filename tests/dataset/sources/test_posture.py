@@ -27,6 +27,13 @@ def lying(joints=WALK):
     return joints @ to_metres_y_up(np.eye(3), 1.0, "z")
 
 
+def _at(joints, frame, name):
+    """Which values (T, J, 3) are those of one joint in one frame."""
+    place = np.zeros(joints.shape, bool)
+    place[frame, T2M.joint(name)] = True
+    return place
+
+
 def exchanged(joints, *parts):
     """`joints` with left and right exchanged in these parts of the order of the joints."""
     joints = joints.copy()
@@ -102,6 +109,10 @@ def test_who_sits_stands_and_who_is_a_point_stands_along_nothing():
         (lambda joints: joints * 0.45, r"legs are 0\.3\d* m long, a person's are 0.4 to 1.3"),
         (lambda joints: np.where(np.arange(len(joints))[:, None, None] == 7, 0, joints), "frame 7: all .* in 1 of 97"),
         (lambda joints: np.where(np.arange(len(joints))[:, None, None] == 7, 1e6, joints), "moves 1.*frame 6 to 7"),
+        (
+            lambda joints: np.where(_at(joints, 7, "left_wrist"), 0, joints),
+            "frame 7: left_wrist is at 0, 0, 0, .* 1 of 97",
+        ),
         (lambda joints: joints[:, [0, 0, *range(1, 21)]], "left_hip and pelvis"),
         (lambda joints: joints[:, [0] * 22], "at one place.*listed twice"),
     ],
