@@ -10,6 +10,10 @@ from utils.errors import InputError
 from utils.files.manifest import relative_path
 
 _ENCRYPTED = 0x1
+# Zeros shrink a thousandfold, weights and motions a few times: what grows to more than this, and is not small, was made
+# to fill a disk.
+_MOST_GROWTH, _SMALL = 100, 1 << 28
+_LONGEST_NAME, _SHOWN = 1000, 60
 _NOISE = ("__MACOSX", ".DS_Store")  # left out
 # What zipfile raises for damaged or unknown contents.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
@@ -20,9 +24,14 @@ class DiskFull(InputError):
 
 
 def check_archive(path: Path) -> None:
-    """Read every member and compare its checksum. Raises InputError for a file that is no whole zip archive."""
+    """Read every member and compare its checksum.
+
+    Raises:
+        InputError: a file that is no whole zip archive, or one that `unpack` refuses.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
+            _checked_members(archive, path)
             bad = archive.testzip()
     except _DAMAGED as error:
         raise InputError(f"{path}: {_why_no_archive(path)} ({error})") from None
@@ -44,7 +53,8 @@ def unpack(path: Path, folder: Path) -> None:
     """Unpack a zip archive into `folder`, regular files only.
 
     Raises InputError, before anything is written, where a member is an absolute path, leads out of the folder, is a
-    link or a device, is encrypted, or is in the archive twice, and where the disk has too little room for all members.
+    link or a device, is encrypted, or is in the archive twice; where the archive grows as none of data does; and where
+    the disk has too little room for all members.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -61,7 +71,16 @@ def unpack(path: Path, folder: Path) -> None:
 
 def _checked_members(archive: zipfile.ZipFile, path: Path) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     members, seen = [], set()
+    size = sum(info.file_size for info in archive.infolist())
+    if size > max(_SMALL, _MOST_GROWTH * path.stat().st_size):
+        raise InputError(
+            f"{path}: refused: {path.stat().st_size} bytes would unpack to {size}, which no data does (nothing was "
+            "unpacked)"
+        )
     for info in archive.infolist():
+        if len(info.orig_filename) > _LONGEST_NAME:
+            shown = f"{info.orig_filename[:_SHOWN]!r}..."
+            raise InputError(f"{path}: refused: the name {shown} is too long (nothing was unpacked)")
         try:
             # The name as stored is checked too: `filename` is cut at a NUL and has this system's separators.
             relative_path(info.orig_filename)

@@ -217,11 +217,12 @@ def refuse(change: int, code: int) -> None:
             raise OSError(code, os.strerror(code), path)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            writes = isinstance(arguments[2], int) and arguments[2] & _WRITING
-            if writes and _below(root, arguments[0]):
-                refused(arguments[0])
-        elif event in ("os.rename", "os.mkdir", "os.link", "os.symlink") and _below(root, arguments[0]):
+        changes = (
+            (event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING)
+            or (event == "os.mkdir" and not os.path.exists(arguments[0]))  # a full disk has the folders that it has
+            or event in ("os.rename", "os.link", "os.symlink")
+        )
+        if changes and _below(root, arguments[0]):
             refused(arguments[0])
 
     def fsync(handle: int) -> None:

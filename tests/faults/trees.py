@@ -13,7 +13,7 @@ _ABOUT_THE_RUN = re.compile(
     r"(^|/)(run\.log|environment\.json|tensorboard/.*|trainer_state/.*|\.cache/.*|\.lock|.*\.download\.json)$"
 )
 # Names of numbers that say how long something took.
-_TIMES = re.compile(r"seconds|_s$|per_second|runtime|time$|^at$|total_flos|train_loss|created")
+_TIMES = re.compile(r"seconds|_s$|per_second|runtime|time$|^at$|^stamp$|total_flos|train_loss|created")
 _LEFT_BEHIND = re.compile(r"\.tmp$|\.part$|\.old-\d+$|\.incomplete$|^\.unfinished")
 _TEMPORARY = re.compile(r"\.tmp$")
 

@@ -188,6 +188,7 @@ def link():
         ("glove\\..\\evil.txt", "has a backslash"),
         ("GLOVE/our_vab_data.npy", "'GLOVE/our_vab_data.npy' is in it twice"),
         (link(), "'glove/link' is a link or a device"),
+        ("glove/" + "x" * 3000, "the name 'glove/xxxxx"),
     ],
 )
 def test_an_archive_that_would_leave_its_folder_is_refused_whole(tmp_path, server, run_here, name, said):
@@ -196,6 +197,17 @@ def test_an_archive_that_would_leave_its_folder_is_refused_whole(tmp_path, serve
     assert status == 2 and said in errors and "nothing was unpacked" in errors
     assert_nothing_came(tmp_path / "a/b/glove")
     assert not list(tmp_path.rglob("evil*"))
+
+
+def test_an_archive_made_to_fill_the_disk_is_refused(tmp_path, run_here):
+    path = tmp_path / "glove.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in WORDS.items():
+            archive.writestr(f"glove/{name}", content)
+        archive.writestr("glove/zeros", bytes(300 << 20))
+    status, _, errors = run_here("glove", "--archive", path, "--dest", tmp_path / "glove")
+    assert status == 2 and "would unpack to 314" in errors and "nothing was unpacked" in errors
+    assert_nothing_came(tmp_path / "glove")
 
 
 def test_an_archive_of_something_else(tmp_path, server, run_here):

@@ -78,12 +78,17 @@ def _archives(canary: Path) -> Iterator[tuple[str, bytes]]:
     yield from payloads.archives(canary, _words())
 
 
+def _bombs(canary: Path) -> Iterator[tuple[str, bytes]]:
+    yield from payloads.bombs(_words())
+
+
 def _download(folder: Path) -> Any:
     return command("prepare.download", "glove", "--archive", folder / "x.zip", "--dest", folder / "words")
 
 
 def _archive_places() -> Iterator[Place]:
     yield Place("archive: download", nothing, _archives, over("x.zip"), _download)
+    yield Place("bomb: archive of a download", nothing, _bombs, over("x.zip"), _download)
 
 
 # --- models of transformers ---

@@ -1,0 +1,38 @@
+"""What the fast parts of the suites of kills and full disks share: a few stages, run undisturbed once."""
+
+import pytest
+
+from tests.faults.forks import no_core_dumps
+from tests.faults.stages import make_world, named
+
+FAST = ("make_toy_dataset", "motions_from_joints", "encode_motions", "write_cot_jsonl")
+
+
+@pytest.fixture(scope="session")
+def stages():
+    return [stage for name in FAST for stage in named(name)]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory, stages):
+    """(folder, how each stage ended)."""
+    with no_core_dumps():
+        place = tmp_path_factory.mktemp("faults")
+        yield place / "world", make_world(place / "world", stages, "")
+
+
+@pytest.fixture
+def careless(monkeypatch):
+    """Register a command of the name `careless`, for forked children to run; the stage that runs it."""
+    import sys
+    import types
+
+    from tests.faults.stages import Stage
+
+    def register(main):
+        module = types.ModuleType("careless")
+        module.main = main
+        monkeypatch.setitem(sys.modules, "careless", module)
+        return Stage("careless", "careless", "", "", "out.txt")
+
+    return register
