@@ -1,19 +1,13 @@
-"""--trainer-config is read here: a YAML file of further fields of trl's configurations, each of which is checked.
-
-YAML 1.1 takes ``1e-5`` for a text; here it is the number that is meant.
-"""
+"""--trainer-config is read here: a YAML file of further fields of trl's configurations, each of which is checked."""
 
 import difflib
 import math
-import re
 import types
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
-
-import yaml
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from utils.errors import InputError
-from utils.files.text_files import read_text
+from utils.files.yaml_files import read_yaml
 
 # Fields that would break what this project does around trl's loop, and what to use instead.
 _OURS = {
@@ -42,23 +36,6 @@ _RENAMED = {
     "gradient_checkpointing_kwargs": "activation_checkpointing_kwargs",
 }
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "names with values"}
-_EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$")
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values only, numbers with an exponent as numbers, no name twice."""
-
-    yaml_implicit_resolvers: ClassVar = {
-        first: [("tag:yaml.org,2002:float", _EXPONENT), *known]
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands there twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def read_trainer_file(path: str, kind: type) -> dict[str, Any]:
@@ -74,10 +51,9 @@ def read_trainer_file(path: str, kind: type) -> dict[str, Any]:
     if not Path(path).is_file():
         raise InputError(f"--trainer-config: no such file: {path}")
     try:
-        found = yaml.load(read_text(path), Loader=_Loader) or {}
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        problem = " ".join(str(error).split()) or "brackets in brackets"
-        raise InputError(f"{where}: not YAML ({problem})") from None
+        found = read_yaml(path) or {}
+    except InputError as error:
+        raise InputError(f"--trainer-config {error}") from None
     if not isinstance(found, dict):
         raise InputError(f"{where}: expected lines of NAME: VALUE, found {type(found).__name__}")
     hints = get_type_hints(kind)

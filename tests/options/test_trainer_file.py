@@ -43,12 +43,12 @@ def test_values_are_what_they_look_like(read, text, fields):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("max_steps: [1,", "not YAML"),
-        ("a: b: c", "not YAML"),
-        ("\tmax_steps: 3", "not YAML"),
-        ("learning_rate: !!python/object/apply:os.system [ls]", "not YAML"),
-        ("max_steps: 3\nmax_steps: 4", "max_steps stands there twice"),
-        ("[" * 5000, "not YAML"),
+        ("max_steps: [1,", "not a YAML file"),
+        ("a: b: c", "not a YAML file"),
+        ("\tmax_steps: 3", "not a YAML file"),
+        ("learning_rate: !!python/object/apply:os.system [ls]", "not a YAML file"),
+        ("max_steps: 3\nmax_steps: 4", "'max_steps' is listed twice"),
+        ("[" * 5000, "not a YAML file"),
         ("- max_steps", "NAME: VALUE, found list"),
         ("max_steps", "NAME: VALUE, found str"),
         ("learning_rates: 1e-5", "SFTConfig has no field learning_rates (is learning_rate meant?)"),

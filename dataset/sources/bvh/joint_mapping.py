@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from dataset.sources.bvh.file import read_bvh
-from dataset.sources.bvh.hierarchy import finite_number
 from dataset.sources.bvh.joint_names import joints_named
 from dataset.sources.bvh.motion import positions, resample, without_first
 from dataset.sources.units import check_legs, check_unit, check_up, to_metres_y_up
 from utils.errors import InputError
-from utils.files.text_files import read_text
+from utils.files.yaml_files import read_yaml
 from utils.motion.skeleton import Skeleton, get_skeleton
 
 _FOLDER = Path(__file__).parent / "joint_mappings"
@@ -158,26 +156,11 @@ def load_mapping(name_or_path: str | Path) -> JointMapping:
                 "or the path of a .yaml file"
             )
         path = _FOLDER / f"{name_or_path}.yaml"
-    text = read_text(path)
-    try:
-        content = yaml.load(text, Loader=_TableLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers of 5,000 digits, 1,000 brackets
-        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())[:200]})") from None
+    content = read_yaml(path)
     try:
         return _parse_mapping(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-class _TableLoader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML would take the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := sorted({key for key in keys if keys.count(key) > 1}):
-            mark = next(key.start_mark for key, _ in reversed(node.value) if key.value == twice[0])
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is listed twice", mark)
-        return super().construct_mapping(node, deep)
 
 
 def _parse_mapping(content: Any) -> JointMapping:
@@ -195,10 +178,7 @@ def _parse_mapping(content: Any) -> JointMapping:
     if absent := [name for name in skeleton.joint_names if name not in joints]:
         raise InputError(f"joints: {', '.join(absent)} of {skeleton.name} missing")
     sources = tuple(_parse_sources(name, joints[name]) for name in skeleton.joint_names)
-    unit = content["metres_per_unit"]
-    if isinstance(unit, str) and (number := finite_number(unit)) is not None:
-        unit = number  # YAML takes 1e-2 for text
-    unit, up = check_unit(unit), check_up(content["up"])
+    unit, up = check_unit(content["metres_per_unit"]), check_up(content["up"])
     for name, same in ((name, sources.index(own)) for name, own in zip(skeleton.joint_names, sources, strict=True)):
         if skeleton.joint_names[same] != name:
             raise InputError(
