@@ -15,7 +15,11 @@ from tqdm import tqdm
 from dataset.humanml.layout import (
     FEATURES_FOLDER,
     JOINTS_FOLDER,
+    MEAN_FILE,
+    STD_FILE,
     TEXTS_FOLDER,
+    clip_files,
+    read_split_ids,
     write_mean_std,
     write_record,
     write_splits,
@@ -104,7 +108,21 @@ def finished_fingerprint(root: Path, arguments: dict[str, int]) -> str | None:
             f"version {GENERATOR_VERSION} with {arguments}: give another --out-dir (nothing was changed)"
         )
     (root / UNFINISHED_FILE).unlink(missing_ok=True)
+    _check_whole(root)
     return str(found.get("fingerprint"))
+
+
+def _check_whole(root: Path) -> None:
+    """Raise InputError where files of a finished data set are gone; what is left may have been changed by somebody."""
+    clips = [clip_files(root, id) for id in read_split_ids(root, "all")]
+    paths = [path for clip in clips for path in (clip.motion, clip.text, root / JOINTS_FOLDER / clip.motion.name)]
+    paths += [root / name for name in (*(f"{split}.txt" for split in SPLITS), MEAN_FILE, STD_FILE, PROGRAMS_FILE)]
+    missing = [str(path.relative_to(root)) for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{root}: the toy data set was finished, but {len(missing)} of its files are gone "
+            f"({', '.join(missing[:3])}): delete the folder and run the same command again, or give another --out-dir"
+        )
 
 
 def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:

@@ -120,7 +120,7 @@ def main() -> None:
         raise InputError(f"--dataname {flags.dataname}: AMASS gives the 22 joints of {T2M.name}")
     folder = Path(amass.amass_dir)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: {'is a file, expected a folder' if folder.is_file() else 'no such folder'}")
     reader = AmassReader(amass)
     one_frame, bad = [], {}
     if amass.index is None:

@@ -61,7 +61,7 @@ def main() -> None:
     skeleton = get_skeleton(flags.dataname)
     folder = Path(bvh.bvh_dir)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: {'is a file, expected a folder' if folder.is_file() else 'no such folder'}")
     paths = source_files(folder, ".bvh", below=True)
     if not paths:
         raise InputError(f"{folder}: no .bvh file in it or below it")

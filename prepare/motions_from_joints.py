@@ -54,7 +54,7 @@ def main() -> None:
     skeleton = get_skeleton(flags.dataname)
     folder = Path(joints.joints_dir)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError(f"{folder}: {'is a file, expected a folder' if folder.is_file() else 'no such folder'}")
     paths = source_files(folder, ".npy")
     if not paths and flags.splits_dir is None:
         raise InputError(f"{folder}: no .npy file in it")

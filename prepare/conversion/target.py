@@ -44,7 +44,10 @@ def _choose_target(
         return "none", None
     if flags.target_offsets is not None:
         offsets = read_npy(flags.target_offsets)
-        check_offsets(offsets, skeleton)
+        try:
+            check_offsets(offsets, skeleton)
+        except InputError as error:
+            raise InputError(f"--target-offsets {flags.target_offsets}: {error}") from None
         return Path(flags.target_offsets).name, offsets
     if flags.target_clip is not None:
         candidates = [flags.target_clip]

@@ -1,6 +1,7 @@
 """prepare.make_toy_dataset: the real layout, the same bytes each time, nothing of others overwritten."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -125,3 +126,12 @@ def test_bad_flags_are_named(flags, monkeypatch, capsys):
         run_command(make_toy_dataset.main)
     assert stop.value.code == 2
     assert flags[0] in capsys.readouterr().err
+
+
+def test_a_finished_data_set_that_lost_files_is_not_called_done(toy, tmp_path, monkeypatch, capsys):
+    shutil.copytree(toy, tmp_path / "toy")
+    (tmp_path / "toy/new_joint_vecs/000003.npy").unlink()
+    with pytest.raises(SystemExit) as end:
+        make(tmp_path / "toy", monkeypatch)
+    assert end.value.code == EXIT_BAD_INPUT
+    assert "1 of its files are gone (new_joint_vecs/000003.npy): delete the folder" in capsys.readouterr().err
