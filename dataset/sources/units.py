@@ -16,10 +16,9 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "cmu": 0.056444}
 _UNIT_WORDS = {"metres": "m", "meters": "m", "centimetres": "cm", "centimeters": "cm", "millimetres": "mm"}
 _UNIT_WORDS |= {"millimeters": "mm", "inches": "inch"}
 _SMALLEST_UNIT, _LARGEST_UNIT = 1e-6, 1e3
-# Length of a leg (thigh and shin) in metres: from that of a child of 1 m (0.42 to 0.52) to that of the tallest people,
-# and a typical one.
-LEG_METRES = (0.4, 1.3)
-_TYPICAL_LEG = 0.8
+# Length of a leg (thigh and shin) in metres, of all but small children, and a typical one; and that of a child of 1 m.
+LEG_METRES = (0.5, 1.3)
+_TYPICAL_LEG, _CHILDS_LEG = 0.8, 0.4
 AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1), "-x": (-1, 0, 0), "-y": (0, -1, 0), "-z": (0, 0, -1)}
 # Rows give our x, y, z (Y up) from the file's. Each is the quarter or half turn that lifts the file's up axis to +Y, so
 # left stays left; swapping two axes instead would mirror the body.
@@ -122,6 +121,9 @@ def check_legs(joints: np.ndarray, skeleton: Skeleton, metres_per_unit: float | 
         if units
         else "no unit makes them a person's: is each joint in its place, and none twice?"
     )
+    if _CHILDS_LEG <= leg < low:
+        grown = metres_per_unit * _TYPICAL_LEG / leg
+        hint = f"if these are children, --unit {grown:.3g} gives them an adult's size; else {hint}"
     raise InputError(
         f"the legs are {leg:.4g} m long with metres_per_unit {metres_per_unit:g}, expected {low} to {high} m; {hint}"
     )
