@@ -51,7 +51,6 @@ def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
             root, paths, origin = _fetch(asset, staging, wish)
             brought = _move_in(root, paths, target)
             files = write_receipt(asset, target, brought, origin)
-        shutil.rmtree(staging)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
@@ -59,10 +58,17 @@ def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
                 f"{staging}"
             ) from None
         raise InputError(f"{error.filename or dest}: {error.strerror or error}") from None
+    tidy(asset, dest)
+    return files
+
+
+def tidy(asset: Asset, dest: Path) -> None:
+    """Remove what was downloaded of an asset that is complete: a kill after its last file was in place leaves it."""
+    staging = dest / STAGING_FOLDER / asset.name
+    shutil.rmtree(staging, ignore_errors=True)
     with contextlib.suppress(OSError):  # fails while other downloads use the folder
         (staging.parent / f"{asset.name}.lock").unlink()
         staging.parent.rmdir()
-    return files
 
 
 @contextlib.contextmanager
