@@ -53,8 +53,8 @@ class TinyLlmFlags:
     seed: int = flag(0, "seed of the random weights", within=SEED)
 
     def __post_init__(self) -> None:
-        if self.hidden_size % self.heads:
-            raise ValueError(f"--hidden-size {self.hidden_size} must be a multiple of --heads {self.heads}")
+        if self.hidden_size % (2 * self.heads):  # rotary positions turn pairs
+            raise ValueError(f"--hidden-size {self.hidden_size} must be a multiple of 2 x --heads {self.heads}")
 
 
 def training_text(samples: CotSamples) -> Iterator[str]:

@@ -96,11 +96,12 @@ class NliTraining:
             group["lr"] = self.config.learning_rate * rate
         targets = torch.tensor([LABELS.index(pair.label) for pair in batch], device=self.model.device)
         loss = functional.cross_entropy(_logits(self.model, self.tokenizer, batch), targets)
-        if not math.isfinite(loss.item()):
-            raise InputError(f"the loss is {loss.item()} in step {self.step + 1}: give a smaller --learning-rate")
         self._optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        for what, value in (("loss", loss.item()), ("norm of the gradient", norm.item())):
+            if not math.isfinite(value):
+                raise InputError(f"the {what} is {value} in step {self.step + 1}: give a smaller --learning-rate")
         self._optimizer.step()
         return loss.item()
 

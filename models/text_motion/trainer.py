@@ -1,5 +1,6 @@
 """The trainer of a text-motion evaluator takes the training steps, and keeps a state to stop and go on with."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from dataset.humanml.pairs import FRAMES_PER_UNIT, PairBatch
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.loss import ContrastiveLoss
 from models.text_motion.networks import FOOT_CONTACT_DIMS, NETWORK_NAMES, EvaluatorSizes, build_networks
+from utils.errors import InputError
 from utils.motion.skeleton import Skeleton
 
 MAX_GRADIENT_NORM = 1.0
@@ -73,7 +75,11 @@ class EvaluatorTrainer:
         return self.networks["motion_encoder"](self.networks["movement_encoder"](motions), lengths)
 
     def step(self, batch: PairBatch, rate: float) -> float:
-        """One optimiser step at `rate` times the learning rate; returns the loss."""
+        """One optimiser step at `rate` times the learning rate; returns the loss.
+
+        Raises:
+            InputError: it is no number any more; the networks are as they were before the step.
+        """
         self._parts.train()
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.config.learning_rate
@@ -81,7 +87,10 @@ class EvaluatorTrainer:
         ids = torch.from_numpy(batch.caption_ids).to(self.device)
         loss = self.loss(self._embed_text(batch), self._embed_motion(batch), ids)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._parts.parameters(), MAX_GRADIENT_NORM)
+        norm = nn.utils.clip_grad_norm_(self._parts.parameters(), MAX_GRADIENT_NORM)
+        for what, value in (("loss", loss.item()), ("norm of the gradient", norm.item())):
+            if not math.isfinite(value):
+                raise InputError(f"the {what} is {value}: the training has diverged; give a smaller --learning-rate")
         self.optimizer.step()
         return loss.item()
 

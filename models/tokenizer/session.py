@@ -149,6 +149,7 @@ class TokenizerSession:
         bar.set_postfix(shown)
 
     def _validate(self) -> None:
+        self._trainer.refuse_divergence()
         self._validated_step = self._trainer.step
         if not self._processes.is_main:
             return
@@ -161,6 +162,7 @@ class TokenizerSession:
 
     def _save(self) -> None:
         """The best file is written before this one: a kill in between only makes the resumed run write it again."""
+        self._trainer.refuse_divergence()
         if not self._processes.is_main:
             return
         state = {

@@ -148,6 +148,12 @@ class TokenizerTrainer:
         usage = float((self._counts > 0).float().mean())
         return StepMetrics(loss, reconstruction, commit, step_perplexity, usage, self.learning_rate())
 
+    def refuse_divergence(self) -> None:
+        """Raise InputError when loss or weights are no longer numbers: nothing of them may be kept."""
+        self.recent()
+        if not all(torch.isfinite(weight).all() for weight in self.network.state_dict().values()):
+            raise InputError(f"the weights are no longer numbers at step {self.step}: use a smaller --lr")
+
     def clear_recent(self) -> None:
         """Start the means of `recent` anew."""
         self._sums = torch.zeros(4, device=self._device)

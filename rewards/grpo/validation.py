@@ -92,7 +92,7 @@ class GrpoValidation:
             epoch, numbers: as given to and by `measure`.
             earned: rewards of the replies that were trained on since the validation before.
         """
-        if HELD_OUT_TOTAL not in numbers and not any(HELD_OUT_TOTAL in row for row in self._by_epoch.values()):
+        if HELD_OUT_TOTAL not in numbers and not self._by_epoch:
             logging.warning(
                 "epoch %d: no reward judges any of the held-out replies, so that none of the checkpoints can be the "
                 "best (more --rl-eval-prompts, or further --rewards, may help)",

@@ -132,7 +132,7 @@ def test_two_validation_clips_are_enough(data_root, tmp_path, capsys, monkeypatc
     [
         (("--data-root", "/nowhere"), "/nowhere: no such data set folder"),
         (("--word-vectors", "/nowhere"), "/nowhere/our_vab_words.pkl"),
-        (("--learning-rate", "1e30"), "the loss is nan in epoch 1: give a smaller --learning-rate"),
+        (("--learning-rate", "1e30"), "the loss is nan: the training has diverged; give a smaller --learning-rate"),
         (("--batch-size", "1"), "--batch-size 1: must be at least 2"),
         (("--hidden", "8"), "--hidden"),
         (("--dataname", "kit"), "none of its 8 clips is usable"),
