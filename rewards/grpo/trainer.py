@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from datasets import Dataset
 from peft import PeftModel
 from torch import Tensor
@@ -14,6 +15,7 @@ from trl.trainer.utils import RepeatSampler
 
 from models.language.grammar import constrained_generation
 from models.language.motion_language import MotionLanguage
+from models.language.prompts import Query
 from models.policy.resumable import ResumableTrainer, settings_of_trl
 from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
@@ -130,7 +132,19 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         grammar = constrained_generation(base, self._language.vocabulary) if constrain else nullcontext()
         # vLLM gets its weights from trl, which merges them itself.
         with nullcontext() if self.use_vllm else merged_adapter(policy), grammar:
-            return super()._generate_single_turn(*given, **named)
+            try:
+                return super()._generate_single_turn(*given, **named)
+            except RuntimeError as error:
+                if "probability tensor" in str(error):  # torch's words for what it cannot draw from
+                    self.refuse_no_number("probability of a token", math.nan)
+                raise
+
+    @torch.no_grad()
+    def refuse_divergence(self, query: Query) -> None:
+        """Raise InputError where the policy can no longer answer: drawn from such numbers, a reply looks like one."""
+        model = self.accelerator.unwrap_model(self.model)
+        ids = torch.tensor([self._language.ask(query)], device=model.device)
+        self.refuse_no_number("sum of the logits", model(ids).logits.float().sum().item())
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
         of_trl = super()._get_train_sampler(dataset)

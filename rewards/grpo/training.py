@@ -189,6 +189,7 @@ class _Epochs:
         parts = gather_object([self._scorer.take_earned()])
         if epoch != BEFORE:
             refuse_useless_epoch(epoch, parts, trainer.args.max_completion_length, self._scorer.rewards.names)
+            trainer.refuse_divergence(self._validation.first_query)
         last = epoch != BEFORE and trainer.state.global_step >= trainer.state.max_steps
         numbers = self._validation.measure(trainer.accelerator.unwrap_model(trainer.model), epoch, last)
         if not trainer.is_world_process_zero():

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
 from models.language.motion_llm import MotionLLM
+from models.language.prompts import Query
 from models.text_motion.evaluator import TextMotionEvaluator
 from rewards.grpo.hacking import HELD_OUT, HELD_OUT_TOTAL, TRAINING_REWARD, hacked_metrics
 from rewards.grpo.prompts import Prompts
@@ -65,6 +66,11 @@ class GrpoValidation:
 
     def __contains__(self, epoch: int) -> bool:
         return epoch in self._by_epoch
+
+    @property
+    def first_query(self) -> Query:
+        """One of those that are asked."""
+        return self._held_out.prompts.queries[0]
 
     @property
     def history(self) -> list[dict[str, float]]:

@@ -92,7 +92,8 @@ def test_a_run_whose_replies_are_all_cut_warns_and_ends_after_its_first_epoch(ru
     assert caplog.text.count("all 16 replies were cut at 1 tokens") == 1
 
 
-def test_a_policy_that_diverges_ends_the_run_and_no_checkpoint_holds_it(run):
+@pytest.mark.parametrize("prompts", [16, 32])  # in the next sampling, and at an epoch's end
+def test_a_policy_that_diverges_ends_the_run_and_no_checkpoint_holds_it(run, prompts):
     with pytest.raises(InputError, match="the training has diverged"):
-        run(learning_rate=1e30, num_train_epochs=3, warmup_steps=0)
-    assert not (run.folder / "motionllm_rlvr_epoch_1.pth").exists()
+        run(learning_rate=1e30, warmup_steps=0, per_device_train_batch_size=prompts)
+    assert not list(run.folder.glob("*.pth"))
