@@ -15,7 +15,7 @@ from options.flags.common import DataFlags, ModelFlags, RunFlags
 from options.flags.evaluation import EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
-from options.inputs import evaluation_inputs
+from options.inputs import evaluation_inputs, not_read
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder
@@ -86,7 +86,8 @@ class EvalSettings(Settings):
         name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
         path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
         inputs = evaluation_inputs(self)
-        return Run(RunFolder(path), self.as_dict(), _MAY_DIFFER, self.run.seed, self.device, inputs=inputs)
+        may_differ = (*_MAY_DIFFER, *not_read(inputs))
+        return Run(RunFolder(path), self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
 
     @cached_property
     def device(self) -> "torch.device":

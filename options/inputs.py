@@ -1,6 +1,7 @@
 """Which files the flags of train_mllm.py and eval_mllm.py lead to: a run is known by what they hold.
 
-A flag that a run does not use is no input of it. Imports are late: a finished run is shown without waiting for torch.
+A flag that a run does not read is no input of it and left out; None is a place that holds nothing, or a model of the
+hub. Imports are late: a finished run is shown without waiting for torch.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from options.evaluate import EvalSettings
     from options.train import TrainSettings
 
+# Every flag that names a file, a folder or a model; a run reads some of them.
+_NAMING = (
+    "cot_train_jsonl", "cot_val_jsonl", "trainer_config", "motion_tokenizer", "llm_backbone", "init_ckpt", "data_root",
+    "val_evaluator", "rl_reference_ckpt", "reward_evaluator", "semantic_model_name", "nli_model_name", "eval_ckpt",
+    "from_predictions", "eval_evaluator", "bertscore_model",
+)  # fmt: skip
 # The scorer of Chain-of-Motion that compares captions, by the model behind `semantic` (com/scorers.py).
 _AGREEMENT = "agreement"
 
@@ -23,7 +30,6 @@ _AGREEMENT = "agreement"
 def evaluation_inputs(settings: "EvalSettings") -> Inputs:
     """What eval_mllm.py reads."""
     data, flags = settings.data, settings.evaluation
-    compares = flags.eval_task == "m2t" and flags.bertscore_model != "none"
     named = settings.com.com_scorers or settings.rewards.rewards
     evaluator = settings.rewards.reward_evaluator or data.default_evaluator
     ranking = _rewarding(settings.rewards, named, (flags.eval_task,), evaluator) if settings.com.use_com else {}
@@ -34,7 +40,7 @@ def evaluation_inputs(settings: "EvalSettings") -> Inputs:
         "eval_evaluator": _at(flags.eval_evaluator or data.default_evaluator),
         "motion_tokenizer": _at(data.motion_tokenizer),
         "llm_backbone": model(settings.model.llm_backbone),
-        "bertscore_model": model(flags.bertscore_model) if compares else None,
+        **({"bertscore_model": model(flags.bertscore_model)} if flags.eval_task == "m2t" else {}),
         **ranking,
     }
 
@@ -52,30 +58,35 @@ def training_inputs(settings: "TrainSettings") -> Inputs:
         # Without a flag the backbone is the default's, or that of the checkpoint (`backbone_of`).
         backbone = settings.model.llm_backbone or (DEFAULT_BACKBONE if sft.init_ckpt is None else None)
         judged = sft.best_by != "loss"
-        evaluator = (training.val_evaluator or data.default_evaluator) if judged else None
+        evaluator = training.val_evaluator or data.default_evaluator
+        judging = {"data_root": data_set(data, ("val",), ("val", "train")), "val_evaluator": _at(evaluator)}
         return {
             **common,
             "motion_tokenizer": _tokenizer(data),
             "llm_backbone": model(backbone),
             "init_ckpt": _at(sft.init_ckpt),
-            "data_root": data_set(data, ("val",), ("val", "train")) if judged else None,
-            "val_evaluator": _at(evaluator),
+            **(judging if judged else {}),
         }
     judged = training.val_evaluator is not None
     rewarding = _rewarding(
         settings.rewards, settings.rewards.rewards, settings.tasks, settings.rewards.reward_evaluator
     )
-    tagged = rewarding["reward_evaluator"] is not None
+    tagged = "reward_evaluator" in rewarding
     splits = ("val",) if judged else ()
     return {
         **common,
         "motion_tokenizer": _at(data.motion_tokenizer),
         "llm_backbone": model(settings.model.llm_backbone),
         "rl_reference_ckpt": _at(settings.rl.rl_reference_ckpt),
-        "data_root": data_set(data, splits, (*splits, "train")) if tagged or judged else None,
+        **({"data_root": data_set(data, splits, (*splits, "train"))} if tagged or judged else {}),
         "val_evaluator": _at(training.val_evaluator),
         **rewarding,
     }
+
+
+def not_read(inputs: Inputs) -> tuple[str, ...]:
+    """The flags that name something which a run with these inputs does not read: there they may name anything."""
+    return tuple(name for name in _NAMING if name not in inputs)
 
 
 def backbone_of(checkpoint: "Checkpoint | None", named: str | None) -> Inputs:
@@ -107,12 +118,15 @@ def _rewarding(flags: RewardFlags, named: str | None, tasks: tuple[str, ...], ev
     places = [name.rpartition(":")[0] for name in names]
     semantic = "m2t" in tasks and ("semantic" in names or _AGREEMENT in names)
     coherence = "m2t" in tasks and "coherence" in names
-    return {
-        "reward_evaluator": _at(evaluator) if "consistency" in names else None,
-        "semantic_model_name": model(flags.semantic_model_name) if semantic else None,
-        "nli_model_name": model(flags.nli_model_name) if coherence else None,
-        "files of rewards": Input.together(place for place in places if place.endswith(".py")),
+    own = [place for place in places if place.endswith(".py")]
+    # Rewards of a user's file may read whatever the flags name.
+    read = {
+        "reward_evaluator": (_at, evaluator, "consistency" in names),
+        "semantic_model_name": (model, flags.semantic_model_name, semantic),
+        "nli_model_name": (model, flags.nli_model_name, coherence),
     }
+    found = {name: find(place) if known else None for name, (find, place, known) in read.items() if known or own}
+    return {**found, "files of rewards": Input.together(own)}
 
 
 def _tokenizer(data: DataFlags) -> Input | None:

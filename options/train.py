@@ -15,7 +15,7 @@ from options.flags.published import IGNORED_IN_TRAINING, PUBLISHED_FOR_BOTH_STAG
 from options.flags.rewards import RewardFlags
 from options.flags.sft import SftFlags
 from options.flags.training import TrainingFlags
-from options.inputs import training_inputs
+from options.inputs import not_read, training_inputs
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder
@@ -89,7 +89,8 @@ class TrainSettings(Settings):
         # Each process has batches of its own: with another number of them the steps are other ones.
         arguments = {**self.as_dict(), PROCESSES: launched_processes()}
         anew, inputs = not self.training.resume, training_inputs(self)
-        return Run(folder, arguments, _MAY_DIFFER, self.run.seed, self.device, anew, inputs)
+        may_differ = (*_MAY_DIFFER, *not_read(inputs))
+        return Run(folder, arguments, may_differ, self.run.seed, self.device, anew, inputs)
 
     def need_cot_jsonl(self) -> None:
         """Raises InputError without a file to learn from."""

@@ -104,8 +104,7 @@ def search(out: Path, candidates: int, rounds: int, evaluation: Sequence[str]) -
         folder = out / f"{candidates}x{number}"
         if number < rounds:
             answers = folder / "answers.jsonl"
-            if not answers.is_file():
-                write_jsonl(answers, answers_after(whole, number))
+            write_jsonl(answers, answers_after(whole, number))  # again: those of an earlier search are other ones
             evaluate(folder, [*evaluation, "--from-predictions", str(answers)])
         until = spent[:number]
         seconds = sum(one["generation_s"] + one["scoring_s"] for one in until)

@@ -1,8 +1,10 @@
 """A motion tokenizer is found and loaded here: the one that made the codes of a CoT jsonl, ours or a published one."""
 
+from pathlib import Path
+
 import torch
 
-from dataset.cot.source import read_cot_source
+from dataset.cot.source import read_cot_source, source_path
 from dataset.humanml.layout import read_mean_std
 from models.tokenizer.motion_tokenizer import FORMAT, MotionTokenizer
 from models.tokenizer.published import infer_config
@@ -15,12 +17,17 @@ def tokenizer_of(cot_jsonl: str, given: str | None) -> MotionTokenizer | None:
     """The tokenizer at `given` or, without it, the one named beside the jsonl; None where neither says one.
 
     Raises:
-        InputError: the jsonl was encoded by another tokenizer.
+        InputError: the jsonl was encoded by another tokenizer, or the one named beside it is not there.
     """
     source = read_cot_source(cot_jsonl)
     path = given or (source.motion_tokenizer if source else None)
     if path is None:
         return None
+    if given is None and not Path(path).is_file():
+        raise InputError(
+            f"{source_path(cot_jsonl)} names the motion tokenizer {path}, which is not there: give --motion-tokenizer "
+            "FILE; what has only moved is the same tokenizer"
+        )
     tokenizer = MotionTokenizer.load(path)
     check_codes(cot_jsonl, tokenizer, path)
     return tokenizer

@@ -25,6 +25,8 @@ from utils.run.launcher import launched_as_main, launched_processes
 
 # What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
 _LEFT_BY_A_START = {"args.json", "environment.json", "run.log", LOCK_FILE}
+# What only a run leaves behind that was recorded before.
+_OF_A_RUN = ("finished.json", "metrics.jsonl", "trainer_state")
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 
 
@@ -66,12 +68,18 @@ class RunFolder:
         A start that failed before it made anything is no run: its arguments may be corrected.
 
         Raises:
-            InputError: a damaged record.
+            InputError: a damaged record, or a run without one.
         """
         file = self.path / "args.json"
+        if not file.is_file() and any((self.path / name).exists() for name in _OF_A_RUN):
+            raise InputError(f"{file} has gone; {self._nobody_knows}")
         if not file.is_file() or {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
             return None
-        return read_json(file, f"without it nobody knows what the run was asked: {self.way_out}")
+        return read_json(file, self._nobody_knows)
+
+    @property
+    def _nobody_knows(self) -> str:
+        return f"without it nobody knows what the run was asked: {self.way_out}"
 
     def check_arguments(self, arguments: dict[str, Any], may_differ: tuple[str, ...] = ()) -> None:
         """Refuse a folder that holds a run of other arguments.
@@ -175,8 +183,11 @@ class RunFolder:
         return " | ".join([f"finished {self.path}", *(f"{name} {value}" for name, value in numbers)])
 
     def _shown(self, value: object) -> object:
-        if isinstance(value, str) and (own := self.path / Path(value).name).is_file():
-            return own  # a file of the run, which may have moved with its folder since
+        if isinstance(value, str):
+            own = self.path / Path(value).name  # a file of the run, which may have moved with its folder since
+            if own.suffix == ".pth" and not own.is_file():
+                return f"{own} (has gone; to make it again {self.way_out})"
+            return own if own.is_file() else value
         return f"{value:.4f}" if isinstance(value, float) else value
 
 
