@@ -77,7 +77,8 @@ def show(settings: EvalSettings, folder: Path, timer: StageTimer) -> None:
     if settings.com.use_com:
         for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace):
             print(text)
-    print(format_table(transposed(read_results(folder / "results.json"))))
+    again = f"delete {folder / 'finished.json'} to have it evaluated again"
+    print(format_table(transposed(read_results(folder / "results.json", again))))
     print(f"finished {folder / 'results.json'}")
 
 

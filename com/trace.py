@@ -63,8 +63,12 @@ def write_trace(path: Path, draws: Sequence[Sequence[dict[str, Any]]]) -> None:
 
 def readable_traces(path: Path, count: int) -> Iterator[str]:
     """The first `count` replies of a trace.jsonl as text: by round, the chosen candidate marked with ``*``."""
-    if count and not path.is_file():
-        raise InputError(f"{path} has gone: leave --show-trace out, or delete finished.json beside it to search again")
+    if not count:
+        return
+    if not path.is_file():
+        raise InputError(
+            f"{path} has gone: leave --show-trace out, or delete finished.json beside it to have it searched again"
+        )
     rows = (_checked(row, f"{path}:{number}") for number, row in numbered_rows(path))
     replies = itertools.groupby(rows, key=lambda row: (row["draw"], row["query"], row["id"]))
     for (draw, _, clip), own in itertools.islice(replies, count):

@@ -186,7 +186,7 @@ class EvalSettings(Settings):
         """The predictions of --from-predictions, in the order of the questions."""
         from models.evaluation.predictions import Replies, arrange
         from models.evaluation.predictions_file import read_predictions
-        from utils.files.fingerprints import fingerprint_file
+        from utils.files.fingerprints import fingerprint_path
 
         flags, path = self.evaluation, Path(self.evaluation.from_predictions)
         found = read_predictions(path, flags.eval_task, self.skeleton, tokenizer)
@@ -194,8 +194,9 @@ class EvalSettings(Settings):
         if flags.limit is not None:
             wanted = set(ids)
             found = [prediction for prediction in found if prediction.id in wanted]
-        source = fingerprint_file(path) if path.is_file() else path.name
-        return Replies(arrange(found, ids, str(path), logging.warning), notes=(f"predictions={source}",))
+        return Replies(
+            arrange(found, ids, str(path), logging.warning), notes=(f"predictions={fingerprint_path(path)}",)
+        )
 
     # --- Who answers, and how ---
 

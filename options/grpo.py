@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from options.train import TrainSettings
 from utils.errors import InputError
 from utils.files.journal import Journal
+from utils.files.outputs import check_output_file
 from utils.run.folder import RunFolder
 from utils.run.launcher import launched_processes
 
@@ -65,13 +66,16 @@ class GrpoSettings(TrainSettings):
 
     @property
     def extra_log(self) -> "Callable[[dict], None] | None":
-        """Appends a row of metrics to --rl-metrics-jsonl."""
+        """Appends a row of metrics to --rl-metrics-jsonl. Raises InputError where that holds something else."""
         if self.rl.rl_metrics_jsonl is None:
             return None
         file = Path(self.rl.rl_metrics_jsonl)
-        if file.is_dir():
-            raise InputError(f"--rl-metrics-jsonl {file}: is a folder, expected a file to append to")
-        return Journal(file).append
+        check_output_file(file, [self.data.cot_train_jsonl, self.data.cot_val_jsonl], "--rl-metrics-jsonl")
+        wanted = "a row of metrics: give --rl-metrics-jsonl a file of its own"
+        journal = Journal(file, wanted, ("step",))
+        if file.is_file() and not journal.rows() and file.stat().st_size:  # nothing is appended to anybody's text
+            raise InputError(f"{file}:1: not {wanted}")
+        return journal.append
 
     def trainer_config(self, reward_weights: list[float], folder: RunFolder) -> "GRPOConfig":
         """Our flags as fields of trl's GRPOConfig: group size, KL, clipping, aggregation of rewards."""

@@ -35,7 +35,7 @@ def evaluation_inputs(settings: "EvalSettings") -> Inputs:
     ranking = _rewarding(settings.rewards, named, (flags.eval_task,), evaluator) if settings.com.use_com else {}
     return {
         "eval_ckpt": _at(flags.eval_ckpt),
-        "from_predictions": _at(flags.from_predictions),
+        "from_predictions": predictions(flags.from_predictions, flags.eval_task),
         "data_root": data_set(data, (flags.eval_split,), (flags.eval_split, "train")),
         "eval_evaluator": _at(flags.eval_evaluator or data.default_evaluator),
         "motion_tokenizer": _at(data.motion_tokenizer),
@@ -94,6 +94,18 @@ def backbone_of(checkpoint: "Checkpoint | None", named: str | None) -> Inputs:
     if checkpoint is None or named is not None:
         return {}
     return {"backbone of the checkpoint": model(checkpoint.config.backbone)}
+
+
+def predictions(path: str | None, task: str) -> Input | None:
+    """A folder of motions, or a predictions.jsonl with the motions that its rows name."""
+    from utils.files.json_files import numbered_rows
+
+    given = _at(path)
+    if given is None or task != "t2m" or Path(given.path).is_dir():
+        return given
+    folder = Path(given.path).parent
+    named = sorted({row["motion"] for _, row in numbered_rows(given.path) if isinstance(row.get("motion"), str)})
+    return Input(given.path, (*given.files, *((name, folder / name) for name in named)))
 
 
 def data_set(data: DataFlags, motions: Iterable[str], texts: Iterable[str]) -> Input | None:

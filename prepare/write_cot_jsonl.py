@@ -82,6 +82,19 @@ def samples_of(
             )
 
 
+def coded_records(records: list[MotionRecord], codes: dict[str, list[int]]) -> int:
+    return sum(bool(codes.get(record.id)) for record in records)
+
+
+def unmatched(records: list[MotionRecord], codes: dict[str, list[int]]) -> Iterator[str]:
+    """What is left out of the lines because it is only on one side: a sentence each."""
+    ids = {record.id for record in records}
+    if strange := sorted(codes.keys() - ids):
+        yield f"{len(strange)} of {len(codes)} ids with codes are no clip of the data set, the first is {strange[0]!r}"
+    if missing := sorted(id for id in ids if not codes.get(id)):
+        yield f"{len(missing)} of {len(ids)} clips of the data set have no codes, the first is {missing[0]!r}"
+
+
 def measured(records: list[MotionRecord], codes: dict[str, list[int]], skeleton: Skeleton) -> dict[str, MotionFacts]:
     """The facts of the records that have codes, by id."""
     return {
@@ -123,6 +136,8 @@ def main() -> None:
     check_cot_folder(flags.out_dir, [flags.codes, *reasoning.files])
     skeleton = get_skeleton(flags.dataname)
     by_split = codes_by_split(Path(flags.codes), source.nb_code)
+    if not by_split:
+        raise InputError(f"{flags.codes}: no motion in it: make it with prepare.encode_motions")
     if flags.reasoning is not None:
         reasoning.check_ids({id for codes in by_split.values() for id in codes}, flags.codes)
     files, repeated, doubtful, outdated = {}, {}, [], 0
@@ -150,7 +165,9 @@ def main() -> None:
         source_path(files[split]).unlink(missing_ok=True)  # a kill leaves no lines beside the source of other ones
         write_cot_jsonl(files[split], chain.from_iterable(samples.values()), both_tasks=BOTH in by_task)
         write_cot_source(files[split], CotSource(**{**vars(source), "data_root": flags.data_root}))
-        print(f"{files[split]}: {lines} lines of {len(codes)} clips, {repeated[split]} repeated ones left out")
+        told = (f"{lines} lines of {coded_records(records, codes)} clips, {repeated[split]} repeated ones left out",)
+        for line in (*told, *unmatched(records, codes)):
+            print(f"{files[split]}: {line}")
     # What was made, and what could not be.
     about = {"codes": flags.codes, "reasoning": reasoning.origin, "repeated_lines_left_out": repeated}
     print(report_cot(files, source.nb_code, flags.out_dir, about))

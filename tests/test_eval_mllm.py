@@ -233,7 +233,7 @@ def test_profile_names_the_stages(world, monkeypatch, capsys):
         (("--eval-ckpt", "GOOD", "--motion-tokenizer", "OTHER"), "has 8 codes"),
         (("--eval-ckpt", "GOOD", "--data-root", "nowhere"), "nowhere: no such data set folder"),
         (("--eval-ckpt", "GOOD", "--com-candidates", "0"), "--com-candidates must be positive"),
-        (("--eval-ckpt", "GOOD", "--device", "abacus"), "--device 'abacus'"),
+        (("--eval-ckpt", "GOOD", "--device", "abacus"), "--device abacus"),
     ],
 )
 def test_mistakes_get_one_line_and_a_status(

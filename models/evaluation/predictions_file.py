@@ -66,7 +66,9 @@ def read_predictions(
     if not found:
         raise InputError(f"{path}: no prediction in it")
     # Draws are counted from 0, and one without a prediction makes a failure of every clip: that many cannot be meant.
-    last = max(key[1] for key in seen)
+    first, last = (which(key[1] for key in seen) for which in (min, max))
+    if first:
+        raise InputError(f"{path}: no prediction is a draw 0, the first is draw {first}: draws count from 0")
     if last > len(seen):
         line = next(line for key, line in seen.items() if key[1] == last)
         raise InputError(f"{path}:{line}: draw {last}, but there are {len(seen)} predictions (draws count from 0)")

@@ -26,3 +26,9 @@ def test_a_line_that_is_no_candidate_is_named(tmp_path, row):
     path.write_text(json.dumps(ROW) + "\n" + json.dumps(row) + "\n")
     with pytest.raises(InputError, match=r"trace\.jsonl:2: not a candidate of Chain-of-Motion"):
         list(readable_traces(path, 3))
+
+
+def test_traces_that_have_gone_are_missed_only_where_they_are_asked_for(tmp_path):
+    with pytest.raises(InputError, match=r"trace\.jsonl has gone: leave --show-trace out, or delete finished\.json"):
+        list(readable_traces(tmp_path / "trace.jsonl", 1))
+    assert list(readable_traces(tmp_path / "trace.jsonl", 0)) == []

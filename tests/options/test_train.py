@@ -59,3 +59,29 @@ def test_codes_to_validate_on_are_of_the_tokenizer_that_is_trained(world, motion
 def test_a_jsonl_that_came_without_its_source_is_taken_as_it_is(world):
     (world / "val.source.json").unlink()
     assert len(read(SftSettings, world, "train", "--cot-val-jsonl", world / "val.jsonl").validation)
+
+
+def test_a_tokenizer_that_has_moved_from_where_the_jsonl_says_is_asked_for(world, motion_tokenizer):
+    given = ("--cot-train-jsonl", world / "train.jsonl")
+    told = r"train\.source\.json names the motion tokenizer tokenizer\.pth, which is not there: give --motion-tokenizer"
+    with pytest.raises(InputError, match=told):
+        settings_of(SftSettings, *given).codebook(None)
+    motion_tokenizer.save(world / "moved.pth")
+    tokenizer, _ = settings_of(SftSettings, *given, "--motion-tokenizer", world / "moved.pth").codebook(None)
+    assert tokenizer.fingerprint == motion_tokenizer.fingerprint
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "notes.txt", "codes.jsonl"])
+def test_metrics_are_never_appended_to_what_holds_something_else(world, name):
+    (world / "notes.txt").write_text("mine")
+    (world / "codes.jsonl").write_text('{"id": "a"}\n')
+    before = (world / name).read_bytes()
+    given = ("--train-stage", "rlvr", "--cot-train-jsonl", world / "train.jsonl", "--rl-metrics-jsonl", world / name)
+    with pytest.raises(InputError, match=r"is what is read here|a file of its own"):
+        settings_of(GrpoSettings, *given).extra_log  # noqa: B018
+    assert (world / name).read_bytes() == before
+    write = settings_of(GrpoSettings, *given[:-1], world / "metrics.jsonl").extra_log
+    write({"step": 1})
+    write = settings_of(GrpoSettings, *given[:-1], world / "metrics.jsonl").extra_log
+    write({"step": 2})
+    assert (world / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'

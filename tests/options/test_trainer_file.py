@@ -59,6 +59,8 @@ def test_values_are_what_they_look_like(read, text, fields):
         ("learning_rate: .nan", "learning_rate: expected a finite number"),
         ("learning_rate: -.inf", "learning_rate: expected a finite number"),
         ("learning_rate: -1", "learning_rate: must be positive, not -1"),
+        ("weight_decay: -1", "weight_decay: must not be negative, not -1"),
+        ("dataloader_num_workers: -1", "dataloader_num_workers: must not be negative, not -1"),
         ("max_grad_norm: -5", "max_grad_norm: must not be negative, not -5"),
         ("per_device_train_batch_size: 0", "must be positive, not 0"),
         ("max_steps: 1.5", "max_steps: expected a whole number, found 1.5"),

@@ -150,6 +150,20 @@ def test_a_folder_of_generated_reasoning_gives_each_task_lines_of_its_own(toy, t
         read_cot_jsonl(tmp_path / "one/cot_train.jsonl", 20, "m2t")
 
 
+def test_what_has_codes_only_or_a_clip_only_is_counted(toy, tmp_path, monkeypatch, capsys):
+    rows = [json.loads(line) for line in toy[1].read_text().splitlines()]
+    in_val = [row for row in rows if row["split"] == "val"]
+    lost, in_val[0]["id"] = in_val[0]["id"], " " + in_val[0]["id"]
+    codes = tmp_path / "codes.jsonl"
+    codes.write_text("".join(json.dumps(row) + "\n" for row in in_val))
+    write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
+    run(monkeypatch, (toy[0], codes), tmp_path / "out")
+    out = capsys.readouterr().out
+    assert f"lines of {len(in_val) - 1} clips" in out
+    assert f"1 of {len(in_val)} ids with codes are no clip of the data set, the first is ' {lost}'" in out
+    assert f"1 of {len(in_val)} clips of the data set have no codes, the first is '{lost}'" in out
+
+
 def test_lines_that_repeat_are_counted_and_foreign_codes_refused(toy, tmp_path, monkeypatch, capsys):
     reasoning = tmp_path / "same.jsonl"
     text = toy[0] / "texts" / f"{read_split(toy[0], 'val', T2M)[0].id}.txt"
@@ -162,6 +176,10 @@ def test_lines_that_repeat_are_counted_and_foreign_codes_refused(toy, tmp_path, 
     statistics = json.loads((tmp_path / "out/statistics.json").read_text())
     assert statistics["repeated_lines_left_out"] == {"train": 0, "val": 1, "test": 0}
     codes = tmp_path / "codes.jsonl"
+    codes.write_text("")
+    write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
+    with pytest.raises(InputError, match=r"no motion in it: make it with prepare\.encode_motions"):
+        run(monkeypatch, (toy[0], codes), tmp_path / "out")
     codes.write_text('{"id": "nobody", "split": "val", "codes": [1]}\n')
     write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
     with pytest.raises(InputError, match="none of its 1 motions of val is in"):

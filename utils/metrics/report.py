@@ -110,17 +110,16 @@ def write_results(
     write_json(path, {"format_version": FORMAT_VERSION, "about": about, "rows": body, **(extra or {})})
 
 
-def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
-    """The rows of a results.json. Raises InputError where it is none."""
-    way_out = f"delete {Path(path).parent / 'finished.json'} and give the command of that evaluation again"
+def read_results(path: str | Path, hint: str = "") -> dict[str, dict[str, MetricValue]]:
+    """The rows of a results.json. Raises InputError where it is none; `hint` says what to do about it."""
     try:
-        content = read_json(path, way_out)
+        content = read_json(path, hint)
         return {
             row: {name: MetricValue(v["mean"], v["interval"], v["n"], v["repeats"]) for name, v in metrics.items()}
             for row, metrics in content["rows"].items()
         }
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a results.json: {error!r}; if it was one, {way_out}") from None
+        raise InputError(f"{path}: not a results.json: {error!r}{hint and f'; {hint}'}") from None
 
 
 def transposed(rows: Rows) -> dict[str, dict[str, MetricValue]]:

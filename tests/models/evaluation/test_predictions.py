@@ -44,10 +44,12 @@ def test_every_kind_of_failure_has_its_reason(motion_tokenizer):
 
 
 def test_our_own_lines_are_read_back(tmp_path, motion_tokenizer):
-    own = with_motions([from_reply(Prediction("a", 1, "walks", GOOD), "t2m")], motion_tokenizer)
-    (again,) = read_predictions(write(tmp_path / "p.jsonl", own[0].row()), "t2m", T2M, motion_tokenizer)
+    given = [from_reply(Prediction("a", draw, "walks", GOOD), "t2m") for draw in (0, 1)]
+    own = with_motions(given, motion_tokenizer)
+    path = write(tmp_path / "p.jsonl", *(prediction.row() for prediction in own))
+    _, again = read_predictions(path, "t2m", T2M, motion_tokenizer)
     assert (again.id, again.draw, again.caption, again.text, again.problem) == ("a", 1, "walks", GOOD, None)
-    np.testing.assert_array_equal(again.motion, own[0].motion)
+    np.testing.assert_array_equal(again.motion, own[1].motion)
 
 
 def test_other_systems_give_codes_motions_or_captions(tmp_path, motion_tokenizer):
@@ -97,7 +99,8 @@ def test_a_folder_of_features_and_joints(tmp_path):
         ("[" * 50_000, ":1: not JSON (too many brackets"),
         ('{"id": 0}', 'an "id" that is text (in quotation marks)'),
         ('{"id": "a", "draw": true}', '"draw" must be a whole number'),
-        ('{"id": "a", "draw": 1000000000}', ":1: draw 1000000000, but there are 1 predictions"),
+        ('{"id": "a", "draw": 1}\n{"id": "b", "draw": 1}', "no prediction is a draw 0, the first is draw 1"),
+        ('{"id": "b"}\n{"id": "a", "draw": 1000000000}', ":2: draw 1000000000, but there are 2 predictions"),
         ('{"id": "a", "motion": "gone.npy"}', "gone.npy: no such file"),
         ('{"id": "a", "codes": [1]}\n{"id": "a", "codes": [1]}', ":2: draw 0 of a is on line 1 already"),
         ("\n", "no prediction in it"),

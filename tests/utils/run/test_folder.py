@@ -62,6 +62,23 @@ def test_a_damaged_record_is_named_with_the_way_out(tmp_path):
         run.summary()
 
 
+@pytest.mark.parametrize("left", ["finished.json", "metrics.jsonl"])
+def test_a_run_whose_record_has_gone_is_not_taken_for_any_other(tmp_path, left):
+    run = RunFolder(tmp_path)
+    (tmp_path / left).write_text("{}\n")
+    with pytest.raises(InputError, match=r"args\.json has gone; .*use another --exp-name$"):
+        run.check_arguments({"steps": 5})
+
+
+def test_a_checkpoint_that_has_gone_from_a_finished_run_is_said_to_have(tmp_path):
+    run = begun(tmp_path, {})
+    run.finish({"loss": 0.5, "best": "elsewhere/model_best.pth"})
+    gone = f"best {tmp_path / 'model_best.pth'} (has gone; to make it again use another --exp-name)"
+    assert run.summary() == f"finished {tmp_path} | loss 0.5000 | {gone}"
+    (tmp_path / "model_best.pth").write_bytes(b"weights")
+    assert run.summary() == f"finished {tmp_path} | loss 0.5000 | best {tmp_path / 'model_best.pth'}"
+
+
 def test_a_row_of_metrics_is_never_glued_to_a_torn_one(tmp_path):
     run = RunFolder(tmp_path)
     run.log({"step": 1, "loss": 0.5})
