@@ -10,12 +10,10 @@ reply and, with Chain-of-Motion, trace.jsonl. The same command again continues a
 results of a finished one.
 """
 
-from pathlib import Path
-
 from options.evaluate import EvalSettings
 from options.inputs import backbone_of
 from utils.run.command import quiet_libraries, run_command
-from utils.run.session import Begin
+from utils.run.session import Begin, Summary
 from utils.run.stage_timer import StageTimer
 
 
@@ -28,8 +26,9 @@ def main() -> None:
         return
     run, timer = settings.open_run(), StageTimer()
     quiet_libraries()
-    run.complete(lambda begin: evaluate(settings, begin, timer))
-    show(settings, run.folder.path, timer)
+    summary = run.complete(lambda begin: evaluate(settings, begin, timer))
+    if summary is not None:
+        show(settings, summary, timer)
 
 
 def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
@@ -65,21 +64,22 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     return write_evaluation(folder, replies, evaluation, settings.signature(judge, replies), about)
 
 
-def show(settings: EvalSettings, folder: Path, timer: StageTimer) -> None:
+def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     """Print a finished evaluation: where its time went and the traces, if asked for, and its table."""
     from com.replies import TRACE_FILE, forget_parts
     from com.trace import readable_traces
-    from utils.metrics.report import format_table, read_results, transposed
+    from utils.metrics.report import format_table, read_remarks, read_results, transposed
 
+    folder = summary.folder.path
+    results = folder / "results.json"
     forget_parts(folder)  # only now: until the evaluation is marked finished, a kill must not cost its replies
     if settings.evaluation.profile and timer.seconds:
         print(timer.table())
     if settings.com.use_com:
         for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace):
             print(text)
-    again = f"delete {folder / 'finished.json'} to have it evaluated again"
-    print(format_table(transposed(read_results(folder / "results.json", again))))
-    print(f"finished {folder / 'results.json'}")
+    print("\n".join([format_table(transposed(read_results(results))), *read_remarks(results)]))
+    print(f"{'already ' if summary.already else ''}finished {results}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ class ReplyFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._journal = Journal(path, "a reply of an interrupted evaluation; delete the file", ("draw", "query"))
+        kinds = {"draw": int, "query": int, "id": str, "text": str, "finished": bool}
+        wanted = "a reply of an interrupted evaluation; delete this line, and that reply is asked for again"
+        self._journal = Journal(path, wanted, tuple(kinds), kinds=tuple(kinds.values()))
         self.rows = {(row["draw"], row["query"]): row for row in self._journal.rows()}
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:

@@ -82,7 +82,7 @@ def _checked(row: dict[str, Any], where: str) -> dict[str, Any]:
     bad = [name for name, kinds in _SHOWN.items() if name not in row or type(row[name]) not in kinds]
     bad += ["scores"] if any(type(value) not in (int, float, type(None)) for value in values) else []
     if bad:
-        raise InputError(f"{where}: not a candidate of Chain-of-Motion ({', '.join(bad)})")
+        raise InputError(f"{where}: not a candidate of Chain-of-Motion ({', '.join(bad)}); evaluate again")
     return row
 
 

@@ -12,7 +12,8 @@ OUT_DIR gets a folder of eval_mllm.py for every k and t, sweep.json and sweep.pn
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +23,7 @@ from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import COUNT
 from utils.errors import InputError
 from utils.files.json_files import read_json, read_jsonl, write_json, write_jsonl
+from utils.files.lock import locked
 from utils.metrics.comparison import GENERATED, REAL
 from utils.metrics.criteria import DRAWN, SWEPT
 from utils.metrics.paired import score_differences
@@ -65,6 +67,15 @@ class Point:
         return f"{self.candidates}x{self.rounds}"
 
 
+@dataclass(frozen=True)
+class _Spent:
+    """What a round took of a reply, as results.json has it."""
+
+    tokens: float
+    generation_s: float
+    scoring_s: float
+
+
 def main() -> None:
     given = sys.argv[1:]
     at = given.index("--") if "--" in given else len(given)
@@ -73,6 +84,12 @@ def main() -> None:
     if taken := [name for name in OURS if name in evaluation]:
         raise InputError(f"{', '.join(taken)} after --: the sweep sets these itself")
     out = Path(flags.out_dir)
+    with locked(out):
+        sweep(flags, out, evaluation)
+
+
+def sweep(flags: SweepFlags, out: Path, evaluation: Sequence[str]) -> None:
+    """All searches, then the table, sweep.json and the plot."""
     points = []
     for count in sorted(set(flags.candidates)):
         points += search(out, count, flags.rounds, evaluation)
@@ -98,18 +115,33 @@ def search(out: Path, candidates: int, rounds: int, evaluation: Sequence[str]) -
     """One run of Chain-of-Motion with all rounds, and the judgement of what it had found after each."""
     whole = out / f"{candidates}x{rounds}"
     evaluate(whole, [*evaluation, "--use-com", "--com-candidates", str(candidates), "--com-refine-steps", str(rounds)])
-    spent = read_json(whole / "results.json")["chain_of_motion"]["rounds"]
+    with _readable(whole):
+        spent = [_Spent(**one) for one in read_json(whole / "results.json")["chain_of_motion"]["rounds"]]
+        answers = {number: answers_after(whole, number) for number in range(1, rounds)}
     points = []
     for number in range(1, rounds + 1):
         folder = out / f"{candidates}x{number}"
         if number < rounds:
-            answers = folder / "answers.jsonl"
-            write_jsonl(answers, answers_after(whole, number))  # again: those of an earlier search are other ones
-            evaluate(folder, [*evaluation, "--from-predictions", str(answers)])
+            file = folder / "answers.jsonl"
+            with _readable(folder):
+                same = file.is_file() and read_jsonl(file) == answers[number]
+            if not same:
+                write_jsonl(file, answers[number])  # what was made of the answers of another search is then refused
+            evaluate(folder, [*evaluation, "--from-predictions", str(file)])
         until = spent[:number]
-        seconds = sum(one["generation_s"] + one["scoring_s"] for one in until)
-        points.append(Point(candidates, number, folder, sum(one["tokens"] for one in until), seconds))
+        seconds = sum(one.generation_s + one.scoring_s for one in until)
+        points.append(Point(candidates, number, folder, sum(one.tokens for one in until), seconds))
     return points
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Say what to do where the files of a finished search are damaged."""
+    try:
+        yield
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, InputError) else repr(error)
+        raise InputError(f"{folder} is damaged ({reason}): remove it and give the same command again") from None
 
 
 def evaluate(folder: Path, flags: Sequence[str]) -> None:
@@ -118,7 +150,10 @@ def evaluate(folder: Path, flags: Sequence[str]) -> None:
     if status == EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     if status:
-        raise InputError(f"eval_mllm.py ended with status {status} (its message is above) for {folder}")
+        raise InputError(
+            f"eval_mllm.py ended with status {status} for {folder} (its message is above): where that holds another "
+            "evaluation, give another --out-dir, or remove it"
+        )
 
 
 def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:

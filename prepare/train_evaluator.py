@@ -30,6 +30,7 @@ from options.flags.ranges import NOT_NEGATIVE
 from utils.files.fingerprints import fingerprint
 from utils.metrics.criteria import OF_REAL_MOTION
 from utils.metrics.report import Signature, collect_repeats, format_table, write_results
+from utils.metrics.text_motion import samples_used
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
@@ -147,7 +148,7 @@ def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | No
     best = training.best
     assert best is not None  # finished means at least one epoch
     repeats = EmbeddedRecords.of(best, data.test).repeats(flags.repeats, np.random.default_rng(seed))
-    metrics = collect_repeats(repeats, len(data.test))
+    metrics = collect_repeats(repeats, samples_used(len(data.test)))
     rows = {"real motion": {name: metrics[name] for name in OF_REAL_MOTION}}
     signature = Signature(flags.dataname, "test", seed, evaluator=best.fingerprint)
     write_results(session.folder.path / "results.json", rows, signature)

@@ -11,12 +11,23 @@ import numpy as np
 from dataset.captions.protocols import prediction_of, references_of
 from dataset.captions.tagger import Tagger
 from dataset.humanml.layout import MotionRecord
-from models.evaluation.judge import NOWHERE, Judge, Judged, Metrics, over_draws, ranks, sample_matching, to_numpy
+from models.evaluation.judge import (
+    NOWHERE,
+    Judge,
+    Judged,
+    Metrics,
+    over_draws,
+    ranks,
+    retrieval_counts,
+    sample_matching,
+    to_numpy,
+)
 from models.evaluation.predictions import Prediction
 from models.text_motion.real_motion import EmbeddedRecords
 from utils.metrics.captions import caption_scores, caption_scores_per_sample
 from utils.metrics.criteria import RETRIEVAL
 from utils.metrics.report import MetricValue, collect_repeats
+from utils.metrics.text_motion import samples_used
 
 # (predictions, references of each) -> F1 of each.
 SentenceScores = Callable[[Sequence[str], Sequence[Sequence[str]]], Sequence[float]]
@@ -64,7 +75,8 @@ def judge_captions(
     metrics = collect_repeats([draw.corpus for draw in said], len(records))
     # Its model cannot be assumed to be there: named, never counted as 0.
     metrics.setdefault("BERTScore", MetricValue(None, None, len(records), 0))
-    metrics |= over_draws(measure, len(draws), judge.repeats, len(records))
+    usable = [int(draw.usable.sum()) for draw in said]
+    metrics |= over_draws(measure, len(draws), judge.repeats, retrieval_counts(len(records), usable))
     metrics["Well-formed"] = MetricValue.over_repeats(shares, len(records))
     return Judged(metrics, [draw.samples for draw in said])
 
@@ -121,4 +133,6 @@ def real_caption_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metri
     There are no caption scores: a caption has none against itself.
     """
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
-    return {name: value for name, value in collect_repeats(rows, len(records)).items() if name in RETRIEVAL}
+    return {
+        name: value for name, value in collect_repeats(rows, samples_used(len(records))).items() if name in RETRIEVAL
+    }

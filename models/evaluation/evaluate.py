@@ -9,7 +9,7 @@ from models.evaluation.motions import judge_motions, real_motion_metrics
 from models.evaluation.predictions import Prediction, Replies
 from models.evaluation.questions import Questions
 from utils.metrics.report import MetricValue
-from utils.metrics.text_motion import pairs_of_diversity
+from utils.metrics.text_motion import pairs_of_diversity, too_few
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,5 +52,9 @@ def evaluate_replies(questions: Questions, replies: Replies, judge: Judge, scori
     judged = judge_replies(questions, replies.draws, judge, scoring)
     generated = {**judged.metrics, "MultiModality": replies.multimodality or MetricValue(None, None, 0, 0)}
     usable = [sum(scores["MM-Dist"] is not None for scores in own) for own in judged.samples]
-    about = {"diversity_pairs": [pairs_of_diversity(count) for count in usable]}
+    few = too_few(judged.metrics["FID"].n, judge.evaluator.sizes.embedding_size)
+    about = {
+        "diversity_pairs": [pairs_of_diversity(count) for count in usable],
+        "remarks": [] if few is None else [few],
+    }
     return Evaluation({"real": real, "generated": generated}, judged.samples, about)

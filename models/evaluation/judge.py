@@ -1,6 +1,6 @@
 """What the evaluations of both tasks share: who judges, ranks of one clip among others, means over draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.stats import hypergeom
 
 from models.text_motion.evaluator import TextMotionEvaluator
 from utils.metrics.report import MetricValue, collect_repeats
-from utils.metrics.text_motion import GROUP, r_precision
+from utils.metrics.text_motion import GROUP, r_precision, samples_used
 
 # So far from everything that a missing motion or caption is no neighbour of the others.
 NOWHERE = 1e6
@@ -62,8 +62,13 @@ def sample_matching(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) ->
     return rows
 
 
-def over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: int) -> Metrics:
-    """Metrics over `repeats` shufflings, dealt out over the draws.
+def retrieval_counts(clips: int, usable: Sequence[int]) -> dict[str, int]:
+    """How many samples stand behind R-precision and MM-Dist, of so many clips and so many usable replies a draw."""
+    return {**{f"R@{rank}": samples_used(clips) for rank in range(1, TOP + 1)}, "MM-Dist": min(usable)}
+
+
+def over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: Mapping[str, int]) -> Metrics:
+    """Metrics over `repeats` shufflings, dealt out over the draws; `n`: by metric, of the draw with the fewest.
 
     What varies between evaluations is what was generated, not how it was shuffled: with several draws the interval
     is over the draws, each the mean of its shufflings. With one draw it can only be over the shufflings.

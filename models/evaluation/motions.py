@@ -10,13 +10,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataset.humanml.layout import MotionRecord
-from models.evaluation.judge import NOWHERE, Judge, Judged, Metrics, over_draws, ranks, sample_matching, to_numpy
+from models.evaluation.judge import (
+    NOWHERE,
+    Judge,
+    Judged,
+    Metrics,
+    over_draws,
+    ranks,
+    retrieval_counts,
+    sample_matching,
+    to_numpy,
+)
 from models.evaluation.predictions import Prediction
 from models.text_motion.evaluator import TextMotionEvaluator, fit_length
 from models.text_motion.real_motion import EmbeddedRecords
 from utils.metrics.physics import bone_length_drift, float_mm, mean_jerk, penetration_mm, skating_ratio
 from utils.metrics.report import MetricValue, collect_repeats
-from utils.metrics.text_motion import evaluate_text_to_motion
+from utils.metrics.text_motion import evaluate_text_to_motion, samples_used
 from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton
 
@@ -45,10 +55,12 @@ def judge_motions(
         row = evaluate_text_to_motion(text[mask], motions[draw][mask], real_embeddings, rng)
         return {**row, **ranks(text[order], motions[draw][order], mask[order])}
 
+    whole = min(samples_used(int(mask.sum())) for mask in usable)
+    counts = {**retrieval_counts(len(text), [whole]), "FID": whole, "Diversity": whole}
     physics = [[_physics(prediction.motion, judge.evaluator.skeleton) for prediction in row] for row in draws]
     shares = [np.mean([prediction.well_formed for prediction in row]) for row in draws]
     metrics = {
-        **over_draws(measure, len(draws), judge.repeats, len(text)),
+        **over_draws(measure, len(draws), judge.repeats, counts),
         **_mean_physics([scores for row in physics for scores in row]),
         "Well-formed": MetricValue.over_repeats(shares, len(text)),
     }
@@ -63,7 +75,7 @@ def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metric
     """The same metrics of the real motions themselves, a random caption each: what a perfect generator would score."""
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
     physics = [_physics(record.features, judge.evaluator.skeleton) for record in records]
-    return {**collect_repeats(rows, len(records)), **_mean_physics(physics)}
+    return {**collect_repeats(rows, samples_used(len(records))), **_mean_physics(physics)}
 
 
 def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:

@@ -18,7 +18,7 @@ def write_evaluation(
 ) -> dict[str, Any]:
     """Write predictions.jsonl (scores beside each reply) and results.json; returns what both say in short.
 
-    What could not be used is counted by reason in results.json and logged.
+    What could not be used is counted by reason in results.json and logged, and so is what a reader must know.
     """
     lines = [
         {**prediction.row(), "scores": scores}
@@ -29,6 +29,8 @@ def write_evaluation(
     failed = failures(prediction for row in replies.draws for prediction in row)
     for reason, count in failed.items():
         logger.info("%d of %d replies could not be used: %s", count, len(lines), reason)
+    for remark in evaluation.about.get("remarks", ()):
+        logger.warning("%s", remark)
     counts = {"replies": len(lines), "malformed": sum(failed.values()), "failures": failed}
     extra = {**about, **evaluation.about, **counts}
     write_results(folder / "results.json", evaluation.rows, signature, extra)

@@ -14,7 +14,7 @@ from models.tokenizer.quantizers import perplexity
 from utils.metrics.criteria import RETRIEVAL
 from utils.metrics.physics import mean_jerk, skating_ratio
 from utils.metrics.report import MetricValue, collect_repeats
-from utils.metrics.text_motion import frechet_distance
+from utils.metrics.text_motion import frechet_distance, samples_used
 from utils.motion.features import joints_in_metres
 
 MM_PER_METRE = 1000.0
@@ -143,7 +143,7 @@ def evaluator_metrics(
     owners = np.repeat(np.arange(len(clips.captions)), [len(own) for own in clips.captions])
     for name, motion in (("real", real), ("reconstructed", rebuilt)):
         draws = EmbeddedRecords(text, owners, motion).repeats(repeats, np.random.default_rng(seed))
-        found = collect_repeats(draws, len(real))
+        found = collect_repeats(draws, samples_used(len(real)))
         metrics[name] |= {metric: found[metric] for metric in RETRIEVAL}
     return metrics
 

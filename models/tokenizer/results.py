@@ -18,6 +18,7 @@ from models.tokenizer.report import (
 from utils.errors import InputError
 from utils.metrics.criteria import RETRIEVAL
 from utils.metrics.report import NORMAL_95, MetricValue, Signature, format_table, transposed, write_results
+from utils.metrics.text_motion import too_few
 from utils.motion.skeleton import Skeleton
 
 # Draws of captions and groups behind R-precision, as in the published protocol, and their seed. The seed is fixed, so
@@ -74,8 +75,10 @@ def report_tokenizer(
         evaluator=evaluator.fingerprint if evaluator is not None else None,
         checkpoint=tokenizer.fingerprint,
     )
-    write_results(path, rows, signature, {"data_root": str(data_root)})
-    return report, format_table(transposed(rows), columns=list(rows))
+    few = None if evaluator is None else too_few(rows["reconstructed"]["FID"].n, evaluator.sizes.embedding_size)
+    remarks = [] if few is None else [few]
+    write_results(path, rows, signature, {"data_root": str(data_root), "remarks": remarks})
+    return report, "\n".join([format_table(transposed(rows), columns=list(rows)), *remarks])
 
 
 def _captioned(root: str, split: str, skeleton: Skeleton) -> list[MotionRecord]:

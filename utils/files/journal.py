@@ -24,6 +24,7 @@ class Journal:
         row: what each line must be, for the message about one that is not, for example "a reply; delete the file".
             None: such lines are left out, because whoever writes the rows can write them again.
         keys: names that every row has.
+        kinds: of what each key holds, where that matters; True and False are no numbers.
         durable: rows are on the disk when `append` returns, for rows that have been paid for.
     """
 
@@ -31,6 +32,7 @@ class Journal:
     row: str | None = None
     keys: tuple[str, ...] = ()
     durable: bool = False
+    kinds: tuple[type, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, none of a file that does not exist; reading changes nothing.
@@ -75,6 +77,8 @@ class Journal:
                 row = parse_object(line, str(self.path))
                 if not row.keys() >= set(self.keys):
                     raise InputError("it lacks a key")
+                if any(type(row[key]) is not kind for key, kind in zip(self.keys, self.kinds, strict=False)):
+                    raise InputError("it holds something else")
             except InputError:
                 if self.row is None:
                     continue

@@ -9,7 +9,7 @@ from utils.errors import InputError
 from utils.files.json_files import numbered_rows
 from utils.metrics.criteria import COMPARED
 from utils.metrics.paired import score_differences
-from utils.metrics.report import Rows, format_table, read_results
+from utils.metrics.report import Rows, format_table, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
@@ -61,7 +61,8 @@ def comparison(arguments: Sequence[str]) -> str:
         rows = {item.name: item.rows[GENERATED] for item in results}
         real = next((item.rows[REAL] for item in results if REAL in item.rows), None)
         table = rows if real is None else {REAL: real, **rows}
-        parts.append(f"{TITLES[task]} ({INTERVALS})\n{format_table(table, columns)}")
+        remarks = [f"{item.name}: {remark}" for item in results for remark in read_remarks(item.path)]
+        parts.append("\n".join([f"{TITLES[task]} ({INTERVALS})", format_table(table, columns), *remarks]))
         parts += [_differences(results[0], other) for other in results[1:]]
     return "\n\n".join(parts)
 
@@ -87,12 +88,15 @@ def _sample_scores(results: NamedResults) -> list[dict[str, Any]] | None:
     if not path.is_file():
         return None
     rows = []
-    for number, row in numbered_rows(path):
-        if not rows and "scores" not in row:
-            return None
-        if not _is_scored(row):
-            raise InputError(f"{path}:{number}: expected a prediction with id and scores, as eval_mllm.py writes them")
-        rows.append(row)
+    try:
+        for number, row in numbered_rows(path):
+            if not rows and "scores" not in row:
+                return None
+            if not _is_scored(row):
+                raise InputError(f"{path}:{number}: no prediction with id and scores as eval_mllm.py writes them")
+            rows.append(row)
+    except InputError as error:
+        raise InputError(f"{error}; evaluate again, under another --exp-name") from None
     return rows or None
 
 

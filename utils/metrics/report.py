@@ -15,6 +15,7 @@ from utils.files.json_files import read_json, write_json
 FORMAT_VERSION = 1
 PROTOCOL_VERSION = "1.0"  # raise it when a change makes numbers incomparable
 NORMAL_95 = 1.96
+_EVALUATE_AGAIN = "delete it and finished.json beside it, and give the command that made them again"
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,10 @@ def signed_line(metric: str, value: MetricValue, signature: Signature) -> str:
     return f"{metric} {value.text()} | {signature.text(value)}"
 
 
-def collect_repeats(repeats: Sequence[Mapping[str, float]], n: int) -> dict[str, MetricValue]:
-    """One dict of metrics per repeat -> one `MetricValue` per metric."""
-    return {name: MetricValue.over_repeats([row[name] for row in repeats], n) for name in repeats[0]}
+def collect_repeats(repeats: Sequence[Mapping[str, float]], n: int | Mapping[str, int]) -> dict[str, MetricValue]:
+    """One dict of metrics per repeat -> one `MetricValue` per metric; `n`: samples of all of them, or by metric."""
+    counts = n if isinstance(n, Mapping) else dict.fromkeys(repeats[0], n)
+    return {name: MetricValue.over_repeats([row[name] for row in repeats], counts[name]) for name in repeats[0]}
 
 
 Rows = Mapping[str, Mapping[str, MetricValue]]
@@ -110,16 +112,27 @@ def write_results(
     write_json(path, {"format_version": FORMAT_VERSION, "about": about, "rows": body, **(extra or {})})
 
 
-def read_results(path: str | Path, hint: str = "") -> dict[str, dict[str, MetricValue]]:
-    """The rows of a results.json. Raises InputError where it is none; `hint` says what to do about it."""
+def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
+    """The rows of a results.json. Raises InputError where it is none."""
     try:
-        content = read_json(path, hint)
-        return {
-            row: {name: MetricValue(v["mean"], v["interval"], v["n"], v["repeats"]) for name, v in metrics.items()}
-            for row, metrics in content["rows"].items()
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a results.json: {error!r}{hint and f'; {hint}'}") from None
+        rows = read_json(path, _EVALUATE_AGAIN)["rows"]
+        return {row: {name: _value(entry) for name, entry in metrics.items()} for row, metrics in rows.items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"{path}: not a results.json ({error!r}); {_EVALUATE_AGAIN}") from None
+
+
+def read_remarks(path: str | Path) -> list[str]:
+    """What a reader of the numbers of a results.json must know."""
+    remarks = read_json(path, _EVALUATE_AGAIN).get("remarks")
+    return [remark for remark in remarks if isinstance(remark, str)] if isinstance(remarks, list) else []
+
+
+def _value(entry: Mapping[str, object]) -> MetricValue:
+    numbers = [entry[field.name] for field in fields(MetricValue)]
+    finite = all(number is None or (type(number) in (int, float) and math.isfinite(number)) for number in numbers)
+    if not finite or None in numbers[2:]:
+        raise ValueError("a metric without its numbers")
+    return MetricValue(*numbers)
 
 
 def transposed(rows: Rows) -> dict[str, dict[str, MetricValue]]:

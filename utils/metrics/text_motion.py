@@ -137,11 +137,26 @@ def evaluate_text_to_motion(
 
 def pairs_of_diversity(samples: int, group: int = GROUP) -> int:
     """The number of pairs that the protocol takes Diversity over, with so many motions."""
-    return diversity_pairs(len(_whole_groups(np.arange(samples), group)))
+    return diversity_pairs(samples_used(samples, group))
+
+
+def samples_used(samples: int, group: int = GROUP) -> int:
+    """How many of so many samples `evaluate_text_to_motion` uses: whole groups; all where they are no group."""
+    return samples // group * group if samples >= group else samples
+
+
+def too_few(samples: int, dimensions: int) -> str | None:
+    """What a reader of the FID of so few motions must know; None where there are enough, or no FID at all."""
+    if samples == 0 or samples >= max(dimensions, GROUP):
+        return None
+    words = (
+        f"FID is of {samples} motions in {dimensions} dimensions: it needs more motions than dimensions to mean much"
+    )
+    return words if samples >= GROUP else f"{words}; R-precision needs {GROUP}"
 
 
 def _whole_groups(order: np.ndarray, group: int) -> np.ndarray:
-    return order[: len(order) // group * group] if len(order) >= group else order
+    return order[: samples_used(len(order), group)]
 
 
 def _covariance_root(embeddings: np.ndarray) -> np.ndarray:

@@ -31,10 +31,12 @@ _REFUSED = {
     errno.EIO: "the disk or the network behind it fails",
     errno.ESTALE: "the network file system has gone: mount it and run the same command again",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENOMEM: "more memory is needed",
+    errno.ELOOP: "links lead in a circle: give another place",
+    errno.ENOMEM: "more memory is needed, or less at a time (a smaller batch)",
 }
 # Libraries in other languages tell of the system's refusal in words only.
 _REFUSED_IN_WORDS = re.compile(r"os error (\d+)|No space left on device")
+_NO_MEMORY_IN_WORDS = re.compile(r"can't allocate memory|(CUDA|HIP|MPS).* out of memory")
 
 
 def quiet_libraries() -> None:
@@ -91,7 +93,9 @@ def refused_by_system(error: BaseException) -> str | None:
         number, words, place = None, "", ""
         if isinstance(seen, OSError):
             number, words = seen.errno, seen.strerror or ""
-            place = f"{seen.filename}: " if isinstance(seen.filename, (str, bytes, os.PathLike)) else ""
+            place = f"{os.fsdecode(seen.filename)}: " if isinstance(seen.filename, (str, bytes, os.PathLike)) else ""
+        elif isinstance(seen, MemoryError) or _NO_MEMORY_IN_WORDS.search(str(seen)) is not None:
+            number, words = errno.ENOMEM, os.strerror(errno.ENOMEM)
         elif (found := _REFUSED_IN_WORDS.search(str(seen))) is not None:
             number = int(found[1] or errno.ENOSPC)
             words = os.strerror(number)

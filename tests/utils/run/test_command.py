@@ -1,14 +1,20 @@
 """Every entry point ends with a status and, at most, one line."""
 
+import errno
+import json
+import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.places import ROOT
 from utils.errors import InputError
-from utils.run.command import run_command
+from utils.run.command import refused_by_system, run_command
 from utils.run.interrupt import Stopped
 
 INTERRUPTED = "interrupted: the last saved state is kept; run the same command again to continue\n"
@@ -85,3 +91,134 @@ def test_what_sigterm_means_is_as_before_when_a_command_has_ended():
     before = signal.getsignal(signal.SIGTERM)
     run_command(lambda: None)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def named(number, place="runs/a.pth"):
+    return OSError(number, os.strerror(number), place)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (named(errno.ENOSPC), "runs/a.pth: No space left on device; make room and run the same command again"),
+        (named(errno.EROFS), "runs/a.pth: Read-only file system; give a place that can be written to"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs"), "runs: Permission denied; give a place that you"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"), "a/b: Not a directory; a file stands where"),
+        (FileExistsError(errno.EEXIST, "File exists", "a"), "a: File exists; a file stands where a folder is needed"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", Path("a")), "a: Is a directory; a folder stands where"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", b"a"), "a: File name too long; give a shorter name"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files; raise the limit of open files"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "a"), "a: Too many levels of symbolic links; links"),
+        (MemoryError(), "Cannot allocate memory; more memory is needed, or less at a time"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "Cannot allocate memory; more memory is needed"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "No space left on device; make room"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_with_the_place_and_the_way_out(error, line, capsys):
+    with pytest.raises(SystemExit) as end:
+        run_command(ending(error))
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and told.startswith(f"error: {line}") and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("way", ["cause", "context"])
+def test_what_a_library_makes_of_a_refusal_is_still_the_refusal(way, capsys):
+    """torch says ``unexpected pos`` of a full disk."""
+
+    def main():
+        try:
+            raise named(errno.ENOSPC)
+        except OSError as error:
+            if way == "cause":
+                raise RuntimeError("unexpected pos 64 vs 0") from error
+            raise RuntimeError("unexpected pos 64 vs 0")  # noqa: B904
+
+    with pytest.raises(SystemExit):
+        run_command(main)
+    assert capsys.readouterr().err.startswith("error: runs/a.pth: No space left on device")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "a"),  # a bug of ours: users' files are looked for
+        RuntimeError("unexpected pos 64 vs 0"),
+        KeyError("space left on"),
+        OSError("no number"),
+    ],
+)
+def test_what_is_no_refusal_keeps_its_traceback(error):
+    assert refused_by_system(error) is None
+    with pytest.raises(type(error)):
+        run_command(ending(error))
+
+
+def run_code(body, *, env=None, prepare=None, stdout=subprocess.PIPE):
+    """A command of these lines, as a process -> (status, stdout, stderr)."""
+    code = f"import sys\nfrom utils.run.command import run_command\ndef main():\n    {body}\nrun_command(main)\n"
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, timeout=120,
+        env={**os.environ, **(env or {})}, preexec_fn=prepare, check=False,
+    )  # fmt: skip
+    return process.returncode, process.stdout, process.stderr.decode()
+
+
+def limit_files():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+def test_a_file_that_may_not_grow_so_large_leaves_the_last_good_one(tmp_path):
+    path = tmp_path / "state.json"
+    path.write_text("whole")
+    write = f"from utils.files.atomic import write_text; write_text({str(path)!r}, 'x' * 9000)"
+    status, _, errors = run_code(write, prepare=limit_files)
+    assert status == 2 and errors == (
+        f"error: {path}: File too large; a file would grow beyond what is allowed (ulimit -f, or the file system)\n"
+    )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"] and path.read_text() == "whole"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("length", [100, 100_000])
+def test_a_full_disk_behind_the_output_is_one_line(length):
+    with open("/dev/full", "w") as full:
+        status, _, errors = run_code(f"print('x' * {length})", stdout=full)
+    assert status == 2 and errors.count("\n") == 1 and "No space left on device; make room" in errors
+
+
+def test_a_reader_that_has_gone_ends_the_command_quietly():
+    code = "from utils.run.command import run_command\nrun_command(lambda: [print('line') for _ in range(100000)])"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"line\n"
+    process.stdout.close()  # as `| head -1` does
+    assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 1)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_console_of_any_encoding_shows_every_message(encoding):
+    body = r"print('\u4eba \u2028 \udc80'); from utils.errors import InputError; raise InputError('\u4eba.pth: none')"
+    status, shown, errors = run_code(body, env={"PYTHONIOENCODING": encoding})
+    assert status == 2 and "Traceback" not in errors
+    assert errors == ("error: \u4eba.pth: none\n" if encoding == "utf-8" else "error: \\u4eba.pth: none\n")
+    assert shown.endswith(b"\n") and b"udc80" in shown
+
+
+def test_the_commit_of_a_repository_around_ours_is_not_taken_for_ours(tmp_path):
+    """As where the sources lie, without their history, in somebody's repository."""
+    inner = tmp_path / "project"
+    shutil.copytree(ROOT / "utils", inner / "utils")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], cwd=tmp_path, check=True)
+    record = "from utils.run.folder import RunFolder; RunFolder('run').record_environment(0)"
+
+    def commit():
+        subprocess.run([sys.executable, "-c", record], cwd=inner, check=True)
+        return json.loads((inner / "run" / "environment.json").read_text())["commit"]
+
+    assert commit() is None
+    subprocess.run([*git, "init", "-q"], cwd=inner, check=True)
+    assert commit() is None  # no commit yet
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "ours"], cwd=inner, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=inner, capture_output=True, text=True, check=True)
+    assert commit() == head.stdout.strip()
