@@ -25,6 +25,7 @@ from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import numbered_rows, read_jsonl, write_jsonl
+from utils.files.lock import locked_output
 from utils.files.outputs import check_output_file
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
@@ -187,7 +188,12 @@ def main() -> None:
     source = CotSource(
         flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, fingerprint_motions(motions)
     )
-    out = Path(flags.out)
+    with locked_output(flags.out):
+        write(Path(flags.out), tokenizer, motions, source)
+
+
+def write(out: Path, tokenizer: MotionTokenizer, motions: Sequence[Motion], source: CotSource) -> None:
+    """Encode what is not encoded yet, and put it in place."""
     part = PartFile(out.with_name(out.name + ".part"), source, motions)
     if is_done(out, source, motions):
         write_cot_source(out, source)  # the tokenizer may have moved

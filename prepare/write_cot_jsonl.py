@@ -38,6 +38,7 @@ from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_so
 from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.json_files import write_jsonl
+from utils.files.lock import locked
 from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import quiet_libraries, run_command
@@ -129,6 +130,12 @@ def codes_by_split(path: Path, nb_code: int) -> dict[str, dict[str, list[int]]]:
 def main() -> None:
     (flags,) = parse_flags(CotFlags, description=__doc__)
     quiet_libraries()
+    with locked(flags.out_dir):
+        write(flags)
+
+
+def write(flags: CotFlags) -> None:
+    """The files of all splits, and what there is to say about them."""
     source = read_cot_source(flags.codes)
     if source is None:
         raise InputError(f"{flags.codes} has no .source.json beside it: make it with prepare.encode_motions")

@@ -1,6 +1,7 @@
 """eval_mllm.py as a user runs it, on the smallest real things: results, interruptions, given predictions, mistakes."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -98,6 +99,44 @@ def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, mo
     again, rest = run(world, monkeypatch, "killed", *given, "--eval-batch-size", "5")
     assert rest == others and again["rows"] == other["rows"] and not part.exists()
     assert len(asked) == 2 * CLIPS - 15 + 2 * 3  # nothing twice; and MultiModality's
+
+
+def test_what_an_evaluation_was_made_of_may_move_and_may_not_change(tmp_path, world, monkeypatch):
+    """Its checkpoint, its judge, its data and the backbone that only the checkpoint names; without any model."""
+    shutil.copytree(world, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(torch.load(world / "policy.pth")["config"]["backbone"], tmp_path / "llm")
+    policy = torch.load(tmp_path / "policy.pth")
+    policy["config"]["backbone"] = str(tmp_path / "llm")
+    torch.save(policy, tmp_path / "policy.pth")
+    given = [*generated(tmp_path), "--limit", "2", "--repeats", "1", "--mm-repeats", "0"]
+    first, rows = run(tmp_path, monkeypatch, "moves", *given)
+    inputs = json.loads((tmp_path / "runs/moves/args.json").read_text())["inputs"]
+    assert set(inputs) == {"eval_ckpt", "data_root", "eval_evaluator", "backbone of the checkpoint"}
+
+    # Nothing is computed from here on.
+    monkeypatch.setattr(eval_mllm, "evaluate", lambda *_: pytest.fail("evaluated again"))
+    (tmp_path / "runs/moves").rename(tmp_path / "runs/renamed")
+    (tmp_path / "policy.pth").rename(tmp_path / "moved.pth")
+    (tmp_path / "judge").rename(tmp_path / "judge2")
+    moved = ["--eval-ckpt", tmp_path / "moved.pth", "--eval-evaluator", tmp_path / "judge2"]
+    assert run(tmp_path, monkeypatch, "renamed", *given, *moved) == (first, rows)
+
+    replaced = {
+        "--eval-ckpt": tmp_path / "moved.pth",
+        "--eval-evaluator": tmp_path / "judge2" / "mean.npy",
+        "--data-root": tmp_path / "data" / "texts" / "test0.txt",
+        "backbone of the checkpoint": tmp_path / "llm" / "config.json",
+    }
+    for finished in (True, False):
+        for name, file in replaced.items():
+            content = file.read_bytes()
+            file.write_bytes(content[:-1] + b"#")  # as long as it was
+            with pytest.raises(InputError, match=rf"made of something else \({name} .* was \w+, .+ \w+\)"):
+                run(tmp_path, monkeypatch, "renamed", *given, *moved)
+            file.write_bytes(content)
+        if finished:
+            assert run(tmp_path, monkeypatch, "renamed", *given, *moved) == (first, rows)
+        (tmp_path / "runs/renamed/finished.json").unlink(missing_ok=True)
 
 
 def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from dataset.cot.sample import TASKS
 from prepare.cot.inputs import ANNOTATIONS_FILE, reasoning_path
 from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import write_jsonl
+from utils.files.lock import locked
 
 Key = tuple[str, str, str]
 _KEYS = ("id", "task", "caption")
@@ -56,16 +55,10 @@ class AnnotationStore:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Allow adding, in this process alone. Raises InputError while another one works in the folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                self._load()  # another process may have added to it until now
-                self._check_reasoning()
-                yield
-        except Timeout:
-            raise InputError(
-                f"another process is writing to {self.folder}: wait for it, or give another --out-dir"
-            ) from None
+        with locked(self.folder):
+            self._load()  # another process may have added to it until now
+            self._check_reasoning()
+            yield
 
     def _check_reasoning(self) -> None:
         """Refuse reasoning that was not made of our annotations: it would be replaced by what is."""

@@ -13,7 +13,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 from dataset.captions.lines import Caption
@@ -29,6 +28,7 @@ from tests.prepare.annotation_server import AnnotationServer, Play, good_text
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
 from utils.errors import InputError
 from utils.files.json_files import write_jsonl
+from utils.files.lock import locked
 from utils.motion.features import features_from_joints
 from utils.motion.skeleton import T2M
 from utils.run.command import run_command
@@ -383,9 +383,9 @@ def test_without_the_package_the_command_says_what_to_install(toy, tmp_path, run
 
 
 def test_one_process_a_folder(toy, tmp_path, run):
-    with FileLock(tmp_path / ".lock"):
+    with locked(tmp_path):
         status, _, errors = run(toy, tmp_path, "http://127.0.0.1:9/v1")
-    assert status == 2 and "another process is writing" in errors
+    assert status == 2 and f"process {os.getpid()} on " in errors and "is working here" in errors
 
 
 def test_a_torn_last_line_is_cut_and_a_broken_one_is_named(tmp_path):

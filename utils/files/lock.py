@@ -1,6 +1,7 @@
-"""One process at a time works in a folder: a second one is told who is there, instead of undoing the first one's work.
+"""One process at a time works in a folder, or writes a file.
 
-The system drops the lock when its process ends, however it ends; no lock is left behind by a kill.
+A second one is told who is there, instead of undoing the first one's work. The system drops the lock when its process
+ends, however it ends; no lock is left behind by a kill.
 """
 
 import os
@@ -18,6 +19,7 @@ except ImportError:  # Windows: there is no lock, as before there was one
     fcntl = None
 
 LOCK_FILE = ".lock"
+_LONGEST = 60  # characters of a file's name within that of its lock
 
 
 @contextmanager
@@ -30,16 +32,35 @@ def locked(folder: str | Path) -> Iterator[None]:
         InputError: another process works there; its id and machine are named.
         OSError: the folder cannot be made or written to.
     """
+    with _held(Path(folder) / LOCK_FILE, str(folder), "is working here", "another folder"):
+        yield
+
+
+@contextmanager
+def locked_output(path: str | Path) -> Iterator[None]:
+    """Write one file alone for the length of the block; others may write other files of its folder.
+
+    Raises:
+        InputError: another process writes it; its id and machine are named.
+        OSError: its folder cannot be made or written to.
+    """
+    path = Path(path)
+    name = f".{path.name[:_LONGEST]}{LOCK_FILE}"
+    with _held(path.with_name(name), str(path), "is writing it", "another file"):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, place: str, doing: str, instead: str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    folder = Path(folder)
-    made = _make(folder)
-    handle = _take(folder)
+    made = _make(lock.parent)
+    handle = _take(lock, place, doing, instead)
     try:
         yield
     finally:
-        (folder / LOCK_FILE).unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
         os.close(handle)
         for place in made:
             try:
@@ -60,9 +81,8 @@ def _make(folder: Path) -> list[Path]:
     return missing
 
 
-def _take(folder: Path) -> int:
+def _take(path: Path, place: str, doing: str, instead: str) -> int:
     """The handle that holds the lock."""
-    path = folder / LOCK_FILE
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -73,9 +93,8 @@ def _take(folder: Path) -> int:
         except BlockingIOError:
             owner = os.read(handle, 200).decode("utf-8", "replace").strip()
             os.close(handle)
-            raise InputError(
-                f"{folder}: {owner or 'another process'} is working here: wait for it, end it, or use another folder"
-            ) from None
+            said = f"{place}: {owner or 'another process'} {doing}"
+            raise InputError(f"{said}: wait for it, end it, or use {instead}") from None
         except OSError:  # a file system without locks
             return handle
         try:

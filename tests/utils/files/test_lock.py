@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from utils.errors import InputError
-from utils.files.lock import locked
+from utils.files.lock import locked, locked_output
 
 _HOLD = """
 import sys, time
@@ -37,6 +37,26 @@ def test_nothing_is_left_by_a_kill(tmp_path, holder):
     holder.wait()
     with locked(tmp_path / "run"):
         pass
+
+
+def test_one_process_writes_a_file_and_others_write_other_files(tmp_path):
+    code = _HOLD.replace("locked", "locked_output").replace('"locked_output"', '"locked"')
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "{a}.jsonl")], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout.readline() == "locked\n"
+        told = rf"{{a}}\.jsonl: process {holder.pid} on .* is writing it: wait for it, end it, or use another file"
+        with pytest.raises(InputError, match=told.replace("{", r"\{")), locked_output(tmp_path / "{a}.jsonl"):
+            pass
+        with locked_output(tmp_path / "b.jsonl"), locked_output(tmp_path / ("c" * 250)):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+    with locked_output(tmp_path / "{a}.jsonl"):
+        (tmp_path / "{a}.jsonl").write_text("")
+    assert [path.name for path in tmp_path.iterdir()] == ["{a}.jsonl"]
 
 
 def test_a_folder_that_nothing_was_written_to_is_not_left_behind(tmp_path):

@@ -197,6 +197,53 @@ def test_no_resume_of_nothing_sets_nothing_aside(tmp_path):
     assert names(tmp_path) == ["run", "run.old-1"] and not (tmp_path / "run.old-1" / ".lock").exists()
 
 
+WORKING = """
+import sys, time
+from utils.run.folder import RunFolder
+from utils.run.session import Run
+
+def work(begin):
+    session = begin("")
+    session.folder.log({"step": 1})
+    print("working", flush=True)
+    time.sleep(60)
+
+Run(RunFolder(sys.argv[1]), {"steps": 5, "device": "cpu"}, ("device",), 7, "cpu").complete(work)
+"""
+
+
+@pytest.fixture
+def working(tmp_path):
+    """A process that works on the run tmp_path/run."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKING, str(tmp_path / "run")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "working\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_of_two_processes_on_one_run_the_second_is_told_and_changes_nothing(tmp_path, working, anew):
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in names(tmp_path / "run")}
+    told = rf"run: process {working.pid} on \S+ is working here: wait for it, end it, or use another folder"
+    with pytest.raises(InputError, match=told):
+        asked(tmp_path / "run", anew=anew).complete(never)
+    assert names(tmp_path) == ["run"]
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in names(tmp_path / "run")} == before
+    assert RunFolder(tmp_path / "run").metrics.rows() == [{"step": 1}]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_after_a_kill_the_run_is_free(tmp_path, working, anew):
+    working.kill()
+    working.wait()
+    assert asked(tmp_path / "run", anew=anew).complete(work) is not None
+    assert names(tmp_path) == (["run", "run.old-1"] if anew else ["run"])
+    assert not any((folder / ".lock").exists() for folder in tmp_path.iterdir())
+
+
 def test_run_log_holds_what_this_run_logged_and_is_closed(tmp_path):
     def logging_work(begin):
         logging.warning("before")
