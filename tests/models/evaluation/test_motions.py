@@ -8,7 +8,7 @@ from dataset.captions.lines import Caption
 from dataset.humanml.layout import MotionRecord
 from models.evaluation.captions import CaptionScoring, judge_captions, real_caption_metrics
 from models.evaluation.judge import Judge, sample_matching
-from models.evaluation.motions import judge_motions
+from models.evaluation.motions import judge_motions, real_motion_metrics
 from models.evaluation.predictions import Prediction
 from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import r_precision
@@ -68,6 +68,22 @@ CAPTIONS = [(f"{number}/NUM",) for number in range(32)]
 REAL = [motion(number) for number in range(32)]
 RECORDS = [record(number) for number in range(32)]
 JUDGE = Judge(PairedEvaluator(), repeats=3, seed=0)
+
+
+def test_numbers_say_how_many_clips_they_are_of():
+    """Of 39 clips whole groups of 32 are used; of 31 usable ones FID takes all, and nothing ranks them."""
+    captions, real = ([make(number) for number in range(39)] for make in (lambda n: (f"{n}/NUM",), motion))
+    found = judge_motions([[t2m(number) for number in range(39)]], captions, real, JUDGE).metrics
+    assert {found[name].n for name in ("R@1", "R@3", "MM-Dist", "FID", "Diversity")} == {32}
+    assert found["Well-formed"].n == 39
+    draws = [[t2m(number, ok=number < usable) for number in range(39)] for usable in (39, 31)]
+    found = judge_motions(draws, captions, real, JUDGE).metrics
+    assert (found["R@1"].n, found["FID"].n, found["Diversity"].n) == (32, 31, 31)  # of the draw with the fewest
+    real_rows = real_motion_metrics([record(number) for number in range(39)], JUDGE)
+    assert (real_rows["FID"].n, real_rows["R@1"].n, real_rows["Jerk"].n) == (32, 32, 39)
+    said = [[m2t(number, f"clip {number}" if number else "") for number in range(39)]]
+    found = judge_captions(said, [record(number) for number in range(39)], NumberTagger(), JUDGE, RAW).metrics
+    assert (found["R@1"].n, found["MM-Dist"].n, found["CIDEr"].n) == (32, 38, 39)
 
 
 def test_perfect_and_failed_generation():

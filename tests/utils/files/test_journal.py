@@ -61,6 +61,21 @@ def test_a_line_that_is_no_row_is_named_or_left_out(tmp_path, broken):
         journal(tmp_path, row="a reply; delete the file", keys=("id", "text")).rows()
 
 
+def test_a_row_of_other_values_is_named_where_values_matter(tmp_path):
+    found = journal(tmp_path, row="a reply", keys=("draw", "text"), kinds=(int, str))
+    for row in ({"draw": True, "text": "a"}, {"draw": "0", "text": "a"}, {"draw": 0, "text": None}, {"draw": 0}):
+        found.replace([{"draw": 0, "text": "a"}, row])
+        with pytest.raises(InputError, match=r"rows\.jsonl:2: not a reply$"):
+            found.rows()
+
+
+def test_a_step_that_is_no_number_is_kept(tmp_path):
+    found = journal(tmp_path)
+    found.replace([{"step": "x"}, {"step": None}, {"step": 3}])
+    found.forget_after(2)
+    assert found.rows() == [{"step": "x"}, {"step": None}]
+
+
 def test_rows_of_later_steps_are_forgotten(tmp_path):
     found = journal(tmp_path)
     found.forget_after(2)

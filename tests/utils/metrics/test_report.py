@@ -9,6 +9,7 @@ from utils.metrics.report import (
     Signature,
     collect_repeats,
     format_table,
+    read_remarks,
     read_results,
     signed_line,
     write_results,
@@ -46,12 +47,30 @@ def test_results_file_round_trip(tmp_path):
     assert content["rows"]["real"]["R@1"]["mean"] is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"rows": {"real": {"FID": {}}}}'])
-def test_other_files_are_refused(tmp_path, content):
+def test_each_metric_says_how_many_samples_it_is_of():
+    found = collect_repeats([{"FID": 1.0, "Well-formed": 0.5}], {"FID": 32, "Well-formed": 40})
+    assert (found["FID"].n, found["Well-formed"].n) == (32, 40)
+
+
+_BAD = '{"rows": {"real": {"FID": {"mean": %s, "interval": null, "n": %s, "repeats": 1}}}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"rows": 5}', '{"rows": {"real": {"FID": {}}}}', '{"rows": {"real": {"FID": 5}}}']
+    + [_BAD % values for values in (("1", "null"), ('"1"', "8"), ("NaN", "8"), ("true", "8"), ("[1]", "8"))],
+)
+def test_other_files_are_refused_with_the_way_out(tmp_path, content):
     path = tmp_path / "results.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=r"results\.json"):
+    with pytest.raises(InputError, match=r"results\.json: .*; delete it and finished\.json beside it"):
         read_results(path)
+
+
+@pytest.mark.parametrize(("kept", "read"), [(["few"], ["few"]), ("few", []), ([5], []), (None, [])])
+def test_remarks_are_texts(tmp_path, kept, read):
+    write_results(tmp_path / "results.json", {}, SIGNATURE, extra={"remarks": kept})
+    assert read_remarks(tmp_path / "results.json") == read
 
 
 def test_table_is_aligned():

@@ -10,6 +10,8 @@ from utils.metrics.text_motion import (
     matching_score,
     multimodality,
     r_precision,
+    samples_used,
+    too_few,
 )
 
 
@@ -212,3 +214,16 @@ def test_protocol_with_few_samples_does_not_crash(points):
     found = evaluate_text_to_motion(points[:7], points[:7], points[:40], np.random.default_rng(0))
     assert np.isnan(found["R@1"])
     assert np.isfinite([found["MM-Dist"], found["FID"], found["Diversity"]]).all()
+
+
+@pytest.mark.parametrize(("samples", "used"), [(0, 0), (5, 5), (31, 31), (32, 32), (40, 32), (64, 64), (65, 64)])
+def test_whole_groups_are_used_and_all_samples_where_they_are_no_group(samples, used):
+    assert samples_used(samples) == used
+
+
+def test_a_fid_of_fewer_motions_than_dimensions_is_named():
+    assert too_few(512, 512) is None and too_few(32, 8) is None and too_few(0, 512) is None
+    assert too_few(256, 512) == (
+        "FID is of 256 motions in 512 dimensions: it needs more motions than dimensions to mean much"
+    )
+    assert too_few(5, 4).endswith("; R-precision needs 32")
