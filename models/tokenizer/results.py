@@ -53,6 +53,7 @@ def report_tokenizer(
         evaluator: measures the captioned motions of the split (`read_split`), as published; where the split has no
             captions, FID is of `clips` and R-precision stays "-". Without one all of its metrics stay "-".
     """
+    # Joints, codes and physics of all clips; what an evaluator says of those with captions.
     report = reconstruction_report(tokenizer, clips, progress="reconstruct")
     rows = _joint_rows(report)
     if evaluator is not None:
@@ -75,6 +76,7 @@ def report_tokenizer(
         evaluator=evaluator.fingerprint if evaluator is not None else None,
         checkpoint=tokenizer.fingerprint,
     )
+    # What a reader must know of these numbers.
     few = None if evaluator is None else too_few(rows["reconstructed"]["FID"].n, evaluator.sizes.embedding_size)
     remarks = [] if few is None else [few]
     write_results(path, rows, signature, {"data_root": str(data_root), "remarks": remarks})
