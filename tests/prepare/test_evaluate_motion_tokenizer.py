@@ -65,7 +65,7 @@ def test_the_same_numbers_as_training_gave(files, tmp_path, run):
     rows = results["rows"]
     for name in EVALUATOR_METRICS:
         value = rows["reconstructed"][name]
-        assert value["mean"] is not None and value["n"] == 33
+        assert value["mean"] is not None and value["n"] == (33 if name == "FID" else 32)  # whole groups
     assert rows["real"]["R@3"]["mean"] > 0 and rows["real"]["jerk m/s3"]["mean"] > 0
     signature = rows["reconstructed"]["FID"]["signature"]
     for part in (f"eval:{random_evaluator().fingerprint}", f"ckpt:{MotionTokenizer.load(path).fingerprint}", "n:33"):
