@@ -69,13 +69,6 @@ def test_a_row_of_other_values_is_named_where_values_matter(tmp_path):
             found.rows()
 
 
-def test_a_step_that_is_no_number_is_kept(tmp_path):
-    found = journal(tmp_path)
-    found.replace([{"step": "x"}, {"step": None}, {"step": 3}])
-    found.forget_after(2)
-    assert found.rows() == [{"step": "x"}, {"step": None}]
-
-
 def test_rows_of_later_steps_are_forgotten(tmp_path):
     found = journal(tmp_path)
     found.forget_after(2)
