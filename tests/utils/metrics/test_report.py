@@ -84,11 +84,3 @@ def test_table_is_aligned():
         "real motion  0.750 +- 0.010       -",
         "SFT                   0.500   0.612",
     ]
-
-
-def test_a_hint_ends_what_is_said_about_a_missing_or_foreign_file(tmp_path):
-    with pytest.raises(InputError, match=r"no such file; delete it$"):
-        read_results(tmp_path / "results.json", "delete it")
-    (tmp_path / "results.json").write_text("{}")
-    with pytest.raises(InputError, match=r"not a results\.json: KeyError\('rows'\); delete it$"):
-        read_results(tmp_path / "results.json", "delete it")
