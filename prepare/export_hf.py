@@ -21,7 +21,7 @@ from models.policy.policy import build_policy
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
 from utils.files.atomic import write_text
-from utils.files.folders import write_folder
+from utils.files.folders import unfinished_name, write_folder
 from utils.files.outputs import check_output_folder
 from utils.files.pretrained import load_part, load_weights
 from utils.run.command import quiet_libraries, run_command
@@ -54,17 +54,21 @@ def main() -> None:
     (flags,) = parse_flags(ExportFlags, description=__doc__)
     quiet_libraries()
     folder = Path(flags.out_dir)
-    check_output_folder(folder, marker=None)
     # The policy of one task, or of both where they share it.
     checkpoint = load_checkpoint(flags.ckpt)
     tasks = (flags.task,) if flags.task else checkpoint.tasks
     checkpoint.check_tasks(tasks, flags.ckpt)
     if not checkpoint.shared_by(tasks):
         raise InputError(f"{flags.ckpt} has a policy of its own for each of {' and '.join(tasks)}: give --task")
+    # One query, to compare the written folder with, and to show.
+    example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
+    card = model_card(checkpoint, tasks, example, flags.dtype)
+    if is_exported(folder, card):
+        print(f"{folder}: exported already")
+        return
+    check_output_folder(folder, marker=unfinished_name(folder))  # of the same export, where it was killed
     policy = build_policy(checkpoint, tasks[0], backbone=flags.llm_backbone)
     model, vocabulary = policy.model, policy.language.vocabulary
-    # One query and its logits, to compare the written folder with.
-    example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
     before = _logits(model.eval(), vocabulary.encode(example))
     model = model.to(getattr(torch, flags.dtype))
     # The backbone's own generation settings (a repetition penalty, say) would spoil motions.
@@ -78,7 +82,7 @@ def main() -> None:
         vocabulary.tokenizer.save_pretrained(place)
         if checkpoint.motion_tokenizer is not None:
             motion_tokenizer_of(checkpoint, None, flags.ckpt).save(place / TOKENIZER_FILE)
-        write_text(place / CARD_FILE, model_card(checkpoint, tasks, example))
+        write_text(place / CARD_FILE, card)
         differences.append(check(place, example, before))
         if flags.dtype == "float32" and not differences[0] <= TOLERANCE:
             raise InputError(
@@ -88,6 +92,13 @@ def main() -> None:
     write_folder(folder, write)
     size = f"{model.num_parameters() / 1e6:.1f} M weights, {len(vocabulary.tokenizer)} tokens"
     print(f"{folder}: {size}; logits as those of the checkpoint to {differences[0]:.1e}")
+
+
+def is_exported(folder: Path, card: str) -> bool:
+    """Whether a folder is a finished export with this card: it is written whole, and the card names what it is of."""
+    place = folder / CARD_FILE
+    unfinished = (folder / unfinished_name(folder)).exists()
+    return not unfinished and place.is_file() and place.read_bytes() == card.encode("utf-8")
 
 
 def check(folder: Path, example: str, before: torch.Tensor) -> float:
@@ -110,8 +121,8 @@ def _example(task: str, nb_code: int) -> Query:
     return Query("m2t", codes=tuple(range(min(8, nb_code))))
 
 
-def model_card(checkpoint: Checkpoint, tasks: Sequence[str], example: str) -> str:
-    """The README.md of the folder."""
+def model_card(checkpoint: Checkpoint, tasks: Sequence[str], example: str, dtype: str) -> str:
+    """The README.md of the folder, whose weights are numbers of type `dtype`."""
     config = checkpoint.config
     parts = checkpoint.parts_of(tasks[0])
     names = {"t2m": "text to motion", "m2t": "motion to text"}
@@ -127,6 +138,7 @@ pipeline_tag: text-generation
 Merged from a checkpoint: {stages} of `{config.backbone}`.
 
 - fingerprint `{checkpoint.fingerprint(tasks[0])}`{f"; {metrics}" if metrics else ""}
+- weights in {dtype}
 - {config.nb_code} motion codes, written `<Motion_0>` to `<Motion_{config.nb_code - 1}>`
 - {config.style.name} prompts of version {config.prompt_version}, {reasoning} reasoning
 

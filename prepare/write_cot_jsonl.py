@@ -120,10 +120,12 @@ def with_drafts(samples: list[Sample], facts: dict[str, MotionFacts], seed: int)
 
 
 def codes_by_split(path: Path, nb_code: int) -> dict[str, dict[str, list[int]]]:
-    """Split -> clip id -> codes, of a file of prepare.encode_motions."""
+    """Split -> clip id -> codes, of a file of prepare.encode_motions. Raises InputError where it holds none."""
     by_split: dict[str, dict[str, list[int]]] = {}
     for clip in coded_clips(path, nb_code):
         by_split.setdefault(clip.split, {})[clip.id] = clip.codes
+    if not by_split:
+        raise InputError(f"{path}: no codes in it: make it with prepare.encode_motions")
     return by_split
 
 

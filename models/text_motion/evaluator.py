@@ -209,12 +209,10 @@ class TextMotionEvaluator:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder}: damaged evaluator folder: {error}") from None
         if version != FORMAT_VERSION:
-            raise InputError(f"{folder}: evaluator format {version}, this program reads {FORMAT_VERSION}")
+            raise InputError(f"{folder}: evaluator format {str(version)[:60]}, this program reads {FORMAT_VERSION}")
         evaluator = cls.from_published(folder / _WEIGHTS_FILE, mean, std, skeleton, words)
-        if evaluator.fingerprint != named:
-            raise InputError(
-                f"{folder}: its files do not belong together (fingerprint {evaluator.fingerprint}, not {named})"
-            )
+        if (found := evaluator.fingerprint) != named:
+            raise InputError(f"{folder}: its files do not belong together (fingerprint {found}, not {str(named)[:60]})")
         return evaluator.to(device)
 
     @classmethod

@@ -133,14 +133,14 @@ def _expect(path: Path, values: Mapping[str, Any], expected: Mapping[str, Any], 
         if key not in values and not required:
             continue
         if values.get(key) != value:
-            given = repr(values[key]) if key in values else "missing"
+            given = repr(values[key])[:60] if key in values else "missing"
             raise InputError(f"{path}: {key} is {given}, expected {value!r}")
 
 
 def _path(where: Path, values: Mapping[str, Any], key: str) -> Path:
     """The relative path that a configuration names. Raises InputError for no path, or one that leaves the folder."""
     if not isinstance(values.get(key), str):
-        raise InputError(f"{where}: {key} is {values.get(key)!r}, expected the path of a file")
+        raise InputError(f"{where}: {key} is {values.get(key)!r:.60}, expected the path of a file")
     try:
         return Path(relative_path(values[key]))
     except ValueError as error:

@@ -9,6 +9,7 @@ EricGuo5513/text-to-motion), Comp_v6_KLD005 in theirs for KIT-ML and in what man
 finest.tar in other folders. `find_weights` and `find_files` say in which order they look.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _opt_value(text: str) -> OptValue:
         return text == "True"
     if _INTEGER.fullmatch(text) and len(text) < 19:
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return float(text) if _FLOAT.fullmatch(text) and math.isfinite(float(text)) else text
 
 
 def check_opt(

@@ -13,6 +13,7 @@ from tests.faults.readers.reader import Reader, command
 from utils.errors import InputError
 
 READERS = all_readers(("text", "cot", "replies", "arrays", "models", "runs"))
+FEW = 5
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,13 @@ def quiet():
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_damaged_file_is_read_right_or_refused_in_one_line(reader):
+    count = Count("malformed")
+    try_reader(reader, count, FEW, seed=0)
+    assert count.tried > len(reader.made) and count.lost == 0, "\n".join(count.lines())
 
 
 def test_every_reader_has_a_name_of_its_own_and_a_form_that_is_known():

@@ -50,11 +50,20 @@ def test_plain_transformers_gives_the_same_logits(checkpoint, tmp_path, monkeypa
     assert load_checkpoint(checkpoint).fingerprint("t2m") in card and "val_loss 1.5" in card and "<think>" in card
 
 
-def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch):
+def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch, capsys):
     export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half", "--dtype", "bfloat16")
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype="auto").dtype == torch.bfloat16
     with pytest.raises(InputError, match="is not empty"):
         export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "half").iterdir()}
+    capsys.readouterr()
+    export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half", "--dtype", "bfloat16")
+    assert "exported already" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "half").iterdir()} == before
+    (tmp_path / "half/.half.new.tmp").mkdir()  # a kill while the files were moved in
+    (tmp_path / "half/model.safetensors").unlink()
+    export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half", "--dtype", "bfloat16")
+    assert {path.name for path in (tmp_path / "half").iterdir()} == {path.name for path in before}
     with pytest.raises(InputError, match="no such checkpoint"):
         export(monkeypatch, "--ckpt", tmp_path / "none.pth", "--out-dir", tmp_path / "new")
 

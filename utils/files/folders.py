@@ -14,8 +14,9 @@ from utils.files.lock import LOCK_FILE, locked
 def write_folder(folder: str | Path, write: Callable[[Path], None], may_replace: bool = True) -> None:
     """Call `write` on a new folder; what it made goes into `folder` when all of it is there, each file as a whole.
 
-    Files go in the order in which they were written, so that the last one may say that all are there. Files of other
-    names stay. What a killed process left is cleared away by the next one.
+    A folder that is not there yet appears at once. In one that is, files go in the order in which they were written, so
+    that the last one may say that all are there, and files of other names stay. What a killed process left is cleared
+    away by the next one.
 
     Args:
         may_replace: a file of the same name is replaced. Otherwise one of another content is refused.
@@ -28,7 +29,7 @@ def write_folder(folder: str | Path, write: Callable[[Path], None], may_replace:
     folder = Path(folder)
     # Inside of what is there, which may be a disk of its own: a file cannot be renamed onto another disk.
     place = folder if folder.is_dir() else folder.parent
-    temporary = place / f".{folder.name[:80]}.new.tmp"
+    temporary = place / unfinished_name(folder)
     try:
         with locked(temporary):
             try:
@@ -41,6 +42,11 @@ def write_folder(folder: str | Path, write: Callable[[Path], None], may_replace:
         raise named(error, folder) from error
 
 
+def unfinished_name(folder: Path) -> str:
+    """What stands in a folder as long as `write_folder` is filling it, also where it was killed while it did."""
+    return f".{folder.name[:80]}.new.tmp"
+
+
 def _move(temporary: Path, folder: Path, may_replace: bool) -> None:
     files = [path for path in temporary.rglob("*") if path.is_file() and path.name != LOCK_FILE]
     files.sort(key=lambda path: path.stat().st_mtime_ns)
@@ -50,6 +56,12 @@ def _move(temporary: Path, folder: Path, may_replace: bool) -> None:
             raise InputError(f"{target}: is another file than the one to be written (nothing was changed)")
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
+    if not folder.exists():
+        for file in files:
+            os.chmod(file, 0o644)
+        (temporary / LOCK_FILE).unlink(missing_ok=True)
+        os.rename(temporary, folder)
+        return
     for file, target in targets:
         target.parent.mkdir(parents=True, exist_ok=True)
         with file.open("rb") as stream:

@@ -114,7 +114,7 @@ def _entry(place: str, row: list[str]) -> IndexEntry:
     if frames[0] < 0:
         raise InputError(f"{place}: start_frame must not be negative, got {start}")
     id = new_name.strip().removesuffix(".npy")
-    if not id or PurePosixPath(id).name != id:
+    if id in ("", "..") or PurePosixPath(id).name != id or "\\" in id:
         raise InputError(f"{place}: new_name must be a file name such as 000000.npy, got {new_name!r}")
     return IndexEntry(source, *frames, id)
 

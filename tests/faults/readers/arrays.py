@@ -15,6 +15,7 @@ from dataset.sources.amass.body_model import BodyModel
 from dataset.sources.amass.clips import joints_of_clip, read_amass
 from dataset.sources.amass.humanml_index import read_humanact12
 from dataset.sources.joints import read_joints
+from dataset.sources.posture import check_body
 from dataset.toy.clips import toy_clips
 from prepare.render_motion import read_clip
 from tests.dataset.sources.amass.synthetic_body_model import VERTICES, walking, write_amass, write_body_model
@@ -50,7 +51,14 @@ def _finite(content: bytes, value: np.ndarray) -> str | None:
 
 def _features_of_joints(folder: Path) -> np.ndarray:
     joints = read_joints(folder / "c.npy", T2M, T2M.fps)
+    check_body(joints, T2M)
     return features_from_joints(joints, T2M)
+
+
+def _humanact12(folder: Path) -> np.ndarray:
+    joints = read_humanact12(folder / "c.npy")
+    check_body(joints, T2M)
+    return joints
 
 
 def _features(folder: Path) -> np.ndarray:
@@ -93,7 +101,9 @@ def _small_body() -> BodyModel:
 def _amass(folder: Path) -> Any:
     clip = read_amass(folder / "a_poses.npz")
     body = _small_body()
-    return clip, joints_of_clip(clip, BodyModel(clip.family, body.rest_joints, body.shape_offsets))
+    joints = joints_of_clip(clip, BodyModel(clip.family, body.rest_joints, body.shape_offsets))
+    check_body(joints, T2M)
+    return clip, joints
 
 
 def _wrong_amass(content: bytes, value: Any) -> str | None:
@@ -225,7 +235,7 @@ READERS = [
         "c.npy",
         "npy",
         _holds("c.npy", JOINTS.astype(np.float64)),
-        lambda folder: read_humanact12(folder / "c.npy"),
+        _humanact12,
         _finite,
         _MADE,
     ),

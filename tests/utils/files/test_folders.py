@@ -50,6 +50,21 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path, there, no_room):
     assert stat.S_IMODE((folder / "b.bin").stat().st_mode) == 0o644
 
 
+def test_a_new_folder_appears_at_once(tmp_path, monkeypatch):
+    """A kill at the moment of the renaming: nothing is there that could be taken for a part of it."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("os.rename", killed)
+        write_folder(tmp_path / "model", two_files(3))
+    assert list(tmp_path.iterdir()) == []
+    write_folder(tmp_path / "model", two_files(3))
+    assert contents(tmp_path) == {"model/b.bin": b"bbb", "model/in/a.txt": b"3"}
+    assert stat.S_IMODE((tmp_path / "model/b.bin").stat().st_mode) == 0o644
+
+
 def test_what_may_not_be_replaced_is_not(tmp_path):
     write_text(tmp_path / "b.bin", "other")
     with pytest.raises(InputError, match=r"b\.bin: is another file than the one to be written"):
