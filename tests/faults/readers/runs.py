@@ -12,7 +12,7 @@ from dataset.sources.record import ClipRecord, ConversionRecord
 from options.sft import SftSettings
 from options.train import TrainSettings
 from prepare.make_toy_dataset import finished_fingerprint
-from tests.faults.readers.reader import Reader
+from tests.faults.readers.reader import Reader, command
 from utils.files.manifest import read_manifest
 from utils.metrics.comparison import comparison
 from utils.metrics.report import MetricValue, Signature, format_table, read_results, transposed, write_results
@@ -136,10 +136,7 @@ def _wrong_record(content: bytes, record: Any) -> str | None:
 
 
 def _prepare_toy(folder: Path) -> None:
-    about = {"generator": "toy", "version": 1, "arguments": {"clips": 3, "seed": 0}, "fingerprint": "0123456789ab"}
-    from prepare.make_toy_dataset import GENERATOR, GENERATOR_VERSION
-
-    (folder / "dataset.json").write_text(json.dumps({**about, "generator": GENERATOR, "version": GENERATOR_VERSION}))
+    command("prepare.make_toy_dataset", "--out-dir", folder / "toy", "--clips", "20", "--seed", "0")
 
 
 def _wrong_manifest(content: bytes, files: Any) -> str | None:
@@ -194,10 +191,10 @@ READERS = [
     Reader("conversion.jsonl", "conversion.jsonl", "jsonl", _prepare_record, ConversionRecord, _wrong_record),
     Reader(
         "dataset.json of toy data",
-        "dataset.json",
+        "toy/dataset.json",
         "json",
         _prepare_toy,
-        lambda folder: finished_fingerprint(folder, {"clips": 3, "seed": 0}),
+        lambda folder: finished_fingerprint(folder / "toy", {"clips": 20, "seed": 0}),
         share=0.5,
     ),
     Reader(
