@@ -25,7 +25,7 @@ from utils.files.folders import write_folder
 from utils.files.json_files import read_json
 from utils.files.manifest import differences, list_files, read_manifest, write_manifest
 from utils.files.outputs import check_output_folder
-from utils.run.command import run_command
+from utils.run.command import quiet_libraries, run_command
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 _ADDED = [END_OF_TEXT, TURN_START, TURN_END, THINK_OPEN, THINK_CLOSE]
@@ -125,6 +125,7 @@ def _is_tiny(folder: Path) -> bool:
 
 def main() -> None:
     (flags,) = parse_flags(TinyLlmFlags, description=__doc__)
+    quiet_libraries()
     folder = Path(flags.out_dir)
     check_place(folder)
     samples = read_cot_jsonl(flags.cot_jsonl, nb_code=None)

@@ -107,7 +107,7 @@ def half_files(root: Path, names: Sequence[str]) -> list[str]:
     found = []
     for path in files_of(root, names):
         relative = path.relative_to(root).as_posix()
-        if "/trainer_state/" in relative or "/.cache/" in relative or "/tensorboard/" in relative:
+        if any(f"/{name}/" in relative for name in ("trainer_state", "tensorboard", ".cache", ".downloads")):
             continue
         try:
             _read(path)
@@ -150,7 +150,7 @@ def try_disk(
     """(how the case ended, what repeats it): run on a full disk, look, run with room, compare."""
     lay_out(world, trial, stage, warm=rng.random() < 0.5)
     command, told = stage.command(url), full.what
-    if rng.random() < CONTINUED:
+    if continued := rng.random() < CONTINUED:
         moment = Moment(rng.randint(1, 80))
         run_forked(command, trial, moment)
         told += f", after a kill at {moment}"
@@ -165,7 +165,7 @@ def try_disk(
             return Ending(lost=wrong), repeat
         if half := half_files(trial, stage.outputs):
             return Ending(lost=f"half a file is left: {half[0]}"), repeat
-        if unfinished := left_behind(trial, stage.outputs, parts=False):
+        if not continued and (unfinished := left_behind(trial, stage.outputs, parts=False)):
             return Ending(lost=f"left behind: {unfinished[0].rpartition('/')[2][:40]}"), repeat
         again = run_forked(command, trial)
         if again.status != 0:

@@ -101,57 +101,66 @@ def run_forked(
         folder: it runs there; changes below it are counted.
         before: called in the child, before the command: sets limits.
     """
-    log = folder.parent / f"{folder.name}.log"
     tick_in, tick_out = os.pipe()
+    said_in, said_out = os.pipe()  # no file: the disk that is full may be the one that the file would be on
     sys.stdout.flush()
     start = time.perf_counter()
     child = os.fork()
     if child == 0:
         os.close(tick_in)
-        _be_command(command, folder, log, tick_out, moment, before)
+        os.close(said_in)
+        _be_command(command, folder, said_out, tick_out, moment, before)
     os.close(tick_out)
+    os.close(said_out)
     try:
-        changes, status = _watch(child, tick_in, moment)
+        changes, said, status = _watch(child, tick_in, said_in, moment)
     finally:
         os.close(tick_in)
-    return Ended(status, log.read_text("utf-8", errors="replace"), changes, time.perf_counter() - start)
+        os.close(said_in)
+    return Ended(status, said.decode("utf-8", errors="replace"), changes, time.perf_counter() - start)
 
 
-def _watch(child: int, ticks: int, moment: Moment | None) -> tuple[int, int]:
-    """(changes, status) of a child; it is killed `moment.delay` after the change that `moment` names."""
-    changes, deadline, limit = 0, None, time.monotonic() + TIMEOUT_S
+def _watch(child: int, ticks: int, output: int, moment: Moment | None) -> tuple[int, bytes, int]:
+    """(changes, what it printed, status) of a child; it is killed `moment.delay` after the change of `moment`."""
+    changes, said, deadline, limit = 0, bytearray(), None, time.monotonic() + TIMEOUT_S
+    end = os.pidfd_open(child)
+    killed = False
     while True:
-        now = time.monotonic()
-        wait = max(0.0, min(limit, deadline or limit) - now)
-        ready, _, _ = select.select([ticks], [], [], wait)
-        if ready:
-            said = os.read(ticks, 65536)
-            if not said:  # the child has ended, or closed the pipe by ending
-                break
-            changes += len(said)
+        wait = max(0.0, min(limit, deadline or limit) - time.monotonic())
+        ready, _, _ = select.select([ticks, output, end], [], [], wait)
+        if ticks in ready:
+            changes += len(os.read(ticks, 65536))
             if moment is not None and moment.delay and deadline is None and changes >= moment.change:
                 deadline = time.monotonic() + moment.delay
-        if (deadline is not None and time.monotonic() >= deadline) or time.monotonic() >= limit:
+        if output in ready:
+            said += os.read(output, 65536)
+        if end in ready:
             break
-    if deadline is not None or time.monotonic() >= limit:
-        with contextlib.suppress(ProcessLookupError):
+        now = time.monotonic()
+        if not killed and ((deadline is not None and now >= deadline) or now >= limit):
             os.killpg(child, signal.SIGKILL)
+            killed, deadline = True, limit + TIMEOUT_S
     _, state = os.waitpid(child, 0)
+    os.close(end)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)  # workers that outlived it
-    return changes, os.waitstatus_to_exitcode(state)
+    for pipe in (ticks, output):  # what it said last
+        os.set_blocking(pipe, False)
+        with contextlib.suppress(BlockingIOError):
+            while rest := os.read(pipe, 65536):
+                changes, said = changes + len(rest) * (pipe == ticks), said + rest * (pipe == output)
+    return changes, bytes(said), os.waitstatus_to_exitcode(state)
 
 
 def _be_command(
-    command: Command, folder: Path, log: Path, ticks: int, moment: Moment | None, before: Callable[[], None]
+    command: Command, folder: Path, output: int, ticks: int, moment: Moment | None, before: Callable[[], None]
 ) -> None:
     """The child: never returns."""
     status = 1
     try:
         os.setsid()
-        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(handle, 1)
-        os.dup2(handle, 2)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         for name, stream in (("stdout", 1), ("stderr", 2)):
             setattr(sys, name, os.fdopen(os.dup(stream), "w", buffering=1, encoding="utf-8"))
         os.chdir(folder)

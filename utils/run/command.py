@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 
@@ -65,6 +66,7 @@ def run_command(main: Callable[[], None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console of another encoding gets an escape for what it cannot show
             stream.reconfigure(errors="backslashreplace")
+    in_thread, threading.excepthook = threading.excepthook, _on_failed_thread
     try:
         with termination_interrupts():
             main()
@@ -84,6 +86,14 @@ def run_command(main: Callable[[], None]) -> None:
         if refusal is None:
             raise
         _end(refusal, EXIT_BAD_INPUT)
+    finally:
+        threading.excepthook = in_thread
+
+
+def _on_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    """What the system refused to a thread that writes (TensorBoard's) is raised in the main one too, which says it."""
+    if failed.exc_value is None or refused_by_system(failed.exc_value) is None:
+        threading.__excepthook__(failed)
 
 
 def refused_by_system(error: BaseException) -> str | None:

@@ -222,3 +222,28 @@ def test_the_commit_of_a_repository_around_ours_is_not_taken_for_ours(tmp_path):
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "ours"], cwd=inner, check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=inner, capture_output=True, text=True, check=True)
     assert commit() == head.stdout.strip()
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_what_the_system_refuses_a_thread_is_said_once_by_the_main_one(refused):
+    """As TensorBoard's writer does: it keeps the error of its thread and raises it in the main one."""
+    program = f"""
+import errno, threading
+from utils.run.command import run_command
+kept = []
+def write():
+    try:
+        raise OSError(errno.ENOSPC, "No space left on device", "events") if {refused} else KeyError("events")
+    except Exception as error:
+        kept.append(error)
+        raise
+def main():
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+    raise kept[0]
+run_command(main)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stderr.count("\n") == 1 and done.returncode == 2) == refused
+    assert ("Exception in thread" in done.stderr) == (not refused)
