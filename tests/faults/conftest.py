@@ -1,9 +1,16 @@
 """What the fast parts of the suites of kills and full disks share: a few stages, run undisturbed once."""
 
+import os
+
 import pytest
 
 from tests.faults.forks import no_core_dumps
 from tests.faults.stages import make_world, named
+
+# Set in a process that has not computed with several threads yet: the children of one that has would wait for threads
+# that they do not have. `test_forked.py` starts such a process.
+FORKABLE = "MORL_FORKABLE"
+collect_ignore = [] if os.environ.get(FORKABLE) else ["test_disk.py", "test_kill.py"]
 
 FAST = ("make_toy_dataset", "motions_from_joints", "encode_motions", "write_cot_jsonl")
 
