@@ -196,7 +196,7 @@ def test_interrupted_rlvr_goes_on(flags):
         (("--cot-train-jsonl", "GOOD", "--nb-code", "32", "--motion-tokenizer", "TOKENIZER"), "32 contradicts"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--report-to", "pigeon"), "pigeon: not known"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--report-to", "clearml"), "clearml: its package"),
-        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--trainer-config", "TORN"), "torn.yaml: not YAML"),
+        (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--trainer-config", "TORN"), "torn.yaml: not a YAML file"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--trainer-config", "LIST"), "NAME: VALUE, found list"),
         (("--cot-train-jsonl", "GOOD", "--nb-code", "16", "--out-dir", "TOKENIZER"), "tokenizer.pth is a file"),
         (("--show-samples", "1"), "--cot-train-jsonl is needed"),
