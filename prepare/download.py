@@ -19,7 +19,7 @@ from typing import Literal
 
 from options.flags.parsing import flag, need, parse_flags
 from prepare.assets.catalogue import ASSETS, GROUPS, Asset, find_assets
-from prepare.assets.install import Wish, install, tidy
+from prepare.assets.install import Wish, install, is_begun, tidy
 from prepare.assets.state import look
 from utils.errors import InputError
 from utils.run.command import run_command
@@ -79,7 +79,7 @@ def main() -> None:
 def bring(asset: Asset, dest: Path, wish: Wish) -> None:
     """Install the asset unless it is there, and print what to do with it."""
     target = asset.target(dest)
-    if look(asset, target).status == "present":
+    if look(asset, target).status == "present" and not is_begun(asset, dest):
         tidy(asset, dest)
         print(f"{asset.name}: complete already in {target}")
     else:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from prepare.assets.archives import DiskFull, check_archive, unpack
 from prepare.assets.catalogue import Asset
 from prepare.assets.fetch import SourceUnavailable, fetch_archive, fetch_from_drive
-from prepare.assets.state import write_receipt
+from prepare.assets.state import receipt_path, write_receipt
 from utils.errors import InputError
 from utils.files.fingerprints import sha256_file
 from utils.files.manifest import ListedFile, differences, list_files
@@ -60,6 +60,11 @@ def install(asset: Asset, dest: Path, wish: Wish) -> list[ListedFile]:
         raise InputError(f"{error.filename or dest}: {error.strerror or error}") from None
     tidy(asset, dest)
     return files
+
+
+def is_begun(asset: Asset, dest: Path) -> bool:
+    """Whether a download was killed before it wrote its receipt, perhaps when all of its files were in place."""
+    return (dest / STAGING_FOLDER / asset.name).is_dir() and not receipt_path(asset, asset.target(dest)).is_file()
 
 
 def tidy(asset: Asset, dest: Path) -> None:

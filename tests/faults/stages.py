@@ -12,6 +12,7 @@ from dataset.toy.clips import toy_clips
 from tests.dataset.sources.amass.synthetic_body_model import walking, write_amass, write_body_model
 from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
 from tests.faults.forks import Command, Ended, run_forked
+from tests.prepare.random_motions import write_motions
 
 CLIPS = 48
 CAPTION = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
@@ -22,7 +23,7 @@ class Stage:
     """A command that makes some files and folders of others; all paths are relative to the folder they are in.
 
     Attributes:
-        reads, makes: their names, with spaces between them. One that is in both is changed.
+        reads, makes: their names, with spaces between them.
         prepare: writes inputs that no stage makes.
         any_order: lines of its .jsonl may come in any order (answers of a server).
         serves: the command asks a server; `{url}` in its words is the server's address.
@@ -74,6 +75,12 @@ def _write_joints(root: Path) -> None:
         (root / f"joints_texts/{clip.id}.txt").write_text(CAPTION)
 
 
+def _write_motions(root: Path) -> None:
+    write_motions(root / "data_stats", {"train": 12})
+    for name in ("Mean.npy", "Std.npy"):
+        (root / "data_stats" / name).unlink()
+
+
 def _write_glove(root: Path) -> None:
     shutil.rmtree(root / "glove_source", ignore_errors=True)
     make_word_vectors(["walk/VERB"], dim=8).save(root / "glove_source/glove")
@@ -113,7 +120,12 @@ STAGES = (
         _write_amass,
     ),
     Stage(
-        "compute_motion_stats", "prepare.compute_motion_stats", "--data-root data_bvh --replace", "data_bvh", "data_bvh"
+        "compute_motion_stats",
+        "prepare.compute_motion_stats",
+        "--data-root data_stats",
+        "data_stats",
+        "data_stats/Mean.npy data_stats/Std.npy",
+        _write_motions,
     ),
     Stage(
         "train_motion_tokenizer",
@@ -268,3 +280,5 @@ def lay_out(world: Path, trial: Path, stage: Stage, warm: bool) -> None:
             shutil.copytree(world / name, trial / name, ignore=left_out)
         else:
             shutil.copy2(world / name, trial / name)
+    for name in stage.outputs:  # made in a folder of inputs
+        (trial / name).unlink(missing_ok=True)

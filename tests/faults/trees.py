@@ -72,7 +72,9 @@ def _content(path: Path, any_order: bool) -> str:
         return _digest(json.dumps(_timeless(json.loads(path.read_bytes())), sort_keys=True).encode())
     if path.suffix == ".jsonl":
         lines = [line for line in path.read_bytes().split(b"\n") if line]
-        rows = [json.dumps(row, sort_keys=True) for row in map(_timeless, map(json.loads, lines)) if row]
+        rows = map(_timeless, map(json.loads, lines))
+        # The last row of trl's trainer is about the machine alone; a run that is continued at its end has none.
+        rows = [json.dumps(row, sort_keys=True) for row in rows if row.keys() - {"step", "epoch"}]
         return _digest("\n".join(sorted(rows) if any_order else rows).encode())
     if path.suffix in (".pth", ".tar"):
         return _digest("\n".join(_of_torch(path)).encode())

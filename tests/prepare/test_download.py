@@ -80,12 +80,18 @@ def test_word_vectors_arrive_and_are_not_asked_for_again(tmp_path, server, run_h
     assert found == WORDS
     assert hashlib.sha256(archive).hexdigest() in receipt and GLOVE.drive.url in receipt
     asked = len(server.requests)
-    (dest / ".downloads/glove").mkdir(parents=True)  # a kill after the last file was in place
+    # A kill after the receipt was written; and one before, when all files were in place.
+    (dest / ".downloads/glove").mkdir(parents=True)
     for name in ("glove/glove.zip", "glove.lock"):
         (dest / ".downloads" / name).touch()
     status, output, _ = run_here("glove", "--source", "drive", "--dest", dest)
     assert status == 0 and "glove: complete already" in output
     assert len(server.requests) == asked and not (dest / ".downloads").exists()
+    (dest / ".downloads/glove").mkdir(parents=True)
+    (dest / ".glove.download.json").rename(dest / "..glove.download.json.new.tmp")
+    status, output, _ = run_here("glove", "--source", "drive", "--dest", dest)
+    assert status == 0 and "glove: 3 files" in output
+    assert contents(dest) == {**WORDS, ".glove.download.json": receipt.encode()}
 
 
 def test_the_published_evaluators_land_where_import_looks(tmp_path, server, run_here):
