@@ -49,8 +49,8 @@ TRACE = [
     for n in range(4)
 ]
 REPLIES = [
-    {"draw": 0, "query": 0, "text": "x", "finished": True},
-    {"draw": 0, "query": 1, "text": "y\u2028z", "finished": True},
+    {"draw": 0, "query": 0, "id": "0000", "text": "x", "finished": True},
+    {"draw": 0, "query": 1, "id": "0001", "text": "y\u2028z", "finished": True},
 ]
 
 
