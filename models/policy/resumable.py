@@ -4,6 +4,7 @@ It stands before trl's class among the bases: ``class Ours(ResumableTrainer, SFT
 """
 
 import math
+import pickle
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from models.policy.states import UNFINISHED, newest_state, processes_of, publish
 from utils.errors import InputError, first_line
 from utils.files.json_files import read_json, write_json
+from utils.files.torch_files import refused_objects
 
 _PROGRESS = "progress_{}.json"  # of each process
 
@@ -74,10 +76,16 @@ class ResumableTrainer(Trainer):
             self._metrics["train"][name] = list(values)
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> Any:
-        """Train from a whole state on, or from the start."""
+        """Train from a whole state on, or from the start. Raises InputError for a state that holds Python objects."""
         file = None if resume_from_checkpoint is None else Path(resume_from_checkpoint, self._progress_name)
         self._since_log = read_json(file) if file is not None and file.is_file() else {}
-        return super().train(resume_from_checkpoint=resume_from_checkpoint, **named)
+        try:
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **named)
+        except pickle.UnpicklingError as error:  # of the state: nothing else is read from pickles
+            problem = refused_objects(error) or "one of its files is damaged"
+            raise InputError(
+                f"{resume_from_checkpoint}: {problem}: remove this folder, and training goes on from the state before"
+            ) from None
 
     @property
     def _progress_name(self) -> str:

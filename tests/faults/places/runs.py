@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from models.policy.states import DONE_FILE
 from tests.faults.forks import run_forked, warm_up
 from tests.faults.places.place import Place, torch_files
 from tests.faults.readers.reader import CommandFailed
@@ -57,6 +58,7 @@ def _plant_state(output: str, file: str) -> Callable[[Path, bytes], None]:
         if len(states) > 1:
             shutil.rmtree(states.pop())
         for state in states:
+            (state / DONE_FILE).unlink(missing_ok=True)  # it lists contents; states of earlier versions have none
             (state / file).write_bytes(content)
 
     return plant
@@ -70,9 +72,13 @@ def _plant_file(name: str) -> Callable[[Path, bytes], None]:
 
 
 def run_places() -> Iterator[Place]:
-    for name, output in (("train_motion_tokenizer", "tokenizer"), ("train_evaluator", "ranker"), ("train_nli", "nli")):
+    for name, output, state in (
+        ("train_motion_tokenizer", "tokenizer", "latest_state.pth"),
+        ("train_evaluator", "ranker", "latest_state.pth"),
+        ("train_nli", "nli", "training_state.pt"),
+    ):
         (stage,) = named(name)
-        plant = _plant_file(f"{output}/latest_state.pth")
+        plant = _plant_file(f"{output}/{state}")
         yield Place(f"pickle: state of {name}", _prepare(name, output), few, plant, _again(stage))
     for name, output in (("SFT", "sft_t2m"), ("GRPO", "rlvr_t2m")):
         (stage,) = named(name)

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import time
+import zipfile
 
 import pytest
 import torch
@@ -99,6 +100,23 @@ def test_another_number_of_processes_is_refused(cot_jsonl, backbone, tmp_path):
     (state / "complete.json").write_text(json.dumps({**about, "processes": 2}))
     with pytest.raises(InputError, match="was written by 2 processes, and 1 cannot go on from it"):
         run_supervise(*given, epochs=2)
+
+
+def test_a_state_that_holds_python_objects_is_one_line_and_nothing_is_executed(cot_jsonl, backbone, tmp_path):
+    given = (cot_jsonl, backbone, tmp_path, None)
+    run_supervise(*given, epochs=2)
+    shutil.rmtree(newest_state(tmp_path / "trainer_state"))
+    state = newest_state(tmp_path / "trainer_state")
+    (state / "complete.json").unlink()  # as in states of earlier versions, which nothing vouches for
+    call = b"cbuiltins\nopen\n(V" + str(tmp_path / "canary").encode() + b"\nVw\ntR."
+    with zipfile.ZipFile(state / "optimizer.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", call)
+        archive.writestr("archive/version", "3\n")
+    with pytest.raises(
+        InputError, match=r"checkpoint-5: it holds Python objects \(open\), which are never loaded"
+    ):
+        run_supervise(*given, epochs=2)
+    assert not (tmp_path / "canary").exists()
 
 
 @pytest.mark.parametrize("room", [450_000, 700_000])  # weights are larger, then the optimiser is
