@@ -112,9 +112,7 @@ def test_a_state_that_holds_python_objects_is_one_line_and_nothing_is_executed(c
     with zipfile.ZipFile(state / "optimizer.pt", "w") as archive:
         archive.writestr("archive/data.pkl", call)
         archive.writestr("archive/version", "3\n")
-    with pytest.raises(
-        InputError, match=r"checkpoint-5: it holds Python objects \(open\), which are never loaded"
-    ):
+    with pytest.raises(InputError, match=r"checkpoint-5: it holds Python objects \(open\), which are never loaded"):
         run_supervise(*given, epochs=2)
     assert not (tmp_path / "canary").exists()
 

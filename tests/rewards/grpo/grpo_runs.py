@@ -18,6 +18,7 @@ from models.policy.policy import Policy
 from rewards.base import Reward, RewardContext
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import NO_RULES
+from rewards.grpo.scoring import Earned
 from rewards.grpo.trainer import MotionGRPOTrainer
 from rewards.grpo.training import GrpoPlan, reinforce
 from rewards.grpo.validation import HeldOut
@@ -107,6 +108,7 @@ class GivenScores:
 
     def __init__(self, scores):
         self.scores = scores
+        self.earned = Earned()
 
     def functions(self):
         def function(name):
