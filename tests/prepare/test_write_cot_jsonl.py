@@ -178,7 +178,7 @@ def test_lines_that_repeat_are_counted_and_foreign_codes_refused(toy, tmp_path, 
     codes = tmp_path / "codes.jsonl"
     codes.write_text("")
     write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
-    with pytest.raises(InputError, match=r"no motion in it: make it with prepare\.encode_motions"):
+    with pytest.raises(InputError, match=r"no codes in it: make it with prepare\.encode_motions"):
         run(monkeypatch, (toy[0], codes), tmp_path / "out")
     codes.write_text('{"id": "nobody", "split": "val", "codes": [1]}\n')
     write_cot_source(codes, CotSource("tokenizer.pth", "abc", 20, "data"))
