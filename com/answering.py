@@ -11,8 +11,8 @@ from typing import Any
 from com.reply_file import ReplyFile
 from com.reply_search import ComConfig, Found, QueryBatch, search_replies
 from models.evaluation.predictions import Prediction, from_reply
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
-from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query
 from models.language.rollout import Rollout
 

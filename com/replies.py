@@ -14,7 +14,7 @@ from models.evaluation.judge import Judge
 from models.evaluation.multimodality import multimodality_metric
 from models.evaluation.predictions import Replies, with_motions
 from models.evaluation.questions import Questions
-from models.language.motion_llm import MotionLLM
+from models.inference.motion_llm import MotionLLM
 from models.policy.policy import Policy
 from utils.metrics.report import MetricValue
 from utils.run.stage_timer import StageTimer

@@ -7,8 +7,8 @@ from typing import Any
 
 from com.chain_of_motion import Request, Score, chain_of_motion_batch
 from com.trace import trace_rows
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
-from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query, reflection_on
 from models.language.rollout import Rollout
 

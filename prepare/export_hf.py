@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
+from models.inference.loading import TOKENIZER_FILE, write_about
 from models.language.prompts import Query, render_query
 from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokenizer_of
 from models.policy.policy import build_policy
@@ -26,7 +27,7 @@ from utils.files.outputs import check_output_folder
 from utils.files.pretrained import load_part, load_weights
 from utils.run.command import quiet_libraries, run_command
 
-TOKENIZER_FILE, CARD_FILE = "motion_tokenizer.pth", "README.md"
+CARD_FILE = "README.md"
 # Largest difference of a logit between the checkpoint's policy and the folder.
 TOLERANCE = 1e-4
 
@@ -82,6 +83,7 @@ def main() -> None:
         vocabulary.tokenizer.save_pretrained(place)
         if checkpoint.motion_tokenizer is not None:
             motion_tokenizer_of(checkpoint, None, flags.ckpt).save(place / TOKENIZER_FILE)
+        write_about(place, checkpoint, tasks)
         write_text(place / CARD_FILE, card)
         differences.append(check(place, example, before))
         if flags.dtype == "float32" and not differences[0] <= TOLERANCE:

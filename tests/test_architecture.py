@@ -31,6 +31,8 @@ ROOMS = (
     "utils/files",
     "utils/motion",
     "utils/metrics",
+    "utils/report",
+    "utils/motion_files",
     "utils/run",
     "utils",
     "dataset/captions",
@@ -47,8 +49,10 @@ ROOMS = (
     "models/tokenizer",
     "models/language",
     "models/policy",
+    "models/inference",
     "models/evaluation",
     "models/sft",
+    "models/reporting",
     "rewards",
     "rewards/mixture",
     "rewards/grpo",
@@ -59,6 +63,7 @@ ROOMS = (
     "prepare/conversion",
     "prepare/cot",
     "prepare/annotation",
+    "prepare/demo",
     "prepare",
 )
 # On the ground, below all rooms: what every file may raise, and the words of messages about what is missing.
@@ -66,7 +71,7 @@ GROUND = ("utils/errors.py", "utils/asset_hints.py")
 # Folders that hold files of their own beside rooms: the rewards, what flags mean, the commands.
 FILES_BESIDE_ROOMS = {"utils", "rewards", "options", "prepare", "dataset/cot", "dataset/sources"}
 ENTRY_PACKAGE = "prepare"
-ENTRY_FILES = ("train_mllm", "eval_mllm")
+ENTRY_FILES = ("train_mllm", "eval_mllm", "demo")
 OURS = {*LIBRARY, ENTRY_PACKAGE, *ENTRY_FILES, "tests"}
 # How every command ends on bad input: the two places of the library that may write to the terminal.
 MAY_PRINT = {"utils/run/command.py", "options/flags/parsing.py"}

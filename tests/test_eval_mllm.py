@@ -11,7 +11,7 @@ import torch
 import eval_mllm
 from com.replies import REPLIES_FILE
 from com.reply_file import ReplyFile
-from models.language.motion_llm import MotionLLM
+from models.inference.motion_llm import MotionLLM
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint

@@ -17,12 +17,13 @@ from tests.places import ROOT
 
 FOLDERS = ("com", "dataset", "models", "options", "prepare", "rewards", "tests", "utils")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
-ENTRY_MODULES = ["train_mllm", "eval_mllm", *sorted(f"prepare.{f.stem}" for f in (ROOT / "prepare").glob("[!_]*.py"))]
+COMMANDS = sorted(f"prepare.{file.stem}" for file in (ROOT / "prepare").glob("[!_]*.py"))
+ENTRY_MODULES = ["train_mllm", "eval_mllm", "demo", *COMMANDS]
 HANDED_ON = {"tests.benchmarks.rlvr_gain": "train_mllm", "prepare.sweep_com": "eval_mllm"}  # what follows ``--``
 LAUNCHERS = ("python", "torchrun", "accelerate")
 # Flags of other programs that a page may name: torchrun, accelerate, pytest, pip.
 FOREIGN_FLAGS = {"--nproc_per_node", "--num_processes", "--config_file", "--help", "--durations", "--import-mode"}
-COMMAND_NAME = re.compile(r"(prepare\.\w+|tests\.benchmarks\.\w+|train_mllm\.py|eval_mllm\.py)(\s|$)")
+COMMAND_NAME = re.compile(r"(prepare\.\w+|tests\.benchmarks\.\w+|train_mllm\.py|eval_mllm\.py|demo\.py)(\s|$)")
 OUR_PATH = re.compile(rf"({'|'.join(FOLDERS)})/[\w./-]+")
 MAX_LINE, MAX_FRONT_PAGE = 120, 230
 
@@ -113,7 +114,7 @@ def test_flags_in_the_text_exist(page):
 def test_the_pages_show_the_commands():
     shown = {module for page in PAGES for module, _ in commands_of(page)}
     assert set(ENTRY_MODULES) <= shown
-    assert {"train_mllm", "eval_mllm", "prepare.render_motion"} <= {m for m, _ in commands_of(ROOT / "README.md")}
+    assert {"train_mllm", "eval_mllm", "demo"} <= {m for m, _ in commands_of(ROOT / "README.md")}
 
 
 @for_every_page

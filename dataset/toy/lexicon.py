@@ -49,3 +49,8 @@ def tag_caption(text: str) -> tuple[str, ...]:
         lemma, tag = LEXICON[word]
         tokens.append(f"{lemma}/{tag}")
     return tuple(tokens)
+
+
+def lexicon_pairs() -> list[tuple[str, tuple[str, ...]]]:
+    """(word, its one token) for every word: what a tagger can learn from where nothing better is at hand."""
+    return [(word, (f"{lemma}/{tag}",)) for word, (lemma, tag) in LEXICON.items()]

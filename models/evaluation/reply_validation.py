@@ -15,9 +15,9 @@ from models.evaluation.evaluate import judge_replies
 from models.evaluation.judge import Judge
 from models.evaluation.predictions import Prediction, with_motions
 from models.evaluation.questions import Questions
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
-from models.language.motion_llm import MotionLLM
 from models.text_motion.evaluator import TextMotionEvaluator
 from utils.errors import InputError
 from utils.metrics.criteria import VALIDATED, Criterion

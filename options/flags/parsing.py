@@ -29,6 +29,11 @@ def flag(default: Any, help: str, *aliases: str, within: Range | None = None) ->
     return dataclasses.field(default=default, metadata={"help": help, "aliases": aliases, "within": within})
 
 
+def words(help: str) -> Any:
+    """What stands on the command line without a flag: a list of texts."""
+    return dataclasses.field(default_factory=list, metadata={"help": help, "positional": True})
+
+
 def required_flag(help: str) -> Any:
     return dataclasses.field(metadata={"help": help, "aliases": ()})
 
@@ -172,6 +177,9 @@ def _add_flag(section: argparse._ArgumentGroup, field: dataclasses.Field, kind: 
     else:
         about["required"] = True
     kind = _without_none(kind)
+    if field.metadata.get("positional"):
+        section.add_argument(field.name, nargs="*", help=field.metadata["help"], metavar=field.name.upper())
+        return
     if get_origin(kind) is Literal:
         about["choices"] = get_args(kind)
     elif get_origin(kind) is list:

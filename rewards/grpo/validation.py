@@ -7,9 +7,9 @@ from statistics import fmean
 
 from transformers import PreTrainedModel
 
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
-from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query
 from models.text_motion.evaluator import TextMotionEvaluator
 from rewards.grpo.hacking import HELD_OUT, HELD_OUT_TOTAL, TRAINING_REWARD, hacked_metrics

@@ -18,9 +18,9 @@ import torch
 
 from com.reply_search import ComConfig, QueryBatch, search_replies
 from com.scorers import Ranking
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
-from models.language.motion_llm import MotionLLM
 from models.language.prompts import PLAIN, Query
 from models.language.vocabulary import MotionVocabulary
 from models.policy.backbone import load_backbone

@@ -9,8 +9,8 @@ from com.chain_of_motion import Score, chain_of_motion
 from com.reply_search import ComConfig, QueryBatch, cost_of_rounds, search_replies
 from com.scorers import Ranking, agreement
 from com.trace import readable_traces, write_trace
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
-from models.language.motion_llm import MotionLLM
 from models.language.prompts import Query
 from models.language.rollout import Rollout
 from models.policy.backbone import load_backbone

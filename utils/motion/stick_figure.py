@@ -5,17 +5,17 @@ is in metres), so travel, sliding and floating can be seen, and every limb casts
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter1d
 
 from utils.errors import InputError
-from utils.motion.inverse_kinematics import bone_vectors
-from utils.motion.skeleton import Skeleton, skeleton_with_joints
+from utils.motion.body import body_height, bones, side_of
+from utils.motion.skeleton import skeleton_with_joints
 
 LEFT_COLOUR, RIGHT_COLOUR, CENTRE_COLOUR = (38, 103, 203), (214, 64, 48), (52, 54, 64)
+_COLOURS = {"left": LEFT_COLOUR, "right": RIGHT_COLOUR, "centre": CENTRE_COLOUR}
 GRID_COLOUR, SHADOW_COLOUR, PATH_COLOUR = (222, 225, 232), (198, 202, 212), (150, 190, 150)
 LABEL_COLOUR = (120, 124, 134)
 _SUPERSAMPLING = 2  # drawn so much larger and scaled down, for smooth lines
@@ -44,12 +44,12 @@ class MotionView:
         self.joints = drawable_joints(clip.joints)
         self.skeleton = skeleton_with_joints(self.joints.shape[1])
         self.title, self.size, self.title_height = clip.title, size, title_height
-        self.height = _body_height(self.joints, self.skeleton)
+        self.height = body_height(self.joints, self.skeleton)
         self.grid_step = 0.5 if _METRE_BODY[0] < self.height < _METRE_BODY[1] else 0.3 * self.height
         self.follow = gaussian_filter1d(self.joints[:, 0], _FOLLOW_SIGMA, axis=0, mode="nearest")
         self.follow[:, 1] = _LOOK_AT * self.height
-        self.bones = [bone for chain in self.skeleton.chains for bone in pairwise(chain)]
-        self.colours = [_colour_of(self.skeleton.joint_names[child]) for _, child in self.bones]
+        self.bones = bones(self.skeleton)
+        self.colours = [_COLOURS[side_of(self.skeleton.joint_names[child])] for _, child in self.bones]
 
     def frame(self, index: int, label: str = "") -> Image.Image:
         """An RGB picture (size, size + title_height) of frame `index`, or of the last one behind the end."""
@@ -148,19 +148,3 @@ def drawable_joints(joints: np.ndarray) -> np.ndarray:
         frame = int(np.flatnonzero(far.reshape(len(joints), -1).any(axis=1))[0])
         raise InputError(f"frame {frame}: a joint lies at {joints[frame][far[frame]][0]:.3g}, which cannot be drawn")
     return joints
-
-
-def _body_height(joints: np.ndarray, skeleton: Skeleton) -> float:
-    """The length of a stretched body, its longest leg plus its spine, in the middle frame."""
-    lengths = np.linalg.norm(bone_vectors(joints[len(joints) // 2], skeleton), axis=-1)
-    chains = [chain for chain in skeleton.chains if chain[0] == 0]
-    spine = next(chain for chain in chains if skeleton.joint("head") in chain)
-    legs = [chain for chain in chains if chain is not spine]
-    longest = max(lengths[list(leg[1:])].sum() for leg in legs)
-    return max(float(longest + lengths[list(spine[1:])].sum()), 1e-6)
-
-
-def _colour_of(joint_name: str) -> tuple[int, int, int]:
-    if joint_name.startswith("left_"):
-        return LEFT_COLOUR
-    return RIGHT_COLOUR if joint_name.startswith("right_") else CENTRE_COLOUR

@@ -16,8 +16,8 @@ from models.evaluation.judge import Judge
 from models.evaluation.predictions import Prediction, from_reply, with_motions
 from models.evaluation.questions import Questions
 from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
-from models.language.motion_llm import MotionLLM
 from models.text_motion.evaluator import TextMotionEvaluator
 from tests.models.languages import plain
 from tests.models.sft.sft_runs import plain_policy

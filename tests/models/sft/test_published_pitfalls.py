@@ -9,9 +9,9 @@ from datasets import disable_progress_bars
 from transformers import AutoTokenizer
 
 from dataset.cot.sample import Sample
+from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
-from models.language.motion_llm import MotionLLM
 from models.language.prompts import PLAIN, PromptStyle, query_of
 from models.language.vocabulary import MotionVocabulary, read_codes
 from models.policy.backbone import load_backbone

@@ -24,7 +24,7 @@ BODY = {
 SIDE_CHAINS = ("UpLeg Leg Foot Toe", "Shoulder Arm ForeArm Hand")
 SHIPPED_METRES = dict.fromkeys(
     ("bandai_namco", "biped", "cmu", "daz", "daz_friendly", "daz_genesis8", "daz_genesis9", "ipi", "lafan1", "mixamo",
-     "rokoko"), 0.01,
+     "rokoko", "smpl"), 0.01,
 ) | {"cmu": 0.056444}  # fmt: skip
 LIMBS = ("{side}UpLeg {side}Leg {side}Foot {side}ToeBase", "{side}Shoulder {side}Arm {side}ForeArm {side}Hand")
 DAZ_LIMBS = ("{l}Thigh {l}Shin {l}Foot {l}Toe", "{l}Collar {l}Shldr {l}ForeArm {l}Hand")
@@ -70,6 +70,11 @@ SKELETONS = {
         "hip=Hips spine1=Hips spine2=Spine spine3=Spine1 spine4=Spine2 neck1=Neck neck2=Neck1 head=Head",
         "spine4",
         ("{l}_thigh {l}_shin {l}_foot {l}_toes", "{l}_shoulder {l}_upperarm {l}_forearm {l}_hand"),
+    ),
+    "smpl": (
+        "Pelvis=Hips Spine1=Spine Spine2=Spine1 Spine3=Spine2 Neck=Neck Head=Head",
+        "Spine3",
+        ("{s}_Hip {s}_Knee {s}_Ankle {s}_Foot", "{s}_Collar {s}_Shoulder {s}_Elbow {s}_Wrist"),
     ),
     "biped": (
         "Pelvis=Hips Spine=Hips Spine1=Spine Spine2=Spine2 Neck=Neck Head=Head",

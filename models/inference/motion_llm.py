@@ -1,19 +1,27 @@
-"""A language model that speaks text and motion: queries in, rollouts out."""
+"""A language model that speaks text and motion: queries in, rollouts out; sentences in, motions out, and back."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
 
+from models.inference.asking import MotionWish, describe_motion, generate_motions
+from models.inference.loading import load_speaker
+from models.inference.results import DescribedMotion, GeneratedMotion
 from models.language.decoding import Sampling
+from models.language.guidance import ReplyGuide, Wanted
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query
 from models.language.rollout import Rollout
 from models.language.sampling import SeededSampling
+from utils.run.devices import model_dtype, resolve_device
 
 OnBatch = Callable[[Sequence[int], list[Rollout]], None]
 
@@ -24,17 +32,77 @@ class MotionLLM:
     Args:
         model: causal language model whose vocabulary includes the motion tokens; put into evaluation mode.
         language: how it is asked, and how its replies are read.
+        tasks: that it was trained for.
     """
 
-    def __init__(self, model: PreTrainedModel, language: MotionLanguage) -> None:
+    def __init__(
+        self, model: PreTrainedModel, language: MotionLanguage, tasks: tuple[str, ...] = ("t2m", "m2t")
+    ) -> None:
         self.model = model.eval()
         self.language = language
+        self.tasks = tasks
+        self._guide: Callable[[Query], Wanted] | None = None
+
+    @classmethod
+    def load(
+        cls, source: str | Path, task: str | None = None, device: str = "auto", precision: str = "auto"
+    ) -> "MotionLLM":
+        """A trained model, ready to be asked.
+
+        Args:
+            source: checkpoint of train_mllm.py, folder of `prepare.export_hf`, or hub id of one.
+            task: ``t2m`` or ``m2t``, where a checkpoint has a policy of its own for each; None: the only one.
+            device, precision: as the flags of eval_mllm.py.
+        """
+        place = resolve_device(device)
+        model, language, tasks = load_speaker(source, task, place, model_dtype(precision, place))
+        return cls(model, language, tasks)
+
+    def generate(
+        self,
+        captions: str | Sequence[str],
+        seconds: float | None = None,
+        start: np.ndarray | None = None,
+        seed: int = 0,
+        samples: int = 1,
+        **how: Any,
+    ) -> list[GeneratedMotion]:
+        """Motions for captions, `samples` for each, in their order (see `models.inference.asking`).
+
+        Args:
+            captions: what each motion should show.
+            seconds: length of each, to one code (0.2 s); None: the model decides.
+            start: (T, J, 3) metres or (T, D) features that every motion goes on from; `seconds` count what is added.
+            how: further fields of `models.inference.asking.MotionWish`.
+        """
+        captions = [captions] if isinstance(captions, str) else list(captions)
+        return generate_motions(
+            self, captions, MotionWish(seconds=seconds, start=start, seed=seed, samples=samples, **how)
+        )
+
+    def caption(self, motions: np.ndarray | Sequence[np.ndarray], seed: int = 0) -> list[list[DescribedMotion]]:
+        """Captions for motions; of a motion longer than the model knows one for each window.
+
+        Args:
+            motions: each (T, J, 3) joints in metres, Y up, at the skeleton's frame rate, or (T, D) features.
+
+        Returns:
+            for each motion its windows, in order
+        """
+        given = [motions] if isinstance(motions, np.ndarray) else list(motions)
+        return [describe_motion(self, motion, seed) for motion in given]
 
     def without_motions(self) -> "MotionLLM":
         """The same model; its rollouts hold codes but no motion, for whoever decodes them later or not at all."""
         silent = copy(self)
         silent.language = replace(self.language, motion_tokenizer=None)
         return silent
+
+    def guided(self, guide: Callable[[Query], Wanted]) -> "MotionLLM":
+        """The same model, whose replies are what `guide` says of their query, in form, length and beginning."""
+        guided = copy(self)
+        guided._guide = guide
+        return guided
 
     def answer(
         self,
@@ -64,6 +132,9 @@ class MotionLLM:
         keys = range(len(queries)) if keys is None else keys
         if len(keys) != len(queries):
             raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
+        wanted = None if self._guide is None else [self._guide(query) for query in queries]
+        if wanted:
+            sampling = replace(sampling, max_new_tokens=max(one.max_tokens for one in wanted))
         prompts = [self.language.ask(query) for query in queries]
         # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
@@ -73,7 +144,10 @@ class MotionLLM:
             for start in range(0, len(order), sampling.batch_size):
                 chosen = order[start : start + sampling.batch_size]
                 replies = self._generate(
-                    [prompts[index] for index in chosen], [keys[index] for index in chosen], sampling
+                    [prompts[index] for index in chosen],
+                    [keys[index] for index in chosen],
+                    sampling,
+                    None if wanted is None else [wanted[index] for index in chosen],
                 )
                 rollouts = self.language.read(
                     [queries[index] for index in chosen],
@@ -89,7 +163,9 @@ class MotionLLM:
         return [found[index] for index in range(len(queries))]
 
     @torch.inference_mode()
-    def _generate(self, prompts: list[list[int]], keys: Sequence[int], sampling: Sampling) -> list[list[int]]:
+    def _generate(
+        self, prompts: list[list[int]], keys: Sequence[int], sampling: Sampling, wanted: Sequence[Wanted] | None
+    ) -> list[list[int]]:
         length = max(map(len, prompts))
         pad, eos = self.language.vocabulary.tokenizer.pad_token_id, self.language.vocabulary.eos_id
         device = self.model.device
@@ -110,6 +186,8 @@ class MotionLLM:
             pad_token_id=pad,
         )
         draw = LogitsProcessorList()
+        if wanted is not None:
+            draw.append(ReplyGuide(self.language.vocabulary, wanted, length))
         if sampling.temperature > 0:
             draw.append(SeededSampling(sampling.temperature, sampling.top_p, sampling.seed, keys, length, device))
         output = self.model.generate(

@@ -1,0 +1,121 @@
+"""What a trained model gives whoever asks it: a motion for a sentence, a sentence for a motion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils.files.json_files import write_json
+from utils.motion.skeleton import Skeleton
+from utils.motion_files.write import JSON_ENDING, WrittenMotion, write_motions
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedMotion:
+    """A motion that was generated.
+
+    Attributes:
+        caption: what was asked for.
+        reasoning: what the model thought before.
+        codes: (N,) int64, those of a given beginning included.
+        motion: (T, D) float32 features, denormalised.
+        joints: (T, J, 3) float32 metres, Y up, left at +X, the floor at 0.
+        skeleton: of the joints; its rate is that of the motion.
+        scores: what Chain-of-Motion ranked it by, by scorer; empty where nothing ranked.
+        trace: its candidates, as `com.trace` tells of them.
+        parts: (caption, first frame) of each part, where several captions make one motion.
+    """
+
+    caption: str
+    reasoning: str
+    codes: np.ndarray
+    motion: np.ndarray
+    joints: np.ndarray
+    skeleton: Skeleton
+    scores: dict[str, float | None] = field(default_factory=dict)
+    trace: Sequence[dict[str, Any]] = ()
+    parts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return len(self.joints) / self.skeleton.fps
+
+    def written(self) -> WrittenMotion:
+        """As files hold it."""
+        return WrittenMotion(self.joints, self.skeleton, self.skeleton.fps, self.caption)
+
+    def save(self, path: str | Path, rig: str = "mixamo") -> Path:
+        """Write it as .bvh, .glb, .gif, .mp4, .png, .html, .npy (joints in metres) or .json (`as_dict`)."""
+        return save_motions(path, [self], rig)[0]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the features, as JSON holds it."""
+        return {
+            "caption": self.caption,
+            "reasoning": self.reasoning,
+            "seconds": round(self.seconds, 3),
+            "fps": self.skeleton.fps,
+            "scores": self.scores,
+            "parts": [list(part) for part in self.parts],
+            "codes": self.codes.tolist(),
+            "joint_names": list(self.skeleton.joint_names),
+            "joints": np.round(self.joints, 4).tolist(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedMotion:
+    """A caption that was written for a motion, or for a window of a long one.
+
+    Attributes:
+        caption, reasoning: the model's answer and what it thought before.
+        start, end: seconds of the described part.
+        codes: (N,) int64 of that part.
+        joints: (T, J, 3) metres, of that part, as it was given.
+        skeleton: of the joints.
+    """
+
+    caption: str
+    reasoning: str
+    start: float
+    end: float
+    codes: np.ndarray
+    joints: np.ndarray
+    skeleton: Skeleton
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "caption": self.caption,
+            "reasoning": self.reasoning,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "codes": self.codes.tolist(),
+        }
+
+    def written(self) -> WrittenMotion:
+        """As files hold it."""
+        return WrittenMotion(self.joints, self.skeleton, self.skeleton.fps, self.caption)
+
+
+def save_motions(path: str | Path, motions: Sequence[GeneratedMotion], rig: str = "mixamo") -> list[Path]:
+    """Write motions into files of the kind that the ending says (`utils.motion_files.write`); .json holds all of them.
+
+    Returns:
+        the files
+    """
+    if Path(path).suffix.lower() == JSON_ENDING:
+        write_json(path, {"motions": [motion.as_dict() for motion in motions]})
+        return [Path(path)]
+    return write_motions(path, [motion.written() for motion in motions], rig)
+
+
+def save_captions(
+    path: str | Path, described: Mapping[str, Sequence[DescribedMotion]], rig: str = "mixamo"
+) -> list[Path]:
+    """Write captions, by the name of the motion that they describe, as .json; or the described motions themselves."""
+    if Path(path).suffix.lower() == JSON_ENDING:
+        write_json(path, {name: [window.as_dict() for window in windows] for name, windows in described.items()})
+        return [Path(path)]
+    return write_motions(path, [window.written() for windows in described.values() for window in windows], rig)

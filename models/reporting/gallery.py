@@ -1,0 +1,132 @@
+"""A few clips to look at: what was asked, what each system answered, real motion beside it, what was measured."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dataset.facts.contradictions import contradictions
+from dataset.facts.motion_facts import motion_facts
+from dataset.humanml.layout import MotionRecord, read_split
+from models.language.replies import parse_reply
+from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
+from models.reporting.cards import candidate_cards, marks_of, measured, mistakes, safe
+from models.reporting.runs import ShownRun
+from models.tokenizer.motion_tokenizer import MotionTokenizer
+from utils.errors import InputError
+from utils.motion.features import joints_from_features
+from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.report.player import PlayedMotion, player
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """What the cards of one task are made from.
+
+    Attributes:
+        task: ``t2m`` or ``m2t``.
+        runs: evaluations of it, in order.
+        records: the real clips by id.
+        skeleton: of all motions.
+        tokenizer: decodes the codes of replies.
+    """
+
+    task: str
+    runs: Sequence[ShownRun]
+    records: dict[str, MotionRecord]
+    skeleton: Skeleton
+    tokenizer: MotionTokenizer
+
+    @classmethod
+    def of(cls, task: str, runs: Sequence[ShownRun]) -> "Gallery | None":
+        """None, with a logged reason, where the data or the checkpoint are not here any more."""
+        for run in runs:
+            asked = run.arguments
+            checkpoint, root = asked.get("eval_ckpt"), asked.get("data_root")
+            if not run.predictions or checkpoint is None or root is None:
+                continue
+            try:
+                skeleton = get_skeleton(asked.get("dataname", "t2m"))
+                records = {record.id: record for record in read_split(root, asked.get("eval_split", "test"), skeleton)}
+                tokenizer = motion_tokenizer_of(load_checkpoint(checkpoint), asked.get("motion_tokenizer"), checkpoint)
+            except InputError as error:
+                logging.warning("no gallery of %s: %s", run.name, error)
+                continue
+            return cls(task, [one for one in runs if one.predictions], records, skeleton, tokenizer)
+        return None
+
+    def cards(self, count: int) -> str:
+        """The HTML of the first `count` clips that every system has answered."""
+        by_run = [{row["id"]: row for row in run.predictions} for run in self.runs]
+        ids = [row["id"] for row in self.runs[0].predictions if row["id"] in self.records]
+        common = [id for id in ids if all(id in rows for rows in by_run)][:count]
+        make = self._motion_card if self.task == "t2m" else self._caption_card
+        return "".join(make(id, [rows[id] for rows in by_run]) for id in common)
+
+    # --- Text to motion ---
+
+    def _motion_card(self, id: str, replies: Sequence[dict[str, Any]]) -> str:
+        caption = replies[0].get("caption") or self.records[id].captions[0].text
+        motions = [PlayedMotion("real", self._joints(self.records[id].features))]
+        told, marks = [], []
+        for run, row in zip(self.runs, replies, strict=True):
+            joints = self._decoded(row.get("codes"))
+            problem = row.get("problem") or ("no motion" if joints is None else None)
+            reasoning = parse_reply(row.get("text") or "", "t2m").reasoning or ""
+            told.append(f"<p><b>{safe(run.name)}</b> <span class='soft'>{safe(problem or reasoning)}</span></p>")
+            if joints is None:
+                continue
+            motions.append(PlayedMotion(run.name, joints))
+            facts = motion_facts(joints, self.skeleton)
+            wrong = contradictions(caption, facts)
+            told.append(measured(facts, wrong))
+            marks = marks_of(facts, wrong)  # those of the last system, which is the one that is shown off
+        return (
+            f'<section class="card"><h3>{safe(caption)}</h3>'
+            f"{player(f't2m-{id}', motions, self.skeleton, self.skeleton.fps, marks)}{''.join(told)}"
+            f"{self._candidates(id)}</section>"
+        )
+
+    def _candidates(self, id: str) -> str:
+        """The candidates of Chain-of-Motion, with the chosen one marked."""
+        parts = []
+        for run in self.runs:
+            rows = [row for row in run.traces.get(id, ()) if row.get("duplicate_of") is None]
+            if not rows:
+                continue
+            cards = candidate_cards(f"{run.name}-{id}", rows, self.task, self._decoded, self.skeleton)
+            parts.append(f"<details><summary>{len(rows)} candidates of {safe(run.name)}</summary>{cards}</details>")
+        return "".join(parts)
+
+    # --- Motion to text ---
+
+    def _caption_card(self, id: str, replies: Sequence[dict[str, Any]]) -> str:
+        record = self.records[id]
+        joints = self._joints(record.features)
+        facts = motion_facts(joints, self.skeleton)
+        told = ["".join(f"<li>{safe(caption.text)}</li>" for caption in record.captions)]
+        for run, row in zip(self.runs, replies, strict=True):
+            reply = parse_reply(row.get("text") or "", "m2t")
+            answer = row.get("answer") or reply.answer or f"({row.get('problem') or 'no answer'})"
+            wrong = contradictions(answer, facts)
+            told.append(
+                f"<p><b>{safe(run.name)}</b> {safe(answer)}</p><p class='soft'>{safe(reply.reasoning or '')}</p>"
+                + mistakes(wrong)
+            )
+        shown = player(
+            f"m2t-{id}", [PlayedMotion("real", joints)], self.skeleton, self.skeleton.fps, marks_of(facts, ())
+        )
+        return (
+            f"<section class='card'>{shown}<p class='soft'>references</p><ul>{told[0]}</ul>"
+            f"{''.join(told[1:])}{self._candidates(id)}</section>"
+        )
+
+    def _joints(self, features: np.ndarray) -> np.ndarray:
+        return self.skeleton.in_metres(joints_from_features(features, self.skeleton))
+
+    def _decoded(self, codes: Sequence[int] | None) -> np.ndarray | None:
+        if not codes or min(codes) < 0 or max(codes) >= self.tokenizer.nb_code:
+            return None
+        return self._joints(self.tokenizer.decode(np.array(codes)))

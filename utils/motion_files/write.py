@@ -1,0 +1,114 @@
+"""A motion is written into the kind of file that its name asks for, by one function for every command."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import InputError
+from utils.files.arrays import write_npy
+from utils.files.atomic import write_text
+from utils.motion.pictures import save_animation, save_sheet
+from utils.motion.skeleton import Skeleton
+from utils.motion.stick_figure import DrawnClip
+from utils.motion_files.bvh import write_bvh
+from utils.motion_files.glb import write_glb
+from utils.motion_files.posing import pose
+from utils.motion_files.rigs import rig
+from utils.report.player import PlayedMotion, page, player
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenMotion:
+    """A motion as files hold it.
+
+    Attributes:
+        joints: (T, J, 3) metres, Y up, left at +X (`Skeleton.in_metres`).
+        skeleton: of the joints.
+        fps: frames a second.
+        title: a line about it, such as its caption.
+    """
+
+    joints: np.ndarray
+    skeleton: Skeleton
+    fps: float
+    title: str = ""
+
+
+def write_motions(path: str | Path, motions: Sequence[WrittenMotion], rig_name: str = "mixamo") -> list[Path]:
+    """Write motions into files of the kind that the ending of `path` names.
+
+    Pictures and pages hold several motions side by side. Of the other kinds each motion gets a file of its own: the
+    only one gets `path`, several get ``name-1.bvh``, ``name-2.bvh``, ...
+
+    Args:
+        rig_name: joint names of .bvh and .glb, one of `utils.motion_files.rigs.RIGS`.
+
+    Returns:
+        the files
+
+    Raises:
+        InputError: an ending that is none of `ENDINGS`, or a motion with values that are not finite.
+    """
+    path = Path(path)
+    check_ending(path)
+    for motion in motions:
+        if not np.isfinite(motion.joints).all():
+            frame = int(np.argmax(~np.isfinite(motion.joints).all(axis=(1, 2))))
+            raise InputError(f"{path}: frame {frame} of {motion.title!r} holds values that are not finite (NaN)")
+    if (together := _TOGETHER.get(path.suffix.lower())) is not None:
+        together(path, motions)
+        return [path]
+    places = [path] if len(motions) == 1 else [path.with_stem(f"{path.stem}-{n + 1}") for n in range(len(motions))]
+    for place, motion in zip(places, motions, strict=True):
+        _ALONE[path.suffix.lower()](place, motion, rig_name)
+    return places
+
+
+def check_ending(path: str | Path) -> None:
+    """Raise InputError for a name that ends in nothing we write."""
+    if Path(path).suffix.lower() not in ENDINGS:
+        raise InputError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
+
+
+def _drawn(motions: Sequence[WrittenMotion]) -> list[DrawnClip]:
+    return [DrawnClip(motion.joints, motion.title) for motion in motions]
+
+
+def _animation(path: Path, motions: Sequence[WrittenMotion]) -> None:
+    save_animation(path, _drawn(motions), motions[0].fps)
+
+
+def _sheet(path: Path, motions: Sequence[WrittenMotion]) -> None:
+    save_sheet(path, _drawn(motions), motions[0].fps)
+
+
+def _page(path: Path, motions: Sequence[WrittenMotion]) -> None:
+    first = motions[0]
+    played = [PlayedMotion(motion.title, motion.joints) for motion in motions]
+    write_text(path, page(first.title or path.stem, player("motion", played, first.skeleton, first.fps)))
+
+
+def _bvh(path: Path, motion: WrittenMotion, rig_name: str) -> None:
+    write_bvh(path, pose(motion.joints, rig(rig_name, motion.skeleton), motion.fps))
+
+
+def _glb(path: Path, motion: WrittenMotion, rig_name: str) -> None:
+    write_glb(path, pose(motion.joints, rig(rig_name, motion.skeleton), motion.fps), motion.title)
+
+
+def _npy(path: Path, motion: WrittenMotion, rig_name: str) -> None:
+    write_npy(path, motion.joints.astype(np.float32))
+
+
+_TOGETHER: dict[str, Callable[[Path, Sequence[WrittenMotion]], None]] = {
+    ".gif": _animation,
+    ".mp4": _animation,
+    ".png": _sheet,
+    ".html": _page,
+}
+_ALONE: dict[str, Callable[[Path, WrittenMotion, str], None]] = {".bvh": _bvh, ".glb": _glb, ".npy": _npy}
+# Written by whoever knows more of a motion than its joints.
+JSON_ENDING = ".json"
+ENDINGS = (*_TOGETHER, *_ALONE, JSON_ENDING)
