@@ -189,6 +189,7 @@ def main() -> None:
         flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, fingerprint_motions(motions)
     )
     with locked_output(flags.out):
+        check_replaceable(Path(flags.out))  # what came there while the motions were read
         write(Path(flags.out), tokenizer, motions, source)
 
 

@@ -34,10 +34,19 @@ from dataset.cot.source import CotSource, common_source, read_cot_source, source
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from prepare.cot.inputs import coded_clips
-from prepare.cot.outputs import REJECTED_FILE, check_cot_folder, claim_cot_folder, cot_path, left_over
+from prepare.cot.outputs import (
+    REJECTED_FILE,
+    WRITTEN,
+    as_written,
+    check_cot_folder,
+    claim_cot_folder,
+    cot_path,
+    left_over,
+)
 from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.line_writers import LineWriters
+from utils.files.lock import locked
 from utils.run.command import quiet_libraries, run_command
 
 # Optional fields of jsonl may be missing in the first rows, and the first rows may be damaged.
@@ -201,6 +210,12 @@ def _split(part: SourcePart, columns: Columns, fields: Mapping[str, Any]) -> str
 def main() -> None:
     (flags,) = parse_flags(ImportCotFlags, description=__doc__)
     quiet_libraries()
+    with locked(flags.out_dir):
+        import_all(flags)
+
+
+def import_all(flags: ImportCotFlags) -> None:
+    """The files of all splits, and what there is to say about them."""
     out_dir = Path(flags.out_dir)
     parts = source_parts(flags.source, flags.config)
     files_read = [part.path for part in parts if part.path is not None]
@@ -214,7 +229,7 @@ def main() -> None:
         for part in parts:
             columns = importer.convert(part)
             print(f"{part.name}: {columns.described() or 'no row that can be read'}")
-        claim_cot_folder(out_dir)
+        claim_cot_folder(out_dir, [cot_path(out_dir, split) for split in importer.splits])
         (out_dir / REJECTED_FILE).unlink(missing_ok=True)  # of an earlier import
         for split in importer.splits:  # a kill leaves no lines beside the source of other ones
             source_path(cot_path(out_dir, split)).unlink(missing_ok=True)
@@ -230,6 +245,7 @@ def main() -> None:
         "rows": counts.rows,
         "repeated_lines_left_out": counts.repeated,
         "rejected": rejected,
+        WRITTEN: as_written(out_dir, files.values()),
     }
     print(report_cot(files, nb_code, out_dir, about))
     print(summary(counts, out_dir))

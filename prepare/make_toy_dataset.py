@@ -24,6 +24,7 @@ from dataset.humanml.layout import (
     write_record,
     write_splits,
 )
+from dataset.humanml.splits import SPLITS
 from dataset.humanml.statistics import compute_mean_std
 from dataset.sources.config import METADATA_FILE
 from dataset.toy.clips import ToyClip, toy_clips
@@ -44,7 +45,6 @@ UNFINISHED_FILE = ".unfinished.json"
 GENERATOR = "toy"
 # Raise the version whenever the same arguments give other clips or texts than before.
 GENERATOR_VERSION = 1
-SPLITS = ("train", "val", "test")
 _MIN_CLIPS = 20
 
 
@@ -61,8 +61,6 @@ class ToyFlags:
     def __post_init__(self) -> None:
         if not _MIN_CLIPS <= self.clips < 1_000_000:
             raise ValueError(f"--clips must be at least {_MIN_CLIPS} and below 1000000, got {self.clips}")
-        if self.seed < 0:
-            raise ValueError(f"--seed must not be negative, got {self.seed}")
 
 
 def main() -> None:

@@ -83,9 +83,11 @@ def told_unit(paths: list[Path], skeleton: Skeleton) -> str | None:
 def doubt_unit(paths: list[Path], skeleton: Skeleton, unit: str) -> None:
     """Say it where the joints look as if they were in the skeleton's own unit, and another one is given."""
     own, given = skeleton.metres_per_unit, parse_unit(unit)
+    if own in (1, given):
+        return
     with contextlib.suppress(InputError):
         told, leg = guess_unit(paths, skeleton)
-        if told is None and own not in (1, given):
+        if told is None:
             print(
                 f"warning: --unit {unit} makes legs of {leg * given:.2f} m; in {skeleton.name}'s own unit, which is "
                 f"taken without --unit, they are {leg * own:.2f} m"

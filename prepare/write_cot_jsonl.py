@@ -33,7 +33,7 @@ from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import SEED
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
 from prepare.cot.inputs import coded_clips
-from prepare.cot.outputs import check_cot_folder, claim_cot_folder, cot_path, left_over
+from prepare.cot.outputs import WRITTEN, as_written, check_cot_folder, claim_cot_folder, cot_path, left_over
 from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
 from prepare.cot.report import report_cot
 from utils.errors import InputError
@@ -145,8 +145,6 @@ def write(flags: CotFlags) -> None:
     check_cot_folder(flags.out_dir, [flags.codes, *reasoning.files])
     skeleton = get_skeleton(flags.dataname)
     by_split = codes_by_split(Path(flags.codes), source.nb_code)
-    if not by_split:
-        raise InputError(f"{flags.codes}: no motion in it: make it with prepare.encode_motions")
     if flags.reasoning is not None:
         reasoning.check_ids({id for codes in by_split.values() for id in codes}, flags.codes)
     files, repeated, doubtful, outdated = {}, {}, [], 0
@@ -170,7 +168,7 @@ def write(flags: CotFlags) -> None:
         lines = sum(map(len, samples.values()))
         files[split] = cot_path(flags.out_dir, split)
         repeated[split] = sum(map(len, every.values())) - lines
-        claim_cot_folder(flags.out_dir)
+        claim_cot_folder(flags.out_dir, [files[split]])
         source_path(files[split]).unlink(missing_ok=True)  # a kill leaves no lines beside the source of other ones
         write_cot_jsonl(files[split], chain.from_iterable(samples.values()), both_tasks=BOTH in by_task)
         write_cot_source(files[split], CotSource(**{**vars(source), "data_root": flags.data_root}))
@@ -178,7 +176,12 @@ def write(flags: CotFlags) -> None:
         for line in (*told, *unmatched(records, codes)):
             print(f"{files[split]}: {line}")
     # What was made, and what could not be.
-    about = {"codes": flags.codes, "reasoning": reasoning.origin, "repeated_lines_left_out": repeated}
+    about = {
+        "codes": flags.codes,
+        "reasoning": reasoning.origin,
+        "repeated_lines_left_out": repeated,
+        WRITTEN: as_written(flags.out_dir, files.values()),
+    }
     print(report_cot(files, source.nb_code, flags.out_dir, about))
     if reasoning.needs_facts:
         write_jsonl(Path(flags.out_dir) / DOUBTFUL_FILE, doubtful)

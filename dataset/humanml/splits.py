@@ -7,7 +7,7 @@ cannot be measured by it.
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from itertools import product
 
 # In the order in which they are believed where a clip is listed in several: what is held out stays held out.
@@ -24,6 +24,11 @@ NO_SPLIT = ""
 def mirror_id(id: str) -> str:
     """The id of a clip's mirror image, as HumanML3D names it."""
     return f"M{id}"
+
+
+def is_mirror_of(id: str, known: Container[str]) -> bool:
+    """Whether `id` is the name of the mirror image of a clip among those `known`: an M alone is no sign of one."""
+    return id.startswith(mirror_id("")) and id.removeprefix(mirror_id("")) in known
 
 
 def composed(id: str) -> str:

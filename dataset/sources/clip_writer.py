@@ -88,7 +88,7 @@ class ClipWriter:
         made = ClipRecord(clip.id, motion) if known is None else replace(known, motion=motion)
         if given is not None:
             told = self._write_captions(made, given, is_ours_by_age=clip.id in self.adopted)
-            if is_there and told.captions != made.captions and clip.id not in self.adopted:
+            if is_there and (told.captions, told.text) != (made.captions, made.text) and clip.id not in self.adopted:
                 self.told.append(clip.id)
             made = told
         self.record.put(made)
@@ -118,7 +118,7 @@ class ClipWriter:
         captions = self._sources.of(given.paths, "mirrored" if given.mirrored else "")
         made = fingerprint(content)
         if files.text.exists():
-            if known.captions == captions:
+            if (known.captions, known.text) == (captions, made):  # the words may be the same and their tags others
                 return known
             there = _of_text(files.text)
             older = is_ours_by_age and files.text.stat().st_mtime <= files.motion.stat().st_mtime

@@ -140,8 +140,6 @@ def convert_motion(root: str | Path, clip: SourceClip, config: ConversionConfig,
     """
     joints = read_clip(clip)
     try:
-        if config.offsets is None:
-            skeleton_of_clip(joints, skeleton)  # checks the size; with retargeting the target decides it
         with np.errstate(all="ignore"):  # numbers that are too large are refused when they are written
             features = features_from_joints(joints, skeleton, config.offsets)
             recovered = joints_from_features(features, skeleton)

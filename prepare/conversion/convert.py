@@ -18,7 +18,7 @@ from dataset.humanml.layout import (
     write_mean_std,
     write_splits,
 )
-from dataset.humanml.splits import HELD_OUT, mirror_id
+from dataset.humanml.splits import HELD_OUT, SPLITS, mirror_id
 from dataset.humanml.statistics import compute_mean_std
 from dataset.sources.clip_writer import ClipWriter
 from dataset.sources.config import METADATA_FILE, captions_before, check_is_ours, write_config
@@ -145,7 +145,8 @@ def _convert(plan: _Plan, writer: ClipWriter, bad: dict[str, str]) -> set[str]:
 def _finish(plan: _Plan, writer: ClipWriter, made: set[str], bad: dict[str, str]) -> dict[str, list[str]]:
     """Write splits and statistics of what is there; the splits. A file that is damaged by now makes its clip bad."""
     short = {id for id in made if writer.is_short(id)}
-    while True:
+    mean_std = None
+    while mean_std is None:
         splits = plan.splits.of(made - bad.keys(), short)
         try:
             mean_std, damaged = _statistics(writer, splits["train"])
@@ -153,27 +154,29 @@ def _finish(plan: _Plan, writer: ClipWriter, made: set[str], bad: dict[str, str]
             report_bad(bad)
             raise
         bad.update(damaged)
-        if not damaged:
-            break
     report_bad(bad)
     # What is held out first: a run that ends in between must leave no clip of it in train alone.
     order = [name for name in (*HELD_OUT, "train", *splits) if name in splits]
     write_splits(writer.root, {name: splits[name] for name in dict.fromkeys(order)})
     write_mean_std(writer.root, *mean_std)
-    writer.record.put_splits({name: splits[name] for name in order if name != "all"})
+    # Of the three alone: a clip that train_val.txt or the like has too must be remembered as what it is held out for.
+    writer.record.put_splits({name: splits[name] for name in SPLITS})
     return splits
 
 
-def _statistics(writer: ClipWriter, ids: Sequence[str]) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, str]]:
-    """Mean and standard deviation of clips, and by id what is wrong with their files."""
+def _statistics(writer: ClipWriter, ids: Sequence[str]) -> tuple[tuple[np.ndarray, np.ndarray] | None, dict[str, str]]:
+    """Mean and standard deviation of clips, and by id what is wrong with their files.
+
+    Where something is wrong with any there are no numbers: the clips that are left then are asked for next.
+    """
     if not ids:
         raise InputError(f"{writer.root}: none of the training clips could be converted")
     motions = UsableMotions(writer.root, ids, writer.skeleton.feature_dim)
     try:
         mean_std = compute_mean_std(motions, writer.skeleton)
     except InputError:
-        if len(motions.bad) < len(ids):
+        if not motions.bad:
             raise
-        mean_std = (np.zeros(0), np.ones(0))  # all of them are damaged: those that are left are asked for next
     way_out = "delete it and run the same command again"
-    return mean_std, {id: f"{clip_files(writer.root, id).motion}: {why}; {way_out}" for id, why in motions.bad.items()}
+    damaged = {id: f"{clip_files(writer.root, id).motion}: {why}; {way_out}" for id, why in motions.bad.items()}
+    return (None if damaged else mean_std), damaged

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dataset.captions.files import read_captions
 from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER, clip_files
-from dataset.humanml.splits import composed, mirror_id
+from dataset.humanml.splits import composed, is_mirror_of, mirror_id
 from dataset.sources.clip_writer import GivenCaptions
 from dataset.sources.conversion import SourceClip, mirrored, problem_of_id
 from dataset.sources.mirroring import mirror_caption
@@ -70,7 +70,7 @@ def clips_by_id(
             _add(first, by_id, bad)
     if mirror:
         # A mirror image that is there as a file of its own is not made again.
-        originals = [clip for id, clip in by_id.items() if not (id.startswith("M") and id[1:] in by_id)]
+        originals = [clip for id, clip in by_id.items() if not is_mirror_of(id, by_id)]
         for image in (mirrored(clip, postures.skeleton) for clip in originals):
             if image.id not in by_id and image.id not in bad:
                 _add(image, by_id, bad)

@@ -1,8 +1,8 @@
 """What a conversion says at its end: one line of counts, and a note on each thing that its user may not expect."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
-from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS, mirror_id
+from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS, is_mirror_of
 from dataset.sources.clip_writer import ClipWriter
 from dataset.sources.record import RECORD_FILE
 from prepare.conversion.plan import Captions
@@ -37,16 +37,17 @@ def summary(
     )
     about_captions = _notes_on_captions(writer, captions)
     about_splits = _notes_on_splits(earlier, splits)
-    return "\n".join([line, *(f"note: {note}" for note in [*about_captions, *_notes(writer, gone), *about_splits])])
+    about_clips = _notes(writer, gone, {id for ids in splits.values() for id in ids}.union(bad).difference(gone))
+    return "\n".join([line, *(f"note: {note}" for note in [*about_captions, *about_clips, *about_splits])])
 
 
-def _notes(writer: ClipWriter, gone: Sequence[str]) -> Iterator[str]:
+def _notes(writer: ClipWriter, gone: Sequence[str], have_sources: Container[str]) -> Iterator[str]:
     if writer.adopted:
         yield (
             f"{len(writer.adopted)} clips were made before {RECORD_FILE} said from what, and are taken as they are, "
             f"since they are newer than their sources; in another --out-dir all are made anew"
         )
-    images = [id for id in gone if id.startswith(mirror_id("")) and id.removeprefix(mirror_id("")) not in gone]
+    images = [id for id in gone if is_mirror_of(id, have_sources)]
     gone = [id for id in gone if id not in images]
     if images:
         yield (

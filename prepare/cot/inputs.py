@@ -99,7 +99,10 @@ def read_reasoning(path: Path, captions: Mapping[tuple[str, str], str] | None = 
         texts, caption = _texts(row, where), row.get("caption")
         if caption is not None and (not isinstance(caption, str) or len(texts) > 1):
             raise InputError(f"{where}: a line with a 'caption', which is text, holds one reasoning")
-        known = [(captions or {}).get((id, text)) for text in texts] if caption is None else [caption]
+        if caption is not None:
+            known = [caption]
+        else:
+            known = _one_each(row, texts) or [(captions or {}).get((id, text)) for text in texts]
         clip = found.setdefault(id, ClipReasoning())
         # Texts for any caption stand alone for their clip.
         first = first_line.setdefault(id, number)
@@ -143,6 +146,19 @@ def _texts(row: Mapping[str, Any], where: str) -> list[str]:
         except ValueError as error:
             raise InputError(f"{where}: {error}") from None
     return texts
+
+
+def _one_each(row: Mapping[str, Any], texts: Sequence[str]) -> list[str] | None:
+    """The captions that the texts of a line were written for, one each; None where the line does not say it.
+
+    Lines of the toy people list captions beside their reasoning; what was written for a caption stays with it when
+    captions are edited or exchanged.
+    """
+    captions = row.get("captions")
+    if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
+        return None
+    is_clear = len(captions) == len(texts) == len({caption.strip() for caption in captions})
+    return captions if is_clear else None
 
 
 def _ambiguous(where: str, id: str, line: int) -> str:

@@ -220,6 +220,19 @@ def test_what_holds_no_codes_is_never_replaced(folder, encode, content):
     assert (folder / "mine.jsonl").read_text() == content
 
 
+def test_what_came_there_while_the_motions_were_read_is_not_replaced(folder, encode, monkeypatch):
+    real = encode_motions.read_split
+
+    def slow(*given):
+        (folder / "codes.jsonl").write_text("notes of somebody")
+        return real(*given)
+
+    monkeypatch.setattr(encode_motions, "read_split", slow)
+    with pytest.raises(InputError, match=r"codes\.jsonl: is there and holds no codes of this command"):
+        encode("codes.jsonl")
+    assert (folder / "codes.jsonl").read_text() == "notes of somebody"
+
+
 def test_a_split_that_is_given_twice_is_encoded_once(folder, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["encode_motions", *arguments(folder, "c.jsonl"), "--splits", "val", "val"])
     encode_motions.main()

@@ -15,6 +15,7 @@ from prepare.import_cot import main
 from tests.places import ROOT
 from tests.prepare.random_motions import random_tokenizer
 from utils.errors import InputError
+from utils.files.lock import locked
 
 CODES = [3, 15, 0, 7]
 SPELLED = "".join(f"<Motion_{code}>" for code in CODES)
@@ -304,6 +305,13 @@ def test_what_somebody_else_wrote_is_never_replaced(tmp_path, imported):
             imported(source)
         assert files_of(out) == before
         (out / name).unlink()
+    for name in ("statistics.json", "cot_statistics.png"):  # the first is there already
+        (out / name).touch()
+        before = files_of(out)
+        with pytest.raises(InputError, match=rf"holds {name}, which this command did not write, and is left alone"):
+            imported(source)
+        assert files_of(out) == before
+        (out / name).unlink()
     imported(source)
     assert "earlier run" not in imported(source)[1]  # what we wrote is replaced
     _, printed = imported(write_lines(tmp_path / "x_test.jsonl", [WALK]))
@@ -313,6 +321,29 @@ def test_what_somebody_else_wrote_is_never_replaced(tmp_path, imported):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file: is a file, expected a folder"):
         imported(source, "--out-dir", tmp_path / "file")
+
+
+def test_lines_that_somebody_has_changed_are_not_replaced(tmp_path, imported):
+    out, source = tmp_path / "out", write_lines(tmp_path / "x.jsonl", [WALK])
+    imported(source)
+    other = write_lines(tmp_path / "x_test.jsonl", [WALK])
+    imported(other)  # another split: what is known of the first one stays known
+    with (out / "cot_train.jsonl").open("a") as stream:
+        stream.write(json.dumps({**WALK, "caption": "by hand"}) + "\n")
+    before = files_of(out)
+    for given in (source, other):
+        with pytest.raises(InputError, match=r"cot_train\.jsonl: was changed since it was written here.*--out-dir"):
+            imported(given)
+    assert files_of(out) == before
+    (out / "cot_train.jsonl").rename(tmp_path / "mine.jsonl")  # the way out
+    assert imported(source)[0]["train"] == [WALK]
+
+
+def test_two_imports_into_one_folder_do_not_meet(tmp_path, imported):
+    source = write_lines(tmp_path / "x.jsonl", [WALK])
+    with locked(tmp_path / "out"), pytest.raises(InputError, match=r"out: process \d+ on .* is working here"):
+        imported(source)
+    assert not (tmp_path / "out").exists()
 
 
 def test_lines_keep_their_motion_tokenizer(tmp_path, imported):

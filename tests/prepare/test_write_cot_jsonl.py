@@ -12,6 +12,7 @@ from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from dataset.facts.contradictions import contradictions
 from dataset.humanml.layout import MotionRecord, read_split
 from prepare import make_toy_dataset
+from prepare import write_cot_jsonl as command
 from prepare.cot.inputs import coded_clips, read_reasoning, rows_of_clips
 from prepare.write_cot_jsonl import main, measured, samples_of, without_repeats
 from utils.errors import InputError
@@ -211,6 +212,33 @@ def test_reasoning_is_matched_by_the_text_of_its_caption(toy, tmp_path, monkeypa
     assert (tmp_path / "old/cot_val.jsonl").read_text() == (tmp_path / "out/cot_val.jsonl").read_text()
 
 
+def test_what_a_kill_has_left_is_written_again(toy, tmp_path, monkeypatch):
+    run(monkeypatch, toy, tmp_path / "cot")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "cot").glob("cot_*.jsonl")}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # at the end, when all lines are other ones
+        patch.setattr(command, "report_cot", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        run(patch, toy, tmp_path / "cot", "--reasoning", "template")
+    run(monkeypatch, toy, tmp_path / "cot")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "cot").glob("cot_*.jsonl")} == before
+
+
+def test_a_list_of_reasoning_beside_a_list_of_captions_is_matched_by_their_texts(tmp_path):
+    path = tmp_path / "programs.jsonl"
+
+    def texts(captions, of=("he sits.", "he walks.")):
+        row = {"id": "a", "captions": captions, "reasoning": ["So he walks.", "So he sits."][: len(captions)]}
+        path.write_text(json.dumps(row) + "\n")
+        return read_reasoning(path)["a"].of(of)
+
+    assert texts(["he walks.", "he sits."]) == ["So he sits.", "So he walks."]
+    assert texts(["he walks.", "he stands."]) == ["So he walks.", "So he walks."]  # none was written for the other
+    # Where the line leaves open which is of which, they are dealt out in turn.
+    for unclear in (["he walks.", "he sits.", "he runs."], ["he walks.", "he walks. "], [], None, ["he walks.", 3]):
+        row = {"id": "a", "captions": unclear, "reasoning": ["So he walks.", "So he sits."]}
+        path.write_text(json.dumps(row) + "\n")
+        assert read_reasoning(path)["a"].of(["he sits.", "he walks."]) == ["So he walks.", "So he sits."]
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -271,6 +299,11 @@ def test_nothing_that_is_read_or_of_somebody_else_is_replaced(toy, tmp_path, mon
     with pytest.raises(InputError, match=r"cot_train\.jsonl: is what is read here, and would be replaced"):
         run(monkeypatch, toy, tmp_path / "cot", "--reasoning", tmp_path / "cot/cot_train.jsonl")
     assert (tmp_path / "cot/cot_train.jsonl").read_bytes() == before
+    by_hand = before + before[: before.index(b"\n") + 1]
+    (tmp_path / "cot/cot_train.jsonl").write_bytes(by_hand)
+    with pytest.raises(InputError, match=r"cot_train\.jsonl: was changed since it was written here"):
+        run(monkeypatch, toy, tmp_path / "cot")
+    assert (tmp_path / "cot/cot_train.jsonl").read_bytes() == by_hand
     (tmp_path / "cot/statistics.json").unlink()
     with pytest.raises(InputError, match=r"holds cot_test\.jsonl, which this command did not write"):
         run(monkeypatch, toy, tmp_path / "cot")

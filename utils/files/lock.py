@@ -71,6 +71,8 @@ def _held(lock: Path, place: str, doing: str, instead: str) -> Iterator[None]:
 
 def _make(folder: Path) -> list[Path]:
     """Make a folder; what had to be made, the innermost first."""
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file, expected a folder: give another place")
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

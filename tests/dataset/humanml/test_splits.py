@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from dataset.humanml.splits import NO_SPLIT, draw_splits, mirror_id, original_id, place_of
+from dataset.humanml.splits import NO_SPLIT, draw_splits, is_mirror_of, mirror_id, original_id, place_of
 
 
 def of(splits):
@@ -34,6 +34,12 @@ def test_each_split_has_a_clip_from_three_on(count):
             assert len(splits["train"]) == count
         else:
             assert all(splits.values())
+
+
+def test_an_m_alone_makes_no_mirror_image():
+    assert is_mirror_of("M000021", {"000021"})
+    assert not is_mirror_of("M000021", {"M000021"}) and not is_mirror_of("000021", {"000021", "00021"})
+    assert not is_mirror_of("Mary", {"Maria"}) and is_mirror_of("Mary", {"ary": None})
 
 
 def test_two_clips_and_their_mirror_images_are_too_few():

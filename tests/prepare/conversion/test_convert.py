@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dataset.humanml.layout import read_mean_std, read_split_ids
-from dataset.sources.record import RECORD_FILE
+from dataset.sources.record import RECORD_FILE, ConversionRecord
 from prepare import make_toy_dataset, motions_from_joints
 from prepare.conversion.plan import one_file_on_disk
 from tests.prepare.test_motions_from_joints import LINE, body
@@ -58,6 +58,10 @@ def convert(sources, monkeypatch, capsys):
 
 def content(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def record_of_splits(out):
+    return ConversionRecord(out).splits()
 
 
 def splits(out):
@@ -148,6 +152,35 @@ def test_another_folder_of_captions_with_older_files_is_seen(sources, convert):
     assert set(content(sources / "out/texts").values()) == {JUMPS.encode()}
 
 
+def test_captions_whose_tags_are_others_now_arrive(sources, convert):
+    for number in range(6):
+        (sources / f"texts/c{number}.txt").write_text("a person walks.", encoding="utf-8")
+    lexicon = sources / "lexicon"
+    lexicon.mkdir()
+    (lexicon / "a.txt").write_text(LINE, encoding="utf-8")
+    convert("--lexicon-texts", str(lexicon))
+    assert b"/VERB" in content(sources / "out/texts")["c0.txt"]
+    (sources / "out/texts/c1.txt").write_text(JUMPS, encoding="utf-8")
+    (lexicon / "a.txt").write_text(LINE.replace("/VERB", "/NOUN"), encoding="utf-8")
+    printed = convert("--lexicon-texts", str(lexicon))
+    assert "5 clips that were there already got the captions" in printed and "1 clip (c1) keep captions" in printed
+    found = content(sources / "out/texts")
+    assert b"walk/NOUN" in found["c0.txt"] and found["c1.txt"] == JUMPS.encode()
+    assert "got the captions" not in convert("--lexicon-texts", str(lexicon))
+
+
+def test_a_clip_whose_name_begins_with_m_is_no_mirror_image(sources, convert):
+    for id in ("Mary", "k0"):
+        add(sources, id)
+    convert("--mirror")
+    for path in (sources / "joints").glob("*.npy"):
+        if path.stem == "Mary":
+            path.unlink()
+    printed = convert()
+    assert "2 clips (" in printed and "stay, though what they were made from is not there any more" in printed
+    assert "7 clips (" in printed and "stay as they are: only with --mirror" in printed
+
+
 def test_a_data_set_from_before_the_record_is_continued(sources, convert):
     convert()
     out = sources / "out"
@@ -191,19 +224,28 @@ def test_added_clips_move_none_out_of_what_is_held_out(sources, convert):
         assert {f"M{id}" for id in ids if id[0] != "M"} == {id for id in ids if id[0] == "M"}
 
 
-def test_a_held_out_clip_that_was_bad_for_a_while_is_held_out_again(sources, convert):
+@pytest.mark.parametrize("given", [False, True])
+def test_a_held_out_clip_that_was_bad_for_a_while_is_held_out_again(sources, convert, given):
     convert()
     out = sources / "out"
-    (out / "test.txt").write_text("c0\nc1\n", encoding="utf-8")
-    (out / "train.txt").write_text("c2\nc3\nc4\n", encoding="utf-8")
-    (out / "val.txt").write_text("c5\n", encoding="utf-8")
-    convert()
+    place = sources / "splits" if given else out
+    place.mkdir(exist_ok=True)
+    (place / "test.txt").write_text("c0\nc1\n", encoding="utf-8")
+    (place / "train.txt").write_text("c2\nc3\nc4\n", encoding="utf-8")
+    (place / "val.txt").write_text("c5\n", encoding="utf-8")
+    if given:  # a file that is no split of its own, as HumanML3D has one
+        (place / "train_val.txt").write_text("c0\nc1\nc2\nc3\nc4\nc5\n", encoding="utf-8")
+        convert("--splits-dir", str(place))
+        assert len(read_split_ids(out, "train_val")) == 6
+    else:
+        convert()
     good = (sources / "joints/c1.npy").read_bytes()
     (sources / "joints/c1.npy").write_bytes(b"junk")
     assert "bad clip c1" in convert("--skip-bad") and read_split_ids(out, "test") == ["c0"]
     (sources / "joints/c1.npy").write_bytes(good)
     convert()
     assert read_split_ids(out, "test") == ["c0", "c1"]
+    assert set(record_of_splits(out).values()) == {"train", "val", "test"}
 
 
 def test_clips_without_a_source_stay_and_one_that_was_taken_out_stays_out(sources, convert):

@@ -33,7 +33,7 @@ def test_one_repeat_has_no_interval_and_nan_is_not_zero():
 
 def test_signed_line():
     line = signed_line("FID", MetricValue(0.2314, 0.0062, 4384, 20), SIGNATURE)
-    assert line == "FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:abc|ckpt:def|com:8x2|seed:123|v:1.0"
+    assert line == "FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:abc|ckpt:def|com:8x2|seed:123|v:1.1"
 
 
 def test_results_file_round_trip(tmp_path):
