@@ -91,7 +91,7 @@ def main() -> None:
                 f"{folder}: what was to be written gives other logits (by {differences[0]:.1e}): not written"
             )
 
-    write_folder(folder, write)
+    write_folder(folder, write, last=CARD_FILE)
     size = f"{model.num_parameters() / 1e6:.1f} M weights, {len(vocabulary.tokenizer)} tokens"
     print(f"{folder}: {size}; logits as those of the checkpoint to {differences[0]:.1e}")
 

@@ -133,7 +133,7 @@ def _save(evaluator: TextMotionEvaluator, folder: Path, weights: Path) -> bool:
     if folder.absolute() == weights.parent.absolute():
         raise InputError(f"{folder} holds {weights.name} itself: give another --exp-name (nothing was changed)")
     try:
-        write_folder(folder, evaluator.save, may_replace=False)
+        write_folder(folder, evaluator.save, may_replace=False, last=ABOUT_FILE)
     except InputError as error:
         raise InputError(f"{error}: give another --exp-name") from None
     return False

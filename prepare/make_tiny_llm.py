@@ -152,7 +152,7 @@ def main() -> None:
         tokenizer.save_pretrained(place)
         write_manifest(place / RECEIPT, list_files(place, _FILES), {"made_by": "prepare.make_tiny_llm"})
 
-    write_folder(folder, write)
+    write_folder(folder, write, last=RECEIPT)
     name = fingerprint(*(value.numpy() for value in model.state_dict().values()))
     print(
         f"tiny Qwen3: {model.num_parameters():,} parameters, {len(tokenizer)} text tokens, "

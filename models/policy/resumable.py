@@ -19,6 +19,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from models.policy.states import UNFINISHED, newest_state, processes_of, publish
 from utils.errors import InputError, first_line
+from utils.files.atomic import named
 from utils.files.json_files import read_json, write_json
 from utils.files.torch_files import refused_objects
 
@@ -107,7 +108,10 @@ class ResumableTrainer(Trainer):
                 if self.accelerator.is_main_process:
                     publish(unfinished, place, self.args.world_size, self.args.save_total_limit)
             except (RuntimeError, SafetensorError, OSError) as error:
-                raise _refused(unfinished, place, error) from error
+                refusal = _refused(unfinished, place, error)
+                if refusal is None:
+                    raise
+                raise refusal from error
         self._saved_step = self.state.global_step
 
     def _stop_writing(self) -> None:
@@ -176,18 +180,19 @@ class _GoOn(TrainerCallback):
             self.trainer.go_on(self.trainer._since_log)
 
 
-def _refused(unfinished: Path, place: Path, error: Exception) -> Exception:
-    """The system's refusal behind a failed writing; torch makes a RuntimeError of it that does not say which.
+def _refused(unfinished: Path, place: Path, error: Exception) -> OSError | None:
+    """The system's refusal behind a failed writing, None where there is none that is not `error` itself; torch makes a
+    RuntimeError of it that does not say which.
 
     The file that it could not write asks the system once more.
     """
     if isinstance(error, OSError):
-        return OSError(error.errno, error.strerror or str(error), str(place)) if error.errno else error
+        return named(error, place) if error.errno else None
     files = [file for file in unfinished.rglob("*") if file.is_file()]
     try:
         for file in sorted(files, key=lambda file: file.stat().st_mtime_ns)[-1:]:
             with file.open("ab") as stream:
                 stream.write(bytes(1 << 20))
     except OSError as refusal:
-        return OSError(refusal.errno, refusal.strerror or str(refusal), str(place))
-    return error
+        return named(refusal, place)
+    return None

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.places import ROOT
-from utils.errors import InputError
-from utils.run.command import refused_by_system
+from utils.errors import InputError, refused_by_system
 
 SLOW_S, TOO_LONG_S = 3.0, 30.0  # of computing: the first is reported, the second ends a case as lost
 MEMORY = 6 << 30  # bytes that a case may add to the address space

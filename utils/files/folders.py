@@ -11,14 +11,16 @@ from utils.files.atomic import named, put_in_place
 from utils.files.lock import LOCK_FILE, locked
 
 
-def write_folder(folder: str | Path, write: Callable[[Path], None], may_replace: bool = True) -> None:
+def write_folder(
+    folder: str | Path, write: Callable[[Path], None], may_replace: bool = True, last: str | None = None
+) -> None:
     """Call `write` on a new folder; what it made goes into `folder` when all of it is there, each file as a whole.
 
-    A folder that is not there yet appears at once. In one that is, files go in the order in which they were written, so
-    that the last one may say that all are there, and files of other names stay. What a killed process left is cleared
-    away by the next one.
+    A folder that is not there yet appears at once. In one that is, files go in one by one, and files of other names
+    stay. What a killed process left is cleared away by the next one.
 
     Args:
+        last: name of the file that says that all are there: it goes in behind all others.
         may_replace: a file of the same name is replaced. Otherwise one of another content is refused.
 
     Raises:
@@ -35,7 +37,7 @@ def write_folder(folder: str | Path, write: Callable[[Path], None], may_replace:
             try:
                 _clear(temporary)
                 write(temporary)
-                _move(temporary, folder, may_replace)
+                _move(temporary, folder, may_replace, last)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -47,9 +49,9 @@ def unfinished_name(folder: Path) -> str:
     return f".{folder.name[:80]}.new.tmp"
 
 
-def _move(temporary: Path, folder: Path, may_replace: bool) -> None:
+def _move(temporary: Path, folder: Path, may_replace: bool, last: str | None) -> None:
     files = [path for path in temporary.rglob("*") if path.is_file() and path.name != LOCK_FILE]
-    files.sort(key=lambda path: path.stat().st_mtime_ns)
+    files.sort(key=lambda path: (path == temporary / (last or ""), path.stat().st_mtime_ns))
     targets = [(file, folder / file.relative_to(temporary)) for file in files]
     for file, target in targets:
         if not may_replace and target.exists() and not filecmp.cmp(file, target, shallow=False):

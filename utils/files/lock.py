@@ -56,17 +56,33 @@ def _held(lock: Path, place: str, doing: str, instead: str) -> Iterator[None]:
         yield
         return
     made = _make(lock.parent)
-    handle = _take(lock, place, doing, instead)
     try:
-        yield
+        handle = _take(lock, place, doing, instead)
+        try:
+            yield
+        finally:
+            _leave(lock, handle)
     finally:
-        lock.unlink(missing_ok=True)
-        os.close(handle)
-        for place in made:
+        for folder in made:
             try:
-                place.rmdir()
+                folder.rmdir()
             except OSError:  # it holds something, or has been renamed
                 break
+
+
+def _leave(lock: Path, handle: int) -> None:
+    """Give a lock up. What stands under its name may be another one by now, where the folder was moved away."""
+    if _is_current(handle, lock):
+        lock.unlink(missing_ok=True)
+    os.close(handle)
+
+
+def _is_current(handle: int, path: Path) -> bool:
+    """Whether an open file is the one that stands under its name."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _make(folder: Path) -> list[Path]:
@@ -99,13 +115,13 @@ def _take(path: Path, place: str, doing: str, instead: str) -> int:
             raise InputError(f"{said}: wait for it, end it, or use {instead}") from None
         except OSError:  # a file system without locks
             return handle
-        try:
-            is_current = os.path.samestat(os.fstat(handle), os.stat(path))
-        except FileNotFoundError:
-            is_current = False
-        if is_current:
+        if _is_current(handle, path):
             break
         os.close(handle)  # of a file that its owner has just removed
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    except OSError as error:  # a full disk
+        _leave(path, handle)
+        raise named(error, path) from error
     return handle

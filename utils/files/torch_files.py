@@ -3,6 +3,7 @@
 What was read is checked here too: weights against those of the network that they are for, values against a dataclass.
 """
 
+import errno
 import pickle
 import re
 import struct
@@ -15,7 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 
-from utils.errors import InputError
+from utils.errors import InputError, refused_by_system
 from utils.files.atomic import write_atomic
 from utils.files.text_files import unreadable
 
@@ -58,6 +59,8 @@ def read_torch_file(path: str | Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of the disk, not of the bytes
+            raise unreadable(path, error) from None
         raise InputError(
             f"{path}: not a readable checkpoint: {refused_objects(error) or _damage(error, start)}"
         ) from None
@@ -72,6 +75,7 @@ def state_of_a_run(path: str | Path) -> Iterator[dict[str, Any]]:
 
     Raises:
         InputError: the file is damaged, or what the block does with its content fails: it is of another run or kind.
+        RuntimeError: there is no memory for it.
     """
     way_out = f"remove {path}, and the run begins anew"
     try:
@@ -81,6 +85,8 @@ def state_of_a_run(path: str | Path) -> Iterator[dict[str, Any]]:
     try:
         yield content
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        if refused_by_system(error) is not None:  # no memory for it: the state is good
+            raise
         problem = shown(f"{type(error).__name__}: {error}", 120)
         raise InputError(f"{path}: is not the state of this run ({problem}): {way_out}") from None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
+from utils.files.atomic import named
 from utils.files.journal import Journal
 from utils.files.json_files import read_json, write_json
 from utils.files.lock import LOCK_FILE, locked
@@ -24,7 +25,7 @@ from utils.run.inputs import INPUTS, Inputs, Record, differences, read_record, r
 from utils.run.launcher import launched_as_main, launched_processes
 
 # What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
-_LEFT_BY_A_START = {"args.json", "environment.json", "run.log", LOCK_FILE}
+_LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
 # What only a run leaves behind that was recorded before.
 _OF_A_RUN = ("finished.json", "metrics.jsonl", "trainer_state")
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
@@ -73,9 +74,13 @@ class RunFolder:
         file = self.path / "args.json"
         if not file.is_file() and any((self.path / name).exists() for name in _OF_A_RUN):
             raise InputError(f"{file} has gone; {self._nobody_knows}")
-        if not file.is_file() or {entry.name for entry in self.path.iterdir()} <= _LEFT_BY_A_START:
+        if not file.is_file() or self._names() <= _LEFT_BY_A_START:
             return None
         return read_json(file, self._nobody_knows)
+
+    def _names(self) -> set[str]:
+        """What is in the folder; what begins with a dot is a lock, what a kill has left of a file, or the system's."""
+        return {entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")}
 
     @property
     def _nobody_knows(self) -> str:
@@ -117,7 +122,7 @@ class RunFolder:
 
     def set_aside(self) -> None:
         """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin."""
-        if not self.path.exists() or {entry.name for entry in self.path.iterdir()} <= {LOCK_FILE}:
+        if not self.path.exists() or not self._names():
             return
         if launched_processes() != 1:
             raise InputError(f"--no-resume with several processes: rename {self.path} before you start them")
@@ -157,7 +162,7 @@ class RunFolder:
         if not launched_as_main():
             return lambda: None
         self.path.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
+        handler = _RunLog(self.path / "run.log", encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger().addHandler(handler)
 
@@ -189,6 +194,17 @@ class RunFolder:
                 return f"{own} (has gone; to make it again {self.way_out})"
             return own if own.is_file() else value
         return f"{value:.4f}" if isinstance(value, float) else value
+
+
+class _RunLog(logging.FileHandler):
+    """A file of log records; that it cannot be written ends the run as any other file does, where logging would print
+    a traceback for every record and go on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            raise named(error, Path(self.baseFilename)) from error
+        super().handleError(record)
 
 
 def _as_stored(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A run that is killed goes on as if it had not been; a full disk leaves no half of a state; no number ends it."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import torch
 
 from models.policy.adapters import LoraSize
 from models.policy.checkpoint import load_checkpoint
+from models.policy.resumable import _refused
 from models.policy.states import newest_state
 from models.sft.training import Validation
 from tests.models.sft.sft_runs import run_supervise
@@ -153,3 +155,12 @@ def test_a_run_that_ends_inside_an_epoch_is_validated_and_saved(cot_jsonl, backb
     before = rows(tmp_path)
     run_supervise(cot_jsonl, backbone, tmp_path, None, **fields)  # as after a kill before the run's last line
     assert rows(tmp_path) == before
+
+
+def test_what_the_system_did_not_refuse_is_raised_as_it_is(tmp_path):
+    """An error that is its own cause sent whoever followed causes round and round."""
+    (tmp_path / "state.pt").touch()
+    assert _refused(tmp_path, tmp_path / "checkpoint-3", OSError("no number")) is None
+    assert _refused(tmp_path, tmp_path / "checkpoint-3", RuntimeError("another one")) is None
+    told = _refused(tmp_path, tmp_path / "checkpoint-3", OSError(errno.ENOSPC, "No space left on device", "half"))
+    assert (told.errno, told.filename) == (errno.ENOSPC, str(tmp_path / "checkpoint-3"))

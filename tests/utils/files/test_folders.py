@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from utils.errors import InputError
+from utils.files import folders
 from utils.files.atomic import write_text
 from utils.files.folders import write_folder
 from utils.files.lock import locked
@@ -73,6 +74,26 @@ def test_what_may_not_be_replaced_is_not(tmp_path):
     write_text(tmp_path / "b.bin", "bbb")
     write_folder(tmp_path, two_files(3), may_replace=False)
     assert contents(tmp_path) == {"b.bin": b"bbb", "in/a.txt": b"3"}
+
+
+def test_the_file_that_says_that_all_are_there_goes_in_last(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    write_folder(folder, two_files(3), last="b.bin")
+    order = []
+    real = folders.put_in_place
+
+    def noted(stream, temporary, path):
+        order.append(path.relative_to(folder).as_posix())
+        if len(order) == 2 and order[1] == "b.bin":
+            raise KeyboardInterrupt  # a kill in between
+        real(stream, temporary, path)
+
+    monkeypatch.setattr(folders, "put_in_place", noted)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(folder, two_files(5), last="b.bin")  # it is written first
+    assert order == ["in/a.txt", "b.bin"] and contents(folder) == {"b.bin": b"bbb", "in/a.txt": b"5"}
+    write_folder(folder, two_files(5))  # as they were written
+    assert order[2:] == ["b.bin", "in/a.txt"]
 
 
 def test_what_a_kill_left_is_cleared_and_a_second_process_is_told(tmp_path):

@@ -1,5 +1,7 @@
 """One process at a time works in a folder."""
 
+import errno
+import resource
 import signal
 import subprocess
 import sys
@@ -71,4 +73,36 @@ def test_a_folder_that_nothing_was_written_to_is_not_left_behind(tmp_path):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"), locked(tmp_path / "file" / "run"):
+        pass
+
+
+def test_the_lock_of_another_is_not_removed(tmp_path):
+    """A folder that is moved away while it is worked in takes its lock along; under its name there is another one."""
+    with locked(tmp_path / "run"):
+        (tmp_path / "run").rename(tmp_path / "moved")
+        with locked(tmp_path / "run"):
+            pass
+        other = tmp_path / "run" / ".lock"
+        other.parent.mkdir(exist_ok=True)
+        other.write_text("of another process")
+    assert other.read_text() == "of another process"
+
+
+def test_a_full_disk_leaves_no_lock(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="run") as error, locked(tmp_path / "new" / "run"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error.value.errno == errno.EFBIG and list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(tmp_path):
+    (tmp_path / "run").touch()
+    with (
+        pytest.raises(InputError, match=r"run: is a file, expected a folder: give another place"),
+        locked(tmp_path / "run"),
+    ):
         pass

@@ -1,5 +1,7 @@
 """Files of torch: plain values come back, and a file damaged anywhere is one clear error."""
 
+import errno
+import os
 import random
 from dataclasses import dataclass, field
 
@@ -168,3 +170,20 @@ def test_a_state_that_a_run_cannot_go_on_from_says_the_way_out(tmp_path, content
     torch.save({"model": torch.nn.Linear(2, 2).state_dict()}, path)
     with state_of_a_run(path) as state:
         torch.nn.Linear(2, 2).load_state_dict(state["model"])
+
+
+def test_a_state_for_which_there_is_no_memory_is_not_called_damaged(tmp_path):
+    write_torch_file(tmp_path / "state.pth", {"step": 3})
+    with pytest.raises(RuntimeError, match="out of memory"), state_of_a_run(tmp_path / "state.pth"):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+def test_a_disk_that_fails_is_not_called_a_damaged_file(tmp_path, monkeypatch):
+    write_torch_file(tmp_path / "a.pth", {"step": 3})
+
+    def failing(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(torch, "load", failing)
+    with pytest.raises(InputError, match=r"a\.pth: cannot be read \(Input/output error\)"):
+        read_torch_file(tmp_path / "a.pth")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.places import ROOT
-from utils.errors import InputError
-from utils.run.command import refused_by_system, run_command
+from utils.errors import InputError, refused_by_system
+from utils.run.command import run_command
 from utils.run.interrupt import Stopped
 
 INTERRUPTED = "interrupted: the last saved state is kept; run the same command again to continue\n"
@@ -111,6 +111,8 @@ def named(number, place="runs/a.pth"):
         (OSError(errno.ELOOP, "Too many levels of symbolic links", "a"), "a: Too many levels of symbolic links; links"),
         (MemoryError(), "Cannot allocate memory; more memory is needed, or less at a time"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "Cannot allocate memory; more memory is needed"),
+        (RuntimeError("can't start new thread"), "Resource temporarily unavailable; end other processes, or raise the"),
+        (OSError("cannot save: No space left on device"), "No space left on device; make room"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "No space left on device; make room"),
     ],
 )
@@ -153,6 +155,36 @@ def test_what_is_no_refusal_keeps_its_traceback(error):
         run_command(ending(error))
 
 
+def raised(first, second, how):
+    """`second`, raised because of `first`, while handling it, or in spite of it."""
+    try:
+        try:
+            raise first
+        except type(first):
+            if how == "context":
+                raise second  # noqa: B904
+            raise second from (first if how == "cause" else None)
+    except type(second) as error:
+        return error
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EACCES, errno.EROFS])
+def test_only_what_libraries_lose_is_looked_for_among_what_was_handled(number):
+    told = {how: refused_by_system(raised(named(number), KeyError("a"), how)) for how in ("cause", "context", "none")}
+    lost = number not in (errno.EACCES, errno.EROFS)
+    assert told["cause"] is not None and (told["context"] is not None) == lost and told["none"] is None
+    deep = raised(raised(named(number), KeyError("a"), "cause"), ValueError("b"), "context")
+    assert (refused_by_system(deep) is not None) == lost
+
+
+def test_an_exception_that_is_its_own_cause_comes_to_an_end():
+    first, second = KeyError("a"), ValueError("b")
+    first.__cause__, second.__context__ = second, first
+    assert refused_by_system(first) is None
+    first.__cause__ = first
+    assert refused_by_system(first) is None
+
+
 def run_code(body, *, env=None, prepare=None, stdout=subprocess.PIPE):
     """A command of these lines, as a process -> (status, stdout, stderr)."""
     code = f"import sys\nfrom utils.run.command import run_command\ndef main():\n    {body}\nrun_command(main)\n"
@@ -192,6 +224,25 @@ def test_a_reader_that_has_gone_ends_the_command_quietly():
     assert process.stdout.readline() == b"line\n"
     process.stdout.close()  # as `| head -1` does
     assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 1)
+
+
+def test_a_pipe_that_breaks_elsewhere_is_no_wish_to_stop():
+    body = "import os; from pathlib import Path; read, write = os.pipe(); os.close(read); os.write(write, b'x')"
+    status, _, errors = run_code(body)
+    assert status == 1 and "BrokenPipeError" in errors and "Traceback" in errors
+
+
+def test_where_the_system_refused_is_logged_for_whoever_looks_closer():
+    body = (
+        "import logging, errno; logging.basicConfig(level=logging.DEBUG); "
+        "raise OSError(errno.EROFS, 'Read-only file system', 'a.pth')"
+    )
+    status, _, errors = run_code(body)
+    assert (
+        status == 2
+        and "in main" in errors
+        and errors.endswith("error: a.pth: Read-only file system; give a place that can be written to\n")
+    )
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])

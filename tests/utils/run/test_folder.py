@@ -1,6 +1,10 @@
 """Run folders: a run is continued by its own arguments only, and by later versions of the program too."""
 
+import contextlib
+import errno
 import json
+import logging
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +90,35 @@ def test_a_row_of_metrics_is_never_glued_to_a_torn_one(tmp_path):
         stream.write('{"step": 2, "lo')  # what a kill leaves
     run.log({"step": 2, "loss": 0.25})
     assert run.metrics.rows() == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}]
+
+
+def test_what_begins_with_a_dot_is_nothing_of_a_run(tmp_path):
+    """What the system keeps about a folder, and half a file that a kill has left."""
+    folder = RunFolder(tmp_path / "run")
+    folder.record_arguments({"epochs": 3})
+    for name in (".DS_Store", ".args.json.new.tmp", ".lock"):
+        (folder.path / name).touch()
+    assert folder.recorded() is None
+    (folder.path / "best.pth").touch()
+    assert folder.recorded()["epochs"] == 3
+    empty = RunFolder(tmp_path / "empty")
+    (empty.path / ".DS_Store").parent.mkdir()
+    (empty.path / ".DS_Store").touch()
+    empty.set_aside()
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "empty"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_that_cannot_be_written_ends_the_run_with_its_name(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    (folder.path / "run.log").symlink_to("/dev/full")
+    end = folder.log_to_file()
+    try:
+        with pytest.raises(OSError, match=r"run\.log") as error:
+            logging.warning("a line")
+        assert error.value.errno == errno.ENOSPC
+    finally:
+        with contextlib.suppress(OSError):
+            end()
+    logging.warning("no file is written any more")
