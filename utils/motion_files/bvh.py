@@ -54,14 +54,32 @@ def _channels(motion: PosedMotion, order: list[int]) -> np.ndarray:
     turns = motion.rotations[:, order].reshape(-1, 3, 3)
     # Upper case: turns about the axes that have turned already, R = Rz Rx Ry.
     degrees = Rotation.from_matrix(turns).as_euler("ZXY", degrees=True).reshape(frames, len(order), 3)
+    degrees = _continuous(degrees)
     blocks, per_metre = [], 1 / motion.rig.metres_per_unit
     for column, joint in enumerate(order):
         if joint == 0:
             blocks.append(per_metre * motion.root)
         elif motion.places is not None:
             blocks.append(per_metre * motion.places[:, joint])
-        blocks.append(np.unwrap(degrees[:, column], axis=0, period=360.0))
+        blocks.append(degrees[:, column])
     return np.concatenate(blocks, axis=1)
+
+
+def _continuous(degrees: np.ndarray) -> np.ndarray:
+    """(T, J, 3) angles -> the same turns; of all ways to write one, the way that is nearest to the frame before.
+
+    A turn has two triples of angles, and each angle any number of whole turns more. Programs draw straight lines
+    between frames: jumps from one triple to the other would spin the bone.
+    """
+    chosen = degrees.copy()
+    for frame in range(1, len(degrees)):
+        before, first = chosen[frame - 1], degrees[frame]
+        second = np.array([180.0, 180.0, 180.0]) + first * [1.0, -1.0, 1.0]
+        ways = np.stack([first, second])
+        ways += 360.0 * np.round((before - ways) / 360.0)
+        nearer = np.abs(ways - before).sum(axis=-1).argmin(axis=0)
+        chosen[frame] = ways[nearer, np.arange(degrees.shape[1])]
+    return chosen
 
 
 def _numbers(values: np.ndarray) -> str:
