@@ -1,7 +1,9 @@
 """The smallest real things that several tests need: a tiny Qwen3, a motion tokenizer, a CoT jsonl."""
 
 import json
+import logging
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,15 @@ import torch
 
 NB_CODE = 16
 CAPTIONS = ("a person walks forward slowly.", "someone jumps twice.", "a person turns right and waves.")
+
+
+@pytest.fixture(autouse=True)
+def the_level_of_logging() -> Iterator[None]:
+    """Commands that run inside a test set it; the next test begins as if they had not."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,8 @@ def command(module: str, *words: object) -> str:
     """What a command prints, run in this process; what it says in its one line is raised as InputError."""
     shown, said = io.StringIO(), io.StringIO()
     argv, status = sys.argv, 0
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     sys.argv = [module, *map(str, words)]
     try:
         with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(said):
@@ -57,8 +59,8 @@ def command(module: str, *words: object) -> str:
                 status = end.code or 0
     finally:
         sys.argv = argv
-        for handler in logging.getLogger().handlers[:]:  # of a basicConfig on a stream that is gone
-            logging.getLogger().removeHandler(handler)
+        root.handlers[:] = handlers  # without that of a basicConfig on a stream that is gone
+        root.setLevel(level)
     if status == 0:
         return shown.getvalue()
     errors = [line for line in said.getvalue().split("\n") if line.startswith("error: ") or ": error: " in line]
