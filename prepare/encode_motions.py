@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
 from dataset.humanml.layout import MotionRecord, read_split
@@ -28,6 +27,7 @@ from utils.files.json_files import numbered_rows, read_jsonl, write_jsonl
 from utils.files.lock import locked_output
 from utils.files.outputs import check_output_file
 from utils.motion.skeleton import get_skeleton
+from utils.progress import Progress
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
 
@@ -127,7 +127,7 @@ def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile
     done = part.open()
     if done:
         logging.info("continuing after %d of %d motions", done, len(motions))
-    with tqdm(total=len(motions), initial=done, desc="encode", unit="motion", dynamic_ncols=True) as bar:
+    with Progress(total=len(motions), initial=done, desc="encode", unit="motion", dynamic_ncols=True) as bar:
         for start in range(done, len(motions), _CLIPS_AT_ONCE):
             chunk = motions[start : start + _CLIPS_AT_ONCE]
             codes = tokenizer.encode_batch([motion.record.features for motion in chunk])

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from dataset.cot.foreign.columns import Columns, detect_columns, parse_mapping
 from dataset.cot.foreign.files import SourceRow
@@ -47,6 +46,7 @@ from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.line_writers import LineWriters
 from utils.files.lock import locked
+from utils.progress import Progress
 from utils.run.command import quiet_libraries, run_command
 
 # Optional fields of jsonl may be missing in the first rows, and the first rows may be damaged.
@@ -171,7 +171,7 @@ class Importer:
         columns, rows = self.columns_of(part)
         default = task_in_name(Path(part.name).name)
         converter = RowConverter(columns, self._codes, self._nb_code, self._task, default)
-        for row in tqdm(rows, desc=Path(part.name).name, unit="row", dynamic_ncols=True):
+        for row in Progress(rows, desc=Path(part.name).name, unit="row", dynamic_ncols=True):
             self.counts.rows += 1
             if row.fields is None:
                 self._reject(part, row, row.problem)

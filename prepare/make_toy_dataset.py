@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from dataset.humanml.layout import (
     FEATURES_FOLDER,
     JOINTS_FOLDER,
@@ -38,6 +36,7 @@ from utils.files.json_files import read_json, write_json, write_jsonl
 from utils.files.lock import locked
 from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.skeleton import T2M
+from utils.progress import Progress
 from utils.run.command import run_command
 
 PROGRAMS_FILE = "programs.jsonl"
@@ -127,7 +126,7 @@ def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:
     """Write everything but ``dataset.json``. Returns a summary in words and the fingerprint of all that was written."""
     ids: dict[str, list[str]] = {split: [] for split in SPLITS}
     rows, train_features, parts = [], [], []
-    for clip in tqdm(toy_clips(count, seed), total=count, desc="animating", unit="clip"):
+    for clip in Progress(toy_clips(count, seed), total=count, desc="animating", unit="clip"):
         features = features_from_joints(clip.joints, T2M)
         write_record(root, clip.id, features, joints_from_features(features, T2M), clip.captions)
         ids[clip.split].append(clip.id)

@@ -21,8 +21,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from tqdm import tqdm
-
 from dataset.cot.drafts import Drafts
 from dataset.cot.sample import TASKS, Sample
 from dataset.cot.samples import write_cot_jsonl
@@ -41,6 +39,7 @@ from utils.files.json_files import write_jsonl
 from utils.files.lock import locked
 from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.progress import Progress
 from utils.run.command import quiet_libraries, run_command
 
 
@@ -100,7 +99,7 @@ def measured(records: list[MotionRecord], codes: dict[str, list[int]], skeleton:
     """The facts of the records that have codes, by id."""
     return {
         record.id: motion_facts(joints_in_metres(record.features, skeleton), skeleton)
-        for record in tqdm(records, desc="measuring motions", unit="clip", dynamic_ncols=True)
+        for record in Progress(records, desc="measuring motions", unit="clip", dynamic_ncols=True)
         if codes.get(record.id)
     }
 

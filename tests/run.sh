@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Set up what the tests need, check style, run the tests. Arguments go to pytest: bash tests/run.sh -k prompts
+# One process a core, at most 8 (-n 0: all in one); each has one thread, as the models of tests are tiny.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source prepare/environment.sh tests/requirements.txt
-export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 ruff check .
 ruff format --check .
-exec python -m pytest -c .pytest.ini "$@"
+exec python -m pytest -c .pytest.ini -n "$(nproc)" --maxprocesses 8 --dist worksteal --durations 20 "$@"

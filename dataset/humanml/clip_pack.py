@@ -23,13 +23,13 @@ from typing import BinaryIO
 
 import numpy as np
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
 from dataset.humanml.clip_files import ClipFiles
 from utils.errors import InputError
 from utils.files.atomic import write_atomic, write_text
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import parse_json
+from utils.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def _map(path: Path, frames: int, feature_dim: int) -> np.ndarray:
 
 def _read_clips(clips: Sequence[ClipFiles], feature_dim: int, index: _Index) -> Iterator[np.ndarray]:
     """Yield the usable motions one by one, and write everything else about the clips into `index`."""
-    for clip in tqdm(clips, desc="packing clips", unit="clip", delay=_SHOW_PROGRESS_AFTER, leave=False):
+    for clip in Progress(clips, desc="packing clips", unit="clip", delay=_SHOW_PROGRESS_AFTER, leave=False):
         try:
             features = clip.read_motion(feature_dim)
         except InputError as error:

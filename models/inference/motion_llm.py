@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
 
 from models.inference.asking import MotionWish, describe_motion, generate_motions
@@ -21,6 +20,7 @@ from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query
 from models.language.rollout import Rollout
 from models.language.sampling import SeededSampling
+from utils.progress import Progress
 from utils.run.devices import model_dtype, resolve_device
 
 OnBatch = Callable[[Sequence[int], list[Rollout]], None]
@@ -140,7 +140,7 @@ class MotionLLM:
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
         found: dict[int, Rollout] = {}
         well_formed = 0
-        with tqdm(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
+        with Progress(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
             for start in range(0, len(order), sampling.batch_size):
                 chosen = order[start : start + sampling.batch_size]
                 replies = self._generate(

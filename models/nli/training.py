@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional
-from tqdm import tqdm
 from transformers import BertForSequenceClassification, PreTrainedTokenizerBase
 
 from dataset.cot.entailment_pairs import CONTRADICTION, ENTAILMENT, LABELS, EntailmentPair, EntailmentPairs
 from utils.errors import InputError
 from utils.files.torch_files import state_of_a_run, write_torch_file
+from utils.progress import Progress
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 from utils.run.schedule import cosine_fall, share_done, warm_up
@@ -68,7 +68,7 @@ class NliTraining:
         losses: list[float] = []
         saved_at = time.perf_counter()
         self.model.train()
-        with tqdm(total=self.config.steps, initial=self.step, desc="NLI model", unit="step") as bar:
+        with Progress(total=self.config.steps, initial=self.step, desc="NLI model", unit="step") as bar:
             while self.progress < 1 and not interrupt.raised:
                 began = time.perf_counter()
                 losses.append(self._take_step())

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
 from transformers import (
     PrinterCallback,
     ProgressCallback,
@@ -15,6 +14,7 @@ from transformers import (
 )
 
 from utils.files.journal import Journal
+from utils.progress import Progress
 from utils.run.folder import RunFolder
 from utils.run.scalar_log import ScalarLog
 
@@ -96,7 +96,7 @@ class TrainingBar(TrainerCallback):
         self.label = label
         self.shown = shown
         self.latest: dict[str, str] = {}
-        self.bar: tqdm | None = None
+        self.bar: Progress | None = None
 
     def attach(self, trainer: Trainer) -> None:
         trainer.remove_callback(PrinterCallback)
@@ -107,7 +107,7 @@ class TrainingBar(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> None:
         if state.is_world_process_zero:
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.label, unit="step")
+            self.bar = Progress(total=state.max_steps, initial=state.global_step, desc=self.label, unit="step")
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object

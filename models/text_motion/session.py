@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from dataset.humanml.layout import MotionRecord
 from dataset.humanml.pairs import TextMotionPairs
@@ -21,6 +20,7 @@ from utils.errors import InputError
 from utils.files.torch_files import state_of_a_run, write_torch_file
 from utils.metrics.criteria import OF_REAL_MOTION
 from utils.metrics.text_motion import GROUP
+from utils.progress import Progress
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 from utils.run.schedule import cosine_fall, share_done, warm_up
@@ -94,7 +94,7 @@ class EvaluatorSession:
 
     def train(self, interrupt: InterruptFlag) -> None:
         """Run to the end; on an interrupt save what there is and return early."""
-        with tqdm(total=self.config.epochs, initial=self.epoch, desc="evaluator", unit="epoch") as bar:
+        with Progress(total=self.config.epochs, initial=self.epoch, desc="evaluator", unit="epoch") as bar:
             while not self.finished and not interrupt.raised:
                 losses = self._run_epoch(interrupt)
                 if interrupt.raised:

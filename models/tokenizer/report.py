@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.real_motion import EmbeddedRecords
@@ -16,6 +15,7 @@ from utils.metrics.physics import mean_jerk, skating_ratio
 from utils.metrics.report import MetricValue, collect_repeats
 from utils.metrics.text_motion import frechet_distance, samples_used
 from utils.motion.features import joints_in_metres
+from utils.progress import Progress
 
 MM_PER_METRE = 1000.0
 # Motions whose reconstructions are in memory at a time, however large the data set.
@@ -158,7 +158,7 @@ class _Part:
 
 
 def _reconstruct(tokenizer: MotionTokenizer, clips: Sequence[np.ndarray], progress: str | None) -> Iterator[_Part]:
-    with tqdm(total=len(clips), desc=progress, disable=progress is None, unit="motion", dynamic_ncols=True) as bar:
+    with Progress(total=len(clips), desc=progress, disable=progress is None, unit="motion", dynamic_ncols=True) as bar:
         for start in range(0, len(clips), _CLIPS_AT_ONCE):
             chunk = clips[start : start + _CLIPS_AT_ONCE]
             codes = tokenizer.encode_batch(chunk)

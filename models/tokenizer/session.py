@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.report import reconstruction_report
@@ -14,6 +13,7 @@ from models.tokenizer.trainer import TokenizerTrainer
 from utils.errors import InputError
 from utils.files.atomic import remove_unfinished
 from utils.files.torch_files import state_of_a_run, write_torch_file
+from utils.progress import Progress
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 from utils.run.scalar_log import ScalarLog
@@ -125,18 +125,20 @@ class TokenizerSession:
         self._trainer.seconds, interrupted = self._processes.largest(self._trainer.seconds, interrupt.raised)
         return self._trainer.finished or interrupted > 0
 
-    def _bar(self) -> tqdm:
+    def _bar(self) -> Progress:
         config, shown = self._trainer.config, self._processes.is_main
         total = config.total_iter if config.max_minutes is None else None  # nobody knows how many fit into the time
         start = self._trainer.step
-        return tqdm(total=total, initial=start, desc="tokenizer", unit="step", dynamic_ncols=True, disable=not shown)
+        return Progress(
+            total=total, initial=start, desc="tokenizer", unit="step", dynamic_ncols=True, disable=not shown
+        )
 
     def _log_training(self) -> None:
         recent = self._trainer.recent()
         if self._processes.is_main:
             self._log.log({"step": self._trainer.step, **asdict(recent)})
 
-    def _show(self, bar: tqdm) -> None:
+    def _show(self, bar: Progress) -> None:
         recent = self._trainer.recent()
         shown = {
             "loss": f"{recent.loss:.3f}",

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tqdm import tqdm
-
 from dataset.captions.tags import THINK_OPEN
 from dataset.cot.acceptance import Bounds, Rejection, rejection_of
 from models.language.replies import ParsedReply, parse_reply
@@ -14,6 +12,7 @@ from prepare.annotation.client import AnnotationClient, Answer, NoAnswer
 from prepare.annotation.plan import Assignment, Evidence
 from prepare.annotation.prompts import ANNOTATION_PROMPT_VERSION
 from prepare.annotation.store import AnnotationStore
+from utils.progress import Progress
 from utils.run.interrupt import InterruptFlag
 
 # After so many requests in a row without an answer the server is down, or refuses all of them.
@@ -78,14 +77,14 @@ class AnnotationRun:
     async def ask_all(self, assignments: Sequence[Assignment], interrupt: InterruptFlag) -> None:
         """Ask until all are answered, `interrupt` is raised, or too many in a row got no answer."""
         queue = iter(assignments)
-        with tqdm(total=len(assignments), desc="annotations", unit="reply", smoothing=0.05) as bar:
+        with Progress(total=len(assignments), desc="annotations", unit="reply", smoothing=0.05) as bar:
             watch = asyncio.create_task(self._watch(interrupt, bar))
             try:
                 await asyncio.gather(*(self._work(queue, interrupt, bar) for _ in range(self._concurrency)))
             finally:
                 watch.cancel()
 
-    async def _work(self, queue: Iterator[Assignment], interrupt: InterruptFlag, bar: tqdm) -> None:
+    async def _work(self, queue: Iterator[Assignment], interrupt: InterruptFlag, bar: Progress) -> None:
         for assignment in queue:
             if interrupt.raised or self.given_up:
                 return
@@ -136,7 +135,7 @@ class AnnotationRun:
         spent = f"{sum(self._tokens)} tokens" if cost is None else f"cost {cost:.4f}"
         return f"{self._counts[0]} accepted, {self._counts[1]} rejected, {self.unanswered} unanswered, {spent}"
 
-    async def _watch(self, interrupt: InterruptFlag, bar: tqdm) -> None:
+    async def _watch(self, interrupt: InterruptFlag, bar: Progress) -> None:
         while not interrupt.raised:
             await asyncio.sleep(_LOOK_EVERY_S)
         bar.write("finishing the requests in flight; Ctrl-C again drops them (their answers may be paid for twice)")

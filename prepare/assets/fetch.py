@@ -9,10 +9,9 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from tqdm import tqdm
-
 from prepare.assets.catalogue import DriveArchive
 from utils.errors import InputError
+from utils.progress import Progress
 
 TIMEOUT_S = 30
 _PIECE = 1 << 20
@@ -92,7 +91,7 @@ def fetch_url(url: str, path: Path) -> Path:
 def _copy(answer: "urllib.response.addinfourl", part: Path, begun: int) -> None:
     expected = answer.headers.get("Content-Length")
     total = None if expected is None else begun + int(expected)
-    bar = tqdm(total=total, initial=begun, unit="B", unit_scale=True, desc=part.stem, disable=None)
+    bar = Progress(total=total, initial=begun, unit="B", unit_scale=True, desc=part.stem)
     with bar, part.open("ab" if begun else "wb") as stream:
         while piece := answer.read(_PIECE):
             stream.write(piece)

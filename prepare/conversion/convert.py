@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from dataset.humanml.layout import (
     FEATURES_FOLDER,
@@ -35,6 +34,7 @@ from utils.errors import InputError
 from utils.files.atomic import remove_unfinished
 from utils.files.lock import locked
 from utils.motion.skeleton import Skeleton
+from utils.progress import Progress
 
 
 def convert_dataset(
@@ -131,7 +131,7 @@ def _convert(plan: _Plan, writer: ClipWriter, bad: dict[str, str]) -> set[str]:
     if (writer.root / METADATA_FILE.swapcase()).exists():
         bad.update(one_file_on_disk(plan.clips))
     made = set(plan.gone)
-    for id, clip in tqdm(plan.clips.items(), desc="converting", unit="clip"):
+    for id, clip in Progress(plan.clips.items(), desc="converting", unit="clip"):
         if id in bad:
             continue
         try:

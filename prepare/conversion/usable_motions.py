@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from dataset.humanml.layout import clip_files
 from utils.errors import InputError
+from utils.progress import Progress
 
 
 class UsableMotions:
@@ -26,7 +26,7 @@ class UsableMotions:
         self.bad: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for id in tqdm(self._ids, desc="reading", unit="clip"):
+        for id in Progress(self._ids, desc="reading", unit="clip"):
             try:
                 motion = clip_files(self._root, id).read_motion(self._feature_dim)
             except InputError as error:

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
-from tqdm import tqdm
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from utils.errors import InputError
 from utils.files.pretrained import load_part, load_weights
+from utils.progress import Progress
 
 DEFAULT_MODEL = "roberta-large"
 # Model -> its layer that follows human judgement best, and the mean F1 of that layer over unrelated English sentences.
@@ -120,7 +120,7 @@ class BertScorer:
         candidates = [self._encode(text) for text in predictions]
         idf = _Idf([pieces for texts in gold for pieces in texts])
         scores = []
-        with tqdm(total=len(candidates), desc=progress, unit="caption", disable=progress is None) as bar:
+        with Progress(total=len(candidates), desc=progress, unit="caption", disable=progress is None) as bar:
             for start in range(0, len(candidates), self._batch_size):
                 rows = slice(start, start + self._batch_size)
                 known = self._embed({*candidates[rows], *(pieces for texts in gold[rows] for pieces in texts)})

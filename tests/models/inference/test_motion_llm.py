@@ -1,6 +1,7 @@
 """MotionLLM.answer: a reply depends on the seed and its key, not on the batch, the neighbours or an interruption."""
 
 import logging
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -146,6 +147,7 @@ def test_no_queries_and_too_few_keys(llm):
 
 
 def test_the_bar_shows_the_share_of_well_formed_replies(llm, monkeypatch, capfd):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     good = [
         *llm.language.vocabulary.encode("r</think><answer><Motion><Motion_1></Motion></answer>"),
         llm.language.vocabulary.eos_id,
