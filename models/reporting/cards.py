@@ -55,17 +55,40 @@ def mistakes(wrong: Iterable[Contradiction]) -> str:
     return f"<ul class='facts'>{lines}</ul>" if lines else ""
 
 
-def marks_of(facts: MotionFacts, wrong: Sequence[Contradiction]) -> list[Mark]:
-    """Turns and raised hands on the scrub bar; they fail where the caption says otherwise."""
-    turns_hold = not any(one.said.startswith("turns") for one in wrong)
-    hands_hold = not any(one.said.startswith("raises") for one in wrong)
-    marks = []
+def marks_of(facts: MotionFacts, wrong: Sequence[Contradiction], row: int = 0, name: str = "") -> list[Mark]:
+    """Measured turns and raised hands on the scrub bar, and what the caption says otherwise.
+
+    A turn or a hand fails where the caption names the other side or another height. What contradicts the caption and
+    has no moment of its own, such as a turn that never comes, fails from the first frame to the last.
+
+    Args:
+        row: number of the motion in its player.
+        name: of the system that made it, said first.
+    """
+    said = f"{name}: " if name else ""
+    marks, placed = [], set()
     for turn in facts.turns:
         side = "left" if turn.degrees > 0 else "right"
-        marks.append(Mark(turn.start_s, turn.end_s, f"turns {abs(turn.degrees):.0f} degrees {side}", turns_hold))
+        denying = [one for one in wrong if one.done == f"turns {side}"]
+        placed.update(denying)
+        text = f"{said}turns {abs(turn.degrees):.0f} degrees {side}"
+        marks.append(Mark(turn.start_s, turn.end_s, text, not denying, row))
     for side, spans in (("left", facts.left_hand_up_s), ("right", facts.right_hand_up_s)):
-        marks += [Mark(start, end, f"{side} hand is up", hands_hold) for start, end in spans]
-    return marks
+        denying = [one for one in wrong if spans and _denies_hand(one, side)]
+        placed.update(denying)
+        marks += [Mark(start, end, f"{said}{side} hand is up", not denying, row) for start, end in spans]
+    missing = [one for one in wrong if one not in placed]
+    whole = [Mark(0.0, facts.seconds, f"{said}{one.done}, the text says {one.said}", False, row) for one in missing]
+    return [*whole, *sorted(marks, key=lambda mark: mark.start)]
+
+
+def _denies_hand(one: Contradiction, side: str) -> bool:
+    """Whether that the hand of `side` is up is what contradicts the caption."""
+    if not one.said.startswith("raises"):
+        return False
+    if one.said.startswith("raises the hand to"):
+        return True  # up, but not as high as told
+    return one.said == f"raises the {'left' if side == 'right' else 'right'} hand"
 
 
 def safe(text: object) -> str:

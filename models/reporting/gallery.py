@@ -70,7 +70,8 @@ class Gallery:
     def _motion_card(self, id: str, replies: Sequence[dict[str, Any]]) -> str:
         caption = replies[0].get("caption") or self.records[id].captions[0].text
         motions = [PlayedMotion("real", self._joints(self.records[id].features))]
-        told, marks = [], []
+        facts = motion_facts(motions[0].joints, self.skeleton)
+        told, marks = [], marks_of(facts, contradictions(caption, facts), 0, "real")
         for run, row in zip(self.runs, replies, strict=True):
             joints = self._decoded(row.get("codes"))
             problem = row.get("problem") or ("no motion" if joints is None else None)
@@ -82,7 +83,7 @@ class Gallery:
             facts = motion_facts(joints, self.skeleton)
             wrong = contradictions(caption, facts)
             told.append(measured(facts, wrong))
-            marks = marks_of(facts, wrong)  # those of the last system, which is the one that is shown off
+            marks += marks_of(facts, wrong, len(motions) - 1, run.name)
         return (
             f'<section class="card"><h3>{safe(caption)}</h3>'
             f"{player(f't2m-{id}', motions, self.skeleton, self.skeleton.fps, marks)}{''.join(told)}"

@@ -49,8 +49,8 @@ def write_report(path: str | Path, runs: Sequence[ShownRun], samples: int = SAMP
 
 _KEYS = (
     "Drag to look around, double click to come back; space plays, the arrow keys step and change the speed, + and - "
-    "zoom. The left side is blue, the right side red. Marks under the bar: turns and raised hands as measured, red "
-    "where the caption says otherwise."
+    "zoom. The left side is blue, the right side red. Marks under the bar, a row for each motion: turns and raised "
+    "hands as measured, red where the caption says otherwise."
 )
 
 

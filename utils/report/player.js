@@ -2,13 +2,25 @@
 //
 // Every element <div class="player" data-player="ID"> is filled from <script type="application/json" id="ID">, which
 // `utils.report.player` writes: {fps, height, bones: [[parent, joint, side]], widths: [share of height a joint],
-// motions: [{title, frames, joints: base64 of int16 millimetres (T, J, 3)}], marks: [{from, to, text, holds}]}.
+// motions: [{title, frames, joints: base64 of int16 millimetres (T, J, 3)}], marks: [{from, to, text, holds, row}]}.
 "use strict";
 
 (() => {
   const SPEEDS = [0.25, 0.5, 1, 2];
   const LIGHT = [0.35, 0.85, 0.4]; // towards the light, for shading and the shadow
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const WAY_POINTS = 300; // points of the way that are drawn
+
+  // Colours of the page, read again when it turns dark or light: asking for them takes longer than drawing with them.
+  let colours = new Map();
+  function css(name) {
+    if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    return colours.get(name);
+  }
+  function shaded(side, light) {
+    const name = `${side} ${light}`;
+    if (!colours.has(name)) colours.set(name, shade(css(`--${side}`), light));
+    return colours.get(name);
+  }
 
   function decode(base64) {
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -22,15 +34,15 @@
       this.player = player;
       this.canvas = canvas;
       this.numbers = decode(motion.joints);
+      delete motion.joints; // the text is not needed twice
       this.frames = motion.frames;
       this.joints = this.numbers.length / motion.frames / 3;
-      this.unit = player.data.metres || 0.001;
       this.follow = this.smoothWay();
     }
 
     at(frame, joint) {
       const place = (Math.min(frame, this.frames - 1) * this.joints + joint) * 3;
-      return [this.numbers[place] * this.unit, this.numbers[place + 1] * this.unit, this.numbers[place + 2] * this.unit];
+      return [this.numbers[place] / 1000, this.numbers[place + 1] / 1000, this.numbers[place + 2] / 1000];
     }
 
     // Between two frames the joints move in a straight line, so that slow motion is smooth.
@@ -101,9 +113,11 @@
     way(context, camera, time) {
       context.strokeStyle = css("--way");
       context.lineWidth = 2;
-      const points = [];
-      for (let frame = 0; frame <= Math.min(time, this.frames - 1); frame++) {
-        const root = this.at(frame, 0), point = camera.project([root[0], 0, root[2]]);
+      // Where the root has been, up to where it is now; of a long way not every frame.
+      const points = [], last = Math.min(time, this.frames - 1), step = Math.ceil(this.frames / WAY_POINTS);
+      for (let frame = 0; frame < last + step; frame += step) {
+        const root = frame < last ? this.at(frame, 0) : this.between(last)[0];
+        const point = camera.project([root[0], 0, root[2]]);
         if (point) points.push(point);
       }
       if (points.length > 1) stroke(context, points);
@@ -132,7 +146,7 @@
       for (const { parent, joint, side } of parts) {
         // Three capsules, each smaller, lighter and nearer to the light than the one before: a rounded limb.
         for (const [share, shift, light] of [[1, 0, 0.72], [0.78, 0.2, 0.9], [0.42, 0.42, 1.1]]) {
-          context.fillStyle = shade(css(`--${side}`), light);
+          context.fillStyle = shaded(side, light);
           context.beginPath();
           const moved = [parent, joint].map((one) =>
             joints[one].map((value, axis) => value + shift * this.radius(one) * camera.lit[axis]));
@@ -244,21 +258,29 @@
       Object.assign(this.scrub, { type: "range", min: 0, max: this.end, step: "any", value: 0 });
       this.scrub.setAttribute("aria-label", "Time");
       this.scrub.oninput = () => { this.pause(); this.seek(Number(this.scrub.value)); };
-      for (const mark of data.marks || []) this.mark(track, mark);
+      const rows = Math.max(0, ...data.marks.map(({ row }) => row + 1));
+      track.style.paddingBottom = `${8 * Math.max(rows, 1)}px`;
+      for (const mark of data.marks) this.mark(track, mark, rows);
       this.clock = make("span", "clock", bar);
       this.pace = make("button", "pace", bar);
       this.pace.type = "button";
       this.pace.onclick = () => this.faster(1);
+      this.told = make("div", "told", element);
+      this.told.hidden = !data.marks.length;
+      this.shown = []; // marks that are told
       element.onkeydown = (event) => this.key(event);
       this.label();
     }
 
-    mark(track, { from, to, text, holds }) {
+    // Under the bar, one row a motion; a click goes there.
+    mark(track, { from, to, text, holds, row }, rows) {
       const mark = make("span", holds ? "mark holds" : "mark fails", track);
+      mark.style.bottom = `${8 * (rows - 1 - row)}px`;
+      mark.onclick = () => { this.pause(); this.seek(from * this.data.fps); };
       const share = (seconds) => (100 * Math.min(seconds * this.data.fps, this.end)) / Math.max(this.end, 1);
       mark.style.left = `${share(from)}%`;
       mark.style.width = `${Math.max(share(to) - share(from), 0.8)}%`;
-      mark.title = `${holds ? "✓" : "✗"} ${text}`;
+      mark.title = sentence({ text, holds });
     }
 
     orbit(canvas) {
@@ -366,6 +388,15 @@
       this.scrub.value = this.time;
       const seconds = (frames) => (frames / this.data.fps).toFixed(1);
       this.clock.textContent = `${seconds(this.time)} / ${seconds(this.end)} s`;
+      // What was measured at this moment, in words.
+      const now = this.time / this.data.fps, marks = this.data.marks.filter((mark) => mark.from <= now && now <= mark.to);
+      if (marks.length !== this.shown.length || marks.some((mark, place) => mark !== this.shown[place])) {
+        this.told.replaceChildren();
+        for (const mark of marks) {
+          make("span", mark.holds ? "holds" : "fails", this.told).textContent = sentence(mark);
+        }
+        this.shown = marks;
+      }
       this.element.dataset.frame = this.time.toFixed(2); // for tests and whoever styles by it
     }
   }
@@ -376,6 +407,8 @@
     parent.append(element);
     return element;
   }
+
+  const sentence = ({ text, holds }) => `${holds ? "✓" : "✗"} ${text}`;
 
   // ---- Players come to life when they are seen, so that a page of fifty opens at once ----
 
@@ -393,7 +426,7 @@
     document.querySelectorAll(".player").forEach((element) => seen.observe(element));
     const redraw = () => players.forEach((player) => player.draw());
     window.addEventListener("resize", redraw);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = new Map(); redraw(); });
   };
   document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", start) : start();
 })();

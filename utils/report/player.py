@@ -29,12 +29,16 @@ class PlayedMotion:
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of the scrub bar: what was measured from `start` to `end` (seconds), and whether it is as told."""
+    """A stretch of the scrub bar: what was measured from `start` to `end` (seconds), and whether it is as told.
+
+    `row`: the number of the motion that it is of; each has its own row under the bar.
+    """
 
     start: float
     end: float
     text: str
     holds: bool
+    row: int = 0
 
 
 def player(
@@ -66,7 +70,10 @@ def player(
             {"title": motion.title, "frames": len(motion.joints), "joints": _packed(motion.joints)}
             for motion in motions
         ],
-        "marks": [{"from": mark.start, "to": mark.end, "text": mark.text, "holds": mark.holds} for mark in marks],
+        "marks": [
+            {"from": mark.start, "to": mark.end, "text": mark.text, "holds": mark.holds, "row": mark.row}
+            for mark in marks
+        ],
     }
     return (
         f'<div class="player" data-player="{html.escape(name)}"></div>'

@@ -10,6 +10,11 @@ from utils.metrics.report import MetricValue, Rows
 
 _ARROWS = {"higher": "↑", "lower": "↓", "nearer real": "→"}
 _LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "nearer real": r"$\rightarrow$"}
+_IN_LATEX = {
+    **{character: rf"\{character}" for character in "&%$#_{}"},
+    **{character: f"${character}$" for character in "<>|"},
+    "\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}",
+}  # fmt: skip
 REAL = "real"
 
 
@@ -57,7 +62,8 @@ def latex_table(rows: Rows, caption: str) -> str:
 
 
 def _columns(rows: Rows) -> list[str]:
-    return list(dict.fromkeys(name for values in rows.values() for name in values))
+    fullest_first = sorted(rows.values(), key=len, reverse=True)  # its order is that of the table
+    return list(dict.fromkeys(name for values in fullest_first for name in values))
 
 
 def _best(rows: Rows, name: str) -> set[str]:
@@ -89,9 +95,7 @@ def _plain(value: float | None) -> str:
 
 
 def _latex(text: str) -> str:
-    for character in "&%$#_{}":
-        text = text.replace(character, rf"\{character}")
-    return text
+    return "".join(_IN_LATEX.get(character, character) for character in text)
 
 
 def merged(named: Sequence[tuple[str, Rows]], generated: str, columns: Sequence[str]) -> Rows:
