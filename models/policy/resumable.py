@@ -37,6 +37,7 @@ class ResumableTrainer(Trainer):
         self._writing: Path | None = None  # the folder that gets the state in writing
         self._saved_step = -1
         self._since_log: dict[str, Any] = {}  # `since_log` of the state that training goes on from
+        self._summed_from: int | None = None  # the step that the sum of losses begins at; None: where `train` began
         super().__init__(**named)
         self.add_callback(_GoOn(self))
 
@@ -63,6 +64,7 @@ class ResumableTrainer(Trainer):
         run that was not interrupted. A subclass adds its own."""
         return {
             "loss": self._tr_loss.item(),
+            "sum": self._total_loss_scalar,
             "logged": self._globalstep_last_logged,
             "metrics": {name: list(values) for name, values in self._metrics["train"].items()},
             "tokens": self._total_train_tokens,
@@ -72,6 +74,9 @@ class ResumableTrainer(Trainer):
         """Take up what `since_log` returned when the state was written."""
         self._tr_loss = torch.tensor(since_log["loss"], device=self.args.device)
         self._globalstep_last_logged = since_log["logged"]
+        # States of earlier versions have no sum: then it begins with the losses that no row has yet.
+        self._total_loss_scalar = since_log.get("sum", 0.0)
+        self._summed_from = 0 if "sum" in since_log else since_log["logged"]
         self._total_train_tokens = since_log["tokens"]
         for name, values in since_log["metrics"].items():
             self._metrics["train"][name] = list(values)
@@ -87,6 +92,13 @@ class ResumableTrainer(Trainer):
             raise InputError(
                 f"{resume_from_checkpoint}: {problem}: remove this folder, and training goes on from the state before"
             ) from None
+
+    def log(self, logs: dict[str, float], *given: Any, **named: Any) -> None:
+        """Log a row; the mean loss of the last one is that of all steps, not only of those since the run went on."""
+        if "train_loss" in logs and self._summed_from is not None:
+            steps = self.state.global_step - self._summed_from
+            logs = {**logs, "train_loss": self._total_loss_scalar / max(1, steps)}
+        super().log(logs, *given, **named)
 
     @property
     def _progress_name(self) -> str:

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from tests.faults.forks import no_core_dumps
-from tests.faults.stages import make_world, named
+from tests.faults.stages import named
+from tests.faults.worlds import make_world
 
 # Set in a process that has not computed with several threads yet: the children of one that has would wait for threads
 # that they do not have. `test_forked.py` starts such a process.
@@ -22,10 +23,9 @@ def stages():
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory, stages):
-    """(folder, how each stage ended)."""
     with no_core_dumps():
         place = tmp_path_factory.mktemp("faults")
-        yield place / "world", make_world(place / "world", stages, "")
+        yield make_world(place / "world", stages)
 
 
 @pytest.fixture
@@ -40,6 +40,6 @@ def careless(monkeypatch):
         module = types.ModuleType("careless")
         module.main = main
         monkeypatch.setitem(sys.modules, "careless", module)
-        return Stage("careless", "careless", "", "", "out.txt")
+        return Stage("careless", "careless", "", "", "out.txt out.json")
 
     return register

@@ -14,27 +14,25 @@ the same command, with room, makes what an undisturbed run makes. A run that get
 cache, say) must have made the right files.
 """
 
-import argparse
 import errno
 import json
 import os
 import random
-import resource
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tests.faults.counting import Count, Ending
-from tests.faults.forks import Ended, Moment, no_core_dumps, refuse, run_forked, warm_up
-from tests.faults.kill import answering
-from tests.faults.stages import Stage, lay_out, make_world, named
-from tests.faults.trees import contents, difference, files_of, left_behind
+from tests.faults.forks import Ended, Moment, refuse, run_forked
+from tests.faults.stages import Stage, named
+from tests.faults.trees import files_of
+from tests.faults.worlds import World, lay_out, suite_flags, try_all, undisturbed, unfinished_in
+from tests.full_disk import limit_files
 
 CASES = 160
 CONTINUED = 0.25  # share of the cases that continue a killed run
@@ -53,53 +51,55 @@ class FullDisk:
     after: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True)
+class Disk:
+    """The folder of the trials; `mounted`: it is a file system of its own, in memory, whose size can be set."""
+
+    place: Path
+    mounted: bool
+
+    def resize(self, size: int) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.place)], check=True)
+
+    @property
+    def used(self) -> int:
+        state = os.statvfs(self.place)
+        return (state.f_blocks - state.f_bfree) * state.f_frsize
+
+
 @contextmanager
-def own_disk(place: Path) -> Iterator[bool]:
-    """Whether `place` became a file system of its own, in memory, that `resize` can make small."""
+def own_disk(place: Path) -> Iterator[Disk]:
+    """A new folder, mounted where this user may mount one."""
     place.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOMY}", "tmpfs", str(place)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        yield False
+        yield Disk(place, mounted=False)
         return
     try:
-        yield True
+        yield Disk(place, mounted=True)
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def resize(place: Path, size: int) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(place)], check=True)
-
-
-def used(place: Path) -> int:
-    state = os.statvfs(place)
-    return (state.f_blocks - state.f_bfree) * state.f_frsize
-
-
-def full_disks(
-    rng: random.Random, disk: Path, mounted: bool, undisturbed: Ended, made: Sequence[int]
-) -> Iterator[FullDisk]:
+def full_disks(rng: random.Random, disk: Disk, whole: Ended, made: Sequence[int]) -> Iterator[FullDisk]:
     """Full disks for one stage, without end.
 
     Args:
+        whole: its undisturbed run.
         made: bytes of each file that it makes.
     """
     while True:
-        change, code = rng.randint(1, max(1, undisturbed.changes)), rng.choice(REFUSALS)
+        change, code = rng.randint(1, max(1, whole.changes)), rng.choice(REFUSALS)
         yield FullDisk(f"{errno.errorcode[code]} from change {change} on", within=lambda c=change, e=code: refuse(c, e))
         limit = int(max(made, default=1) * rng.random())
-        yield FullDisk(f"no file beyond {limit} bytes", within=lambda n=limit: _limit_files(n))
-        if mounted:
+        yield FullDisk(f"no file beyond {limit} bytes", within=lambda n=limit: limit_files(n))
+        if disk.mounted:
             room = int(sum(made) * rng.random()) // 4096 * 4096
             yield FullDisk(
                 f"room for {room} bytes",
-                before=lambda trial, n=room: resize(disk, used(disk) + n),
-                after=lambda: resize(disk, ROOMY),
+                before=lambda trial, n=room: disk.resize(disk.used + n),
+                after=lambda: disk.resize(ROOMY),
             )
-
-
-def _limit_files(size: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def half_files(root: Path, names: Sequence[str]) -> list[str]:
@@ -111,7 +111,7 @@ def half_files(root: Path, names: Sequence[str]) -> list[str]:
             continue
         try:
             _read(path)
-        except (ValueError, OSError, RuntimeError, EOFError):
+        except Exception:  # noqa: BLE001  whatever a reader says of it
             found.append(relative)
     return found
 
@@ -132,6 +132,13 @@ def _read(path: Path) -> None:
         from safetensors.torch import load_file
 
         load_file(path)
+    elif path.suffix in (".png", ".gif"):
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            for frame in range(getattr(picture, "n_frames", 1)):
+                picture.seek(frame)
+                picture.load()
 
 
 def refusal(ended: Ended) -> str | None:
@@ -144,12 +151,10 @@ def refusal(ended: Ended) -> str | None:
     return None if len(errors) == 1 else f"{len(errors)} lines of errors"
 
 
-def try_disk(
-    stage: Stage, world: Path, trial: Path, full: FullDisk, rng: random.Random, url: str
-) -> tuple[Ending, str]:
+def try_disk(stage: Stage, world: World, trial: Path, full: FullDisk, rng: random.Random) -> tuple[Ending, str]:
     """(how the case ended, what repeats it): run on a full disk, look, run with room, compare."""
-    lay_out(world, trial, stage, warm=rng.random() < 0.5)
-    command, told = stage.command(url), full.what
+    lay_out(world.folder, trial, stage, warm=rng.random() < 0.5)
+    command, told = stage.command(world.url), full.what
     if continued := rng.random() < CONTINUED:
         moment = Moment(rng.randint(1, 80))
         run_forked(command, trial, moment)
@@ -165,68 +170,36 @@ def try_disk(
             return Ending(lost=wrong), repeat
         if half := half_files(trial, stage.outputs):
             return Ending(lost=f"half a file is left: {half[0]}"), repeat
-        if not continued and (unfinished := left_behind(trial, stage.outputs, parts=False)):
-            return Ending(lost=f"left behind: {unfinished[0].rpartition('/')[2][:40]}"), repeat
+        if not continued and (unfinished := unfinished_in(trial, stage, parts=False)) is not None:
+            return Ending(lost=unfinished), repeat
         again = run_forked(command, trial)
         if again.status != 0:
             return Ending(lost=f"with room again: status {again.status}: {again.last_line[:150]}"), repeat
-    problem = difference(
-        contents(world, stage.outputs, stage.any_order), contents(trial, stage.outputs, stage.any_order)
-    )
-    if problem is not None:
-        return Ending(lost=f"not what an undisturbed run makes: {problem}"), repeat
-    if unfinished := left_behind(trial, stage.outputs):
-        return Ending(lost=f"left behind: {unfinished[0].rpartition('/')[2][:40]}"), repeat
+    if (problem := world.problem_with(trial, stage)) is not None:
+        return Ending(lost=problem), repeat
     return Ending(line=ended.last_line if ended.status else ""), repeat
 
 
-def try_stage(
-    stage: Stage,
-    world: Path,
-    disk: Path,
-    mounted: bool,
-    undisturbed: Ended,
-    count: Count,
-    cases: int,
-    seed: int,
-    url: str,
-) -> None:
+def try_stage(stage: Stage, world: World, disk: Disk, count: Count, cases: int, seed: int) -> None:
     rng = random.Random(f"{seed} {stage.name}")
-    made = [path.stat().st_size for path in files_of(world, stage.outputs)]
-    for number, full in zip(range(cases), full_disks(rng, disk, mounted, undisturbed, made), strict=False):
-        trial = disk / "trial"
-        ending, repeat = try_disk(stage, world, trial, full, rng, url)
+    made = [path.stat().st_size for path in files_of(world.folder, stage.outputs)]
+    disks = full_disks(rng, disk, world.ended[stage.name], made)
+    for number, full in zip(range(cases), disks, strict=False):
+        trial = disk.place / "trial"
+        ending, repeat = try_disk(stage, world, trial, full, rng)
         count.of(stage.name).add(ending, repeat)
         if ending.lost:
-            keep = world.parent / "lost" / f"{stage.name.replace(' ', '_')}-{number}"
-            shutil.rmtree(keep, ignore_errors=True)
-            shutil.copytree(trial, keep)
-        shutil.rmtree(trial)
+            world.keep(trial, f"{stage.name}-{number}")
+        shutil.rmtree(trial, ignore_errors=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=CASES, help="cases in all, dealt out evenly to the stages")
-    parser.add_argument("--stage", help="only stages whose name holds this")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments and of the room")
-    parser.add_argument("--keep", type=Path, help="folder for the undisturbed runs and the lost ones; must not exist")
-    flags = parser.parse_args()
-    stages = named(flags.stage)
-    warm_up()
-    count = Count("disk")
-    with ExitStack() as stack:
-        stack.enter_context(no_core_dumps())
-        url = stack.enter_context(answering(stages))
-        place = flags.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
-        undisturbed = make_world(place / "world", stages, url)
-        mounted = stack.enter_context(own_disk(place / "disk"))
-        if not mounted:
+    flags = suite_flags(__doc__, "cases", CASES)
+    stages, count = named(flags.stage), Count("disk")
+    with undisturbed(stages, flags.keep) as world, own_disk(world.folder.parent / "disk") as disk:
+        if not disk.mounted:
             print("no file system may be mounted here: full disks are stand-ins only")
-        for number, stage in enumerate(stages):
-            share = flags.cases // len(stages) + (number < flags.cases % len(stages))
-            ended = undisturbed[stage.name]
-            try_stage(stage, place / "world", place / "disk", mounted, ended, count, share, flags.seed, url)
-            print("\n".join(line for line in count.lines() if stage.name in line), flush=True)
+        try_all(stages, world, count, flags.cases, lambda stage, n: try_stage(stage, world, disk, count, n, flags.seed))
     count.end()
 
 

@@ -1,7 +1,7 @@
 """Every stage of the project at its smallest size: its command, what it reads, what it makes."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from dataset.captions.word_vectors import make_word_vectors
 from dataset.toy.clips import toy_clips
 from tests.dataset.sources.amass.synthetic_body_model import walking, write_amass, write_body_model
 from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
-from tests.faults.forks import Command, Ended, run_forked
+from tests.faults.forks import Command
 from tests.prepare.random_motions import write_motions
 
 CLIPS = 48
@@ -243,42 +243,3 @@ def named(name: str | None) -> list[Stage]:
     if not found:
         raise SystemExit(f"no stage is called {name!r}; there are {', '.join(stage.name for stage in STAGES)}")
     return found
-
-
-def needed_for(stages: Sequence[Stage]) -> list[Stage]:
-    """These and all that make their inputs, in order."""
-    wanted = {stage.name for stage in stages}
-    for stage in reversed(STAGES):
-        inputs = {name for other in STAGES if other.name in wanted for name in other.inputs}
-        if inputs & set(stage.outputs):
-            wanted.add(stage.name)
-    return [stage for stage in STAGES if stage.name in wanted]
-
-
-def make_world(world: Path, stages: Sequence[Stage], url: str) -> dict[str, Ended]:
-    """Run all that `stages` need, and themselves, undisturbed in `world`; how each ended."""
-    world.mkdir(parents=True)
-    ended = {}
-    for stage in needed_for(stages):
-        if stage.prepare is not None:
-            stage.prepare(world)
-        ended[stage.name] = run_forked(stage.command(url), world)
-        if ended[stage.name].status != 0:
-            raise SystemExit(
-                f"{stage.name} fails undisturbed:\n$ {stage.command(url)}\n{ended[stage.name].output[-3000:]}"
-            )
-    return ended
-
-
-def lay_out(world: Path, trial: Path, stage: Stage, warm: bool) -> None:
-    """A folder of its own with the inputs of a stage; `warm`: what reading them cached in `world` too."""
-    shutil.rmtree(trial, ignore_errors=True)
-    trial.mkdir(parents=True)
-    left_out = None if warm else shutil.ignore_patterns(".cache")
-    for name in stage.inputs:
-        if (world / name).is_dir():
-            shutil.copytree(world / name, trial / name, ignore=left_out)
-        else:
-            shutil.copy2(world / name, trial / name)
-    for name in stage.outputs:  # made in a folder of inputs
-        (trial / name).unlink(missing_ok=True)

@@ -11,8 +11,9 @@ from tests.faults.conftest import FAST
 from tests.faults.counting import Count
 from tests.faults.forks import Command, Moment, run_forked
 from tests.faults.kill import try_kill, try_stage
-from tests.faults.stages import STAGES, make_world, named, needed_for
+from tests.faults.stages import STAGES, named
 from tests.faults.trees import contents, difference, left_behind
+from tests.faults.worlds import World, make_world, needed_for
 from utils.files.atomic import write_text
 
 pytestmark = pytest.mark.pipeline
@@ -20,10 +21,9 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.mark.parametrize("name", FAST)
 def test_a_killed_command_makes_the_same_when_it_is_given_again(world, name):
-    place, undisturbed = world
     count = Count("kill")
     (stage,) = named(name)
-    try_stage(stage, place, undisturbed[name], count, kills=3, seed=0, url="")
+    try_stage(stage, world, count, kills=3, seed=0)
     assert count.tried >= 3 and count.lost == 0, "\n".join(count.lines())
 
 
@@ -62,13 +62,14 @@ def _well():
 
 
 def _tried(stage, tmp_path, moment):
-    make_world(tmp_path / "world", [stage], "") if not (tmp_path / "world").exists() else None
-    return try_kill(stage, tmp_path / "world", tmp_path / "trial", moment, random.Random(1), "")
+    place = tmp_path / "world"
+    world = World(place, {}) if place.exists() else make_world(place, [stage])
+    return try_kill(stage, world, tmp_path / "trial", moment, random.Random(1))
 
 
 @pytest.fixture(autouse=True)
 def stages_of_tests(monkeypatch):
-    monkeypatch.setattr("tests.faults.stages.needed_for", lambda stages: list(stages))
+    monkeypatch.setattr("tests.faults.worlds.needed_for", lambda stages: list(stages))
 
 
 def test_the_suite_sees_a_file_that_is_half(tmp_path, careless):
@@ -96,6 +97,18 @@ def test_a_moment_is_exact_and_changes_are_counted(tmp_path, careless):
     killed = run_forked(command, tmp_path / "run", Moment(whole.changes))
     assert killed.killed and not (tmp_path / "run/out.txt").exists()
     assert left_behind(tmp_path / "run", ["out.txt"]) == [".out.txt.new.tmp"]
+
+
+def test_folders_that_are_left_behind_are_seen_too(tmp_path):
+    (tmp_path / "llm" / ".llm.new.tmp").mkdir(parents=True)
+    (tmp_path / "run" / "trainer_state" / "unfinished" / "checkpoint-3").mkdir(parents=True)
+    (tmp_path / "run" / "trainer_state" / "checkpoint-2.torn").mkdir()
+    (tmp_path / ".new.new.tmp").mkdir()
+    found = [
+        ".new.new.tmp", "llm/.llm.new.tmp", "run/trainer_state/checkpoint-2.torn", "run/trainer_state/unfinished",
+    ]  # fmt: skip
+    assert left_behind(tmp_path, ["llm", "run", "new"]) == found
+    assert left_behind(tmp_path, ["llm", "run", "new"], parts=False) == found[:2]
 
 
 def test_times_are_not_compared_and_numbers_are(tmp_path):

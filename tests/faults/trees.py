@@ -13,8 +13,11 @@ _ABOUT_THE_RUN = re.compile(
     r"(^|/)(run\.log|environment\.json|tensorboard/.*|trainer_state/.*|\.cache/.*|\.lock|.*\.download\.json)$"
 )
 # Names of numbers that say how long something took.
-_TIMES = re.compile(r"seconds|_s$|per_second|runtime|time$|^at$|^stamp$|total_flos|train_loss|created")
-_LEFT_BEHIND = re.compile(r"\.tmp$|\.part$|\.old-\d+$|\.incomplete$|^\.unfinished")
+_TIMES = re.compile(r"seconds|_s$|per_second|runtime|time$|^at$|^stamp$|total_flos|created")
+# The mean loss of a training stands in the last row of trl's trainer alone, which a run that is killed after its last
+# state does not write; that it is right in a run that goes on is in tests/models/policy/test_resumable.py.
+_LAST_ROW = "train_loss"
+_LEFT_BEHIND = re.compile(r"\.tmp$|\.part$|\.old-\d+$|\.incomplete$|^\.?unfinished|\.torn$")
 _TEMPORARY = re.compile(r"\.tmp$")
 
 
@@ -43,16 +46,15 @@ def contents(root: Path, names: Iterable[str], any_order: bool = False) -> dict[
 
 
 def left_behind(root: Path, names: Iterable[str], parts: bool = True) -> list[str]:
-    """Unfinished files: there must be none where a command has ended.
+    """Unfinished files and folders: there must be none where a command has ended.
 
     Args:
         parts: those too that the same command goes on from.
     """
     unfinished = _LEFT_BEHIND if parts else _TEMPORARY
-    found = [path.relative_to(root).as_posix() for path in files_of(root, names) if unfinished.search(path.name)]
-    # Their names may begin like an output's (`codes.jsonl.part`) or with a dot (`.codes.jsonl.x.tmp`).
-    beside = [path.name for path in root.iterdir() if path.is_file() and unfinished.search(path.name)]
-    return sorted({*found, *beside})
+    # Beside the outputs their names may begin like an output's (`codes.jsonl.part`) or with a dot (`.llm.new.tmp`).
+    places = [*root.iterdir(), *(path for name in names for path in (root / name).rglob("*"))]
+    return sorted({path.relative_to(root).as_posix() for path in places if unfinished.search(path.name)})
 
 
 def difference(one: dict[str, str], other: dict[str, str]) -> str | None:
@@ -73,8 +75,7 @@ def _content(path: Path, any_order: bool) -> str:
     if path.suffix == ".jsonl":
         lines = [line for line in path.read_bytes().split(b"\n") if line]
         rows = map(_timeless, map(json.loads, lines))
-        # The last row of trl's trainer is about the machine alone; a run that is continued at its end has none.
-        rows = [json.dumps(row, sort_keys=True) for row in rows if row.keys() - {"step", "epoch"}]
+        rows = [json.dumps(row, sort_keys=True) for row in rows if row.keys() - {"step", "epoch", _LAST_ROW}]
         return _digest("\n".join(sorted(rows) if any_order else rows).encode())
     if path.suffix in (".pth", ".tar"):
         return _digest("\n".join(_of_torch(path)).encode())

@@ -1,7 +1,6 @@
 """The command as a user runs it: its own folder is made anew, another model is left alone."""
 
 import json
-import resource
 import sys
 
 import pytest
@@ -9,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from prepare import make_tiny_llm
+from tests.full_disk import no_file_beyond
 from utils.run.command import run_command
 
 SMALL = ("--vocab-size", "300", "--hidden-size", "16", "--layers", "1", "--heads", "2")
@@ -83,11 +83,8 @@ def test_other_files_and_a_file_in_the_place_are_left_alone(tmp_path, make):
 def test_a_full_disk_leaves_the_last_good_folder(tmp_path, make):
     folder = tmp_path / "llm"
     assert make(folder)[0] == 0
-    before, limit = contents(folder), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))  # as on a full disk
-    try:
+    before = contents(folder)
+    with no_file_beyond(20_000):
         status, _, errors = make(folder, "--hidden-size", "64")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert status == 2 and errors.splitlines()[-1].startswith("error: ")
     assert contents(folder) == before

@@ -9,7 +9,8 @@ from models.policy.states import DONE_FILE
 from tests.faults.forks import run_forked, warm_up
 from tests.faults.places.place import Place, torch_files
 from tests.faults.readers.reader import CommandFailed
-from tests.faults.stages import Stage, lay_out, make_world, named
+from tests.faults.stages import Stage, named
+from tests.faults.worlds import lay_out, make_world
 from utils.errors import InputError
 
 # Files of a trainer's state that are pickles.
@@ -27,7 +28,7 @@ def _prepare(name: str, output: str) -> Callable[[Path], None]:
             world.mkdir()
         place = world / name
         if not place.exists():
-            make_world(place, [stage], "")
+            make_world(place, [stage])
         lay_out(place, folder, stage, warm=True)
         shutil.copytree(place / output, folder / output)
         (folder / output / "finished.json").unlink()

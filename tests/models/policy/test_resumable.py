@@ -4,7 +4,6 @@ import errno
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import time
@@ -18,6 +17,7 @@ from models.policy.checkpoint import load_checkpoint
 from models.policy.resumable import _refused
 from models.policy.states import newest_state
 from models.sft.training import Validation
+from tests.full_disk import no_file_beyond
 from tests.models.sft.sft_runs import run_supervise
 from utils.errors import InputError
 
@@ -30,9 +30,9 @@ def weights(folder):
 
 def rows(folder):
     """What was measured of the training steps and validations, without times."""
-    kept = ("step", "loss", "grad_norm", "mean_token_accuracy", "num_tokens", "eval_loss")
+    kept = ("step", "loss", "grad_norm", "mean_token_accuracy", "num_tokens", "eval_loss", "train_loss")
     lines = (json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines())
-    return [{name: row[name] for name in kept if name in row} for row in lines if "train_loss" not in row]
+    return [{name: row[name] for name in kept if name in row} for row in lines]
 
 
 def same(one, other):
@@ -122,13 +122,8 @@ def test_a_state_that_holds_python_objects_is_one_line_and_nothing_is_executed(c
 @pytest.mark.parametrize("room", [450_000, 700_000])  # weights are larger, then the optimiser is
 def test_a_full_disk_leaves_no_half_of_a_state(cot_jsonl, backbone, tmp_path, straight, room):
     given = (cot_jsonl, backbone, tmp_path, None)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try:
-        with pytest.raises(OSError) as error:
-            run_supervise(*given, logging_steps=4)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with no_file_beyond(room), pytest.raises(OSError) as error:
+        run_supervise(*given, logging_steps=4)
     assert error.value.strerror == "File too large" and str(tmp_path) in str(error.value.filename)
     left = [file.name for file in tmp_path.rglob("*") if file.name.startswith(("checkpoint-", "unfinished"))]
     assert left == [] and not [file for file in tmp_path.rglob("*") if file.suffix == ".tmp"]

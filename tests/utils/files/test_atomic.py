@@ -1,6 +1,5 @@
 """A file is written whole or not at all."""
 
-import resource
 import signal
 import stat
 import subprocess
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.full_disk import no_file_beyond
 from utils.files.arrays import read_npy, write_npy
 from utils.files.atomic import remove_unfinished, write_atomic, write_text
 from utils.files.torch_files import read_torch_file, write_torch_file
@@ -75,16 +75,7 @@ def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path):
     assert (tmp_path / "victim").read_text() == "victim" and (tmp_path / "a.txt").read_text() == "a"
 
 
-LARGE = 200_000  # bytes, more than `no_room` allows
-
-
-@pytest.fixture
-def no_room():
-    """As on a full disk, within this process: no file may grow beyond 50,000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+ROOM, LARGE = 50_000, 200_000  # bytes
 
 
 @pytest.mark.parametrize(
@@ -99,10 +90,10 @@ def no_room():
     ],
     ids=["text", "npy", "torch"],
 )
-def test_a_full_disk_leaves_the_last_good_file_and_names_the_one_that_was_to_be_written(tmp_path, no_room, write, read):
+def test_a_full_disk_leaves_the_last_good_file_and_names_the_one_that_was_to_be_written(tmp_path, write, read):
     path = tmp_path / "a.file"
     write(path, 100)
-    with pytest.raises(OSError, match=r"a\.file'$"):
+    with no_file_beyond(ROOM), pytest.raises(OSError, match=r"a\.file'$"):
         write(path, LARGE)
     assert read(path) == 100 and list(tmp_path.iterdir()) == [path]
 

@@ -1,26 +1,17 @@
 """A folder is written whole or not at all."""
 
-import resource
 import stat
 
 import pytest
 
+from tests.full_disk import no_file_beyond
 from utils.errors import InputError
 from utils.files import folders
 from utils.files.atomic import write_text
 from utils.files.folders import write_folder
 from utils.files.lock import locked
 
-LARGE = 200_000  # bytes, more than `no_room` allows
-
-
-@pytest.fixture
-def no_room():
-    """As on a full disk, within this process: no file may grow beyond 50,000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+ROOM, LARGE = 50_000, 200_000  # bytes
 
 
 def two_files(size):
@@ -36,13 +27,13 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_folder_is_written_whole_or_not_at_all(tmp_path, there, no_room):
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path, there):
     folder = tmp_path / "model"
     if there:
         write_folder(folder, two_files(3))
         write_text(folder / "own.txt", "of somebody else")
     before = contents(tmp_path)
-    with pytest.raises(OSError, match="model"):
+    with no_file_beyond(ROOM), pytest.raises(OSError, match="model"):
         write_folder(folder, two_files(LARGE))
     assert contents(tmp_path) == before and [path.name for path in tmp_path.iterdir()] == ["model"] * there
     write_folder(folder, two_files(5))

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.full_disk import limit_files
 from tests.places import ROOT
 from utils.errors import InputError, refused_by_system
 from utils.run.command import run_command
@@ -195,15 +195,11 @@ def run_code(body, *, env=None, prepare=None, stdout=subprocess.PIPE):
     return process.returncode, process.stdout, process.stderr.decode()
 
 
-def limit_files():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
-
 def test_a_file_that_may_not_grow_so_large_leaves_the_last_good_one(tmp_path):
     path = tmp_path / "state.json"
     path.write_text("whole")
     write = f"from utils.files.atomic import write_text; write_text({str(path)!r}, 'x' * 9000)"
-    status, _, errors = run_code(write, prepare=limit_files)
+    status, _, errors = run_code(write, prepare=lambda: limit_files(4096))
     assert status == 2 and errors == (
         f"error: {path}: File too large; a file would grow beyond what is allowed (ulimit -f, or the file system)\n"
     )
