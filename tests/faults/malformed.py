@@ -27,7 +27,7 @@ from tests.faults.contents.forms import damaged
 from tests.faults.counting import Count, Ending, attempt
 from tests.faults.readers.reader import Reader
 
-ROOMS = ("text", "cot", "replies", "arrays", "models", "runs", "commands", "imports")
+ROOMS = ("text", "cot", "replies", "arrays", "models", "runs", "commands", "amass", "imports")
 CASES = 100
 AS_IT_SHOULD_BE = "as it should be"
 

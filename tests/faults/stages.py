@@ -12,7 +12,7 @@ from dataset.toy.clips import toy_clips
 from tests.dataset.sources.amass.synthetic_body_model import walking, write_amass, write_body_model
 from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
 from tests.faults.forks import Command
-from tests.prepare.random_motions import write_motions
+from tests.prepare.random_motions import write_motions, write_published_evaluator
 
 CLIPS = 48
 CAPTION = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"
@@ -85,6 +85,10 @@ def _write_glove(root: Path) -> None:
     shutil.rmtree(root / "glove_source", ignore_errors=True)
     make_word_vectors(["walk/VERB"], dim=8).save(root / "glove_source/glove")
     shutil.make_archive(str(root / "glove"), "zip", root / "glove_source")
+
+
+def _write_published(root: Path) -> None:
+    write_published_evaluator(root / "published", root / "published_words")
 
 
 _CPU = "--device cpu --seed 0 --out-dir ."
@@ -225,6 +229,21 @@ STAGES = (
         "--ckpt sft_t2m/motionllm_t2m_best.pth --out-dir exported",
         "llm sft_t2m",
         "exported",
+    ),
+    Stage(
+        "import_evaluator",
+        "prepare.import_evaluator",
+        "--published published --word-vectors published_words --out-dir evaluators",
+        "published published_words",
+        "evaluators",
+        _write_published,
+    ),
+    Stage(
+        "render_motion",
+        "prepare.render_motion",
+        "--data-root toy --id 000000 000001 --out motion.gif --sheet --columns 3 --size 60",
+        "toy",
+        "motion.gif motion.png",
     ),
     Stage(
         "download",

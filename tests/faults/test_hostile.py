@@ -60,10 +60,12 @@ def test_the_archives_would_leave_the_canary_where_they_are_unpacked_carelessly(
     """That the paths in them lead where they should: followed by hand, since zipfile itself takes them out."""
     import zipfile
 
-    canary = tmp_path / "canary"
+    canary, tried = tmp_path / "canary", 0
     for what, content in payloads.archives(canary, {"glove/a": b"a", "glove/b": b"b"}):
-        if what in ("..", ".. in the middle", "an absolute name"):
+        if what in ("..", ".. in the middle", "an absolute name", "a NUL behind a name that leads out"):
+            tried += 1
             (tmp_path / "x.zip").write_bytes(content)
             with zipfile.ZipFile(tmp_path / "x.zip") as archive:
                 names = [(tmp_path / "deep" / name).resolve() for name in archive.namelist()]
             assert canary.resolve() in names, what
+    assert tried == 4

@@ -1,7 +1,9 @@
 """A fast part of the suite of malformed files, and that the suite itself is honest: it sees what is lost."""
 
+import itertools
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +15,8 @@ from tests.faults.readers.reader import Reader, command
 from utils.errors import InputError
 
 READERS = all_readers(("text", "cot", "replies", "arrays", "models", "runs"))
-FEW = 5
+COMMANDS = all_readers(("commands", "amass", "imports"))  # each of their cases is a run of a command
+FEW, FEWEST, FEW_MADE = 5, 2, 3
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +33,19 @@ def test_a_damaged_file_is_read_right_or_refused_in_one_line(reader):
     assert count.tried > len(reader.made) and count.lost == 0, "\n".join(count.lines())
 
 
+@pytest.mark.pipeline
+@pytest.mark.parametrize("reader", COMMANDS, ids=lambda reader: reader.name)
+def test_a_command_reads_a_damaged_file_right_or_refuses_it_in_one_line(reader):
+    count = Count("malformed")
+    made = dict(itertools.islice(reader.made.items(), FEW_MADE))
+    try_reader(replace(reader, made=made, share=1.0), count, FEWEST, seed=0)
+    assert count.tried > len(made) and count.lost == 0, "\n".join(count.lines())
+
+
 def test_every_reader_has_a_name_of_its_own_and_a_form_that_is_known():
-    assert len({reader.name for reader in READERS}) == len(READERS) > 45
-    assert {reader.form for reader in READERS} <= set(DAMAGES)
+    readers = all_readers()
+    assert len({reader.name for reader in readers}) == len(readers) == len(READERS) + len(COMMANDS) > 70
+    assert {reader.form for reader in readers} <= set(DAMAGES)
 
 
 @pytest.mark.parametrize("form", sorted(DAMAGES.keys() - {"torch", "npz", "npy", "pickle", "jsonl.gz"}))

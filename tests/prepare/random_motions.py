@@ -46,6 +46,17 @@ def random_tokenizer(seed: int = 0, down_t: int = 2) -> MotionTokenizer:
     return MotionTokenizer(network, np.full(263, 0.01), np.full(263, 0.1), T2M)
 
 
+def write_published_evaluator(folder: Path, words: Path) -> None:
+    """`random_evaluator` as evaluators are published, beside their epoch; its word vectors in a folder of their own."""
+    evaluator = random_evaluator()
+    folder.mkdir(parents=True)
+    torch.save({**evaluator.state(), "epoch": 3}, folder / "finest.tar")
+    np.save(folder / "mean.npy", evaluator.mean)
+    np.save(folder / "std.npy", evaluator.std)
+    (folder / "opt.txt").write_text("---- Options ----\ndataset_name: t2m\ndim_pose: 263\n---- End ----\n")
+    make_word_vectors([f"{word}/VERB" for word in WORDS], dim=8).save(words)
+
+
 def random_evaluator(skeleton: Skeleton = T2M) -> TextMotionEvaluator:
     torch.manual_seed(0)
     words = make_word_vectors(["a/DET", "person/NOUN", *(f"{word}/VERB" for word in WORDS)], dim=8)

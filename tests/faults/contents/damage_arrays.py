@@ -20,7 +20,8 @@ def damage_array(data: Draw, array: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             flat[:count] = data.one((np.nan, np.inf, -np.inf, 1e300, -1e300, 1e30, 1e-40, 0, -1, 1e6))
     elif kind == 3:
-        kinds = ("<f2", ">f4", "<f8", ">f8", "<i4", ">i8", "u1", "?", "c16", "U5", "S3", "M8[s]", "g", "V4", "O")
+        numbers = ("<f2", ">f4", "<f8", ">f8", "<i4", ">i8", "u1", "?", "c16", "U5", "S3", "M8[s]", "g", "V4", "O")
+        kinds = ("S3", "U9", "V4", "M8[s]", "O") if array.dtype.kind in "US" else numbers
         with np.errstate(all="ignore"):
             wanted = data.one(kinds)
             array = np.zeros(array.shape, wanted) if wanted in ("V4", "M8[s]") else array.astype(wanted)

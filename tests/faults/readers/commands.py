@@ -12,11 +12,10 @@ from dataset.captions.lines import Caption
 from dataset.cot.source import write_cot_source
 from dataset.humanml.layout import write_mean_std, write_record, write_splits
 from dataset.toy.clips import toy_clips
-from tests.dataset.sources.amass.synthetic_body_model import walking, write_amass, write_body_model
 from tests.dataset.sources.bvh.synthetic_bvh import SHIPPED_METRES, body, bvh_text
 from tests.faults.contents.damage_arrays import npy_bytes
 from tests.faults.readers.cot import CODES, SOURCE, jsonl, objects_of
-from tests.faults.readers.reader import Reader, command
+from tests.faults.readers.reader import Reader, command, lines_of
 from tests.faults.readers.text import BVH_MADE, CAPTIONS
 from tests.prepare.random_motions import random_tokenizer
 from utils.errors import InputError
@@ -62,12 +61,12 @@ def fresh(folder: Path) -> Path:
     return folder / "out"
 
 
-def _converted(folder: Path) -> dict[str, np.ndarray]:
+def converted(folder: Path) -> dict[str, np.ndarray]:
     """The features that a conversion made, by id."""
     return {path.stem: np.load(path) for path in sorted((folder / "out/new_joint_vecs").glob("*.npy"))}
 
 
-def _conversion(*words: str) -> Callable[[Path], Any]:
+def conversion(*words: str) -> Callable[[Path], Any]:
     """Reads a folder by converting it; a refusal of all for one bad file is a value too, and never right."""
     module, *flags = words
 
@@ -78,12 +77,12 @@ def _conversion(*words: str) -> Callable[[Path], Any]:
             command(module, *given, "--out-dir", out, "--seed", "1", "--no-retarget", "--skip-bad")
         except InputError as error:
             return str(error)
-        return _converted(folder)
+        return converted(folder)
 
     return read
 
 
-def _others_arrived(others: set[str]) -> Callable[[bytes, Any], str | None]:
+def others_arrived(others: set[str]) -> Callable[[bytes, Any], str | None]:
     def wrong(content: bytes, made: Any) -> str | None:
         if isinstance(made, str):
             return f"one bad file ended the whole run with --skip-bad: {made[:80]}"
@@ -102,32 +101,6 @@ def _prepare_bvh(folder: Path) -> None:
     for id in IDS:
         text = bvh_text(body("lafan1"), SHIPPED_METRES["lafan1"], frames=20, frame_time=0.033333, swing=20)
         (folder / f"bvh/{id}.bvh").write_text(text)
-
-
-def _prepare_amass(folder: Path) -> None:
-    poses, trans = walking(60, 60.0)
-    for id in IDS:
-        write_amass(folder / f"data/KIT/1/{id}_poses.npz", poses, trans, fps=60.0)
-    write_body_model(folder / "models/smplh/male/model.npz", "smplh")
-    (folder / "index.csv").write_text(
-        "source_path,start_frame,end_frame,new_name\n"
-        + "".join(f"./pose_data/KIT/1/{id}_poses.npy,0,200,00000{n}.npy\n" for n, id in enumerate(IDS))
-    )
-
-
-def _index(folder: Path) -> Any:
-    out = fresh(folder)
-    given = ["--amass-dir", folder / "data", "--body-models", folder / "models", "--index", folder / "index.csv"]
-    command("prepare.motions_from_amass", *given, "--out-dir", out, "--no-retarget", "--device", "cpu", "--skip-bad")
-    return _converted(folder)
-
-
-def _wrong_index(content: bytes, made: Any) -> str | None:
-    return (
-        None
-        if made and all(np.isfinite(features).all() for features in made.values())
-        else "no clip, or none that is finite"
-    )
 
 
 def _encoded(folder: Path) -> Any:
@@ -173,11 +146,36 @@ def _wrong_statistics(content: bytes, value: Any) -> str | None:
     return None if good else "statistics that no motions have"
 
 
+def _splits(folder: Path) -> dict[str, list[str]]:
+    given = ["--joints-dir", folder / "joints", "--splits-dir", folder / "splits"]
+    command("prepare.motions_from_joints", *given, "--out-dir", fresh(folder), "--skip-bad")
+    return {path.stem: path.read_text("utf-8").split() for path in (folder / "out").glob("*.txt")}
+
+
+def _wrong_splits(content: bytes, splits: dict[str, list[str]]) -> str | None:
+    """That each clip is where the three files say, and nowhere where two of them say it of one."""
+    lines = lines_of(content)
+    if lines is None:
+        return "splits of what is no text"
+    train = list(dict.fromkeys(line.strip() for line in lines))
+    wanted = {
+        "train": [id for id in train if id in ("a", "b")],
+        "val": [id for id in "c" if id not in train],
+        "test": [id for id in "d" if id not in train],
+    }
+    wrong = [name for name, ids in wanted.items() if splits.get(name) != ids]
+    return f"{wrong[0]}.txt is {splits.get(wrong[0])}, not {wanted[wrong[0]]}" if wrong else None
+
+
 _JOINTS = ("prepare.motions_from_joints", "--joints-dir", "FOLDER/joints", "--texts-dir", "FOLDER/texts")
-_OTHERS = _others_arrived(set(IDS) - {DAMAGED})
+_OTHERS = others_arrived(set(IDS) - {DAMAGED})
 CLIP_FILES = {"1e300": npy_bytes(np.full((50, 22, 3), 1e300)), "NaN": npy_bytes(np.full((50, 22, 3), np.nan)),
                "features": npy_bytes(np.zeros((50, 263), np.float32)),
                "an object": npy_bytes(np.array([{}], dtype=object))}  # fmt: skip
+_SPLITS_MADE = {
+    "a held-out clip": b"a\nb\nc\n", "no clip": b"x\ny\n", "a clip twice": b"b\na\nb\n", "in one line": b"a b",
+    "with .npy": b"a.npy\nb.npy\n", "UTF-16": "a\nb\n".encode("utf-16"),
+}  # fmt: skip
 
 READERS = [
     Reader(
@@ -185,7 +183,7 @@ READERS = [
         "joints/c.npy",
         "npy",
         prepare_joints,
-        _conversion(*_JOINTS),
+        conversion(*_JOINTS),
         _OTHERS,
         CLIP_FILES,
         0.7,
@@ -195,7 +193,7 @@ READERS = [
         "texts/c.txt",
         "text",
         prepare_joints,
-        _conversion(*_JOINTS),
+        conversion(*_JOINTS),
         _OTHERS,
         share=0.7,
     ),
@@ -204,44 +202,20 @@ READERS = [
         "splits/train.txt",
         "text",
         prepare_joints,
-        lambda folder: command(
-            "prepare.motions_from_joints",
-            "--joints-dir",
-            folder / "joints",
-            "--out-dir",
-            fresh(folder),
-            "--splits-dir",
-            folder / "splits",
-            "--skip-bad",
-        ),
-        share=0.5,
+        _splits,
+        _wrong_splits,
+        _SPLITS_MADE,
+        0.5,
     ),
     Reader(
         "motions_from_bvh",
         "bvh/c.bvh",
         "text",
         _prepare_bvh,
-        _conversion("prepare.motions_from_bvh", "--bvh-dir", "FOLDER/bvh"),
+        conversion("prepare.motions_from_bvh", "--bvh-dir", "FOLDER/bvh"),
         _OTHERS,
         {name: text.encode() for name, text in BVH_MADE.items()},
         0.7,
-    ),
-    Reader(
-        "motions_from_amass",
-        "data/KIT/1/c_poses.npz",
-        "npz",
-        _prepare_amass,
-        _conversion(
-            "prepare.motions_from_amass",
-            "--amass-dir",
-            "FOLDER/data",
-            "--body-models",
-            "FOLDER/models",
-            "--device",
-            "cpu",
-        ),
-        _others_arrived({f"KIT_1_{id}_poses" for id in IDS if id != DAMAGED}),
-        share=0.5,
     ),
     Reader(
         "encode_motions: features",
@@ -278,6 +252,5 @@ READERS = [
         CLIP_FILES,
         0.5,
     ),
-    Reader("motions_from_amass: index", "index.csv", "text", _prepare_amass, _index, _wrong_index, share=0.4),
     Reader("encode_motions: texts", "data/texts/c.txt", "text", prepare_data, _encoded, _wrong_encoded, share=0.5),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.source import CotSource, read_cot_source, write_cot_source
-from prepare.cot.inputs import read_reasoning
+from prepare.cot.inputs import ClipReasoning, read_reasoning
 from prepare.import_cot import read_codes
 from tests.faults.contents.damage import DEEP
 from tests.faults.readers.reader import Reader, lines_of
@@ -29,7 +29,11 @@ COT = [
     {"caption": "null", "motion_tokens": [15, 0], "reasoning": "No id here."},
 ]
 CODES = [{"id": f"{n:06d}", "split": "train", "codes": [n, n + 1, n + 2]} for n in range(5)]
-REASONING = [{"id": "000001", "reasoning": ["One.", "Two."]}, {"id": "000002", "reasoning": "Three."}]
+REASONING = [
+    {"id": "000001", "reasoning": ["One.", "Two."]},
+    {"id": "000002", "reasoning": "Three."},
+    *({"id": "000003", "caption": f"he {verb}s.", "reasoning": f"A {verb}."} for verb in ("walk", "turn")),
+]
 SOURCE = CotSource("tokenizer.pth", "0123456789ab", NB_CODE, "data", "ba9876543210")
 
 
@@ -94,16 +98,27 @@ def _wrong_codes(content: bytes, codes: dict[str, np.ndarray]) -> str | None:
     return None
 
 
-def _wrong_reasoning(content: bytes, found: dict[str, list[str]]) -> str | None:
+def _wrong_reasoning(content: bytes, found: dict[str, ClipReasoning]) -> str | None:
     rows = objects_of(content)
     if rows is None:
         return "reasoning of a file with a line that is no object"
-    ids = [row["id"] for row in rows]
-    if len(set(ids)) != len(ids) and sum(map(len, found.values())) < sum(
-        len(row["reasoning"]) if isinstance(row["reasoning"], list) else 1 for row in rows
-    ):
-        return "several lines of one id, and not all are kept"
-    return None if set(map(_whole, ids)) == set(found) else "other ids than its lines"
+    lines: dict[str, list[tuple[str | None, list[str]]]] = {}
+    for row in rows:
+        texts = row["reasoning"] if isinstance(row["reasoning"], list) else [row["reasoning"]]
+        caption = None if row.get("caption") is None else _whole(row["caption"]).strip()
+        lines.setdefault(_whole(row["id"]), []).append((caption, list(map(_whole, texts))))
+    if found.keys() != lines.keys():
+        return "other ids than its lines"
+    for id, own in lines.items():
+        for_any = [text for caption, texts in own if caption is None for text in texts]
+        if for_any and len(own) > 1:
+            return f"several lines of {id!r}, of which one does not say its caption"
+        if found[id].for_any != for_any:
+            return f"other texts of {id!r} than its line's"
+        for caption, texts in own:
+            if caption is not None and [found[id].by_caption.get(caption)] != texts:
+                return f"another text of {id!r} for {caption!r:.40} than its line's, or one of two"
+    return None
 
 
 def _wrong_source(content: bytes, source: Any) -> str | None:
@@ -177,7 +192,13 @@ READERS = [
         holds("reasoning.jsonl", jsonl(REASONING)),
         lambda folder: read_reasoning(folder / "reasoning.jsonl"),
         _wrong_reasoning,
-        {"an id twice": jsonl([*REASONING, {"id": "000001", "reasoning": "Other."}])},
+        {
+            "an id twice": jsonl([*REASONING, {"id": "000001", "reasoning": "Other."}]),
+            "a caption twice": jsonl([*REASONING, {**REASONING[3], "reasoning": "Other."}]),
+            "a line without a caption among those with one": jsonl([*REASONING, {**REASONING[3], "caption": None}]),
+            "two texts for one caption": jsonl([{**REASONING[3], "reasoning": ["One.", "Two."]}]),
+            "a tag": jsonl([{**REASONING[3], "reasoning": "One.</think>"}]),
+        },
     ),
     Reader(
         "codes.source.json",

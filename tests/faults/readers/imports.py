@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
-from dataset.captions.word_vectors import make_word_vectors
 from tests.faults.readers.commands import CLIP_FILES, IDS, fresh, prepare_data, prepare_joints
 from tests.faults.readers.cot import COT, ODD_LINES, jsonl, objects_of
-from tests.faults.readers.models import torch_bytes
 from tests.faults.readers.reader import Reader, command, lines_of
 from tests.faults.readers.replies import T2M_PREDICTIONS
-from tests.prepare.random_motions import random_evaluator
+from tests.prepare.random_motions import random_evaluator, write_published_evaluator
 
 # --- chains of thought of others ---
 
@@ -78,25 +78,40 @@ def _wrong_lines(content: bytes, value: Any) -> str | None:
     return _wrong_imported(content, value)
 
 
-def _wrong_table(content: bytes, value: Any) -> str | None:
-    if content == _csv() and {line.get("id") for line in value[0]} != {row["id"] for row in FOREIGN}:
-        return f"the ids {[row['id'] for row in FOREIGN]} became {[line.get('id') for line in value[0]]}"
-    if content == _csv() and {line["caption"] for line in value[0]} != {row["caption"] for row in FOREIGN}:
-        return "a caption NA or null vanished"
+def _wrong_table(content: bytes, value: Any, delimiter: str = ",") -> str | None:
+    """Of a table without quotation marks: each line is of one of its rows, and each row is a line or a rejected one."""
+    lines = lines_of(content)
+    if lines is None or b'"' in content or sorted(lines[0].split(delimiter)) != sorted(FOREIGN[0]):
+        return _wrong_imported(content, value)
+    header, *rows = (line.split(delimiter) for line in lines)
+    whole = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
+    said = {(row["caption"], _digits(row["motion_tokens"])): set() for row in whole}
+    for row in whole:
+        said[row["caption"], _digits(row["motion_tokens"])].add((row["id"], row["reasoning"].strip()))
+    for line in value[0]:
+        own = said.get((line["caption"], tuple(line["motion_tokens"])))
+        if own is None:
+            return f"the line {line!r:.80} is of no row"
+        # An id may be the path of a file, of which its name is taken.
+        id, reasoning = line.get("id", ""), line.get("reasoning", "")
+        if not any(id == other or (not other.isalnum() and id in other) for other, _ in own):
+            return f"the id {id!r} of {line['caption']!r:.40} became of {[other for other, _ in own]!r:.80}"
+        if not any(reasoning in other for _, other in own):
+            return f"the reasoning {reasoning!r:.40} is of another row"
+    if len(value[0]) + value[1] < len(said) + len(rows) - len(whole):
+        return f"{len(value[0])} lines and {value[1]} rejected of {len(rows)} rows"
     return _wrong_imported(content, value)
+
+
+def _digits(cell: str) -> tuple[int, ...]:
+    return tuple(int(digits[:30]) for digits in re.findall(r"[0-9]+", cell))
 
 
 # --- evaluators, pictures, predictions ---
 
 
 def _prepare_finest(folder: Path) -> None:
-    evaluator = random_evaluator()
-    (folder / "t2m").mkdir()
-    (folder / "t2m/finest.tar").write_bytes(torch_bytes({**evaluator.state(), "epoch": 3}))
-    np.save(folder / "t2m/mean.npy", evaluator.mean)
-    np.save(folder / "t2m/std.npy", evaluator.std)
-    (folder / "t2m/opt.txt").write_text("---- Options ----\ndataset_name: t2m\ndim_pose: 263\n---- End ----\n")
-    make_word_vectors([f"{word}/VERB" for word in ("walk", "jump", "turn", "wave")], dim=8).save(folder / "glove")
+    write_published_evaluator(folder / "t2m", folder / "glove")
 
 
 def _imported_evaluator(folder: Path) -> Any:
@@ -114,20 +129,30 @@ def _wrong_evaluator(content: bytes, evaluator: Any) -> str | None:
     return None if finite and np.isfinite(evaluator.mean).all() else "weights that are not finite"
 
 
-def _drawn(folder: Path) -> Any:
+_COLUMNS, _PANEL = 3, 40  # frames in a row, pixels of each
+
+
+def _drawn(folder: Path) -> np.ndarray:
     fresh(folder).mkdir()
-    command(
-        "prepare.render_motion",
-        "--motion",
-        folder / "joints/c.npy",
-        "--out",
-        folder / "out/c.png",
-        "--columns",
-        "3",
-        "--size",
-        "60",
-    )
-    return (folder / "out/c.png").stat().st_size
+    given = ["--motion", folder / "joints/c.npy", "--out", folder / "out/c.png"]
+    command("prepare.render_motion", *given, "--columns", _COLUMNS, "--size", 2 * _PANEL)
+    with Image.open(folder / "out/c.png") as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def _wrong_picture(content: bytes, picture: np.ndarray) -> str | None:
+    """That a body with a left and a right stands in each frame of the sheet, and that it was somewhere."""
+    motion = np.load(io.BytesIO(content), allow_pickle=False)
+    if not np.isfinite(motion).all():
+        return "a picture of what is not finite"
+    if picture.shape[1] != _COLUMNS * _PANEL or picture.shape[0] <= _PANEL:
+        return f"a picture of {picture.shape[1]} x {picture.shape[0]} pixels"
+    if motion.ndim == 3 and np.ptp(motion[:, :, 1], axis=1).min() > 0.5 and np.abs(motion).max() < 3:  # a person
+        for frame in np.split(picture[-_PANEL:].astype(int), _COLUMNS, axis=1):
+            red, blue = frame[..., 0] - frame[..., 2], frame[..., 2] - frame[..., 0]
+            if min(red.max(), blue.max()) < 60:
+                return "a frame without a left or a right"
+    return None
 
 
 def _prepare_judged(folder: Path) -> None:
@@ -182,7 +207,7 @@ READERS = [
         "text",
         lambda f: _put(f / "cot.tsv", _csv("\t")),
         _imported("cot.tsv"),
-        _wrong_imported,
+        lambda content, value: _wrong_table(content, value, "\t"),
         share=0.3,
     ),
     Reader(
@@ -222,6 +247,6 @@ READERS = [
         _wrong_evaluator,
         share=0.3,
     ),
-    Reader("render_motion", "joints/c.npy", "npy", prepare_joints, _drawn, made=CLIP_FILES, share=0.15),
+    Reader("render_motion", "joints/c.npy", "npy", prepare_joints, _drawn, _wrong_picture, CLIP_FILES, 0.15),
     Reader("eval_mllm: predictions", "predictions.jsonl", "jsonl", _prepare_judged, _judged, _wrong_judged, share=0.3),
 ]

@@ -98,6 +98,41 @@ def _wrong_replies(content: bytes, file: Any) -> str | None:
     return "a finished reply is gone" if len(file.rows) < len(set(whole)) else None
 
 
+_SHOWN = 3  # replies of a trace
+
+
+def _wrong_trace(content: bytes, shown: list[str]) -> str | None:
+    """That each reply is shown with all of its candidates: their places, totals, marks and scores."""
+    groups: list[list[dict]] = []
+    rows, broken = _rows_until_broken(content)
+    for row in rows:
+        key = row["draw"], row["query"], row["id"]
+        if not groups or key != tuple(groups[-1][0][name] for name in ("draw", "query", "id")):
+            groups.append([])
+        groups[-1].append(row)
+    if broken and len(groups) <= _SHOWN:
+        return "a trace with a line that is no object"
+    if len(shown) != min(_SHOWN, len(groups)):
+        return f"{len(shown)} replies of {len(groups)}"
+    for text, group in zip(shown, groups, strict=False):
+        for row in group:
+            mark = "*" if row["chosen"] else " "
+            parts = ["-" if value is None else f"{value:.3f}" for value in row["scores"].values()]
+            start = f"  {mark} {row['index'] + 1:3d}  {row['total']:.3f}  "
+            line = next((line for line in text.split("\n") if line.startswith(start)), "")
+            if not line or not all(part in line for part in parts):
+                return "a candidate that is not shown, or with other numbers"
+    return None
+
+
+def _rows_until_broken(content: bytes) -> tuple[list[dict], bool]:
+    """The objects of a .jsonl up to its first line that is none, and whether there is one: replies are read lazily."""
+    lines = content.split(b"\n")
+    whole = [objects_of(b"\n".join(lines[:count])) for count in range(len(lines) + 1)]
+    good = next((count for count in range(len(lines), -1, -1) if whole[count] is not None), 0)
+    return whole[good] or [], good < len(lines)
+
+
 READERS = [
     Reader(
         "predictions t2m",
@@ -135,7 +170,14 @@ READERS = [
         "trace.jsonl",
         "jsonl",
         holds("trace.jsonl", jsonl(TRACE)),
-        lambda folder: list(readable_traces(folder / "trace.jsonl", 3)),
+        lambda folder: list(readable_traces(folder / "trace.jsonl", _SHOWN)),
+        _wrong_trace,
+        {
+            "a total that is a text": jsonl([{**TRACE[0], "total": "0.5"}]),
+            "a score that is a text": jsonl([{**TRACE[0], "scores": {"format": "0.2"}}]),
+            "two replies": jsonl([*TRACE, {**TRACE[0], "query": 1, "total": 0.25}]),
+            "a huge total": jsonl([{**TRACE[0], "total": 1e300}]),
+        },
     ),
     Reader(
         "replies of an interrupted evaluation",
