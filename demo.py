@@ -47,10 +47,10 @@ def show_motions(settings: DemoSettings) -> None:
             write_text(path, motions_page(made, llm.language.motion_tokenizer))
             written = [path]
         else:
-            written = save_motions(path, made, settings.demo.rig)
+            written = save_motions(path, made, settings.demo.rig, settings.reading.body_models)
         print("wrote " + ", ".join(map(str, written)))
     if not settings.demo.out:
-        print("--out walk.gif (or .html, .bvh, .glb, .npy, .json) writes it into a file")
+        print("--out walk.gif (or .html, .bvh, .glb, .npy, .npz, .json) writes it into a file")
 
 
 def show_captions(settings: DemoSettings) -> None:
@@ -73,7 +73,7 @@ def show_captions(settings: DemoSettings) -> None:
             write_text(path, captions_page(described))
             written = [path]
         else:
-            written = save_captions(path, described, settings.demo.rig)
+            written = save_captions(path, described, settings.demo.rig, settings.reading.body_models)
         print("wrote " + ", ".join(map(str, written)))
 
 

@@ -91,10 +91,12 @@ class DemoSettings(Settings):
     def check_outputs(self) -> None:
         """Raise InputError for a file of --out of no kind that we write, or that is read here."""
         from utils.files.outputs import check_output_file
-        from utils.motion_files.write import check_ending
+        from utils.motion_files.write import AMASS_ENDING, check_ending
 
         for path in self.demo.out:
             check_ending(path)
+            if Path(path).suffix.lower() == AMASS_ENDING and self.reading.body_models is None:
+                raise InputError(f"--out {path}: AMASS stores poses of a body: give --body-models FOLDER (SMPL bodies)")
             check_output_file(path, [*self.demo.motion, *self.demo.ckpt, self.length.start, self.demo.captions])
 
     def captions(self) -> list[str]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from dataset.sources.amass.export import any_body, write_amass
+from utils.errors import InputError
 from utils.files.json_files import write_json
 from utils.motion.skeleton import Skeleton
-from utils.motion_files.write import JSON_ENDING, WrittenMotion, write_motions
+from utils.motion_files.write import AMASS_ENDING, JSON_ENDING, WrittenMotion, places_of, write_motions
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +48,14 @@ class GeneratedMotion:
         """As files hold it."""
         return WrittenMotion(self.joints, self.skeleton, self.skeleton.fps, self.caption)
 
-    def save(self, path: str | Path, rig: str = "mixamo") -> Path:
-        """Write it as .bvh, .glb, .gif, .mp4, .png, .html, .npy (joints in metres) or .json (`as_dict`)."""
-        return save_motions(path, [self], rig)[0]
+    def save(self, path: str | Path, rig: str = "mixamo", body_models: str | Path | None = None) -> Path:
+        """Write it as .bvh, .glb, .gif, .mp4, .png, .html, .npy (joints in metres), .json (`as_dict`) or .npz (AMASS).
+
+        Args:
+            rig: joint names of .bvh and .glb.
+            body_models: folder of SMPL bodies, needed for .npz.
+        """
+        return save_motions(path, [self], rig, body_models)[0]
 
     def as_dict(self) -> dict[str, Any]:
         """All but the features, as JSON holds it."""
@@ -99,7 +106,9 @@ class DescribedMotion:
         return WrittenMotion(self.joints, self.skeleton, self.skeleton.fps, self.caption)
 
 
-def save_motions(path: str | Path, motions: Sequence[GeneratedMotion], rig: str = "mixamo") -> list[Path]:
+def save_motions(
+    path: str | Path, motions: Sequence[GeneratedMotion], rig: str = "mixamo", body_models: str | Path | None = None
+) -> list[Path]:
     """Write motions into files of the kind that the ending says (`utils.motion_files.write`); .json holds all of them.
 
     Returns:
@@ -108,14 +117,29 @@ def save_motions(path: str | Path, motions: Sequence[GeneratedMotion], rig: str 
     if Path(path).suffix.lower() == JSON_ENDING:
         write_json(path, {"motions": [motion.as_dict() for motion in motions]})
         return [Path(path)]
-    return write_motions(path, [motion.written() for motion in motions], rig)
+    return _write(Path(path), [motion.written() for motion in motions], rig, body_models)
 
 
 def save_captions(
-    path: str | Path, described: Mapping[str, Sequence[DescribedMotion]], rig: str = "mixamo"
+    path: str | Path,
+    described: Mapping[str, Sequence[DescribedMotion]],
+    rig: str = "mixamo",
+    body_models: str | Path | None = None,
 ) -> list[Path]:
     """Write captions, by the name of the motion that they describe, as .json; or the described motions themselves."""
     if Path(path).suffix.lower() == JSON_ENDING:
         write_json(path, {name: [window.as_dict() for window in windows] for name, windows in described.items()})
         return [Path(path)]
-    return write_motions(path, [window.written() for windows in described.values() for window in windows], rig)
+    written = [window.written() for windows in described.values() for window in windows]
+    return _write(Path(path), written, rig, body_models)
+
+
+def _write(path: Path, motions: Sequence[WrittenMotion], rig: str, body_models: str | Path | None) -> list[Path]:
+    if path.suffix.lower() != AMASS_ENDING:
+        return write_motions(path, motions, rig)
+    if body_models is None:
+        raise InputError(f"{path}: AMASS stores poses of a body: give body_models, a folder of SMPL bodies")
+    body, places = any_body(body_models), places_of(path, len(motions))
+    for place, motion in zip(places, motions, strict=True):
+        write_amass(place, motion.joints, motion.skeleton, motion.fps, body)
+    return places

@@ -30,7 +30,8 @@ class DemoFlags:
     out: list[str] = field(
         default_factory=list,
         metadata={
-            "help": "files to write: .gif .mp4 .png .html (motions side by side), .bvh .glb .npy .json (one a motion)"
+            "help": "files to write: .gif .mp4 .png .html (motions side by side), .bvh .glb .npy .npz .json (one a "
+            "motion; .npz, as AMASS has it, with --body-models)"
         },
     )
     rig: str = flag("mixamo", f"joint names of .bvh and .glb: {', '.join(RIGS)}")
@@ -81,7 +82,7 @@ class ReadingFlags:
     unit: str | None = flag(None, "unit of lengths in .bvh; default: the table's")
     up: str | None = flag(None, "axis that points up in .bvh: x, y, z, -x, -y, -z; default: the table's")
     fps: float | None = flag(None, "frame rate of the files; default: their own, or that of the model's motions")
-    body_models: str | None = flag(None, "folder of SMPL bodies, needed for AMASS .npz")
+    body_models: str | None = flag(None, "folder of SMPL bodies, needed to read and to write AMASS .npz")
 
     def __post_init__(self) -> None:
         need(self.fps is None or 0 < self.fps < 10_000, "--fps must be positive")

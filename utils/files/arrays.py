@@ -11,7 +11,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +39,10 @@ _ENCRYPTED = 0x1  # flag of a zip entry
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:
     write_atomic(path, lambda stream: np.save(stream, array))
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    write_atomic(path, lambda stream: np.savez_compressed(stream, **arrays))
 
 
 def read_npy(path: str | Path) -> np.ndarray:

@@ -67,7 +67,7 @@ def pose(joints: np.ndarray, rig: Rig, fps: float) -> PosedMotion:
     joints = rig.place(joints)
     bones = bone_vectors(joints, rig.skeleton)
     offsets = _rest_offsets(bones, rig)
-    rotations = _rotations(bones, offsets, rig.skeleton)
+    rotations = turns_of_bones(bones, offsets, rig.skeleton)
     posed = PosedMotion(rig, offsets, joints[:, 0], rotations, None, fps)
     error = np.linalg.norm(posed.joints() - joints, axis=-1).max()
     if error <= STRETCH:
@@ -103,8 +103,8 @@ def _rest_offsets(bones: np.ndarray, rig: Rig) -> np.ndarray:
     return offsets
 
 
-def _rotations(bones: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(T, J, 3) bones -> (T, J, 3, 3) local rotations, from the root outwards."""
+def turns_of_bones(bones: np.ndarray, offsets: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """(T, J, 3) bones, and (J, 3) those of the rest pose -> (T, J, 3, 3) local rotations, from the root outwards."""
     children = children_of(skeleton)
     local = np.broadcast_to(np.eye(3), (*bones.shape[:2], 3, 3)).copy()
     frames = local.copy()

@@ -49,10 +49,11 @@ def write_motions(path: str | Path, motions: Sequence[WrittenMotion], rig_name: 
         the files
 
     Raises:
-        InputError: an ending that is none of `ENDINGS`, or a motion with values that are not finite.
+        InputError: another ending than those of pictures, pages, .bvh, .glb and .npy, or a motion with values that are
+            not finite.
     """
     path = Path(path)
-    check_ending(path)
+    check_ending(path, (*_TOGETHER, *_ALONE))
     for motion in motions:
         if not np.isfinite(motion.joints).all():
             frame = int(np.argmax(~np.isfinite(motion.joints).all(axis=(1, 2))))
@@ -60,16 +61,22 @@ def write_motions(path: str | Path, motions: Sequence[WrittenMotion], rig_name: 
     if (together := _TOGETHER.get(path.suffix.lower())) is not None:
         together(path, motions)
         return [path]
-    places = [path] if len(motions) == 1 else [path.with_stem(f"{path.stem}-{n + 1}") for n in range(len(motions))]
+    places = places_of(path, len(motions))
     for place, motion in zip(places, motions, strict=True):
         _ALONE[path.suffix.lower()](place, motion, rig_name)
     return places
 
 
-def check_ending(path: str | Path) -> None:
-    """Raise InputError for a name that ends in nothing we write."""
-    if Path(path).suffix.lower() not in ENDINGS:
-        raise InputError(f"{path}: expected a name that ends in {', '.join(ENDINGS)}")
+def places_of(path: Path, count: int) -> list[Path]:
+    """The files of so many motions that get one each."""
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{number + 1}") for number in range(count)]
+
+
+def check_ending(path: str | Path, endings: Sequence[str] | None = None) -> None:
+    """Raise InputError for a name that ends in none of `endings`, by default in nothing we write."""
+    endings = ENDINGS if endings is None else endings
+    if Path(path).suffix.lower() not in endings:
+        raise InputError(f"{path}: expected a name that ends in {', '.join(endings)}")
 
 
 def _drawn(motions: Sequence[WrittenMotion]) -> list[DrawnClip]:
@@ -109,6 +116,6 @@ _TOGETHER: dict[str, Callable[[Path, Sequence[WrittenMotion]], None]] = {
     ".html": _page,
 }
 _ALONE: dict[str, Callable[[Path, WrittenMotion, str], None]] = {".bvh": _bvh, ".glb": _glb, ".npy": _npy}
-# Written by whoever knows more of a motion than its joints.
-JSON_ENDING = ".json"
-ENDINGS = (*_TOGETHER, *_ALONE, JSON_ENDING)
+# Written by whoever knows more of a motion than its joints: what a model said, and a body.
+JSON_ENDING, AMASS_ENDING = ".json", ".npz"
+ENDINGS = (*_TOGETHER, *_ALONE, JSON_ENDING, AMASS_ENDING)

@@ -59,9 +59,19 @@ def test_joints_are_written_in_metres(tmp_path):
 @pytest.mark.parametrize("name", ["walk", "walk.fbx", "walk.bvh.txt", ".bvh", "walk."])
 def test_other_endings_are_refused_and_those_we_write_are_named(tmp_path, name):
     with pytest.raises(InputError) as refused:
+        check_ending(tmp_path / name)
+    assert all(ending in str(refused.value) for ending in ENDINGS)
+    with pytest.raises(InputError, match="expected a name that ends in"):
         write_motions(tmp_path / name, [motion()])
-    assert all(ending in str(refused.value) for ending in ENDINGS) and names(tmp_path) == []
+    assert names(tmp_path) == []
     check_ending("walk.GLB")
+
+
+@pytest.mark.parametrize("name", ["walk.json", "walk.npz"])
+def test_what_needs_more_than_joints_is_refused_here(tmp_path, name):
+    with pytest.raises(InputError, match=r"expected a name that ends in \.gif, .*\.npy$"):
+        write_motions(tmp_path / name, [motion()])
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("ending", [*ALONE, *TOGETHER])
@@ -90,7 +100,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path, ending, monkeypatch
 
 def test_every_ending_has_its_writer():
     assert set(ALONE) | set(TOGETHER) | {".mp4"} <= set(ENDINGS)
-    assert set(write._ALONE) | set(write._TOGETHER) | {write.JSON_ENDING} == set(ENDINGS)
+    assert {*write._ALONE, *write._TOGETHER, write.JSON_ENDING, write.AMASS_ENDING} == set(ENDINGS)
 
 
 def test_an_unknown_rig_writes_nothing(tmp_path):
