@@ -10,6 +10,8 @@ reply and, with Chain-of-Motion, trace.jsonl. The same command again continues a
 results of a finished one.
 """
 
+from itertools import chain
+
 from options.evaluate import EvalSettings
 from options.inputs import backbone_of
 from utils.run.command import quiet_libraries, run_command
@@ -37,6 +39,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     from com.replies import asked_replies
     from models.evaluation.evaluate import evaluate_replies
     from models.evaluation.results import write_evaluation
+    from models.evaluation.saved_motions import save_motions
 
     with timer.stage("reading data and evaluator"):
         # Who answers: a checkpoint, or (None) the predictions of --from-predictions.
@@ -61,6 +64,9 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     with timer.stage("judging"):
         evaluation = evaluate_replies(questions, replies, judge, scoring)
     about = settings.about(questions, replies)
+    if kinds := settings.evaluation.save_motions:
+        with timer.stage("saving motions"):
+            save_motions(folder, chain(*replies.draws), kinds, settings.skeleton)
     return write_evaluation(folder, replies, evaluation, settings.signature(judge, replies), about)
 
 
@@ -68,10 +74,14 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     """Print a finished evaluation: where its time went and the traces, if asked for, and its table."""
     from com.replies import TRACE_FILE, forget_parts
     from com.trace import readable_traces
+    from models.evaluation.saved_motions import save_motions_of
     from utils.metrics.report import format_table, read_remarks, read_results, transposed
 
     folder = summary.folder.path
     results = folder / "results.json"
+    if summary.already and (kinds := settings.evaluation.save_motions):
+        judged = settings.evaluation.from_predictions
+        save_motions_of(folder, judged, kinds, settings.skeleton, settings.motion_tokenizer(settings.checkpoint()))
     forget_parts(folder)  # only now: until the evaluation is marked finished, a kill must not cost its replies
     if settings.evaluation.profile and timer.seconds:
         print(timer.table())

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from utils.motion.skeleton import Skeleton
 
 # Flags that change where an evaluation works and what it shows, not what it finds.
-_MAY_DIFFER = ("device", "reward_device", "profile", "eval_batch_size", "show_trace", "out_dir", "exp_name")
+_MAY_DIFFER = (
+    "device", "reward_device", "profile", "eval_batch_size", "show_trace", "save_motions", "out_dir", "exp_name",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from utils.motion.features import features_from_joints
 from utils.motion.plausibility import check_features
 from utils.motion.skeleton import Skeleton
 
+PREDICTIONS_FILE = "predictions.jsonl"
 _WRITTEN_CODE = re.compile(r"[+-]?[0-9]{1,18}")
 
 

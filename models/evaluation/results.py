@@ -7,6 +7,7 @@ from typing import Any
 
 from models.evaluation.evaluate import Evaluation
 from models.evaluation.predictions import Replies, failures
+from models.evaluation.predictions_file import PREDICTIONS_FILE
 from utils.files.json_files import write_jsonl
 from utils.metrics.report import Signature, write_results
 
@@ -25,7 +26,7 @@ def write_evaluation(
         for row, own in zip(replies.draws, evaluation.samples, strict=True)
         for prediction, scores in zip(row, own, strict=True)
     ]
-    write_jsonl(folder / "predictions.jsonl", lines)
+    write_jsonl(folder / PREDICTIONS_FILE, lines)
     failed = failures(prediction for row in replies.draws for prediction in row)
     for reason, count in failed.items():
         logger.info("%d of %d replies could not be used: %s", count, len(lines), reason)

@@ -7,6 +7,8 @@ from models.language.decoding import Sampling
 from options.flags.parsing import flag, need
 from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, Range
 
+_MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
+
 
 @dataclass
 class EvalFlags:
@@ -54,6 +56,13 @@ class EvalFlags:
         metadata={"help": "print these results.json side by side, with differences clip by clip, and do nothing else"},
     )
     profile: bool = flag(False, "print where the time went")
+    save_motions: list[str] = field(
+        default_factory=list,
+        metadata={"help": "t2m: keep the motion of every reply in the run's folder, as npy (joints), bvh or glb"},
+    )
 
     def __post_init__(self) -> None:
+        kinds = ", ".join(sorted(set(self.save_motions) - set(_MOTION_KINDS)))
+        need(not kinds, f"--save-motions: expected some of {', '.join(_MOTION_KINDS)}, got {kinds}")
+        need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
