@@ -129,18 +129,20 @@ class DemoSettings(Settings):
 
     def read(self, path: str, skeleton: "Skeleton") -> "np.ndarray":
         """Joints in metres, or features, of a motion file."""
-        from dataset.sources.bvh.joint_mapping import BvhOverrides, load_mapping
+        from dataset.sources.bvh.joint_mapping import load_mapping
         from dataset.sources.units import check_up, parse_unit
         from models.inference.motion_files import MotionReading, read_motion
 
         flags = self.reading
-        overrides = BvhOverrides(
-            metres_per_unit=None if flags.unit is None else parse_unit(flags.unit),
+        reading = MotionReading(
+            mapping=None if flags.mapping == "auto" else load_mapping(flags.mapping),
+            metres_per_unit=None if flags.unit == "auto" else parse_unit(flags.unit),
             up=None if flags.up is None else check_up(flags.up),
             fps=flags.fps,
+            body_models=flags.body_models,
+            any_posture=flags.any_posture,
         )
-        mapping = None if flags.mapping == "auto" else load_mapping(flags.mapping)
-        return read_motion(path, skeleton, MotionReading(mapping, overrides, flags.fps, flags.body_models))
+        return read_motion(path, skeleton, reading)
 
     # --- What ranks ---
 

@@ -79,10 +79,13 @@ class ReadingFlags:
     _argument_group_name = "reading motions"
 
     mapping: str = flag("auto", "joint table of .bvh: auto, the name of a shipped one, or the path of a .yaml file")
-    unit: str | None = flag(None, "unit of lengths in .bvh; default: the table's")
-    up: str | None = flag(None, "axis that points up in .bvh: x, y, z, -x, -y, -z; default: the table's")
+    unit: str = flag(
+        "auto", "unit of lengths: m, cm, mm, inch, cmu or metres as a number; auto: the joint table's, else by the legs"
+    )
+    up: str | None = flag(None, "axis that points up: x, y, z, -x, -y, -z; default: the joint table's, else y")
     fps: float | None = flag(None, "frame rate of the files; default: their own, or that of the model's motions")
     body_models: str | None = flag(None, "folder of SMPL bodies, needed to read and to write AMASS .npz")
+    any_posture: bool = flag(False, "take also what does not look like a person with its left on the left")
 
     def __post_init__(self) -> None:
         need(self.fps is None or 0 < self.fps < 10_000, "--fps must be positive")

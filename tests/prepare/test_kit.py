@@ -10,31 +10,13 @@ from dataset.humanml.layout import read_mean_std, read_split, read_split_ids
 from dataset.toy.clips import toy_clips
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import compute_motion_stats, encode_motions, motions_from_joints, train_motion_tokenizer, write_cot_jsonl
+from tests.kit_body import kit_joints
 from utils.errors import InputError
 from utils.motion.features import joints_from_features, joints_in_metres
 from utils.motion.inverse_kinematics import bone_vectors
-from utils.motion.skeleton import KIT, T2M
+from utils.motion.skeleton import KIT
 
-# KIT's joints out of those of T2M: one, or a point between two.
-SAME = {
-    "root": "pelvis", "spine1": "spine1", "spine2": "spine2", "spine3": "spine3", "head": "head",
-    **{f"{side}_{kit}": f"{side}_{t2m}" for side in ("left", "right") for kit, t2m in
-       (("shoulder", "shoulder"), ("elbow", "elbow"), ("wrist", "wrist"), ("hip", "hip"), ("knee", "knee"),
-        ("ankle", "ankle"), ("foot", "foot"))},
-}  # fmt: skip
 FLAGS = "--dataname kit --width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --warm-up-iter 2"
-
-
-def kit_joints(joints):
-    """(T, 22, 3) metres of T2M -> (T, 21, 3) in the unit and with the sides of KIT."""
-    result = np.empty((len(joints), KIT.num_joints, 3))
-    for index, name in enumerate(KIT.joint_names):
-        if name in SAME:
-            result[:, index] = joints[:, T2M.joint(SAME[name])]
-        else:  # the heel, between ankle and toes
-            side = name.split("_")[0]
-            result[:, index] = (joints[:, T2M.joint(f"{side}_ankle")] + joints[:, T2M.joint(f"{side}_foot")]) / 2
-    return KIT.from_metres(result)
 
 
 def run(module, monkeypatch, *arguments):
