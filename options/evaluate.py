@@ -188,7 +188,7 @@ class EvalSettings(Settings):
         """The predictions of --from-predictions, in the order of the questions."""
         from models.evaluation.predictions import Replies, arrange
         from models.evaluation.predictions_file import read_predictions
-        from utils.files.fingerprints import fingerprint_path
+        from utils.run.inputs import Input
 
         flags, path = self.evaluation, Path(self.evaluation.from_predictions)
         found = read_predictions(path, flags.eval_task, self.skeleton, tokenizer)
@@ -196,9 +196,8 @@ class EvalSettings(Settings):
         if flags.limit is not None:
             wanted = set(ids)
             found = [prediction for prediction in found if prediction.id in wanted]
-        return Replies(
-            arrange(found, ids, str(path), logging.warning), notes=(f"predictions={fingerprint_path(path)}",)
-        )
+        given = Input.at(path).content()
+        return Replies(arrange(found, ids, str(path), logging.warning), notes=(f"predictions={given}",))
 
     # --- Who answers, and how ---
 

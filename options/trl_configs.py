@@ -77,7 +77,7 @@ def _shared(settings: TrainSettings, folder: RunFolder) -> dict[str, Any]:
         "remove_unused_columns": False,
         "report_to": _trackers(training.report_to),
         "run_name": run.exp_name,
-        "disable_tqdm": True,  # models.policy.callbacks.TrainingBar shows one bar instead of many
+        "disable_tqdm": True,  # models.policy.logs.TrainingBar shows one bar instead of many
     }
 
 

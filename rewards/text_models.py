@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerBase
 
 from rewards.cache import ResultCache
-from utils.errors import InputError
+from utils.errors import InputError, refused_by_system
 from utils.files.pretrained import load_part, load_weights
 from utils.hub import find_model
 
@@ -49,6 +49,8 @@ def _try_out(name: str, ask: Callable[[], list], hint: str) -> None:
     try:
         answers = ask()
     except (RuntimeError, ValueError, LookupError, TypeError, OverflowError) as error:
+        if refused_by_system(error) is not None:  # no memory for it: the model is good
+            raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"text model {name!r} cannot read a sentence: {reason[0]}; {hint}") from None
     if not torch.isfinite(torch.as_tensor(answers[0])).all():

@@ -135,10 +135,11 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     Raises:
         InputError: a weight is no number; what was there before is there still.
     """
-    for part in checkpoint.parts:
-        for name, tensor in part.weights.items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise InputError(f"{path}: not written, as {name} holds what is no number: the training has diverged")
+    try:
+        for part in checkpoint.parts:
+            check_finite(part.weights.items())
+    except InputError as error:
+        raise InputError(f"{path}: not written: {error}") from None
     value = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -157,9 +158,32 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         InputError: no such file, not a checkpoint of this project, or of a newer version.
     """
     path = Path(path)
+    value = _content(path)
+    try:
+        return _from_values(_from_version_1(value) if value["format_version"] == 1 else value)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: a damaged checkpoint ({type(error).__name__}: {shown(str(error))})") from None
+
+
+def metrics_of(path: str | Path) -> dict[str, float]:
+    """The metrics in a file of `save_checkpoint`; its weights, which may be gigabytes, are not read.
+
+    Raises:
+        InputError: as `load_checkpoint`.
+    """
+    metrics = _content(Path(path), mapped=True).get("metrics")
+    if not isinstance(metrics, dict | None):
+        raise InputError(f"{path}: damaged checkpoint: its metrics are no table of values")
+    return metrics or {}
+
+
+def _content(path: Path, mapped: bool = False) -> dict[str, Any]:
+    """What a file of a version that can be read holds; `mapped`: see `read_torch_file`."""
     if not path.exists():
         raise InputError(f"no such checkpoint: {path}")
-    value = read_torch_file(path)
+    value = read_torch_file(path, mapped)
     if value.get("format") != FORMAT:
         hint = "; it is made by train_mllm.py"
         if "embeddings" in value and "lm_head" in value:
@@ -170,12 +194,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     version = value.get("format_version")
     if version not in range(1, FORMAT_VERSION + 1):
         raise InputError(f"{path} has format version {shown(version)}; this code reads up to {FORMAT_VERSION}")
-    try:
-        return _from_values(_from_version_1(value) if version == 1 else value)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: a damaged checkpoint ({type(error).__name__}: {shown(str(error))})") from None
+    return value
 
 
 def _from_values(value: dict[str, Any]) -> Checkpoint:

@@ -13,7 +13,7 @@ from models.policy.checkpoint import Checkpoint, Part
 from models.policy.token_rows import copy_token_rows
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
-from utils.files.torch_files import check_weights, shown
+from utils.files.torch_files import check_form, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +105,12 @@ def continue_policy(
 
 
 def _with_part(model: PreTrainedModel, part: Part) -> PreTrainedModel:
-    """The model with a part in it. Raises InputError where a weight has no place, or a place no weight."""
+    """The model with a part in it, whose values were looked at when its file was read.
+
+    Raises InputError where a weight has no place, or a place no weight.
+    """
     if part.lora is None:
-        check_weights(part.weights, model.state_dict())
+        check_form(part.weights, model.state_dict())
         model.load_state_dict(part.weights)
         model.tie_weights()
         return model
@@ -116,6 +119,6 @@ def _with_part(model: PreTrainedModel, part: Part) -> PreTrainedModel:
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"no LoRA adapter has the settings {shown(part.lora)} ({shown(str(error))})") from None
     # peft passes over what it does not find, and leaves the rest as drawn.
-    check_weights(part.weights, get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    check_form(part.weights, get_peft_model_state_dict(adapted, save_embedding_layers=False))
     set_peft_model_state_dict(adapted, part.weights)
     return adapted.merge_and_unload()

@@ -11,7 +11,7 @@ from trl import SFTConfig
 from dataset.cot.training_rows import TrainingData, task_rows
 from models.policy.adapters import LoraSize, add_sft_adapter, full_part, lora_part, refuse_spread_weights
 from models.policy.callbacks import AfterEpoch, KeepBest, SaveEvery, StopOnInterrupt, StopWithoutGain, ValidateEvery
-from models.policy.checkpoint import Part, load_checkpoint, save_checkpoint
+from models.policy.checkpoint import Part, metrics_of, save_checkpoint
 from models.policy.logs import RunLog, TrainingBar
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
@@ -119,7 +119,7 @@ def supervise(
         raise InputError(f"{folder.path}: the training has taken no step: give more data, or a smaller batch")
     plot_learning_curves(folder.path / "metrics.jsonl", folder.path / "learning_curves.png", f"SFT {name}")
     if best.is_file():
-        return {**load_checkpoint(best).metrics, "best": str(best)}
+        return {**metrics_of(best), "best": str(best)}
     logging.warning("no validation could compute %s, so there is no best checkpoint, only the latest", criterion.name)
     return {"latest": str(latest)}
 
@@ -174,5 +174,5 @@ def _kept(metrics: dict[str, float]) -> dict[str, float]:
 def _best_so_far(path: Path, criterion: Criterion) -> float | None:
     if not path.is_file():
         return None
-    kept = load_checkpoint(path).metrics
+    kept = metrics_of(path)
     return criterion.badness({criterion.logged: kept.get(f"val_{criterion.name}", float("nan"))})

@@ -91,7 +91,8 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
             of_trl.setLevel(level)
 
     def compute_loss(self, *given: Any, **named: Any) -> Tensor:
-        with settings_of_trl():
+        # What trl refuses of its settings it refuses at once; later on an error is one.
+        with settings_of_trl() if self.state.global_step == 0 else nullcontext():
             return super().compute_loss(*given, **named)
 
     def _tell_of_cuts(self, replies: int, cut: int) -> None:

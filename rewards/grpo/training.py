@@ -13,7 +13,7 @@ from trl import GRPOConfig
 from models.language.decoding import Sampling
 from models.policy.adapters import LORA_TARGETS, LoraSize, lora_part
 from models.policy.callbacks import AfterEpoch, SaveEvery, StopOnInterrupt
-from models.policy.checkpoint import load_checkpoint, save_checkpoint
+from models.policy.checkpoint import metrics_of, save_checkpoint
 from models.policy.logs import ReplyLog, RunLog, TrainingBar
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
@@ -131,6 +131,7 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
         target_modules=list(LORA_TARGETS),
         task_type="CAUSAL_LM",
     )
+    rows = Dataset.from_list(train.rows(policy.language))
     with settings_of_trl():
         return MotionGRPOTrainer(
             model=policy.model,
@@ -139,7 +140,7 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
             rules=plan.rules,
             reflections=reflections,
             args=config,
-            train_dataset=Dataset.from_list(train.rows(policy.language)),
+            train_dataset=rows,
             peft_config=lora,
         )
 
@@ -224,4 +225,4 @@ class _Epochs:
         }
 
     def _best_total(self) -> float:
-        return load_checkpoint(self.best).metrics[HELD_OUT_TOTAL] if self.best.is_file() else -math.inf
+        return metrics_of(self.best)[HELD_OUT_TOTAL] if self.best.is_file() else -math.inf

@@ -28,19 +28,6 @@ def fingerprint_file(path: str | Path) -> str:
     return sha256_file(path)[:12]
 
 
-def fingerprint_path(path: str | Path) -> str:
-    """Fingerprint of a file's bytes; of a folder's files with their names, those that begin with a dot left out."""
-    path = Path(path)
-    if not path.is_dir():
-        return fingerprint_file(path)
-    parts = []
-    for file in sorted(path.rglob("*")):
-        name = file.relative_to(path)
-        if file.is_file() and not any(part.startswith(".") for part in name.parts):
-            parts.append(f"{name.as_posix()}\0{sha256_file(file)}\n")
-    return fingerprint(*parts)
-
-
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits, read in pieces."""
     digest = hashlib.sha256()

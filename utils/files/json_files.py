@@ -8,7 +8,7 @@ from typing import Any
 
 from utils.errors import InputError
 from utils.files.atomic import write_text
-from utils.files.text_files import numbered_lines, unreadable
+from utils.files.text_files import numbered_lines, text_of, unreadable
 
 _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
 
@@ -102,7 +102,7 @@ def read_json(path: str | Path, hint: str = "") -> dict[str, Any]:
         InputError: no such file, or one that does not hold a JSON object.
     """
     try:
-        return parse_object(_content(path), str(path))
+        return parse_object(text_of(_content(path), str(path)), str(path))
     except InputError as error:
         raise InputError(f"{error}; {hint}") if hint else error from None
 

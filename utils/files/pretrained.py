@@ -12,11 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from utils.errors import InputError
+from utils.errors import InputError, refused_by_system
 from utils.files.torch_files import check_finite, refused_objects, shown
 
-# What concerns the machine and not the folder; it passes, and `utils.run.command` has the words.
-_OF_THE_SYSTEM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # Those of a model that transformers reads; all of them are objects.
 _JSON_FILES = (
     "config.json",
@@ -39,8 +37,8 @@ def load_part(auto_class: Any, place: str, **loading: Any) -> Any:
     try:
         part = auto_class.from_pretrained(place, trust_remote_code=False, **loading)
     except Exception as error:  # the libraries below raise nearly anything (RuntimeError, KeyError, plain Exception)
-        if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
-            raise
+        if refused_by_system(error) is not None:
+            raise  # it concerns the machine and not the folder, and passes
         raise InputError(_reason(error)) from error
     limit = getattr(part, "model_max_length", 0)
     if not isinstance(limit, (int, float)):

@@ -72,11 +72,11 @@ def byte_lines(stream: BinaryIO, where: str | Path) -> Iterator[bytes]:
     """The lines of an open file without their ends, for whoever goes on after one that `decoded` refuses.
 
     Raises:
-        InputError: that begins with `where`, for a line that no text has.
+        InputError: that begins with `where`, for a line that no text has, or what begins as UTF-16 and is none.
     """
     first = _line(stream, where)
     if first.startswith(_UTF16_MARKS):
-        yield from _split((first + stream.read()).decode("utf-16", errors="replace").encode("utf-8"))
+        yield from _split(_from_utf16(first + stream.read(), where))
         return
     yield from _split(first.removeprefix(codecs.BOM_UTF8))
     while piece := _line(stream, where):
@@ -126,6 +126,18 @@ def _all_lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 yield number, decoded(line, f"{path}:{number}")
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def _from_utf16(content: bytes, where: str | Path) -> bytes:
+    """A whole file of UTF-16 as UTF-8: nothing in it is replaced by other characters without a word."""
+    try:
+        return content.decode("utf-16").encode("utf-8")
+    except UnicodeDecodeError as error:
+        line = 1 + content[: error.start].decode("utf-16", errors="replace").count("\n")
+        raise InputError(
+            f"{where}:{line}: not UTF-16 text, as which the file begins ({error.reason}): it is damaged, or cut off; "
+            "copy it again, or save it as UTF-8"
+        ) from None
 
 
 def _line(stream: BinaryIO, where: str | Path) -> bytes:

@@ -40,8 +40,11 @@ def write_torch_file(path: str | Path, content: dict[str, Any]) -> None:
     write_atomic(path, lambda stream: torch.save(content, stream))
 
 
-def read_torch_file(path: str | Path) -> dict[str, Any]:
+def read_torch_file(path: str | Path, mapped: bool = False) -> dict[str, Any]:
     """The dictionary in a file of torch, with its tensors on the CPU.
+
+    Args:
+        mapped: tensors stay in the file until they are looked at; only for files that `write_torch_file` wrote.
 
     Raises:
         InputError: no such file, a damaged one, or one that holds code or no dictionary.
@@ -57,7 +60,7 @@ def read_torch_file(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise unreadable(path, error) from None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # of the disk, not of the bytes
             raise unreadable(path, error) from None
@@ -125,11 +128,17 @@ def shown(value: Any, length: int = 80) -> str:
 
 
 def check_weights(found: Any, expected: Mapping[str, torch.Tensor]) -> None:
-    """Check a state dict of a file against that of the network it is for, which may lie on "meta".
+    """Check a state dict of a file against that of the network it is for, which may lie on "meta", and its values.
 
     Raises:
         InputError: naming the first tensor that is missing, too many, of another shape or kind, or not finite.
     """
+    check_form(found, expected)
+    check_finite(found.items())
+
+
+def check_form(found: Any, expected: Mapping[str, torch.Tensor]) -> None:
+    """As `check_weights`, but for the values, where they were looked at before."""
     if not isinstance(found, Mapping):
         raise InputError(f"a {type(found).__name__} stands where tensors by name are expected")
     for name in [*expected, *(name for name in found if name not in expected)]:
@@ -144,7 +153,6 @@ def check_weights(found: Any, expected: Mapping[str, torch.Tensor]) -> None:
             raise InputError(f"tensor {name} is {tuple(value.shape)}, expected {tuple(wanted.shape)}")
         if value.is_floating_point() != wanted.is_floating_point() or value.is_complex():
             raise InputError(f"tensor {name} holds {value.dtype} numbers, expected {wanted.dtype}")
-    check_finite(found.items())
 
 
 def check_finite(tensors: Iterable[tuple[str, torch.Tensor]]) -> None:

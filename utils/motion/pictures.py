@@ -151,8 +151,8 @@ def _write_mp4(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         raise InputError(f"{path}: ffmpeg is not installed; write a .gif instead")
+    first = next(frames)  # before there is a file: what cannot be drawn leaves none
     handle, partial = temporary_beside(path)
-    first = next(frames)
     width, height = first.width // 2 * 2, first.height // 2 * 2  # yuv420p needs even sizes
     # Raw pictures come in through the pipe; yuv420p is what every player reads.
     pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from utils.errors import InputError
 from utils.run.folder import RunFolder
-from utils.run.inputs import Inputs, Record, found_again, read_record
+from utils.run.inputs import INPUTS, Inputs, Record, found_again, read_record
 from utils.run.interrupt import InterruptFlag, Stopped
 from utils.run.launcher import launched_as_main
 
@@ -147,7 +147,7 @@ class Run:
         # Where both contents are known they are compared, and not the paths.
         moved = {name for name, place in self.inputs.items() if place is not None and name in known}
         self.folder.check_arguments(self.arguments, (*self.may_differ, *moved, *((PROCESSES,) if finished else ())))
-        if before and not known and self.inputs:
+        if before and INPUTS not in before and self.inputs:
             if finished:
                 return {}
             logging.info("%s was begun before runs recorded what they read: taken as it is now", self.folder.path)

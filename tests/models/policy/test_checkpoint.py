@@ -7,7 +7,14 @@ import torch
 
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
-from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, motion_tokenizer_of, save_checkpoint
+from models.policy.checkpoint import (
+    Checkpoint,
+    PolicyConfig,
+    load_checkpoint,
+    metrics_of,
+    motion_tokenizer_of,
+    save_checkpoint,
+)
 from models.policy.policy import build_policy
 from utils.errors import InputError
 
@@ -148,3 +155,35 @@ def test_other_files_of_ours_are_told_apart(tmp_path, motion_tokenizer, checkpoi
         load_checkpoint(tmp_path / "plain.pth")
     with pytest.raises(InputError, match="is a folder, expected a file"):
         load_checkpoint(tmp_path)
+
+
+def test_the_metrics_are_read_without_the_weights(tmp_path, checkpoint):
+    path = tmp_path / "c.pth"
+    save_checkpoint(path, checkpoint)
+    assert metrics_of(path) == load_checkpoint(path).metrics == {"val_loss": 1.5}
+    value = torch.load(path, weights_only=True)
+    next(iter(value["parts"][0]["weights"].values())).fill_(float("nan"))
+    torch.save(value, path)
+    assert metrics_of(path) == {"val_loss": 1.5}  # what is not looked at is not missed
+    with pytest.raises(InputError, match=r"c\.pth: tensor .* holds \d+ values that are not finite"):
+        load_checkpoint(path)
+    for metrics, told in ((None, None), ([1], r"c\.pth: damaged checkpoint: its metrics are no table of values")):
+        torch.save({**value, "metrics": metrics}, path)
+        if told is None:
+            assert metrics_of(path) == {}
+        else:
+            with pytest.raises(InputError, match=told):
+                metrics_of(path)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(InputError, match=r"c\.pth: not a readable checkpoint"):
+        metrics_of(path)
+
+
+def test_weights_that_are_no_numbers_are_not_written(tmp_path, checkpoint):
+    save_checkpoint(tmp_path / "c.pth", checkpoint)
+    before = (tmp_path / "c.pth").read_bytes()
+    name = next(iter(checkpoint.parts[0].weights))
+    checkpoint.parts[0].weights[name] = torch.full((2, 2), float("inf"))
+    with pytest.raises(InputError, match=rf"c\.pth: not written: tensor {name} holds 4 values that are not finite"):
+        save_checkpoint(tmp_path / "c.pth", checkpoint)
+    assert (tmp_path / "c.pth").read_bytes() == before

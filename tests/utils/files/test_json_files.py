@@ -31,7 +31,6 @@ def test_what_is_written_is_read(tmp_path):
         (b"", r"not JSON \(Expecting value at column 1\)"),
         (b'{"a": 1', r"not JSON \(.* at column 8\)"),
         (b'{\n"a": 1,\n"b" 2}', r"not JSON \(.* at line 3, column 5\)"),
-        (b'{"a": "\xff"}', r"not JSON in UTF-8 \(invalid start byte\)"),
         (b"[1, 2]", "expected a JSON object, found a list"),
         (b"null", "expected a JSON object, found null"),
         (b"[" * 100_000, r"not JSON \(too many brackets in brackets at column 1\)"),
@@ -110,3 +109,15 @@ def test_brackets_in_brackets_end_long_before_python_does():
         with pytest.raises(json.JSONDecodeError, match="too many brackets"):
             parse_json(opened * 101 + "1" + closed * 101)
     assert parse_json("[" + ", ".join(["[{}]"] * 500) + "]") == [[{}]] * 500  # many, but not in each other
+
+
+def test_json_is_read_as_any_text_file(tmp_path):
+    path = tmp_path / "a.json"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        path.write_bytes('{\r"a":\r\n"\u00e4"}'.encode(encoding))
+        assert read_json(path) == {"a": "\u00e4"}
+    path.write_bytes(b'{\n"a": "\xe4"}')
+    with pytest.raises(
+        InputError, match=r"a\.json:2: not UTF-8 text \(byte 0xe4\): save the file as UTF-8.*; delete it$"
+    ):
+        read_json(path, "delete it")

@@ -1,5 +1,6 @@
 """Models of transformers: what is damaged, lacking or of another model is one line, and code beside it is not run."""
 
+import errno
 import json
 import shutil
 
@@ -114,3 +115,13 @@ def test_nothing_beside_a_model_is_executed(folder, tmp_path):
     # The file would have left its trace where it is loaded unsafely.
     torch.load(folder / "evil.bin", weights_only=False)
     assert trace.exists()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "too many"), MemoryError(), OSError(errno.EIO, "failed")])
+def test_what_the_system_refuses_is_no_fault_of_the_folder(folder, monkeypatch, error):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", refuse)
+    with pytest.raises(type(error)):
+        load_part(AutoTokenizer, str(folder))

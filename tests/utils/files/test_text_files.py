@@ -94,3 +94,15 @@ def test_a_line_that_would_fill_the_memory_is_no_line(tmp_path, monkeypatch):
         list(unpacked_lines(path))
     path.write_bytes(b"x" * ((1 << 20) - 2) + b"\ny")
     assert [len(line) for line in unpacked_lines(path)] == [(1 << 20) - 2, 1]
+
+
+@pytest.mark.parametrize(("end", "line"), [(b"\x00\xd8", 2), (b"a", 2), (b"\x00\xdc\n\x00b\x00", 2)])
+def test_utf16_that_is_none_is_not_read_with_other_characters(tmp_path, end, line):
+    """Half a character without its other half; a file that is cut within a character."""
+    path = tmp_path / "a.txt"
+    path.write_bytes("a person walks\n".encode("utf-16") + end)
+    told = rf"a\.txt:{line}: not UTF-16 text, as which the file begins"
+    with pytest.raises(InputError, match=told):
+        read_text(path)
+    with pytest.raises(InputError, match=told):
+        text_of(path.read_bytes(), str(path))

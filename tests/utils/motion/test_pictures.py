@@ -133,3 +133,16 @@ def test_what_cannot_be_drawn_is_named(tmp_path):
     with pytest.raises(InputError, match="too large"):
         save_sheet(tmp_path / "a.png", [clip_of(2)], 20, columns=1_000_000)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_drawn_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: name)  # it would be started after the first frame
+
+    def fails(*_):
+        raise ValueError("no frame")
+
+    monkeypatch.setattr(MotionView, "frame", fails)
+    for name in ("a.mp4", "a.gif"):
+        with pytest.raises(ValueError, match="no frame"):
+            save_animation(tmp_path / name, [clip_of(5)], 20)
+    assert list(tmp_path.iterdir()) == []

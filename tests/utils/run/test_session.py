@@ -303,3 +303,18 @@ def test_command_lines_do_not_wait_for_torch():
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout == "[]\n"
+
+
+def test_a_run_that_was_begun_without_inputs_is_not_taken_for_one_of_before_they_were_recorded(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+
+    def stops(begin):
+        (begin("abc").folder.path / "weights").touch()
+
+    with pytest.raises(Stopped):
+        asked(tmp_path / "run", inputs={"model": None}).complete(stops)
+    (tmp_path / "model.pth").write_text("m")
+    asked(tmp_path / "run", inputs={"model": Input.at(tmp_path / "model.pth")}).complete(work)
+    assert "was begun before" not in caplog.text
+    recorded = json.loads((tmp_path / "run/args.json").read_text())["inputs"]
+    assert recorded["model"]["path"] == str(tmp_path / "model.pth")
