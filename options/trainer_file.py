@@ -28,13 +28,14 @@ _OURS = {
 # Numbers that may not be below 0, and those that must be above; every other one may be -1, which stands for none.
 _NOT_NEGATIVE = {
     "weight_decay", "dataloader_num_workers", "warmup_steps", "max_grad_norm", "adam_beta1", "adam_beta2",
-    "adam_epsilon", "label_smoothing_factor", "beta", "epsilon",
+    "adam_epsilon", "label_smoothing_factor", "beta", "epsilon", "seed", "data_seed",
 }  # fmt: skip
 _POSITIVE = {
     "num_train_epochs", "learning_rate", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps",
     "gradient_accumulation_steps", "num_generations", "max_completion_length", "temperature", "num_iterations",
     "steps_per_generation", "generation_batch_size", "eval_steps",
 }  # fmt: skip
+_MOST = {"seed": 2**32 - 1, "data_seed": 2**32 - 1}  # what all of torch, numpy and transformers take
 _RENAMED = {
     "gradient_checkpointing": "activation_checkpointing",
     "gradient_checkpointing_kwargs": "activation_checkpointing_kwargs",
@@ -69,7 +70,9 @@ def read_trainer_file(path: str, kind: type) -> dict[str, Any]:
             raise InputError(f"{where}: {kind.__name__} has no field {name}{meant}")
         if name in _OURS:
             raise InputError(f"{where}: {name} cannot be set: {_OURS[name]}")
-        fields[_RENAMED.get(name, name)] = _checked(value, hints[name], f"{where}: {name}", _least(name))
+        fields[_RENAMED.get(name, name)] = _checked(
+            value, hints[name], f"{where}: {name}", _least(name), _MOST.get(name, math.inf)
+        )
     if len(fields) < len(found):
         raise InputError(
             f"{where}: {' and '.join(name for name in found if name in _RENAMED)} stand there by two names"
@@ -82,13 +85,15 @@ def _least(name: str) -> float:
     return math.ulp(0) if name in _POSITIVE else 0 if name in _NOT_NEGATIVE else -1
 
 
-def _checked(value: Any, hint: Any, where: str, least: float) -> Any:
+def _checked(value: Any, hint: Any, where: str, least: float, most: float) -> Any:
     """A value as the field wants it: a whole number may be written with an exponent, and stand for any number."""
     union = get_origin(hint) in (Union, types.UnionType)
     wanted = [get_origin(part) or part for part in (get_args(hint) if union else (hint,))]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise InputError(f"{where}: expected a finite number, found {value}")
+        if value > most:
+            raise InputError(f"{where}: must not be above {most}, not {value}")
         if value < least:
             raise InputError(f"{where}: {'must be positive' if least > 0 else 'must not be negative'}, not {value}")
         if isinstance(value, float) and value.is_integer() and int in wanted and float not in wanted:

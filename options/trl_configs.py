@@ -1,12 +1,17 @@
 """Both stages hand their settings to trl here: what they share, --trainer-config on top, one GPU a process."""
 
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from transformers import TrainingArguments
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from transformers import Trainer, TrainingArguments, get_scheduler
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.training_args import ParallelMode
+from transformers.utils import is_liger_kernel_available
 
 from options.train import TrainSettings
 from options.trainer_file import read_trainer_file
@@ -14,6 +19,13 @@ from utils.errors import InputError, first_line
 from utils.run.folder import RunFolder
 
 Config = TypeVar("Config", bound=TrainingArguments)
+
+_OF_OPTIMIZERS = ("optim", "optim_args", "optim_target_modules", "adam_beta1", "adam_beta2", "adam_epsilon")
+_OF_LOGS = ("log_level", "log_level_replica")
+_OF_SCHEDULES = ("lr_scheduler_type", "lr_scheduler_kwargs")
+# Optimisers that look at the model before they are made; the trainer tells of them.
+_NEED_A_MODEL = ("galore", "apollo", "lomo", "adalomo")
+_MANY_STEPS = 1_000_000  # no phase of a schedule is longer
 
 TRAINER_STATE = "trainer_state"  # folder of a run in which trl's trainer keeps what it needs to go on
 
@@ -38,7 +50,57 @@ def trainer_config(kind: type[Config], fields: dict[str, Any], settings: TrainSe
             raise
         source = "the flags" if file is None else f"--trainer-config {file}"
         raise InputError(f"{source}: {first_line(error)}") from error
+    check_parts(config, extra, f"--trainer-config {file}")
     return _on_one_gpu(config)
+
+
+def check_parts(config: TrainingArguments, given: Collection[str], where: str) -> None:
+    """Try out what fields of --trainer-config ask for: the optimiser and the schedule on a weight of their own.
+
+    The trainer makes them when everything is loaded; what is wrong with them is told by transformers, torch and
+    packages that may not be installed, each in its own way.
+
+    Args:
+        given: names of the fields in the file.
+        where: the beginning of an error message, which names the file.
+
+    Raises:
+        InputError: naming the fields.
+    """
+    if "use_liger_kernel" in given and config.use_liger_kernel and not is_liger_kernel_available():
+        raise InputError(
+            f"{where}: use_liger_kernel: its package is not installed (pip install liger-kernel): do that, or leave "
+            "the field out"
+        )
+    with _of_fields(_OF_LOGS, given, where):
+        config.get_process_log_level()
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2, 2))], lr=config.learning_rate)
+    with _of_fields(_OF_OPTIMIZERS, given, where):
+        kind, settings = Trainer.get_optimizer_cls_and_kwargs(config)
+        if not config.optim.startswith(_NEED_A_MODEL):
+            optimizer = kind(optimizer.param_groups[0]["params"], **settings)
+    with _of_fields(_OF_SCHEDULES, given, where):
+        schedule = get_scheduler(config.lr_scheduler_type, optimizer, 1, _MANY_STEPS, config.lr_scheduler_kwargs)
+        if isinstance(schedule, ReduceLROnPlateau):
+            raise ValueError("it needs a validation metric, which no schedule gets here")
+        schedule.step()
+
+
+@contextmanager
+def _of_fields(fields: Collection[str], given: Collection[str], where: str) -> Iterator[None]:
+    """Within it whatever fails is the fault of those `fields` that were given; without any it is one of ours."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # no step is taken before that of the schedule
+            yield
+    except Exception as error:
+        named = [name for name in fields if name in given]
+        if not named:
+            raise
+        them = "them" if len(named) > 1 else "it"
+        raise InputError(
+            f"{where}: {', '.join(named)}: {first_line(error)}; leave {them} out, or give what transformers knows"
+        ) from error
 
 
 def _on_one_gpu(config: Config) -> Config:

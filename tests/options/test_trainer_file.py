@@ -1,9 +1,11 @@
 """--trainer-config: numbers as they are written, and one line for what is no field, no YAML or of another type."""
 
 import pytest
+from transformers.utils import is_liger_kernel_available
 from trl import GRPOConfig, SFTConfig
 
 from options.trainer_file import read_trainer_file
+from options.trl_configs import check_parts
 from utils.errors import InputError
 
 
@@ -62,6 +64,8 @@ def test_values_are_what_they_look_like(read, text, fields):
         ("weight_decay: -1", "weight_decay: must not be negative, not -1"),
         ("dataloader_num_workers: -1", "dataloader_num_workers: must not be negative, not -1"),
         ("max_grad_norm: -5", "max_grad_norm: must not be negative, not -5"),
+        ("seed: -1", "seed: must not be negative, not -1"),
+        ("data_seed: 4294967296", "data_seed: must not be above 4294967295, not 4294967296"),
         ("per_device_train_batch_size: 0", "must be positive, not 0"),
         ("max_steps: 1.5", "max_steps: expected a whole number, found 1.5"),
         ("max_steps: true", "max_steps: expected a whole number, found True"),
@@ -89,3 +93,50 @@ def test_fields_are_those_of_the_stage(read):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_trainer_file(str(tmp_path / "x.yaml"), SFTConfig)
+
+
+@pytest.mark.parametrize("kind", [SFTConfig, GRPOConfig])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("use_liger_kernel: true", r"use_liger_kernel: its package is not installed \(pip install liger-kernel\)"),
+        ("lr_scheduler_kwargs: {no_such: 1}", "lr_scheduler_kwargs: .*unexpected keyword argument 'no_such'; leave it"),
+        (
+            "lr_scheduler_type: cosine\nlr_scheduler_kwargs: {num_cycles: many}",
+            "lr_scheduler_type, lr_scheduler_kwargs: .*'many'; leave them out, or give what transformers knows",
+        ),
+        ("lr_scheduler_type: warmup_stable_decay", "lr_scheduler_type: .*'num_decay_steps'; leave it out"),
+        ("lr_scheduler_type: cosine_with_min_lr", "lr_scheduler_type: One of min_lr or min_lr_rate should be set"),
+        ("optim: adamw_torch_npu_fused", "optim: .*torch_npu"),
+        ("log_level: loud", "log_level: 'loud'; leave it out"),
+        ("adam_beta1: 3", "adam_beta1: Invalid beta parameter"),
+    ],
+)
+def test_what_the_trainer_would_refuse_after_loading_is_one_line_at_once(read, kind, text, said):
+    if text.startswith("use_liger") and is_liger_kernel_available():
+        pytest.skip("liger-kernel is installed")
+    fields = read(text, kind)
+    with pytest.raises(InputError, match=rf"^f\.yaml: {said}") as error:
+        check_parts(kind(output_dir="run", report_to=[], use_cpu=True, bf16=False, **fields), fields, "f.yaml")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "optim: adafactor",
+        "optim: sgd\nlr_scheduler_type: constant",
+        "lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 20000}",
+        "lr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs: {min_lr: 1e-6}",
+    ],
+)
+def test_what_the_trainer_takes_passes(read, text):
+    fields = read(text)
+    check_parts(SFTConfig(output_dir="run", report_to=[], use_cpu=True, bf16=False, **fields), fields, "f.yaml")
+
+
+def test_what_no_field_of_the_file_asks_for_is_our_own_mistake():
+    config = SFTConfig(output_dir="run", report_to=[], use_cpu=True, bf16=False, lr_scheduler_kwargs={"no_such": 1})
+    with pytest.raises(TypeError, match="no_such"):
+        check_parts(config, {"max_steps": 3}, "f.yaml")
