@@ -64,6 +64,7 @@ ROOMS = (
     "prepare/cot",
     "prepare/annotation",
     "prepare/demo",
+    "prepare/rendering",
     "prepare",
 )
 # On the ground, below all rooms: what every file may raise, the words about what is missing, and how far it is.

@@ -22,7 +22,7 @@ def save_motions(run: Path, predictions: Iterable[Prediction], kinds: Sequence[s
     What is there stays: a file is written whole or not at all, and the replies of a run are always the same.
 
     Args:
-        kinds: of `KINDS`; joints in .npy are (T, J, 3) metres.
+        kinds: of `KINDS`; .npy holds joints (T, J, 3) as data sets do, in metres for HumanML3D.
     """
     folder = run / MOTIONS_FOLDER
     remove_unfinished(folder)

@@ -49,7 +49,9 @@ class GeneratedMotion:
         return WrittenMotion(self.joints, self.skeleton, self.skeleton.fps, self.caption)
 
     def save(self, path: str | Path, rig: str = "mixamo", body_models: str | Path | None = None) -> Path:
-        """Write it as .bvh, .glb, .gif, .mp4, .png, .html, .npy (joints in metres), .json (`as_dict`) or .npz (AMASS).
+        """Write it as .bvh, .glb, .gif, .mp4, .png, .html, .npy, .json (`as_dict`) or .npz (AMASS).
+
+        An .npy holds joints as data sets do: in metres for HumanML3D.
 
         Args:
             rig: joint names of .bvh and .glb.

@@ -20,8 +20,11 @@ GRID_COLOUR, SHADOW_COLOUR, PATH_COLOUR = (222, 225, 232), (198, 202, 212), (150
 LABEL_COLOUR = (120, 124, 134)
 _SUPERSAMPLING = 2  # drawn so much larger and scaled down, for smooth lines
 _CAMERA_YAW, _CAMERA_PITCH = np.radians(28.0), np.radians(14.0)
-# In body heights: distance of the camera, height of the picture, height that the camera looks at.
+# In body heights: distance of the camera, height of the picture at least, height that the camera looks at.
 _DISTANCE, _VIEW, _LOOK_AT = 4.0, 1.3, 0.45
+# What moves beyond that is shown from further away, with so much around it; but a single frame in which a joint is far
+# off must not make the rest a dot.
+_AROUND, _WIDEST = 0.09, 5.0
 _FOLLOW_SIGMA = 6.0  # frames; the camera follows the smoothed way of the root
 _PATH_FRAMES = 400  # of the way behind the body; drawing all of a long motion's would take longer with every frame
 _GRID_REACH = 6  # grid lines on each side of the middle
@@ -50,6 +53,7 @@ class MotionView:
         self.follow[:, 1] = _LOOK_AT * self.height
         self.bones = bones(self.skeleton)
         self.colours = [_COLOURS[side_of(self.skeleton.joint_names[child])] for _, child in self.bones]
+        self.view, self.lift = self._framing()
 
     def frame(self, index: int, label: str = "") -> Image.Image:
         """An RGB picture (size, size + title_height) of frame `index`, or of the last one behind the end."""
@@ -64,8 +68,20 @@ class MotionView:
         self._draw_text(picture, label)
         return picture
 
-    def _project(self, points: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 3) -> pixel positions (N, 2) and depth towards the camera (N,), by perspective."""
+    def _framing(self) -> tuple[float, float]:
+        """Height of the picture, and by how much its middle is raised, so that no frame is cut off: in body heights."""
+        on_floor = self.joints * np.array([1.0, 0.0, 1.0])  # the shadow
+        points = np.concatenate([self.joints, on_floor], axis=1)
+        across, upwards, _ = self._seen(points, self.follow[:, None])
+        half = np.abs(across).max() + _AROUND
+        low, high = upwards.min() - _AROUND, upwards.max() + _AROUND
+        view = float(max(_VIEW, 2 * half, high - low))
+        if view > _WIDEST:
+            return _WIDEST, 0.0
+        return view, float(np.clip(0.0, high - view / 2, low + view / 2))
+
+    def _seen(self, points: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(..., 3) -> how far to the right and up they are seen, and depth towards the camera, in body heights."""
         sin_yaw, cos_yaw, sin_pitch, cos_pitch = (
             f(angle) for angle in (_CAMERA_YAW, _CAMERA_PITCH) for f in (np.sin, np.cos)
         )
@@ -74,10 +90,15 @@ class MotionView:
         up = np.cross(toward, right)
         relative = (points - target) / self.height
         depth = relative @ toward
-        pixels = self.size * _SUPERSAMPLING / _VIEW * _DISTANCE / np.maximum(_DISTANCE - depth, 0.5)
-        middle = self.size * _SUPERSAMPLING / 2
-        x = middle + pixels * (relative @ right)
-        y = middle + self.title_height * _SUPERSAMPLING - pixels * (relative @ up)
+        nearer = _DISTANCE / np.maximum(_DISTANCE - depth, 0.5)
+        return nearer * (relative @ right), nearer * (relative @ up), depth
+
+    def _project(self, points: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 3) -> pixel positions (N, 2) and depth towards the camera (N,), by perspective."""
+        across, upwards, depth = self._seen(points, target)
+        pixels, middle = self.size * _SUPERSAMPLING / self.view, self.size * _SUPERSAMPLING / 2
+        x = middle + pixels * across
+        y = middle + self.title_height * _SUPERSAMPLING - pixels * (upwards - self.lift)
         return np.stack([x, y], axis=-1), depth
 
     def _draw_ground(self, draw: ImageDraw.ImageDraw, index: int, target: np.ndarray) -> None:
@@ -104,14 +125,14 @@ class MotionView:
 
     def _line(self, draw: ImageDraw.ImageDraw, points: np.ndarray, colour: tuple[int, int, int], width: float) -> None:
         """A line with round ends; `width` in body heights."""
-        pixels = width * self.size * _SUPERSAMPLING / _VIEW
+        pixels = width * self.size * _SUPERSAMPLING / self.view
         draw.line([tuple(point) for point in points], fill=colour, width=max(int(pixels), 1), joint="curve")
         if pixels > 6:
             for point in (points[0], points[-1]):
                 self._disc(draw, point, colour, width / 2)
 
     def _disc(self, draw: ImageDraw.ImageDraw, centre: np.ndarray, colour: tuple[int, int, int], radius: float) -> None:
-        reach = radius * self.size * _SUPERSAMPLING / _VIEW
+        reach = radius * self.size * _SUPERSAMPLING / self.view
         draw.ellipse([*(centre - reach), *(centre + reach)], fill=colour)
 
     def _draw_text(self, picture: Image.Image, label: str) -> None:

@@ -106,7 +106,8 @@ def _glb(path: Path, motion: WrittenMotion, rig_name: str) -> None:
 
 
 def _npy(path: Path, motion: WrittenMotion, rig_name: str) -> None:
-    write_npy(path, motion.joints.astype(np.float32))
+    # As data sets hold them, so that what reads those reads this: in the skeleton's unit, a metre for HumanML3D.
+    write_npy(path, motion.skeleton.from_metres(motion.joints).astype(np.float32))
 
 
 _TOGETHER: dict[str, Callable[[Path, Sequence[WrittenMotion]], None]] = {

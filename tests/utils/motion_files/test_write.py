@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from dataset.sources.bvh.joint_mapping import read_bvh_joints
-from tests.utils.motion_files.motions import LARGEST, largest_error, toy
+from models.inference.motion_files import read_motion
+from tests.utils.motion_files.motions import LARGEST, kit, largest_error, toy
 from utils.errors import InputError
-from utils.motion.skeleton import T2M
+from utils.motion.skeleton import KIT, T2M
 from utils.motion_files import write
 from utils.motion_files.write import ENDINGS, WrittenMotion, check_ending, write_motions
 
@@ -48,6 +49,13 @@ def test_several_motions_share_a_picture_and_a_page(tmp_path, ending):
     if ending == ".gif":
         with Image.open(tmp_path / "walk.gif") as picture:
             assert picture.width == 2 * 400 and picture.n_frames == 12
+
+
+def test_kit_joints_are_written_in_its_own_unit_and_sides(tmp_path):
+    """As its data set has them: what reads `new_joints` reads the file, and finds the metres again."""
+    joints = kit(toy()[0])
+    write_motions(tmp_path / "a.npy", [WrittenMotion(joints, KIT, KIT.fps)])
+    assert largest_error(read_motion(tmp_path / "a.npy", KIT), joints) < 1e-5
 
 
 def test_joints_are_written_in_metres(tmp_path):
