@@ -94,6 +94,7 @@ class GrpoSettings(TrainSettings):
         fields = {
             "num_train_epochs": rl.rl_epochs,
             "per_device_train_batch_size": completions // training.gradient_accumulation,
+            "logging_steps": training.print_iter or 1,
             "num_generations": rl.rl_group_size,
             "max_completion_length": self.max_reply_tokens,
             "beta": rl.rl_kl_coef,

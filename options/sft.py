@@ -35,6 +35,7 @@ class SftSettings(TrainSettings):
             "num_train_epochs": sft.epochs_m2t if training.training_task == "m2t" else sft.epochs_t2m,
             "per_device_train_batch_size": training.batch_size,
             "per_device_eval_batch_size": max(training.batch_size, 16),
+            "logging_steps": training.print_iter or 200,
             "lr_scheduler_type": training.lr_schedule or "cosine",
             "dataloader_num_workers": self.data.cot_num_workers,
             "dataset_kwargs": {"skip_prepare_dataset": True},

@@ -133,7 +133,6 @@ def _shared(settings: TrainSettings, folder: RunFolder) -> dict[str, Any]:
         "ddp_find_unused_parameters": False,
         "use_cpu": settings.device.type == "cpu",
         "dataloader_pin_memory": on_gpu,
-        "logging_steps": training.print_iter,
         "save_strategy": "epoch",
         "save_total_limit": 2,  # the last may be damaged
         "remove_unused_columns": False,

@@ -110,7 +110,7 @@ train() { # task, SFT epochs, further flags of GRPO
         python train_mllm.py --train-stage rlvr "${common[@]}" --exp-name "rlvr_$task" "${REWARDS[@]}" \
         --rl-reference-ckpt "$OUT/sft_$task/motionllm_${task}_best.pth" --disable-rl-component-norm \
         --rl-prompts "$RL_PROMPTS" --rl-eval-prompts "$HELD_OUT" --batch-size "$RL_BATCH" --rl-epochs "$RL_EPOCHS" \
-        --learning-rate 1e-3 --rl-temperature 0.8 "--lora-r-$task" 16 "--lora-alpha-$task" 16 --print-iter 1 "$@"
+        --learning-rate 1e-3 --rl-temperature 0.8 "--lora-r-$task" 16 "--lora-alpha-$task" 16 "$@"
 }
 evaluate() { # task
     local task=$1 common sft rlvr

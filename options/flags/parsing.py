@@ -5,6 +5,7 @@ Nothing heavy is imported, so that `--help` and a mistyped flag are answered bef
 
 import argparse
 import dataclasses
+import difflib
 import logging
 import math
 import re
@@ -19,6 +20,8 @@ from utils.errors import InputError
 
 EXIT_BAD_FLAG = 2
 _WIDTH = 110
+# How alike a mistyped flag and the one that was meant are at least (0 to 1, as difflib counts).
+_LIKENESS = 0.7
 _ABSENT = object()  # what a flag has that does not stand on the command line
 # A flag without a range of its own: whole numbers fit into 32 bits, as much of what they are handed to needs.
 _ANY = {int: Range(least=-LARGEST, most=LARGEST), float: Range()}
@@ -245,6 +248,19 @@ class _Parser(argparse.ArgumentParser):
     def _get_option_tuples(self, option_string: str) -> list:
         """No flag is meant by its beginning: ``-here`` is not ``-h``."""
         return []
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._meant(unknown)}")
+        return found
+
+    def _meant(self, unknown: Sequence[str]) -> str:
+        """The flag that was meant, by its spelling: ``; did you mean --eval-task?``"""
+        known = [spelling for action in self._actions for spelling in action.option_strings if "_" not in spelling]
+        words = [word.split("=")[0].replace("_", "-") for word in unknown if word.startswith("-")]
+        meant = [match for word in words for match in difflib.get_close_matches(word, known, n=1, cutoff=_LIKENESS)]
+        return f"; did you mean {' '.join(dict.fromkeys(meant))}?" if meant else ""
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)

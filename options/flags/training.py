@@ -37,7 +37,9 @@ class TrainingFlags:
     report_to: str = flag(
         "none", "further trackers, with commas: tensorboard, wandb, mlflow, ... (their packages must be installed)"
     )
-    print_iter: int = flag(200, "steps between two lines of metrics", within=COUNT)
+    print_iter: int | None = flag(
+        None, "steps between two lines of metrics; default: 200 in SFT, 1 in GRPO, whose steps are long", within=COUNT
+    )
     val_evaluator: str | None = flag(
         None,
         "text-motion evaluator (a folder of prepare.train_evaluator) that judges replies to clips of the data "

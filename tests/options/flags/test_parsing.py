@@ -94,7 +94,9 @@ def test_spellings(words, name, value):
     ("words", "said"),
     [
         (["--batch", "3"], "unrecognized arguments: --batch"),
-        (["--wings"], "unrecognized arguments: --wings"),
+        (["--wings"], "unrecognized arguments: --wings (see"),
+        (["--bach_size=3"], "unrecognized arguments: --bach_size=3; did you mean --batch-size? (see"),
+        (["--rat", "3", "--setps", "2"], "did you mean --rate --steps?"),
         (["--batch-size", "many"], "invalid int value: 'many'"),
         (["--batch-size"], "expected one argument"),
         (["--batch-size", "--rate", "1"], "expected one argument"),
