@@ -82,6 +82,9 @@ def codes_of(value: Any) -> list[int]:
         return [int(item) for item in value]
     if isinstance(value, str):
         found = codes_in_text(value)
+        beside = _CODE.sub(" ", value)
+        if beside != value and _ONLY_NUMBERS.fullmatch(beside):  # which of them are codes?
+            raise ValueError(f"motion codes beside bare numbers in {_shortened(value)}")
         if found is not None:
             return found
     raise ValueError(f"no motion codes in {_shortened(value)}")

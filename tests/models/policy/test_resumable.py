@@ -94,6 +94,22 @@ def test_a_run_killed_after_its_last_state_takes_no_further_step(cot_jsonl, back
     assert rows(tmp_path) == before
 
 
+def test_a_second_ctrl_c_while_a_state_is_written_costs_that_state_alone(
+    cot_jsonl, backbone, tmp_path, straight, monkeypatch
+):
+    def ctrl_c_twice(*_):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    given, states = (cot_jsonl, backbone, tmp_path, None), tmp_path / "trainer_state"
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("models.policy.resumable.write_json", ctrl_c_twice)
+        run_supervise(*given, logging_steps=4)
+    assert not (states / "unfinished").exists() and newest_state(states) is None
+    run_supervise(*given, logging_steps=4)
+    assert same(tmp_path, straight) and rows(tmp_path) == rows(straight)
+
+
 def test_another_number_of_processes_is_refused(cot_jsonl, backbone, tmp_path):
     given = (cot_jsonl, backbone, tmp_path, None)
     run_supervise(*given, epochs=1)

@@ -41,6 +41,8 @@ def test_thoughts_begin_with_the_first_tag_that_is_closed():
         3,
         "9" * 5000,
         "<m" + "9" * 19 + ">",
+        "<Motion_3> 2 3",
+        ["<Motion_3>", "2"],
     ],
 )
 def test_what_is_no_list_of_codes_is_refused(value):
