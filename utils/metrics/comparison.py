@@ -7,12 +7,13 @@ from typing import Any
 
 from utils.errors import InputError
 from utils.files.json_files import numbered_rows
-from utils.metrics.criteria import COMPARED
+from utils.metrics.criteria import COMPARED, METRICS, with_arrow
 from utils.metrics.paired import score_differences
 from utils.metrics.report import Rows, format_table, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
+ARROWS = "↑ higher is better, ↓ lower, → nearer to real motion"
 GENERATED, REAL = "generated", "real"
 _SCORES = (int, float, type(None))  # what a score may be
 
@@ -62,7 +63,8 @@ def comparison(arguments: Sequence[str]) -> str:
         real = next((item.rows[REAL] for item in results if REAL in item.rows), None)
         table = rows if real is None else {REAL: real, **rows}
         remarks = [f"{item.name}: {remark}" for item in results for remark in read_remarks(item.path)]
-        parts.append("\n".join([f"{TITLES[task]} ({INTERVALS})", format_table(table, columns), *remarks]))
+        shown = format_table(table, columns, heads={name: with_arrow(name) for name in columns})
+        parts.append("\n".join([f"{TITLES[task]} ({INTERVALS}; {ARROWS})", shown, *remarks]))
         parts += [_differences(results[0], other) for other in results[1:]]
     return "\n\n".join(parts)
 
@@ -75,11 +77,30 @@ def _differences(first: NamedResults, other: NamedResults) -> str:
         return f"{title}: not possible, no scored predictions.jsonl beside {lacking.path}"
     differences = score_differences(rows[1], rows[0])
     width = max(map(len, differences), default=0)
-    lines = [title]
+    lines = [title, *_other_clips(*({row["id"] for row in scored} for scored in rows))]
     for name, difference in differences.items():
         # A star where the interval does not hold 0.
-        lines.append(f"  {name:{width}}  {difference.text(4)}{' *' if difference.clear else ''}")
+        star = f" * {_in_words(name, difference.mean)}".rstrip() if difference.clear else ""
+        lines.append(f"  {name:{width}}  {difference.text(4)}{star}")
     return "\n".join(lines)
+
+
+def _in_words(name: str, difference: float) -> str:
+    """``better`` or ``worse``; empty where no way is better, or nothing is known of the score."""
+    better = METRICS[name].better if name in METRICS else "nearer real"
+    if better == "nearer real" or difference == 0:
+        return ""
+    return "better" if (difference > 0) == (better == "higher") else "worse"
+
+
+def _other_clips(first: set[str], other: set[str]) -> list[str]:
+    """A warning where two evaluations are not of the same clips."""
+    if first == other:
+        return []
+    return [
+        f"  warning: of {len(other)} and {len(first)} clips, {len(first & other)} of them the same: the rows of the "
+        "table are of different clips, only these differences compare"
+    ]
 
 
 def _sample_scores(results: NamedResults) -> list[dict[str, Any]] | None:

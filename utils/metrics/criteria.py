@@ -28,7 +28,14 @@ class Metric:
     better: Better
     unit: str = ""
 
+    @property
+    def arrow(self) -> str:
+        """Which way is better, as tables show it beside the name."""
+        return _ARROWS[self.better]
 
+
+# To the right: nearer to the value of real motion, as papers have it.
+_ARROWS: dict[Better, str] = {"higher": "↑", "lower": "↓", "nearer real": "→"}
 METRICS = {
     metric.name: metric
     for metric in (
@@ -70,6 +77,11 @@ SWEPT = {
 }
 DRAWN = {"t2m": ("R@1", "MM-Dist", "FID", "Bone-drift"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L", "R@1")}
 VALIDATED = {"t2m": ("FID", "R@3", "MM-Dist"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L")}
+
+
+def with_arrow(name: str) -> str:
+    """The name of a metric with its arrow; as it is where it is none."""
+    return f"{name} {METRICS[name].arrow}" if name in METRICS else name
 
 
 def lower_is_better(name: str) -> bool:

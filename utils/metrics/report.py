@@ -144,13 +144,22 @@ def transposed(rows: Rows) -> dict[str, dict[str, MetricValue]]:
     return {name: {row: values[name] for row, values in rows.items() if name in values} for name in metrics}
 
 
-def format_table(rows: Rows, columns: Sequence[str] | None = None, digits: int = 3) -> str:
-    """Rows by columns as aligned text; `-` where a row lacks a metric. Columns default to all, in their order."""
+def format_table(
+    rows: Rows, columns: Sequence[str] | None = None, digits: int = 3, heads: Mapping[str, str] | None = None
+) -> str:
+    """Rows by columns as aligned text; `-` where a row lacks a metric. Columns default to all, in their order.
+
+    Args:
+        heads: name of a column -> what stands above it, where that is another text. With them there is a column ``n``
+            in front: of how many clips a row is, by its first metric.
+    """
     if columns is None:
         columns = list(dict.fromkeys(name for metrics in rows.values() for name in metrics))
-    cells = [["", *columns]]
+    cells = [["", *(["n"] if heads else []), *((heads or {}).get(name, name) for name in columns)]]
     for row, metrics in rows.items():
-        cells.append([row, *(metrics[name].text(digits) if name in metrics else "-" for name in columns)])
+        count = next((str(metrics[name].n) for name in columns if name in metrics), "-")
+        values = [metrics[name].text(digits) if name in metrics else "-" for name in columns]
+        cells.append([row, *([count] if heads else []), *values])
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     lines = [
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])

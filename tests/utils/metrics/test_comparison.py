@@ -44,7 +44,21 @@ def test_differences_are_clip_by_clip_against_the_first(results):
     text = comparison([str(results[0]), str(results[1])])
     line = next(line for line in text.splitlines() if line.strip().startswith("MM-Dist  "))
     # Draws are averaged: ten clips, each nearer by 1.00 to 0.91.
-    assert "-0.9550" in line and "n 10: 0 above, 10 below, 0 equal" in line and line.endswith("*")
+    assert "-0.9550" in line and "n 10: 0 above, 10 below, 0 equal" in line and line.endswith("* better")
+
+
+def test_the_table_says_of_how_many_clips_and_which_way_is_better(results):
+    head, _, real, *_ = comparison([str(path) for path in results]).splitlines()[1:]
+    assert head.split()[:4] == ["n", "R@1", "↑", "R@3"] and "FID ↓" in head and "Diversity →" in head
+    assert real.split()[:2] == ["real", "32"]
+
+
+def test_other_clips_are_told(results):
+    a, b, _ = results
+    assert "warning" not in comparison([str(a), str(b)])
+    file = b.parent / "predictions.jsonl"
+    file.write_text("".join(line + "\n" for line in file.read_text().splitlines()[:8]))
+    assert "of 4 and 10 clips, 4 of them the same" in comparison([str(a), str(b)])
 
 
 def test_scores_that_the_first_reply_lacks_are_compared_too(results):
