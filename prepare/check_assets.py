@@ -1,4 +1,4 @@
-"""Say what of everything that can be downloaded is here, what is missing, what it is for, and how to get it.
+"""Say what this machine is, and what of everything that can be downloaded is here, what for, and how to get it.
 
 python -m prepare.check_assets
 python -m prepare.check_assets --require evaluator-t2m humanml3d     exit status 2 where one of them is missing
@@ -16,12 +16,15 @@ from options.flags.evaluation import EvalFlags
 from options.flags.parsing import flag, parse_flags
 from options.flags.rewards import RewardFlags
 from prepare.assets.catalogue import ASSETS, Asset, is_evaluator, is_ready_evaluator
+from prepare.assets.machine import folder_size, in_gigabytes, machine_lines
 from prepare.assets.state import AssetState, look
 from utils.asset_hints import HINTS
 from utils.errors import InputError
 from utils.run.command import run_command
 
 DATA_SETS = {"humanml3d": "HumanML3D", "kit-ml": "KIT-ML"}
+# Of joint vectors and joints; the cache of the first reader takes as much as the joint vectors once more.
+_DATA_SIZES = {"humanml3d": "5.4 GB"}
 
 
 @dataclass
@@ -41,13 +44,14 @@ class CheckFlags:
 
 @dataclass(frozen=True)
 class Row:
-    """An asset in the list: its state and place, what it is for, and the command that gets it."""
+    """An asset in the list: its state and place, what it is for, the command that gets it, and its size in words."""
 
     name: str
     state: AssetState
     where: str
     needed_for: str
     command: str
+    size: str = ""
 
 
 def main() -> None:
@@ -56,6 +60,7 @@ def main() -> None:
     if unknown := sorted(set(flags.require) - {row.name for row in rows}):
         names = ", ".join(row.name for row in rows)
         raise InputError(f"--require {' '.join(unknown)}: not among {names}")
+    print("\n".join([*machine_lines([flags.checkpoints, flags.glove, flags.data, "experiments"]), ""]))
     print(format_rows(rows))
     if lacking := [row.name for row in rows if row.name in flags.require and row.state.status != "present"]:
         raise InputError(f"not here: {', '.join(lacking)}")
@@ -66,8 +71,14 @@ def look_at_all(flags: CheckFlags) -> list[Row]:
     rows = [_asset_row(asset, asset.target(places[asset.dest]), flags.contents) for asset in ASSETS]
     for name, folder in DATA_SETS.items():
         place = Path(flags.data) / folder
-        rows.append(Row(name, _data_state(place), str(place), HINTS[name].needed_for, HINTS[name].command))
+        hint, size = HINTS[name], _size_on_disk(place) or _DATA_SIZES.get(name, "")
+        rows.append(Row(name, _data_state(place), str(place), hint.needed_for, hint.command, size))
     return rows + _hub_models()
+
+
+def _size_on_disk(place: Path) -> str:
+    """Of what is there; empty where nothing is."""
+    return in_gigabytes(folder_size(place)) if place.is_dir() else ""
 
 
 def _asset_row(asset: Asset, target: Path, contents: bool) -> Row:
@@ -75,7 +86,7 @@ def _asset_row(asset: Asset, target: Path, contents: bool) -> Row:
     # A published evaluator is complete as a download, but has to be imported before it can be used.
     if state.status == "present" and is_evaluator(target) and not is_ready_evaluator(target):
         state, command = AssetState("partial", "downloaded, to be imported"), asset.next_step(target)
-    return Row(asset.name, state, str(target), asset.hint.needed_for, command)
+    return Row(asset.name, state, str(target), asset.hint.needed_for, command, _size_on_disk(target))
 
 
 def _data_state(place: Path) -> AssetState:
@@ -90,11 +101,15 @@ def _data_state(place: Path) -> AssetState:
 
 def _hub_models() -> list[Row]:
     """Default models, which transformers fetches by itself when they are first used, where there is a network."""
-    rows = [("backbone", DEFAULT_BACKBONE, HINTS["backbone"].needed_for)]
-    rows.append(("sentence-model", RewardFlags.semantic_model_name, "the semantic reward (--semantic-model-name)"))
-    rows.append(("nli-model", RewardFlags.nli_model_name, "the coherence reward (--nli-model-name)"))
-    rows.append(("bertscore-model", EvalFlags.bertscore_model, "BERTScore of m2t (--bertscore-model)"))
-    return [Row(name, _hub_state(model), model, needed_for, f"hf download {model}") for name, model, needed_for in rows]
+    rows = [("backbone", DEFAULT_BACKBONE, HINTS["backbone"].needed_for, "8 GB")]
+    semantic, coherence = RewardFlags.semantic_model_name, RewardFlags.nli_model_name
+    rows.append(("sentence-model", semantic, "the semantic reward (--semantic-model-name)", "0.1 GB"))
+    rows.append(("nli-model", coherence, "the coherence reward (--nli-model-name)", "1 to 2 GB"))
+    rows.append(("bertscore-model", EvalFlags.bertscore_model, "BERTScore of m2t (--bertscore-model)", "1.4 GB"))
+    return [
+        Row(name, _hub_state(model), model, needed_for, f"hf download {model}", size)
+        for name, model, needed_for, size in rows
+    ]
 
 
 def _hub_state(model: str) -> AssetState:
@@ -108,7 +123,8 @@ def format_rows(rows: list[Row]) -> str:
     width = max(len(row.name) for row in rows)
     lines = []
     for row in rows:
-        lines.append(f"{row.name:<{width}}  {row.state.status:<8} {row.where}: {row.state.detail}")
+        size = f" ({row.size})" if row.size else ""
+        lines.append(f"{row.name:<{width}}  {row.state.status:<8} {row.where}{size}: {row.state.detail}")
         lines.append(f"{'':<{width}}  for      {row.needed_for}")
         if row.state.status != "present":
             lines.append(f"{'':<{width}}  get it   {row.command}")

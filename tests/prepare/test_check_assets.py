@@ -1,10 +1,13 @@
 """The table of what is here, and the hints where something is missing."""
 
+import platform
 import shlex
+import shutil
 import sys
 
 import numpy as np
 import pytest
+import torch
 
 from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
 from models.policy.backbone import load_text_tokenizer
@@ -31,7 +34,7 @@ def run_here(capsys, monkeypatch, *words):
 
 def states(output):
     """name -> status."""
-    lines = [line.split() for line in output.splitlines() if not line.startswith(" ")]
+    lines = [line.split() for line in output.partition("\n\n")[2].splitlines() if not line.startswith(" ")]
     return {words[0]: words[1] for words in lines}
 
 
@@ -145,3 +148,19 @@ def test_the_table_holds_the_published_sources():
         "evaluator-t2m",
         "evaluator-kit",
     ]
+
+
+def test_the_machine_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "KIT-ML").mkdir(parents=True)
+    (tmp_path / "data" / "KIT-ML" / "train.txt").write_bytes(b"x" * 2_000_000)
+    _, output, _ = run_here(capsys, monkeypatch)
+    lines = output.splitlines()
+    assert lines[0] == f"python  {platform.python_version()}"
+    assert lines[1].startswith(f"torch   {torch.__version__}")
+    assert any(line.startswith("memory  ") and "cores" in line for line in lines)
+    disk = next(line for line in lines if line.startswith("disk "))
+    free = float(disk.split()[1])
+    assert disk.endswith("free for checkpoints, glove, data, experiments")
+    assert free == pytest.approx(shutil.disk_usage(tmp_path).free / 1e9, rel=0.2)
+    assert "(2.0 MB)" in block(output, "kit-ml") and "(8 GB)" in block(output, "backbone")
