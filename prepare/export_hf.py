@@ -1,25 +1,28 @@
 """Write a checkpoint as a standard transformers folder: merged model and tokenizer, nothing of ours needed to load it.
 
-    python -m prepare.export_hf --ckpt experiments/morl_rlvr_t2m/motionllm_rlvr_best.pth --out-dir export
+    python -m prepare.export_hf --ckpt experiments/morl_rlvr_t2m/motionllm_rlvr_best.pth --out-dir export \\
+      --results experiments/morl_rlvr_t2m/eval_t2m_motionllm_rlvr_best --push-to-hub me/walker --private
 
 `AutoModelForCausalLM.from_pretrained(folder)` and vLLM load it; a motion is text (`<Motion><Motion_17>...</Motion>`).
-The motion tokenizer that turns codes into motion is written beside it, and a model card with the prompt to use. What
-was written is loaded again and must give the same logits.
+The motion tokenizer that turns codes into motion, with its statistics, is written beside it, and a model card with the
+prompt to use and the results of evaluations. What was written is loaded again and must give the same logits.
+`MotionLLM.load` takes the folder, or its name on the hub.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
-from models.inference.loading import TOKENIZER_FILE, write_about
+from models.inference.loading import TOKENIZER_FILE, is_about, write_about
 from models.language.prompts import Query, render_query
-from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokenizer_of
+from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
 from models.policy.policy import build_policy
-from options.flags.parsing import flag, parse_flags, required_flag
+from options.flags.parsing import flag, need, parse_flags, required_flag
+from prepare.export.card import model_card, read_card_results
+from prepare.export.hub import check_hub, push_folder
 from utils.errors import InputError
 from utils.files.atomic import write_text
 from utils.files.folders import unfinished_name, write_folder
@@ -45,8 +48,14 @@ class ExportFlags:
     )
     llm_backbone: str | None = flag(None, "where the backbone lies now, if it has moved since training")
     dtype: str = flag("float32", "number type of the weights: float32 or bfloat16")
+    results: list[str] = field(
+        default_factory=list, metadata={"help": "evaluations of this checkpoint (folders) whose numbers the card shows"}
+    )
+    push_to_hub: str | None = flag(None, "repository of the hub to put the folder into, such as me/walker")
+    private: bool = flag(False, "make that repository a private one, where it is new")
 
     def __post_init__(self) -> None:
+        need(not self.private or self.push_to_hub is not None, "--private goes with --push-to-hub")
         if self.dtype not in ("float32", "bfloat16"):
             raise ValueError(f"--dtype must be float32 or bfloat16, got {self.dtype}")
 
@@ -54,7 +63,17 @@ class ExportFlags:
 def main() -> None:
     (flags,) = parse_flags(ExportFlags, description=__doc__)
     quiet_libraries()
+    if flags.push_to_hub is not None:
+        check_hub(flags.push_to_hub)
     folder = Path(flags.out_dir)
+    export(flags, folder)
+    if flags.push_to_hub is not None:
+        address = push_folder(folder, flags.push_to_hub, flags.private)
+        print(f'{address}: there; MotionLLM.load("{address.partition("//")[2].partition("/")[2]}") loads it')
+
+
+def export(flags: ExportFlags, folder: Path) -> None:
+    """Write the folder; where it is finished already, only a card with other results is written anew."""
     # The policy of one task, or of both where they share it.
     checkpoint = load_checkpoint(flags.ckpt)
     tasks = (flags.task,) if flags.task else checkpoint.tasks
@@ -63,8 +82,11 @@ def main() -> None:
         raise InputError(f"{flags.ckpt} has a policy of its own for each of {' and '.join(tasks)}: give --task")
     # One query, to compare the written folder with, and to show.
     example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
-    card = model_card(checkpoint, tasks, example, flags.dtype)
-    if is_exported(folder, card):
+    card = model_card(checkpoint, tasks, example, flags.dtype, read_card_results(flags.results, checkpoint, tasks))
+    unfinished = (folder / unfinished_name(folder)).exists()
+    if not unfinished and is_about(folder, checkpoint, tasks, flags.dtype):
+        if flags.results:
+            write_text(folder / CARD_FILE, card)
         print(f"{folder}: exported already")
         return
     check_output_folder(folder, marker=unfinished_name(folder))  # of the same export, where it was killed
@@ -83,24 +105,17 @@ def main() -> None:
         vocabulary.tokenizer.save_pretrained(place)
         if checkpoint.motion_tokenizer is not None:
             motion_tokenizer_of(checkpoint, None, flags.ckpt).save(place / TOKENIZER_FILE)
-        write_about(place, checkpoint, tasks)
         write_text(place / CARD_FILE, card)
+        write_about(place, checkpoint, tasks, flags.dtype)
         differences.append(check(place, example, before))
         if flags.dtype == "float32" and not differences[0] <= TOLERANCE:
             raise InputError(
                 f"{folder}: what was to be written gives other logits (by {differences[0]:.1e}): not written"
             )
 
-    write_folder(folder, write, last=CARD_FILE)
+    write_folder(folder, write)
     size = f"{model.num_parameters() / 1e6:.1f} M weights, {len(vocabulary.tokenizer)} tokens"
     print(f"{folder}: {size}; logits as those of the checkpoint to {differences[0]:.1e}")
-
-
-def is_exported(folder: Path, card: str) -> bool:
-    """Whether a folder is a finished export with this card: it is written whole, and the card names what it is of."""
-    place = folder / CARD_FILE
-    unfinished = (folder / unfinished_name(folder)).exists()
-    return not unfinished and place.is_file() and place.read_bytes() == card.encode("utf-8")
 
 
 def check(folder: Path, example: str, before: torch.Tensor) -> float:
@@ -121,39 +136,6 @@ def _example(task: str, nb_code: int) -> Query:
     if task == "t2m":
         return Query("t2m", caption="a person walks forward and waves.")
     return Query("m2t", codes=tuple(range(min(8, nb_code))))
-
-
-def model_card(checkpoint: Checkpoint, tasks: Sequence[str], example: str, dtype: str) -> str:
-    """The README.md of the folder, whose weights are numbers of type `dtype`."""
-    config = checkpoint.config
-    parts = checkpoint.parts_of(tasks[0])
-    names = {"t2m": "text to motion", "m2t": "motion to text"}
-    metrics = ", ".join(f"{name} {value:.4g}" for name, value in (checkpoint.metrics or {}).items())
-    stages = ", then ".join(f"`{part.stage}` ({part.finetune} fine-tuning)" for part in parts)
-    reasoning = "with" if all(part.use_reasoning for part in parts) else "without"
-    return f"""---
-library_name: transformers
-pipeline_tag: text-generation
----
-# MoRL policy: {" and ".join(names[task] for task in tasks)}
-
-Merged from a checkpoint: {stages} of `{config.backbone}`.
-
-- fingerprint `{checkpoint.fingerprint(tasks[0])}`{f"; {metrics}" if metrics else ""}
-- weights in {dtype}
-- {config.nb_code} motion codes, written `<Motion_0>` to `<Motion_{config.nb_code - 1}>`
-- {config.style.name} prompts of version {config.prompt_version}, {reasoning} reasoning
-
-The prompt, to be continued by the model up to the end of sequence:
-
-```
-{example}
-```
-
-The reply is `reasoning</think><answer>...</answer>`; for text to motion the answer is
-`<Motion><Motion_17>...</Motion>`. `{TOKENIZER_FILE}` turns codes into motion features:
-`MotionTokenizer.load("{TOKENIZER_FILE}").decode(codes)` of the MoRL project.
-"""
 
 
 if __name__ == "__main__":

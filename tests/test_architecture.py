@@ -65,6 +65,7 @@ ROOMS = (
     "prepare/annotation",
     "prepare/demo",
     "prepare/rendering",
+    "prepare/export",
     "prepare",
 )
 # On the ground, below all rooms: what every file may raise, the words about what is missing, and how far it is.

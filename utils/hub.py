@@ -8,6 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from utils.errors import InputError
 
@@ -48,6 +49,15 @@ def local_model(name: str) -> str | None:
         if (Path(root) / PACKAGE_MODEL_FOLDER / CONFIG_FILE).is_file():
             return str(Path(root) / PACKAGE_MODEL_FOLDER)
     return None
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name is one that a repository of the hub can have, owner and all, and no path on this machine."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return name.count("/") == 1 and not Path(name).exists()
 
 
 def hub_is_reachable() -> bool:

@@ -43,11 +43,25 @@ def load_speaker(
     return _of_folder(folder, str(source), task, device, dtype)
 
 
-def write_about(folder: Path, checkpoint: Checkpoint, tasks: tuple[str, ...]) -> None:
-    """Write what `load_speaker` must know of an exported folder."""
+def write_about(folder: Path, checkpoint: Checkpoint, tasks: tuple[str, ...], dtype: str) -> None:
+    """Write what `load_speaker` must know of an exported folder, and what it is of."""
+    write_json(folder / ABOUT_FILE, _about(checkpoint, tasks, dtype))
+
+
+def is_about(folder: Path, checkpoint: Checkpoint, tasks: tuple[str, ...], dtype: str) -> bool:
+    """Whether an exported folder is of this checkpoint, these tasks and numbers of this type."""
+    file = folder / ABOUT_FILE
+    try:
+        return file.is_file() and read_json(file) == _about(checkpoint, tasks, dtype)
+    except InputError:
+        return False
+
+
+def _about(checkpoint: Checkpoint, tasks: tuple[str, ...], dtype: str) -> dict[str, Any]:
     config = checkpoint.config
-    about = {"tasks": list(tasks), "nb_code": config.nb_code, "style": asdict(config.style)}
-    write_json(folder / ABOUT_FILE, {**about, "prompt_version": config.prompt_version})
+    asked = {"tasks": list(tasks), "nb_code": config.nb_code, "style": asdict(config.style)}
+    known = {"prompt_version": config.prompt_version, "checkpoint": checkpoint.fingerprint(tasks[0]), "dtype": dtype}
+    return {**asked, **known}
 
 
 def _of_checkpoint(
@@ -102,11 +116,21 @@ def _of_folder(
     return model, language, tasks
 
 
+def _is_whole(folder: Path) -> bool:
+    """Whether a download of an exported folder was finished."""
+    index = folder / "model.safetensors.index.json"
+    weights = set(read_json(index)["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+    needed = {ABOUT_FILE, TOKENIZER_FILE, "config.json", "tokenizer_config.json", *weights}
+    return all((folder / file).is_file() for file in needed)
+
+
 def _from_hub(name: str) -> Path:
     """The folder of a model of the hub, downloaded where it is not here yet."""
     wrong = f"{name}: no such file or folder, and no model of the hub"
     try:
-        return Path(snapshot_download(name, local_files_only=True))
+        folder = Path(snapshot_download(name, local_files_only=True))
+        if _is_whole(folder) or not hub_is_reachable():
+            return folder
     except HFValidationError:
         raise InputError(wrong) from None
     except OSError:

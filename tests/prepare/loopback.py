@@ -1,9 +1,10 @@
 """Loopback stand-ins for what downloads talk to: a file server, a hub, a proxy; and the Drive client as a program.
 
 The file server answers Range requests and can break off; the hub speaks what huggingface_hub asks for when it fetches
-a snapshot (api/models/X, its tree, resolve/REVISION/FILE) and checks its token.
+a snapshot (api/models/X, its tree, resolve/REVISION/FILE) and checks its token. An `OpenHub` is uploaded to as well.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -63,6 +64,12 @@ class FileServer:
             def do_HEAD(self):
                 outer.answer(self)
 
+            def do_POST(self):
+                outer.answer(self)
+
+            def do_PUT(self):
+                outer.answer(self)
+
             def do_CONNECT(self):
                 outer.requests.append(("CONNECT", self.path, None))
                 self.send_error(403)
@@ -96,7 +103,7 @@ class FileServer:
         if wanted:
             handler.send_header("Content-Range", f"bytes {begun}-{len(content) - 1}/{len(content)}")
         handler.end_headers()
-        if handler.command == "GET":
+        if handler.command != "HEAD":
             handler.wfile.write(content[begun:][:cut])
             if cut is not None and self.hold is not None:
                 handler.wfile.flush()
@@ -156,6 +163,90 @@ class Hub(FileServer):
 
     def send_json(self, handler, value):
         self.send_file(handler, json.dumps(value).encode(), headers=[("Content-Type", "application/json")])
+
+
+class OpenHub(Hub):
+    """A hub on which the owner of `token` makes a repository of any name and commits to it: none is there at first.
+
+    Small files come in the commit itself, .safetensors to an address of their own before it (LFS). `private`: as the
+    repository was made; None before. `refused`: what a commit is answered with instead.
+    """
+
+    def __init__(self, token="secret", owner="me"):
+        super().__init__(None, token=token)
+        self.owner, self.private, self.refused, self.commits, self.stored = owner, None, None, [], {}
+
+    def answer(self, handler):
+        wrong = handler.headers.get("Authorization") != f"Bearer {self.token}" and "/lfs/" not in handler.path
+        if handler.command not in ("POST", "PUT") or wrong:
+            if self.repo is not None or wrong:
+                return super().answer(handler)
+            return self.refuse(handler, 404, "RepoNotFound", "Repository not found")
+        self.requests.append((handler.command, handler.path, handler.headers.get("Authorization")))
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        path = handler.path.partition("?")[0]
+        if path.startswith("/lfs/"):
+            assert hashlib.sha256(body).hexdigest() == path.removeprefix("/lfs/")
+            self.stored[path.removeprefix("/lfs/")] = body
+            return self.send_json(handler, {})
+        if path == "/api/repos/create":
+            return self.create(handler, json.loads(body))
+        if path == "/api/validate-yaml":
+            return self.send_json(handler, {"errors": [], "warnings": []})
+        if path == f"/api/models/{self.repo}/preupload/main":
+            return self.send_json(handler, {"files": [self.mode(file["path"]) for file in json.loads(body)["files"]]})
+        if path == f"/{self.repo}.git/info/lfs/objects/batch":
+            objects = [self.upload_to(entry) for entry in json.loads(body)["objects"]]
+            return self.send_json(handler, {"transfer": "basic", "objects": objects})
+        assert path == f"/api/models/{self.repo}/commit/main", path
+        if self.refused is not None:
+            return self.refuse(handler, 403, "Forbidden", self.refused)
+        return self.commit(handler, [json.loads(line) for line in body.splitlines()])
+
+    def create(self, handler, asked):
+        name = f"{asked.get('organization') or self.owner}/{asked['name']}"
+        if not name.startswith(f"{self.owner}/"):
+            return self.refuse(handler, 403, "Forbidden", f"You don't have the rights to create a model under {name}")
+        there, self.repo = self.repo == name, name
+        self.private = self.private if there else asked.get("visibility") == "private"
+        answer = json.dumps({"url": f"{self.address}/{name}", "name": name}).encode()
+        handler.send_response(409 if there else 200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(answer)))
+        handler.end_headers()
+        handler.wfile.write(answer)
+
+    def mode(self, name):
+        return {
+            "path": name,
+            "uploadMode": "lfs" if name.endswith(".safetensors") else "regular",
+            "shouldIgnore": False,
+        }
+
+    def upload_to(self, entry):
+        href = f"{self.address}/lfs/{entry['oid']}"
+        return {"oid": entry["oid"], "size": entry["size"], "actions": {"upload": {"href": href}}}
+
+    def commit(self, handler, lines):
+        files = {}
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.stored[value["oid"]]
+        self.lfs = tuple(name for name in files if name.endswith(".safetensors"))
+        self.files.update(files)
+        self.commits.append(sorted(files))
+        url = f"{self.address}/{self.repo}/commit/{REVISION}"
+        return self.send_json(handler, {"success": True, "commitOid": REVISION, "commitUrl": url, "hookOutput": ""})
+
+    def refuse(self, handler, status, code, message):
+        handler.send_response(status)
+        handler.send_header("X-Error-Code", code)
+        handler.send_header("X-Error-Message", message)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
 
 
 @contextlib.contextmanager
