@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dataset.captions.common_words import common_pairs
 from dataset.captions.lines import Caption, parse_caption_line, parse_captions
-from dataset.captions.tagger import UNKNOWN_CLASS, CaptionTagger, Tagger
+from dataset.captions.tagger import SPACY_MODEL, UNKNOWN_CLASS, CaptionTagger
 from utils.errors import InputError
 from utils.files.text_files import numbered_lines, read_text
 
 _SHOWN_WORDS = 8
+_BETTER = f"spaCy would tag them by their context: pip install spacy && python -m spacy download {SPACY_MODEL}"
 
 
 @dataclass
@@ -38,20 +40,37 @@ class CaptionSet:
     def __str__(self) -> str:
         if not self.tagged_plain:
             return "captions tagged as given"
-        shown = ", ".join(self.unknown_words[:_SHOWN_WORDS]) + ("..." if len(self.unknown_words) > _SHOWN_WORDS else "")
-        unknown = f"; {len(self.unknown_words)} words unknown to it ({shown})" if self.unknown_words else ""
+        shown = ", ".join(self.unknown_words[:_SHOWN_WORDS]) + (
+            ", ..." if len(self.unknown_words) > _SHOWN_WORDS else ""
+        )
+        unknown = f"; words unknown to it: {len(self.unknown_words)} ({shown})" if self.unknown_words else ""
         return f"{self.tagged_plain} plain captions tagged by {self.tagger}{unknown}"
 
+    @property
+    def advice(self) -> str | None:
+        """How plain captions would get better tokens; None where spaCy made them, or there are none."""
+        if self.tagger != CaptionTagger.name:
+            return None
+        if not self.unknown_words:
+            return _BETTER
+        more = "--lexicon-texts FOLDER of tagged texts teaches more"
+        return f"unknown words get the class {UNKNOWN_CLASS} ({more}); {_BETTER}"
 
-def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None) -> CaptionSet:
+
+def read_captions(
+    paths: Mapping[str, Path],
+    lexicon_folder: Path | None = None,
+    words: Iterable[tuple[str, tuple[str, ...]]] = (),
+) -> CaptionSet:
     """Read the text file of every id; plain captions are tagged by spaCy, or by what the tagged captions teach.
 
     A file that cannot be used (absent, not UTF-8, no caption, a malformed line) becomes a problem of its clip; the
-    other clips go on. Raises InputError when there are plain captions and nothing to tag them with.
+    other clips go on. What the tagged captions do not hold is told by `words` and by the common words.
 
     Args:
         paths: id -> text file.
         lexicon_folder: more tagged text files to learn words from, such as HumanML3D's ``texts``.
+        words: more texts and their tokens to learn from, less sure than tagged captions.
     """
     found = CaptionSet()
     for id, path in paths.items():
@@ -65,7 +84,9 @@ def read_captions(paths: Mapping[str, Path], lexicon_folder: Path | None = None)
     if not plain:
         return found
     tagged = [caption for caption in given if caption.tokens]
-    tagger = _choose_tagger([*tagged, *_lexicon_captions(lexicon_folder)], next(iter(plain)))
+    learned = [(caption.text, caption.tokens) for caption in [*tagged, *_lexicon_captions(lexicon_folder)]]
+    # Where two readings of a word are equally frequent the first one counts, so what the data set says comes first.
+    tagger = CaptionTagger.default([*learned, *words, *common_pairs()])
     tokens = {text: tagger.tag(text) for text in plain}
     found.tagger, found.tagged_plain = tagger.name, len(given) - len(tagged)
     found.unknown_words = _unknown_words(tokens.values())
@@ -118,18 +139,6 @@ def _lexicon_captions(folder: Path | None) -> list[Caption]:
     if not captions:
         raise InputError(f"{folder}: no tagged caption in it")
     return captions
-
-
-def _choose_tagger(tagged: list[Caption], example: str) -> Tagger:
-    """spaCy, or a lexicon of `tagged`; raises InputError, which quotes `example`, where there is neither."""
-    tagger = CaptionTagger.default((caption.text, caption.tokens) for caption in tagged)
-    if isinstance(tagger, CaptionTagger) and not tagged:
-        raise InputError(
-            f"captions such as {example!r} have no word/POS tokens, and there is nothing to tag them with: "
-            "pip install spacy && python -m spacy download en_core_web_sm, or give --lexicon-texts FOLDER with tagged "
-            "texts to learn from (HumanML3D's texts folder)"
-        )
-    return tagger
 
 
 def _unknown_words(captions: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from dataset.sources.clip_writer import GivenCaptions
 from dataset.sources.conversion import SourceClip, mirrored, problem_of_id
 from dataset.sources.mirroring import mirror_caption
 from dataset.sources.posture import Postures
+from dataset.toy.lexicon import lexicon_pairs
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
 
@@ -27,11 +28,13 @@ class Captions:
         given: by id, of the clips that --texts-dir has some for.
         kept: clips that it has none for, which keep those of an earlier run.
         about: in words, where the tokens are from; None without --texts-dir.
+        advice: how the tokens would become better ones; None where nothing is to be said.
     """
 
     given: Mapping[str, GivenCaptions] = field(default_factory=dict)
     kept: Sequence[str] = ()
     about: str | None = None
+    advice: str | None = None
 
 
 def check_apart(flags: DatasetFlags, clips: Iterable[SourceClip]) -> None:
@@ -118,13 +121,13 @@ def plan_captions(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[s
     kept = [id for id, path in paths.items() if not path.exists() and clip_files(flags.out_dir, id).text.is_file()]
     for id in kept:
         del paths[id]
-    found = read_captions(paths, None if flags.lexicon_texts is None else Path(flags.lexicon_texts))
+    found = read_captions(paths, None if flags.lexicon_texts is None else Path(flags.lexicon_texts), lexicon_pairs())
     bad.update({id: reason for id, reason in found.problems.items() if id not in bad})
     given = {}
     for id, captions in found.captions.items():
         seen = tuple(map(mirror_caption, captions)) if id in made else captions
         given[id] = GivenCaptions(seen, (paths[id],), mirrored=id in made)
-    return Captions(given, kept, str(found))
+    return Captions(given, kept, str(found), found.advice)
 
 
 def _is_same(folder: Path, other: Path) -> bool:

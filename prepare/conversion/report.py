@@ -60,6 +60,8 @@ def _notes(writer: ClipWriter, gone: Sequence[str], have_sources: Container[str]
 
 def _notes_on_captions(writer: ClipWriter, captions: Captions) -> Iterator[str]:
     skeleton = writer.skeleton
+    if captions.advice is not None:
+        yield captions.advice
     outside = sum(not skeleton.min_frames <= length < skeleton.max_frames for length in writer.lengths)
     if outside and captions.about is not None:
         yield (

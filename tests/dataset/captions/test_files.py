@@ -3,8 +3,11 @@
 import pytest
 
 from dataset.captions import tagger as caption_tagger
+from dataset.captions.common_words import common_pairs
 from dataset.captions.files import read_caption_file, read_captions
 from dataset.captions.lines import Caption
+from dataset.captions.tagger import CaptionTagger, SpacyTagger
+from dataset.toy.lexicon import lexicon_pairs
 from utils.errors import InputError
 
 TAGGED = "a person walks forward.#a/DET person/NOUN walk/VERB forward/ADV#0.0#0.0\n"
@@ -38,7 +41,7 @@ def test_plain_captions_are_tagged_after_the_tagged_ones(tmp_path):
         Caption("a person somersaults", ("a/DET", "person/NOUN", "somersaults/OTHER"), 1.5, 3.0),
     )
     assert found.tagger == "lexicon" and found.tagged_plain == 2 and found.unknown_words == ("somersaults",)
-    assert str(found) == "2 plain captions tagged by lexicon; 1 words unknown to it (somersaults)"
+    assert str(found) == "2 plain captions tagged by lexicon; words unknown to it: 1 (somersaults)"
 
 
 def test_words_are_learned_from_another_folder(tmp_path):
@@ -50,9 +53,38 @@ def test_words_are_learned_from_another_folder(tmp_path):
         read_captions(paths, tmp_path / "nowhere")
 
 
-def test_nothing_to_tag_with_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match=r"'a person walks'.*spacy.*--lexicon-texts"):
-        read_captions(write(tmp_path, a="a person walks"))
+def test_plain_captions_alone_are_tagged_by_the_common_words(tmp_path):
+    found = read_captions(write(tmp_path, a="They were dancing happily\nan elderly man grumbles"))
+    assert [caption.tokens for caption in found.captions["a"]] == [
+        ("they/PRON", "were/AUX", "dance/VERB", "happily/ADV"),
+        ("an/DET", "elderly/ADJ", "man/NOUN", "grumbles/OTHER"),
+    ]
+    assert found.tagger == "lexicon" and found.unknown_words == ("grumbles",)
+    assert "OTHER" in found.advice and "pip install spacy" in found.advice and "--lexicon-texts" in found.advice
+
+
+def test_what_the_data_set_says_of_a_word_comes_before_the_lists(tmp_path):
+    own = "they dance.#they/PRON dance/NOUN#0.0#0.0\n"
+    told = [("grumbles", ("grumble/VERB",)), ("dance", ("dance/ADJ",))]
+    found = read_captions(write(tmp_path, a=own, b="he grumbles, then they dance"), words=told)
+    assert found.captions["b"][0].tokens[1] == "grumble/VERB" and found.captions["b"][0].tokens[-1] == "dance/NOUN"
+    assert found.advice.startswith("unknown words") and found.unknown_words == ("then",)  # a word of the toy people
+
+
+def test_nothing_is_advised_where_nothing_was_tagged_by_words(tmp_path, monkeypatch):
+    assert read_captions(write(tmp_path, a=TAGGED)).advice is None
+    other = SpacyTagger(lambda text: [], "spacy-of-a-test")
+    monkeypatch.setattr(caption_tagger, "_spacy_tagger", lambda: other)
+    assert read_captions(write(tmp_path, b="a person walks")).advice is None
+
+
+def test_common_words_have_one_reading_and_the_toy_people_s_words_are_not_repeated():
+    words = [word for word, _ in common_pairs()]
+    toy = {word for word, _ in lexicon_pairs()} | {tokens[0].split("/")[0] for _, tokens in lexicon_pairs()}
+    assert len(words) == len(set(words)) and toy.isdisjoint(words)
+    assert CaptionTagger.from_pairs(common_pairs()).tag("who stumbled over the bottles") == (
+        *("who/PRON", "stumble/VERB", "over/OTHER", "the/OTHER", "bottle/NOUN"),
+    )
 
 
 def test_every_bad_file_is_a_problem_of_its_clip_only(tmp_path):
