@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole pipeline on the embedded toy data, on a CPU, with no download but Python packages: motions -> motion
-# tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table.
+# tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table, one
+# motion of a sentence, one page of all results.
 #
 #   bash prepare/quickstart.sh                   17 to 20 minutes on 2 cores after installation
 #   MORL_SIZE=smoke bash prepare/quickstart.sh   the same commands at sizes that learn nothing (tests)
@@ -151,5 +152,9 @@ done
 step "results on held-out clips ($SAMPLES replies a prompt, temperature 0.7; the judge neither rewarded nor ranked)" \
     python -m prepare.compare_results --results "${results[@]}" \
     --runs "$OUT"/{tokenizer,ranker,judge,nli,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
-printf '\ndone in %d:%02d; look at a motion: python -m prepare.render_motion --data-root %s --id 000000 --out walk.gif\n' \
-    $((SECONDS / 60)) $((SECONDS % 60)) "$DATA"
+step "a sentence becomes a motion" \
+    python demo.py --ckpt "$OUT/rlvr_t2m/motionllm_rlvr_best.pth" --caption "a person walks in a circle to the left." \
+    --device cpu --out "$OUT/motion.gif" "$OUT/motion.html"
+step "one page of all results" python -m prepare.report "$OUT" --out "$OUT/results.html"
+printf '\ndone in %d:%02d; look at %s and %s; then ask for another motion: python demo.py --caption "..." --out mine.gif\n' \
+    $((SECONDS / 60)) $((SECONDS % 60)) "$OUT/motion.gif" "$OUT/results.html"

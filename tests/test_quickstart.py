@@ -33,6 +33,11 @@ def test_quickstart(tmp_path):
             assert results["task"] == task and ("FID" in results["rows"]["generated"]) == (task == "t2m")
             predictions = (folder / "predictions.jsonl").read_text().splitlines()
             assert len(predictions) == results["replies"] == 8 * (1 if name == "com" else 2)
+    page = (tmp_path / "results.html").read_text()
+    assert all(name in page for name in ("rlvr_t2m", "eval_m2t_com", "R@1")) and "https://" not in page
+    assert (tmp_path / "motion.gif").read_bytes()[:3] == b"GIF" and "a person walks" in (
+        tmp_path / "motion.html"
+    ).read_text()
     trace = [json.loads(line) for line in (tmp_path / "eval_t2m_com" / "trace.jsonl").read_text().splitlines()]
     assert len(trace) == 8 * 2 * 2 and sum(row["chosen"] for row in trace) == 8
     assert {row["round"] for row in trace} == {0, 1} and "consistency" in trace[0]["scores"]
