@@ -6,8 +6,8 @@
     python eval_mllm.py --compare a/results.json b/results.json
 
 Writes results.json (every number with the signature of what made it), predictions.jsonl with the scores of every
-reply and, with Chain-of-Motion, trace.jsonl. The same command again continues an interrupted evaluation, or shows the
-results of a finished one.
+reply, with Chain-of-Motion trace.jsonl, and results.html, a page with motions to look at. The same command again
+continues an interrupted evaluation, or shows the results of a finished one.
 """
 
 from itertools import chain
@@ -75,6 +75,7 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     from com.replies import TRACE_FILE, forget_parts
     from com.trace import readable_traces
     from models.evaluation.saved_motions import save_motions_of
+    from models.reporting.report import report_of_run
     from utils.metrics.report import format_table, read_remarks, read_results, transposed
 
     folder = summary.folder.path
@@ -90,6 +91,9 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
             print(text)
     print("\n".join([format_table(transposed(read_results(results))), *read_remarks(results)]))
     print(f"{'already ' if summary.already else ''}finished {results}")
+    page = report_of_run(folder, summary.already)
+    if page is not None:
+        print(f"look at it: {page}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,12 @@ def main() -> None:
     else:
         summary = run.complete(lambda begin: run_grpo(GrpoSettings.of(settings), begin))
     if summary is not None:  # None in all processes but the first
+        from models.reporting.report import report_of_run
+
         print(summary)
+        page = report_of_run(summary.folder.path, summary.already)
+        if page is not None:
+            print(f"look at it: {page}")
 
 
 def run_sft(settings: SftSettings, begin: Begin) -> dict | None:

@@ -3,13 +3,15 @@
     python -m prepare.report experiments/eval_sft RLVR=experiments/eval_rlvr experiments/morl_rlvr --out results.html
 
 A run is the folder of an evaluation or of a training, or a folder of such folders; NAME=FOLDER gives it a name. The
-page is one file that needs no network. --csv and --latex write the tables, --figure the curves, for a paper.
+page is one file that needs no network. For a paper, --csv and --latex write the tables, and --figure (.pdf, .png, .svg)
+draws them as bars with intervals, with the curves of the trainings below.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from options.flags.parsing import flag, need, parse_flags, words
+from utils.report.figure import FIGURE_ENDINGS
 from utils.run.command import run_command
 
 
@@ -25,30 +27,46 @@ class ReportFlags:
     title: str = flag("Results", "title of the page")
     csv: str | None = flag(None, "also write the tables as .csv")
     latex: str | None = flag(None, "also write the tables as .tex")
+    figure: str | None = flag(None, "also draw bars and learning curves: .pdf, .png or .svg")
 
     def __post_init__(self) -> None:
         need(bool(self.run), "nothing to show: give folders of runs")
         need(0 <= self.samples <= 1000, "--samples must be between 0 and 1000")
+        drawn = self.figure is None or Path(self.figure).suffix.lower() in FIGURE_ENDINGS
+        need(drawn, f"--figure must end in {', '.join(FIGURE_ENDINGS)}")
 
 
 def main() -> None:
     (flags,) = parse_flags(ReportFlags, description=__doc__)
     # Late imports: `--help` must not wait for torch.
-    from models.reporting.report import task_tables, write_report
+    from models.reporting.learning import learning_panels
+    from models.reporting.report import REPORT_FILE, task_tables, write_report
     from models.reporting.runs import find_runs
     from utils.files.atomic import write_text
+    from utils.files.outputs import check_output_file
     from utils.metrics.comparison import TITLES
-    from utils.report.tables import csv_table, latex_table
+    from utils.metrics.criteria import PRINTED
+    from utils.report.figure import write_figure
+    from utils.report.tables import chosen, csv_table, latex_table
 
     runs = find_runs(flags.run)
+    read = [file for run in runs for file in run.path.iterdir() if file.is_file() and file.name != REPORT_FILE]
+    for name in ("out", "csv", "latex", "figure"):
+        path = vars(flags)[name]
+        if path is not None:
+            check_output_file(path, read, f"--{name}")
     written = [write_report(flags.out, runs, flags.samples, flags.title)]
     tables = task_tables(runs)
     if flags.csv is not None:
-        write_text(flags.csv, "".join(csv_table(rows) for rows in tables.values()))
+        write_text(flags.csv, csv_table(tables))
         written.append(Path(flags.csv))
     if flags.latex is not None:
         write_text(flags.latex, "\n".join(latex_table(rows, TITLES[task]) for task, rows in tables.items()))
         written.append(Path(flags.latex))
+    if flags.figure is not None:
+        curves = {run.name: learning_panels(run.metrics) for run in runs if not run.is_evaluation}
+        write_figure(flags.figure, {TITLES[task]: chosen(rows, PRINTED[task]) for task, rows in tables.items()}, curves)
+        written.append(Path(flags.figure))
     print("wrote " + ", ".join(map(str, written)))
 
 

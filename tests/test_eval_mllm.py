@@ -139,6 +139,21 @@ def test_what_an_evaluation_was_made_of_may_move_and_may_not_change(tmp_path, wo
         (tmp_path / "runs/renamed/finished.json").unlink(missing_ok=True)
 
 
+def test_a_page_to_look_at_is_made_once_and_never_costs_the_run(world, monkeypatch, capsys, caplog):
+    given = [*generated(world), "--limit", "3", "--repeats", "1", "--mm-repeats", "0"]
+    results, _ = run(world, monkeypatch, "paged", *given)
+    page = world / "runs" / "paged" / "results.html"
+    assert f"look at it: {page}" in capsys.readouterr().out
+    assert "FID ↓" in page.read_text() and page.read_text().count('id="t2m-') == 3
+    page.write_text("mine")
+    run(world, monkeypatch, "paged", *given)
+    assert page.read_text() == "mine"
+    page.unlink()
+    page.mkdir()  # nothing can be written there
+    assert run(world, monkeypatch, "paged", *given)[0] == results
+    assert "could not be made" in caplog.text and "look at it" not in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
     def speak(llm, prompts, keys, sampling):
         """Well-formed replies of 10 to 14 codes, which the untrained model would never write."""

@@ -52,8 +52,11 @@ def test_sft_then_rlvr_then_the_same_commands_again(flags):
             "--rl-group-size", 4, "--batch-size", 2, "--reward-align-weight", 0, "--exp-name", "morl_rlvr_t2m",
             "--rl-metrics-jsonl", flags["folder"] / "rl.jsonl", "--rl-reflection-share", 1,
             "--rl-improvement-weight", 0.5)  # fmt: skip
-    run(*rlvr)
+    told = run(*rlvr).stdout
     folder = flags["folder"] / "morl_rlvr_t2m"
+    assert f"look at it: {folder / 'results.html'}" in told
+    assert all(shown in (folder / "results.html").read_text() for shown in ("KL from the start", "reward: physical"))
+    assert "token accuracy" in (best.parent / "results.html").read_text()
     assert (folder / "motionllm_rlvr_epoch_2.pth").is_file() and (folder / "motionllm_rlvr_best.pth").is_file()
     rows = [json.loads(line) for line in (flags["folder"] / "rl.jsonl").read_text().splitlines()]
     assert rows[0]["kl"] == 0 and "rewards/physical/mean" in rows[0] and "rewards/format/mean" in rows[0]

@@ -20,17 +20,21 @@ def candidate_cards(
     task: str,
     decoded: Callable[[Sequence[int] | None], np.ndarray | None],
     skeleton: Skeleton,
+    most_played: int = 1000,
 ) -> str:
     """One card a candidate (rows of `com.trace`): scores, motion or caption, reasoning; the chosen one is marked.
 
     Args:
         name: another one for each reply of a page.
         decoded: codes -> joints (T, J, 3) in metres, None where they cannot be played.
+        most_played: of so many the motion is shown, the chosen one's and those of the highest scores.
     """
     cards = []
+    ranked = sorted(rows, key=lambda row: (row["chosen"], row["total"]), reverse=True)
+    played = {row["index"] for row in ranked[:most_played]}
     for row in rows:
         scores = " ".join(f"{safe(one)} {value:.3f}" for one, value in row["scores"].items() if value is not None)
-        joints = decoded(row.get("codes")) if task == "t2m" else None
+        joints = decoded(row.get("codes")) if task == "t2m" and row["index"] in played else None
         shown = ""
         if joints is not None:
             shown = player(f"{name}-{row['index']}", [PlayedMotion("", joints)], skeleton, skeleton.fps)

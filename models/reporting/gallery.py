@@ -20,6 +20,9 @@ from utils.motion.features import joints_from_features
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.report.player import PlayedMotion, player
 
+# Motions of candidates in one page, about 12 kB each: fifty clips of four systems stay below 10 MB.
+_CANDIDATES_PLAYED = 300
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
@@ -30,29 +33,32 @@ class Gallery:
         runs: evaluations of it, in order.
         records: the real clips by id.
         skeleton: of all motions.
-        tokenizer: decodes the codes of replies.
+        tokenizer: decodes the codes of replies; None where there are none.
     """
 
     task: str
     runs: Sequence[ShownRun]
     records: dict[str, MotionRecord]
     skeleton: Skeleton
-    tokenizer: MotionTokenizer
+    tokenizer: MotionTokenizer | None
 
     @classmethod
     def of(cls, task: str, runs: Sequence[ShownRun]) -> "Gallery | None":
         """None, with a logged reason, where the data or the checkpoint are not here any more."""
         for run in runs:
             asked = run.arguments
-            checkpoint, root = asked.get("eval_ckpt"), asked.get("data_root")
-            if not run.predictions or checkpoint is None or root is None:
+            root = asked.get("data_root")
+            if not run.predictions or root is None:
                 continue
             try:
                 skeleton = get_skeleton(asked.get("dataname", "t2m"))
                 records = {record.id: record for record in read_split(root, asked.get("eval_split", "test"), skeleton)}
-                tokenizer = motion_tokenizer_of(load_checkpoint(checkpoint), asked.get("motion_tokenizer"), checkpoint)
+                tokenizer = _tokenizer(asked.get("eval_ckpt"), asked.get("motion_tokenizer"))
             except InputError as error:
                 logging.warning("no gallery of %s: %s", run.name, error)
+                continue
+            if tokenizer is None and task == "t2m":
+                logging.warning("no gallery of %s: its codes need --motion-tokenizer", run.name)
                 continue
             return cls(task, [one for one in runs if one.predictions], records, skeleton, tokenizer)
         return None
@@ -63,11 +69,12 @@ class Gallery:
         ids = [row["id"] for row in self.runs[0].predictions if row["id"] in self.records]
         common = [id for id in ids if all(id in rows for rows in by_run)][:count]
         make = self._motion_card if self.task == "t2m" else self._caption_card
-        return "".join(make(id, [rows[id] for rows in by_run]) for id in common)
+        most = max(_CANDIDATES_PLAYED // max(len(common), 1), 1)
+        return "".join(make(id, [rows[id] for rows in by_run], most) for id in common)
 
     # --- Text to motion ---
 
-    def _motion_card(self, id: str, replies: Sequence[dict[str, Any]]) -> str:
+    def _motion_card(self, id: str, replies: Sequence[dict[str, Any]], most: int) -> str:
         caption = replies[0].get("caption") or self.records[id].captions[0].text
         motions = [PlayedMotion("real", self._joints(self.records[id].features))]
         facts = motion_facts(motions[0].joints, self.skeleton)
@@ -87,23 +94,23 @@ class Gallery:
         return (
             f'<section class="card"><h3>{safe(caption)}</h3>'
             f"{player(f't2m-{id}', motions, self.skeleton, self.skeleton.fps, marks)}{''.join(told)}"
-            f"{self._candidates(id)}</section>"
+            f"{self._candidates(id, most)}</section>"
         )
 
-    def _candidates(self, id: str) -> str:
+    def _candidates(self, id: str, most_played: int) -> str:
         """The candidates of Chain-of-Motion, with the chosen one marked."""
         parts = []
         for run in self.runs:
             rows = [row for row in run.traces.get(id, ()) if row.get("duplicate_of") is None]
             if not rows:
                 continue
-            cards = candidate_cards(f"{run.name}-{id}", rows, self.task, self._decoded, self.skeleton)
+            cards = candidate_cards(f"{run.name}-{id}", rows, self.task, self._decoded, self.skeleton, most_played)
             parts.append(f"<details><summary>{len(rows)} candidates of {safe(run.name)}</summary>{cards}</details>")
         return "".join(parts)
 
     # --- Motion to text ---
 
-    def _caption_card(self, id: str, replies: Sequence[dict[str, Any]]) -> str:
+    def _caption_card(self, id: str, replies: Sequence[dict[str, Any]], most: int) -> str:
         record = self.records[id]
         joints = self._joints(record.features)
         facts = motion_facts(joints, self.skeleton)
@@ -121,13 +128,20 @@ class Gallery:
         )
         return (
             f"<section class='card'>{shown}<p class='soft'>references</p><ul>{told[0]}</ul>"
-            f"{''.join(told[1:])}{self._candidates(id)}</section>"
+            f"{''.join(told[1:])}{self._candidates(id, most)}</section>"
         )
 
     def _joints(self, features: np.ndarray) -> np.ndarray:
         return self.skeleton.in_metres(joints_from_features(features, self.skeleton))
 
     def _decoded(self, codes: Sequence[int] | None) -> np.ndarray | None:
-        if not codes or min(codes) < 0 or max(codes) >= self.tokenizer.nb_code:
+        if self.tokenizer is None or not codes or min(codes) < 0 or max(codes) >= self.tokenizer.nb_code:
             return None
         return self._joints(self.tokenizer.decode(np.array(codes)))
+
+
+def _tokenizer(checkpoint: str | None, given: str | None) -> MotionTokenizer | None:
+    """The one that was named, which is the smaller file, or that of the checkpoint."""
+    if given is not None:
+        return MotionTokenizer.load(given)
+    return None if checkpoint is None else motion_tokenizer_of(load_checkpoint(checkpoint), None, checkpoint)

@@ -3,42 +3,53 @@
 from collections.abc import Iterable
 from typing import Any
 
+from utils.metrics.criteria import ARROWS, METRICS
 from utils.report.curves import Points, panel
 
-# title -> line -> the name in metrics.jsonl (several: the first that is there). {reward} stands for every reward.
+# title -> line -> the name in metrics.jsonl (several: the first that is there). Stages have names of their own: trl's
+# trainers, the evaluators and the tokenizer.
 _PANELS: dict[str, dict[str, tuple[str, ...]]] = {
-    "loss": {"training": ("loss", "train/loss"), "validation": ("eval_loss", "val_loss", "val/loss")},
-    "token accuracy": {"training": ("mean_token_accuracy",), "validation": ("eval_token_accuracy",)},
+    "loss": {"training": ("loss", "train/loss"), "held out": ("eval_loss", "val_loss", "val/loss")},
+    "token accuracy": {"training": ("mean_token_accuracy",), "held out": ("eval_token_accuracy",)},
     "reward": {"training": ("reward",), "held out": ("held_out_reward/total",)},
     "KL from the start": {"training": ("kl",)},
     "entropy": {"training": ("entropy",)},
     "length of replies (tokens)": {"mean": ("completions/mean_length",), "longest": ("completions/max_length",)},
-    "share of replies": {"well formed": ("well_formed",), "cut at the limit": ("completions/clipped_ratio",)},
+    "share of replies": {"well formed": ("well_formed",), "cut off": ("completions/clipped_ratio",)},
     "clipped updates": {"share": ("clip_ratio/region_mean",)},
+    "rebuilt joints (mm off)": {"held out": ("val_mpjpe_mm",)},
+    "codebook in use": {"share": ("val_usage",)},
     "learning rate": {"training": ("learning_rate",)},
 }
 _REWARD, _MEAN, _HELD_OUT = "rewards/", "/mean", "held_out_reward/"
-_JUDGED = ("FID", "R@1", "R@3", "MM-Dist", "CIDEr", "BLEU@4", "ROUGE-L")
+# Where a stage writes down what an evaluator says of held-out replies: SFT, GRPO (its judge), the evaluators.
+_JUDGED = ("eval_", "held_out/", "val_")
+
+Panels = dict[str, dict[str, Points]]
+
+
+def learning_panels(rows: Iterable[dict[str, Any]]) -> Panels:
+    """Title -> line -> points: first what tells whether it learns, then every part of the reward, then the judge."""
+    columns = _columns(rows)
+    panels: Panels = {
+        title: {line: next((columns[name] for name in names if name in columns), []) for line, names in lines.items()}
+        for title, lines in _PANELS.items()
+    }
+    for name, points in columns.items():
+        if name.startswith(_REWARD) and name.endswith(_MEAN):
+            part = name.removeprefix(_REWARD).removesuffix(_MEAN)
+            panels[f"reward: {part}"] = {"training": points, "held out": columns.get(_HELD_OUT + part, [])}
+    for name, metric in METRICS.items():
+        own = next((columns[f"{prefix}{name}"] for prefix in _JUDGED if f"{prefix}{name}" in columns), [])
+        if name != "loss":
+            panels[f"{name} {ARROWS[metric.better]}"] = {"held-out clips, judged": own}
+    shown = {title: {line: points for line, points in lines.items() if points} for title, lines in panels.items()}
+    return {title: lines for title, lines in shown.items() if lines}
 
 
 def learning_curves(rows: Iterable[dict[str, Any]]) -> str:
-    """The pictures of one run, those first that tell whether it learns; empty where it logged nothing that is drawn."""
-    columns = _columns(rows)
-    panels = []
-    for title, lines in _PANELS.items():
-        found = {line: next((columns[name] for name in names if name in columns), []) for line, names in lines.items()}
-        panels.append(panel(title, found))
-    rewards = {
-        name.removeprefix(_REWARD).removesuffix(_MEAN): points
-        for name, points in columns.items()
-        if name.startswith(_REWARD) and name.endswith(_MEAN)
-    }
-    for name, points in rewards.items():
-        panels.append(panel(f"reward: {name}", {"training": points, "held out": columns.get(_HELD_OUT + name, [])}))
-    for metric in _JUDGED:
-        own = next((columns[name] for name in (f"eval_{metric}", f"judge/{metric}", metric) if name in columns), [])
-        panels.append(panel(metric, {"held-out clips": own}))
-    shown = "".join(panels)
+    """The pictures of one run; empty where it logged nothing that is drawn."""
+    shown = "".join(panel(title, lines) for title, lines in learning_panels(rows).items())
     return f'<div class="cards">{shown}</div>' if shown else ""
 
 

@@ -10,7 +10,7 @@ from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import read_json, read_jsonl
 from utils.metrics.comparison import GENERATED
-from utils.metrics.report import Rows, read_results
+from utils.metrics.report import Rows, read_remarks, read_results
 
 RESULTS, METRICS, PREDICTIONS, TRACE = "results.json", "metrics.jsonl", "predictions.jsonl", "trace.jsonl"
 
@@ -39,6 +39,11 @@ class ShownRun:
         """The rows of results.json."""
         return read_results(self.path / RESULTS)
 
+    @cached_property
+    def remarks(self) -> list[str]:
+        """What a reader of the numbers must know."""
+        return read_remarks(self.path / RESULTS)
+
     @property
     def task(self) -> str:
         return "m2t" if "CIDEr" in self.rows[GENERATED] else "t2m"
@@ -66,7 +71,8 @@ class ShownRun:
 
 
 def find_runs(arguments: Iterable[str]) -> list[ShownRun]:
-    """``NAME=FOLDER`` or a folder, which is called by its own name; a folder of runs stands for all of them.
+    """``NAME=FOLDER`` or a folder, which is called by its own name; a folder of runs stands for all of them, the
+    oldest results first.
 
     Raises:
         InputError: no such folder, or one without a run.
@@ -78,15 +84,24 @@ def find_runs(arguments: Iterable[str]) -> list[ShownRun]:
         path = path.parent if path.name == RESULTS else path
         if not path.is_dir():
             raise InputError(f"{given}: no such folder of a run")
-        own = [path] if _is_run(path) else sorted(folder for folder in path.iterdir() if _is_run(folder))
+        own = [path] if _is_run(path) else sorted(filter(_is_run, path.iterdir()), key=_made)
         if not own:
             raise InputError(f"{path}: holds neither {RESULTS} nor {METRICS}, and no folder in it does")
         found += [ShownRun(name if equals and len(own) == 1 else folder.name, folder) for folder in own]
     return _with_own_names(found)
 
 
+def _made(folder: Path) -> tuple[float, str]:
+    """When its results came: SFT before what was trained further."""
+    return max(file.stat().st_mtime for file in _result_files(folder)), folder.name
+
+
+def _result_files(folder: Path) -> list[Path]:
+    return [folder / name for name in (RESULTS, METRICS) if (folder / name).is_file()]
+
+
 def _is_run(folder: Path) -> bool:
-    return folder.is_dir() and any((folder / name).is_file() for name in (RESULTS, METRICS))
+    return folder.is_dir() and bool(_result_files(folder))
 
 
 def _with_own_names(runs: Sequence[ShownRun]) -> list[ShownRun]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 T2M, M2T, BOTH = ("t2m",), ("m2t",), ("t2m", "m2t")
 Better = Literal["higher", "lower", "nearer real"]
+ARROWS: dict[Better, str] = {"higher": "↑", "lower": "↓", "nearer real": "→"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ METRICS = {
 # What an evaluator says of pairs of captions and motions, and of real motions alone.
 RETRIEVAL = ("R@1", "R@2", "R@3", "MM-Dist")
 OF_REAL_MOTION = (*RETRIEVAL, "Diversity")
-# What each task is read by: beside other evaluations, by rounds of a search, in its plot, in the course of training.
+# What each task is read by: beside other evaluations, by rounds of a search, in its plot, in
+# the figure of a paper, in the course of training.
 COMPARED = {
     "t2m": ("R@1", "R@3", "FID", "MM-Dist", "Diversity", "MultiModality", "Skating", "Jerk", "Well-formed"),
     "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "BERTScore", "R@1", "R@3", "Well-formed"),
@@ -76,6 +78,7 @@ SWEPT = {
     "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Well-formed"),
 }
 DRAWN = {"t2m": ("R@1", "MM-Dist", "FID", "Bone-drift"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L", "R@1")}
+PRINTED = {"t2m": ("R@1", "R@3", "FID", "MM-Dist"), "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1")}
 VALIDATED = {"t2m": ("FID", "R@3", "MM-Dist"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L")}
 
 

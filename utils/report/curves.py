@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 _WIDTH, _HEIGHT = 300, 170
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 10, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 10, 10, 24
 _COLOURS = ("var(--left)", "var(--right)", "var(--good)", "var(--centre)", "var(--accent)")
 _MOST_POINTS = 300
 

@@ -1,8 +1,8 @@
 // Plays motions in 3D: play, scrub, orbit, zoom, speed, several in step. No library; one canvas a motion.
 //
-// Every element <div class="player" data-player="ID"> is filled from <script type="application/json" id="ID">, which
+// Every element of class "player" with data-player="ID" is filled from the JSON in the element of that id, which
 // `utils.report.player` writes: {fps, height, bones: [[parent, joint, side]], widths: [share of height a joint],
-// motions: [{title, frames, joints: base64 of int16 millimetres (T, J, 3)}], marks: [{from, to, text, holds, row}]}.
+// motions: [{title, frames, joints: base64 of millimetres, packed}], marks: [{from, to, text, holds, row}]}.
 "use strict";
 
 (() => {
@@ -22,19 +22,30 @@
     return colours.get(name);
   }
 
-  function decode(base64) {
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    return new Int16Array(bytes.buffer);
+  // Differences of millimetres, one joint and axis after the other, low bytes before high ones, deflated.
+  async function decode({ joints, frames }) {
+    const packed = Uint8Array.from(atob(joints), (character) => character.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+    const count = bytes.length / 2, channels = count / frames, numbers = new Int16Array(count);
+    for (let channel = 0; channel < channels; channel++) {
+      let place = 0;
+      for (let frame = 0; frame < frames; frame++) {
+        const step = channel * frames + frame;
+        place += bytes[step] | (bytes[count + step] << 8);
+        numbers[frame * channels + channel] = place;
+      }
+    }
+    return numbers;
   }
 
   // ---- One motion on its canvas ----
 
   class View {
-    constructor(player, motion, canvas) {
+    constructor(player, motion, numbers, canvas) {
       this.player = player;
       this.canvas = canvas;
-      this.numbers = decode(motion.joints);
-      delete motion.joints; // the text is not needed twice
+      this.numbers = numbers;
       this.frames = motion.frames;
       this.joints = this.numbers.length / motion.frames / 3;
       this.follow = this.smoothWay();
@@ -224,7 +235,7 @@
   // ---- A player: the motions, one bar and one clock ----
 
   class Player {
-    constructor(element, data) {
+    constructor(element, data, numbers) {
       this.element = element;
       this.data = data;
       this.camera = new Camera();
@@ -232,22 +243,23 @@
       this.speed = 1;
       this.playing = false;
       this.end = Math.max(...data.motions.map((motion) => motion.frames)) - 1;
-      this.build();
+      this.build(numbers);
       this.draw();
     }
 
-    build() {
+    build(numbers) {
       const { element, data } = this;
       element.tabIndex = 0;
+      element.style.minHeight = "auto";
       element.setAttribute("role", "group");
       element.setAttribute("aria-label", `Motion player: ${data.motions.map((motion) => motion.title).join(", ")}`);
       const stage = make("div", "stage", element);
-      this.views = data.motions.map((motion) => {
+      this.views = data.motions.map((motion, place) => {
         const panel = make("figure", "panel", stage);
         const canvas = make("canvas", "", panel);
         make("figcaption", "", panel).textContent = motion.title;
         this.orbit(canvas);
-        return new View(this, motion, canvas);
+        return new View(this, motion, numbers[place], canvas);
       });
       const bar = make("div", "bar", element);
       this.button = make("button", "play", bar);
@@ -267,6 +279,7 @@
       this.pace.onclick = () => this.faster(1);
       this.told = make("div", "told", element);
       this.told.hidden = !data.marks.length;
+      this.told.style.height = rows > 1 ? "2.8rem" : "1.4rem"; // what lies below does not jump
       this.shown = []; // marks that are told
       element.onkeydown = (event) => this.key(event);
       this.label();
@@ -413,13 +426,20 @@
   // ---- Players come to life when they are seen, so that a page of fifty opens at once ----
 
   const players = [];
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting || entry.target.player) continue;
-      const data = JSON.parse(document.getElementById(entry.target.dataset.player).textContent);
-      entry.target.player = new Player(entry.target, data);
-      players.push(entry.target.player);
+  async function wake(element) {
+    if (element.woken) return;
+    element.woken = true;
+    if (!window.DecompressionStream) {
+      element.textContent = "This player needs a newer browser: Chrome 80, Firefox 113, Safari 16.4.";
+      return;
     }
+    const data = JSON.parse(document.getElementById(element.dataset.player).textContent);
+    element.player = new Player(element, data, await Promise.all(data.motions.map(decode)));
+    for (const motion of data.motions) delete motion.joints; // the text stands in the page already
+    players.push(element.player);
+  }
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) wake(entry.target);
   }, { rootMargin: "300px" });
 
   const start = () => {

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -97,9 +98,15 @@ def json_for_html(value: object) -> str:
 
 
 def _packed(joints: np.ndarray) -> str:
-    """Whole millimetres as int16, little-endian, in base64; a way beyond 32 m is cut at that distance."""
-    rounded = np.clip(np.round(joints * _MILLIMETRES), _REACH.min, _REACH.max).astype("<i2")
-    return base64.b64encode(rounded.tobytes()).decode("ascii")
+    """Whole millimetres as int16, in base64; a way beyond 32 m is cut at that distance.
+
+    They are stored as differences from frame to frame, one joint and axis after the other, all low bytes before all
+    high ones, and deflated: a third of the size.
+    """
+    rounded = np.clip(np.round(joints * _MILLIMETRES), _REACH.min, _REACH.max).astype("<i2").reshape(len(joints), -1)
+    steps = np.diff(rounded, axis=0, prepend=np.zeros_like(rounded[:1]))  # int16 wraps, and wraps back in the player
+    planes = np.ascontiguousarray(steps.T).view(np.uint8).reshape(-1, 2).T
+    return base64.b64encode(zlib.compress(planes.tobytes(), 9)).decode("ascii")
 
 
 @cache

@@ -5,10 +5,9 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 
-from utils.metrics.criteria import METRICS
+from utils.metrics.criteria import ARROWS, METRICS
 from utils.metrics.report import MetricValue, Rows
 
-_ARROWS = {"higher": "↑", "lower": "↓", "nearer real": "→"}
 _LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "nearer real": r"$\rightarrow$"}
 _IN_LATEX = {
     **{character: rf"\{character}" for character in "&%$#_{}"},
@@ -22,7 +21,7 @@ def html_table(rows: Rows) -> str:
     """Systems downwards, metrics across, the best of each in bold; `n` is that of the first metric of a row."""
     columns = _columns(rows)
     best = {name: _best(rows, name) for name in columns}
-    head = "".join(f"<th>{html.escape(name)} {_arrow(name, _ARROWS)}</th>" for name in columns)
+    head = "".join(f"<th>{html.escape(name)} {_arrow(name, ARROWS)}</th>" for name in columns)
     body = []
     for system, values in rows.items():
         cells = []
@@ -34,14 +33,16 @@ def html_table(rows: Rows) -> str:
     return f'<div class="scroll"><table><tr><th></th><th>n</th>{head}</tr>{"".join(body)}</table></div>'
 
 
-def csv_table(rows: Rows) -> str:
-    """One line a system and metric: mean, half-width of the 95 % interval, n, repeats."""
+def csv_table(tables: Mapping[str, Rows]) -> str:
+    """One line a task, system and metric: mean, half-width of the 95 % interval, n, repeats."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["system", "metric", "mean", "interval_95", "n", "repeats"])
-    for system, values in rows.items():
-        for name, value in values.items():
-            writer.writerow([system, name, _plain(value.mean), _plain(value.interval), value.n, value.repeats])
+    writer.writerow(["task", "system", "metric", "mean", "interval_95", "n", "repeats"])
+    for task, rows in tables.items():
+        for system, values in rows.items():
+            for name, value in values.items():
+                numbers = [_plain(value.mean), _plain(value.interval), value.n, value.repeats]
+                writer.writerow([task, system, name, *numbers])
     return stream.getvalue()
 
 
@@ -103,4 +104,9 @@ def merged(named: Sequence[tuple[str, Rows]], generated: str, columns: Sequence[
     real = next((rows[REAL] for _, rows in named if REAL in rows), None)
     table = {} if real is None else {REAL: real}
     table |= {name: rows[generated] for name, rows in named}
-    return {system: {name: values[name] for name in columns if name in values} for system, values in table.items()}
+    return chosen(table, columns)
+
+
+def chosen(rows: Rows, columns: Sequence[str]) -> Rows:
+    """Only `columns`, in that order."""
+    return {system: {name: values[name] for name in columns if name in values} for system, values in rows.items()}

@@ -116,6 +116,12 @@ def test_raised_arms_and_a_jump_stay_in_the_picture(show):
     assert drawn.min() > 0 and drawn[:, 0].max() < canvas(page).shape[0] - 1
 
 
+def test_the_browser_reads_the_numbers_that_were_written(show, clips):
+    page = show([clips[0]])
+    read = page.run(f"[0, 17, 40].map((frame) => {PLAYER}.player.views[0].between(frame))")
+    assert np.abs(np.array(read) - clips[0][[0, 17, 40]]).max() < 0.00051
+
+
 def test_scrubbing_moves_the_figure(show, clips):
     page = show([clips[0]])
     before = canvas(page)

@@ -37,9 +37,17 @@ def test_one_system_alone_is_not_the_best_of_anything():
 
 
 def test_a_spreadsheet_gets_every_digit():
-    rows = list(csv.DictReader(io.StringIO(csv_table({"a, b": {"FID": value(1 / 3, None, 5, 1)}}))))
+    rows = list(csv.DictReader(io.StringIO(csv_table({"t2m": {"a, b": {"FID": value(1 / 3, None, 5, 1)}}, "m2t": {}}))))
     assert rows == [
-        {"system": "a, b", "metric": "FID", "mean": repr(1 / 3), "interval_95": "", "n": "5", "repeats": "1"}
+        {
+            "task": "t2m",
+            "system": "a, b",
+            "metric": "FID",
+            "mean": repr(1 / 3),
+            "interval_95": "",
+            "n": "5",
+            "repeats": "1",
+        }
     ]
 
 
