@@ -75,7 +75,7 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     from com.replies import TRACE_FILE, forget_parts
     from com.trace import readable_traces
     from models.evaluation.saved_motions import save_motions_of
-    from models.reporting.report import report_of_run
+    from models.reporting.report import where_to_look
     from utils.metrics.report import format_table, read_remarks, read_results, transposed
 
     folder = summary.folder.path
@@ -90,10 +90,9 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
         for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace):
             print(text)
     print("\n".join([format_table(transposed(read_results(results))), *read_remarks(results)]))
-    print(f"{'already ' if summary.already else ''}finished {results}")
-    page = report_of_run(folder, summary.already)
-    if page is not None:
-        print(f"look at it: {page}")
+    print(
+        f"{'already ' if summary.already else ''}finished {results}", *where_to_look(folder, summary.already), sep="\n"
+    )
 
 
 if __name__ == "__main__":

@@ -31,12 +31,9 @@ def main() -> None:
     else:
         summary = run.complete(lambda begin: run_grpo(GrpoSettings.of(settings), begin))
     if summary is not None:  # None in all processes but the first
-        from models.reporting.report import report_of_run
+        from models.reporting.report import where_to_look
 
-        print(summary)
-        page = report_of_run(summary.folder.path, summary.already)
-        if page is not None:
-            print(f"look at it: {page}")
+        print(summary, *where_to_look(summary.folder.path, summary.already), sep="\n")
 
 
 def run_sft(settings: SftSettings, begin: Begin) -> dict | None:

@@ -80,6 +80,12 @@ def report_of_run(folder: Path, already: bool) -> Path | None:
         return None
 
 
+def where_to_look(folder: Path, already: bool) -> list[str]:
+    """A line about the page of a finished run, made now if need be; none where it cannot be made."""
+    page = report_of_run(folder, already)
+    return [] if page is None else [f"look at it: {page}"]
+
+
 def task_tables(runs: Sequence[ShownRun]) -> dict[str, Rows]:
     """The merged table of each task that was evaluated."""
     tables = {}
