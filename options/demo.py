@@ -4,7 +4,8 @@ Imports are late: `--help` must not wait for torch and transformers.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,10 @@ _BEST, _LATEST = "motionllm_*_best.pth", "motionllm_*_latest.pth"
 _TASK_NAMES = {"t2m": "text to motion", "m2t": "motion to text"}
 
 
+def _names(*groups: type, but: str = "") -> list[str]:
+    return [field.name for group in groups for field in fields(group) if field.name != but]
+
+
 @dataclass(frozen=True)
 class DemoSettings(Settings):
     """All flags of demo.py."""
@@ -44,6 +49,19 @@ class DemoSettings(Settings):
     rewards: RewardFlags
     reading: ReadingFlags
     page: PageFlags
+
+    def unused(self) -> dict[str, Sequence[str]]:
+        asks = bool(self.demo.caption or self.demo.captions)
+        describes, page = bool(self.demo.motion), not (asks or self.demo.motion)
+        searches = self.com.use_com or page  # the page has a switch for it
+        reads = describes or page or self.length.start is not None
+        return {
+            "demo.py keeps no run": ("exp_name",),
+            "without --use-com": () if searches else _names(ComFlags, RewardFlags),
+            "motions are described, not made": _names(LengthFlags) if describes else (),
+            "no motion is read": () if reads else _names(ReadingFlags, but="body_models"),
+            "no page is opened": () if page else _names(PageFlags),
+        }
 
     # --- Who answers ---
 

@@ -113,7 +113,7 @@ def test_chain_of_motion_chooses(run, world):
     assert "total" in shown and "consistency" in shown and "physical" in shown
 
 
-def test_mistakes_are_one_line(run, world, tmp_path, backbone):
+def test_mistakes_are_one_line(run, world, tmp_path, capsys):
     (tmp_path / "mine.bvh").write_text("not a bvh")
     (tmp_path / "empty.txt").write_text("\n")
     person = world / "person.npy"
@@ -131,12 +131,17 @@ def test_mistakes_are_one_line(run, world, tmp_path, backbone):
         (("--motion", "mine.bvh"), "mine.bvh"),
         (("--motion", person, "--out", person), "person.npy"),
         (("--motion", person, "--unit", "ell"), "ell"),
+        (("--motion", person, "--seconds", "2"), "described, not made"),
+        (("--caption", "walk", "--com-candidates", "3"), "without --use-com"),
+        (("--caption", "walk", "--mapping", "cmu"), "no motion is read"),
+        (("--caption", "walk", "--port", "80"), "no page is opened"),
+        (("--caption", "walk", "--exp-name", "mine"), "keeps no run"),
     ):
         with pytest.raises((InputError, SystemExit)) as end:
             run(*words)
         assert isinstance(end.value, InputError) or end.value.code == 2, words
-        if isinstance(end.value, InputError):
-            assert message in str(end.value), words
+        said = str(end.value) if isinstance(end.value, InputError) else capsys.readouterr().err
+        assert message in said, words
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.txt", "mine.bvh"]
     assert np.load(person).shape[1:] == (22, 3)
 

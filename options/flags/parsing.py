@@ -276,9 +276,9 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
             return text  # a text that tells the default itself knows it better, for example "default: all"
         if action.nargs == 0 and action.dest != "help":  # the --no- of a switch
             return text
-        if action.default is None or isinstance(action.default, bool):
-            return f"{text} (default: {'none' if action.default is None else 'on' if action.default else 'off'})"
-        return f"{text} (default: %(default)s)"
+        if isinstance(action.default, bool):
+            return f"{text} (default: {'on' if action.default else 'off'})"
+        return f"{text} (default: {'none' if action.default in (None, []) else '%(default)s'})"
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         spelled = [name for name in action.option_strings if "_" not in name] or list(action.option_strings)
