@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 import demo
+from dataset.sources.amass.clips import read_amass
 from dataset.toy.clips import toy_clips
 from models.inference.motion_files import read_motion
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
+from tests.dataset.sources.amass.synthetic_body_model import write_body_model
 from tests.prepare.random_motions import random_evaluator
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
@@ -159,3 +161,14 @@ def test_a_bvh_of_ours_can_be_described(run, world, tmp_path):
     GeneratedMotion("x", "", np.arange(2), np.zeros((len(joints), 263)), joints, T2M).save(tmp_path / "person.bvh")
     assert np.abs(read_motion(tmp_path / "person.bvh", T2M) - joints).max() < 0.01
     assert "person.bvh" in run("--motion", "person.bvh")
+
+
+def test_amass_is_written_where_there_are_body_models(run, world, tmp_path):
+    """A random model dances on no person's legs: how far the joints are off is warned about, and the file is one."""
+    write_body_model(tmp_path / "bodies/smplh/neutral/model.npz", "smplh")
+    asked = ["--caption", "a person walks", "--seconds", 2, "--out", "walk.npz"]
+    with pytest.raises(InputError, match=r"--out walk\.npz: AMASS stores poses of a body: give --body-models"):
+        run(*asked)
+    assert "wrote walk.npz" in run(*asked, "--body-models", tmp_path / "bodies")
+    clip = read_amass(tmp_path / "walk.npz")
+    assert (len(clip.poses), clip.fps, clip.family, clip.gender) == (40, 20.0, "smplh", "neutral")
