@@ -10,6 +10,7 @@ tokenizer or the motions have changed since, it starts anew.
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 
 from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
 from dataset.humanml.layout import MotionRecord, read_split
+from dataset.humanml.splits import SPLITS
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
@@ -185,6 +187,12 @@ def main() -> None:
         for split in dict.fromkeys(flags.splits)
         for record in read_split(flags.data_root, split, skeleton)
     ]
+    counts = Counter(motion.record.id for motion in motions if motion.split in SPLITS)
+    if several := [id for id, count in counts.items() if count > 1]:
+        logging.warning(
+            f"{flags.data_root}: {len(several)} motions are in more than one of train, val and test (the first is "
+            f"{several[0]}): results on them do not tell how a model does on motions that it has not seen"
+        )
     source = CotSource(
         flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, fingerprint_motions(motions)
     )

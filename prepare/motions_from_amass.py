@@ -116,6 +116,8 @@ class AmassReader:
 
 def main() -> None:
     amass, flags = parse_flags(AmassFlags, DatasetFlags, description=__doc__)
+    if amass.index is not None and flags.cut_seconds is not None:
+        raise InputError("--cut-seconds: the clips of --index are cut already")
     if flags.dataname != T2M.name:
         raise InputError(f"--dataname {flags.dataname}: AMASS gives the 22 joints of {T2M.name}")
     folder = Path(amass.amass_dir)

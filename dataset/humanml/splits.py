@@ -1,7 +1,7 @@
 """The id of a clip decides which split it is in, so that clips which come later move none that are there.
 
-A clip and its mirror image stay together. What was held out once must never be trained on: a model that has seen it
-cannot be measured by it.
+A clip and its mirror image stay together, and so do the parts that a long take is cut into. What was held out once must
+never be trained on: a model that has seen it cannot be measured by it.
 """
 
 import hashlib
@@ -49,37 +49,46 @@ def place_of(id: str, seed: int) -> float:
 
 
 def draw_splits(
-    ids: Iterable[str], seed: int, earlier: Mapping[str, str] | None = None, short: Collection[str] = ()
+    ids: Iterable[str],
+    seed: int,
+    earlier: Mapping[str, str] | None = None,
+    short: Collection[str] = (),
+    takes: Mapping[str, str] | None = None,
 ) -> dict[str, list[str]]:
     """Train, val and test of the clips `ids`.
 
-    From three clips on (a clip and its mirror image count as one) no split is empty; fewer are all trained on. Where
-    the ids leave one empty, it gets a clip of those that are new or trained on, never one that is held out.
+    From three clips on (a clip and its mirror image count as one, and so do the parts of a take) no split is empty;
+    fewer are all trained on. Where the ids leave one empty, it gets a clip of those that are new or trained on, never
+    one that is held out.
 
     Args:
         seed: other seeds give other splits.
         earlier: the split of each clip that was in one before, or `NO_SPLIT`; such a clip stays there.
         short: clips that readers leave out; no split is of such clips alone where there are others.
+        takes: the take that a clip is a part of, for those that are; its id decides.
 
     Returns:
         ids by split: first the earlier ones in the order of `earlier`, then the new ones sorted.
     """
-    earlier, known = earlier or {}, set(ids)
+    earlier, takes, known = earlier or {}, takes or {}, set(ids)
+    names = {id: original_id(takes.get(id, id)) for id in {*known, *earlier}}
+    # The members of each clip: what is left of it, and what of it was in a split before.
     clips: dict[str, list[str]] = {}
-    for id in [*(id for id in earlier if id in known), *sorted(known - earlier.keys())]:
-        clips.setdefault(original_id(id), []).append(id)
-    begun = {name: _earlier_split(members, earlier) for name, members in clips.items()}
+    for id in [*earlier, *sorted(known - earlier.keys())]:
+        clips.setdefault(names[id], []).append(id)
+    there = {names[id] for id in known}
+    begun = {name: _earlier_split(members, earlier) for name, members in clips.items() if name in there}
     homes = {name: _split_of(name, seed) if split is None else split for name, split in begun.items()}
     new = {name for name, split in begun.items() if split is None}
     if sum(split != NO_SPLIT for split in homes.values()) < FEWEST_CLIPS:
         homes.update(dict.fromkeys(new, "train"))
         moved = set()
     else:
-        moved = _fill(homes, new, {original_id(id) for id in known - set(short)}, seed)
+        moved = _fill(homes, new, {names[id] for id in known - set(short)}, seed)
     splits: dict[str, list[str]] = {name: [] for name in SPLITS}
     order = {id: number for number, id in enumerate(earlier)}
     for id in sorted(known, key=lambda id: (order.get(id, len(order)), id)):
-        name = original_id(id)
+        name = names[id]
         split = homes[name] if name in moved else earlier.get(id, homes[name])
         if split != NO_SPLIT:
             splits[split].append(id)
@@ -87,7 +96,7 @@ def draw_splits(
 
 
 def _earlier_split(members: Sequence[str], earlier: Mapping[str, str]) -> str | None:
-    """The split that a clip or its mirror image was in; None where both are new."""
+    """The split that a clip, its mirror image or another part of its take was in; None where all are new."""
     found = {earlier[id] for id in members if id in earlier}
     return next((split for split in (*HELD_OUT, "train", NO_SPLIT) if split in found), None)
 

@@ -29,7 +29,7 @@ class GivenCaptions:
     """The captions of a clip and where they are from.
 
     Attributes:
-        captions: tagged, at least one.
+        captions: tagged; none where all that the files hold is about other parts of the clip's take.
         paths: the text files they are from.
         mirrored: they are the mirror images of what the files hold.
     """
@@ -46,7 +46,7 @@ class ClipWriter:
     Attributes:
         root: the data set folder.
         record: what its clips were made from.
-        lengths: frames of each motion that was converted.
+        lengths: frames of each motion that was converted, by id.
         told: ids whose captions were written and whose motion was there.
         adopted: ids of clips without a record, taken as they are because they are newer than their sources.
         kept_texts: ids whose captions were given and not written: the text file that is there is somebody else's.
@@ -56,7 +56,7 @@ class ClipWriter:
     config: ConversionConfig
     skeleton: Skeleton
     record: ConversionRecord
-    lengths: list[int] = field(default_factory=list)
+    lengths: dict[str, int] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
     kept_texts: list[str] = field(default_factory=list)
@@ -84,8 +84,9 @@ class ClipWriter:
             known = ClipRecord(clip.id, motion)
         is_there = known is not None and known.motion == motion and self.has_motion(clip.id)
         if not is_there:
-            self.lengths.append(convert_motion(self.root, clip, self.config, self.skeleton))
-        made = ClipRecord(clip.id, motion) if known is None else replace(known, motion=motion)
+            self.lengths[clip.id] = convert_motion(self.root, clip, self.config, self.skeleton)
+        take = None if clip.cut is None else clip.cut.take
+        made = replace(known or ClipRecord(clip.id, motion), motion=motion, take=take)
         if given is not None:
             told = self._write_captions(made, given, is_ours_by_age=clip.id in self.adopted)
             if is_there and (told.captions, told.text) != (made.captions, made.text) and clip.id not in self.adopted:
@@ -125,6 +126,9 @@ class ClipWriter:
             if there not in (made, known.text) and not older:
                 self.kept_texts.append(known.id)
                 return known
+        if not given.captions:
+            files.text.unlink(missing_ok=True)
+            return replace(known, captions=None, text=None)
         write_text(files.text, content)
         return replace(known, captions=captions, text=made)
 

@@ -30,6 +30,7 @@ class ConversionConfig:
         target: where the skeleton came from (a clip id, a file, or "none" without retargeting).
         target_offsets: (J, 3) nested tuples, or None without retargeting.
         metres_per_unit: length of the unit of joints and features.
+        cut_seconds: longer takes are parts of at most so many seconds each; None where they are left whole.
     """
 
     dataname: str
@@ -38,6 +39,7 @@ class ConversionConfig:
     target: str
     target_offsets: tuple[tuple[float, ...], ...] | None
     metres_per_unit: float
+    cut_seconds: float | None = None
 
     @property
     def offsets(self) -> np.ndarray | None:

@@ -32,6 +32,20 @@ _LONGEST_NAME, _ENDING = 255, ".npy"
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Where a clip is in the longer take that it is a part of.
+
+    Attributes:
+        take: id that the whole take would have.
+        start, end: seconds of the take.
+    """
+
+    take: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class SourceClip:
     """A motion somewhere on disk.
 
@@ -42,6 +56,7 @@ class SourceClip:
         part: which part of the files the clip is, where it is not all of them.
         mirrored: the clip is the mirror image of what its files hold.
         up: which axis of the files was taken for the one that points up (``--up``); None where no flag says it.
+        cut: where it is in a longer take; None where it is all of one. A mirror image has that of its original.
     """
 
     id: str
@@ -50,6 +65,7 @@ class SourceClip:
     part: str = ""
     mirrored: bool = False
     up: str | None = None
+    cut: Cut | None = None
 
 
 def source_files(folder: Path, ending: str, below: bool = False) -> list[Path]:

@@ -26,6 +26,7 @@ class ClipRecord:
         captions: what its captions were made from; None where they are not ours, or there are none.
         text: its text file as we wrote it; a file of another content is somebody else's.
         split: where the clip was last; None while it is in no split.
+        take: id of the longer take that the clip is a part of; None where it is a whole one.
     """
 
     id: str
@@ -33,6 +34,7 @@ class ClipRecord:
     captions: str | None = None
     text: str | None = None
     split: str | None = None
+    take: str | None = None
 
 
 class ConversionRecord:
@@ -63,6 +65,10 @@ class ConversionRecord:
     def splits(self) -> dict[str, str]:
         """The split of each clip that is, or was last, in one."""
         return {clip.id: clip.split for clip in self._clips.values() if clip.split is not None}
+
+    def takes(self) -> dict[str, str]:
+        """The take of each clip that is a part of one."""
+        return {clip.id: clip.take for clip in self._clips.values() if clip.take is not None}
 
     def put_splits(self, splits: Mapping[str, Iterable[str]]) -> None:
         """Record which clips are in which split; of a clip that is in none the last one is kept."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from options.flags.parsing import flag, required_flag
-from options.flags.ranges import SEED
+from options.flags.ranges import POSITIVE, SEED
 
 
 @dataclass
@@ -25,6 +25,12 @@ class DatasetFlags:
     target_clip: str | None = flag(None, "clip whose first frame is the skeleton; default: the first training clip")
     no_retarget: bool = flag(False, "keep the proportions of every clip")
     mirror: bool = flag(False, "add the mirror image of every clip as M<id>, captions too, as HumanML3D does")
+    cut_seconds: float | None = flag(
+        None,
+        "cut longer takes into equal parts <id>_s0, <id>_s1, ... of at most so many seconds; default: as the data set "
+        "was cut before",
+        within=POSITIVE,
+    )
     any_posture: bool = flag(
         False, "take clips whatever their posture: sets of people who mostly lie, crawl or stand on their hands"
     )

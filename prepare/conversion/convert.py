@@ -20,11 +20,13 @@ from dataset.humanml.layout import (
 from dataset.humanml.splits import HELD_OUT, SPLITS, mirror_id
 from dataset.humanml.statistics import compute_mean_std
 from dataset.sources.clip_writer import ClipWriter
-from dataset.sources.config import METADATA_FILE, captions_before, check_is_ours, write_config
+from dataset.sources.config import METADATA_FILE, captions_before, check_is_ours, read_config, write_config
 from dataset.sources.conversion import SourceClip
+from dataset.sources.cutting import check_cut_seconds
 from dataset.sources.posture import Postures
 from dataset.sources.record import ConversionRecord
 from options.flags.dataset import DatasetFlags
+from prepare.conversion.earlier_cuts import check_all_are_cut, cut_otherwise
 from prepare.conversion.plan import Captions, check_apart, clips_by_id, one_file_on_disk, plan_captions
 from prepare.conversion.report import summary
 from prepare.conversion.splits import DrawnSplits, GivenSplits, earlier_splits, plan_splits
@@ -50,7 +52,7 @@ def convert_dataset(
     """Convert what is new or changed, write splits and statistics, print what happened.
 
     Args:
-        clips: every motion found; an id that comes twice is bad.
+        clips: every motion found, whole; an id that comes twice is bad.
         source: what the motions are made from, in words; a data set has one source.
         looked_for: where the motion of an id would be, with ``<id>`` in the id's place.
         preferred_targets: clips whose skeleton is taken when no flag names one, before the first training clip.
@@ -70,9 +72,10 @@ def convert_dataset(
         for folder in (".", FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
             remove_unfinished(out_dir / folder)
         record = ConversionRecord(out_dir)
-        plan = _plan(clips, flags, postures, record, looked_for, bad, left_out)
+        cut_seconds = _cut_seconds(flags, skeleton)
+        plan = _plan(clips, flags, cut_seconds, postures, record, looked_for, bad, left_out)
         candidates = [*preferred_targets, *plan.splits.of(plan.clips)["train"], *plan.clips]
-        config = conversion_config(flags, skeleton, source, plan.clips, candidates)
+        config = conversion_config(flags, skeleton, source, plan.clips, candidates, cut_seconds)
         postures.check_set([clip for id, clip in plan.clips.items() if id not in bad])
         # Clip by clip; then what is about all of them.
         about = plan.captions.about or captions_before(out_dir) or "none"
@@ -80,7 +83,7 @@ def convert_dataset(
         writer = ClipWriter(out_dir, config, skeleton, record)
         made = _convert(plan, writer, bad)
         splits = _finish(plan, writer, made, bad)
-    print(summary(writer, plan.earlier, plan.captions, plan.gone, splits, bad, about))
+    print(summary(writer, plan.earlier, plan.captions, plan.gone, plan.recut, splits, bad, about))
     if (note := postures.note()) is not None:
         print(note)
     if bad and not flags.skip_bad:
@@ -95,12 +98,14 @@ class _Plan:
     Attributes:
         clips: every usable clip by its id, mirror images included.
         gone: clips of an earlier run whose source is not there any more; they stay.
+        recut: clips of an earlier run whose take is cut otherwise now; they are in no split any more.
         earlier: the split of each clip that was in one before.
         splits: which split each clip comes into.
     """
 
     clips: dict[str, SourceClip]
     gone: Sequence[str]
+    recut: Sequence[str]
     earlier: Mapping[str, str]
     splits: GivenSplits | DrawnSplits
     captions: Captions
@@ -109,6 +114,7 @@ class _Plan:
 def _plan(
     clips: Sequence[SourceClip],
     flags: DatasetFlags,
+    cut_seconds: float | None,
     postures: Postures,
     record: ConversionRecord,
     looked_for: str,
@@ -116,14 +122,29 @@ def _plan(
     left_out: Collection[str],
 ) -> _Plan:
     out_dir = Path(flags.out_dir)
-    by_id = clips_by_id(clips, flags.mirror, postures, bad)
+    by_id = clips_by_id(clips, flags.mirror, cut_seconds, postures, bad)
     earlier = earlier_splits(out_dir, record)
     gone = [id for id in earlier if id not in by_id and id not in bad and clip_files(out_dir, id).motion.is_file()]
+    recut = cut_otherwise(gone, by_id, {clip.id for clip in clips}, record)
+    gone = [id for id in gone if id not in recut]
+    begun = read_config(out_dir)
+    if begun is not None and begun.cut_seconds != cut_seconds:
+        check_all_are_cut(gone, begun.cut_seconds, cut_seconds, record)
     if not by_id and flags.splits_dir is None:
         raise InputError(f"no motion found to convert: looked for {looked_for}")
     lacking = map(mirror_id, [*bad, *left_out]) if flags.mirror else ()  # for the reason of their originals
-    splits = plan_splits({*by_id, *gone, *bad, *left_out, *lacking}, flags, earlier, looked_for, bad)
-    return _Plan(by_id, gone, earlier, splits, plan_captions(by_id, flags, bad))
+    takes = {**record.takes(), **{id: clip.cut.take for id, clip in by_id.items() if clip.cut is not None}}
+    splits = plan_splits({*by_id, *gone, *bad, *left_out, *lacking}, flags, earlier, takes, looked_for, bad)
+    return _Plan(by_id, gone, recut, earlier, splits, plan_captions(by_id, flags, bad))
+
+
+def _cut_seconds(flags: DatasetFlags, skeleton: Skeleton) -> float | None:
+    """How takes are cut: as the flag says, else as the data set was before."""
+    if flags.cut_seconds is not None:
+        check_cut_seconds(flags.cut_seconds, skeleton)
+        return flags.cut_seconds
+    begun = read_config(flags.out_dir)
+    return None if begun is None else begun.cut_seconds
 
 
 def _convert(plan: _Plan, writer: ClipWriter, bad: dict[str, str]) -> set[str]:

@@ -12,7 +12,8 @@ from dataset.captions.files import read_captions
 from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER, clip_files
 from dataset.humanml.splits import composed, is_mirror_of, mirror_id
 from dataset.sources.clip_writer import GivenCaptions
-from dataset.sources.conversion import SourceClip, mirrored, problem_of_id
+from dataset.sources.conversion import Cut, SourceClip, mirrored, problem_of_id
+from dataset.sources.cutting import captions_of_part, cut_takes
 from dataset.sources.mirroring import mirror_caption
 from dataset.sources.posture import Postures
 from dataset.toy.lexicon import lexicon_pairs
@@ -57,20 +58,20 @@ def check_apart(flags: DatasetFlags, clips: Iterable[SourceClip]) -> None:
 
 
 def clips_by_id(
-    clips: Iterable[SourceClip], mirror: bool, postures: Postures, bad: dict[str, str]
+    takes: Iterable[SourceClip],
+    mirror: bool,
+    cut_seconds: float | None,
+    postures: Postures,
+    bad: dict[str, str],
 ) -> dict[str, SourceClip]:
     """The usable clips in order of their ids, with `mirror` their mirror images too; `postures` watches them.
 
-    Bad are an id that several files have, and one that cannot be the name of a clip's files.
+    With `cut_seconds` longer takes are in parts. Bad are an id that several files, or a file and a part, have, and one
+    that cannot be the name of a clip's files.
     """
-    by_id: dict[str, SourceClip] = {}
-    for id, group in groupby(sorted(clips, key=lambda clip: clip.id), key=lambda clip: clip.id):
-        first, *more = group
-        if more:
-            files = ", ".join(str(clip.paths[0]) for clip in (first, *more))
-            bad[id] = f"{1 + len(more)} files have this id: {files}"
-        else:
-            _add(first, by_id, bad)
+    by_id = _usable(takes, bad)
+    if cut_seconds is not None:
+        by_id = _usable(cut_takes(by_id.values(), postures.skeleton, cut_seconds), bad)
     if mirror:
         # A mirror image that is there as a file of its own is not made again.
         originals = [clip for id, clip in by_id.items() if not is_mirror_of(id, by_id)]
@@ -78,6 +79,18 @@ def clips_by_id(
             if image.id not in by_id and image.id not in bad:
                 _add(image, by_id, bad)
     return {id: postures.watched(clip) for id, clip in sorted(by_id.items())}
+
+
+def _usable(clips: Iterable[SourceClip], bad: dict[str, str]) -> dict[str, SourceClip]:
+    by_id: dict[str, SourceClip] = {}
+    for id, group in groupby(sorted(clips, key=lambda clip: clip.id), key=lambda clip: clip.id):
+        first, *more = group
+        if more:
+            files = ", ".join(f"{'a part of ' if clip.cut else ''}{clip.paths[0]}" for clip in (first, *more))
+            bad[id] = f"{1 + len(more)} files have this id: {files}"
+        else:
+            _add(first, by_id, bad)
+    return by_id
 
 
 def _add(clip: SourceClip, by_id: dict[str, SourceClip], bad: dict[str, str]) -> None:
@@ -104,8 +117,8 @@ def one_file_on_disk(ids: Collection[str]) -> dict[str, str]:
 def plan_captions(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[str, str]) -> Captions:
     """The captions of every clip; none without --texts-dir.
 
-    A mirror image without a text file of its own gets the mirrored captions of its original. A clip without any keeps
-    what an earlier run, or somebody, wrote into the data set.
+    A mirror image without a text file of its own gets the mirrored captions of its original, a part of a take those of
+    its time. A clip without any keeps what an earlier run, or somebody, wrote into the data set.
     """
     if flags.texts_dir is None:
         return Captions()
@@ -113,21 +126,57 @@ def plan_captions(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[s
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     files = {composed(path.name): path for path in folder.glob("*.txt")}
-    paths = {id: files.get(composed(f"{id}.txt"), folder / f"{id}.txt") for id in by_id}
-    images = {id: mirror_id(id) for id in by_id if mirror_id(id) in by_id and by_id[mirror_id(id)].mirrored}
-    made = {image: id for id, image in images.items() if not paths[image].exists()}
-    for image, id in made.items():
-        paths[image] = paths[id]
-    kept = [id for id, path in paths.items() if not path.exists() and clip_files(flags.out_dir, id).text.is_file()]
+    texts = {id: _text_of(clip, files, folder) for id, clip in by_id.items()}
+    kept = [id for id, text in texts.items() if not text.path.exists() and clip_files(flags.out_dir, id).text.is_file()]
     for id in kept:
-        del paths[id]
-    found = read_captions(paths, None if flags.lexicon_texts is None else Path(flags.lexicon_texts), lexicon_pairs())
-    bad.update({id: reason for id, reason in found.problems.items() if id not in bad})
+        del texts[id]
+    # A file whose captions several clips have is read once.
+    paths = {str(text.path): text.path for text in texts.values()}
+    lexicon = None if flags.lexicon_texts is None else Path(flags.lexicon_texts)
+    found = read_captions(paths, lexicon, lexicon_pairs())
     given = {}
-    for id, captions in found.captions.items():
-        seen = tuple(map(mirror_caption, captions)) if id in made else captions
-        given[id] = GivenCaptions(seen, (paths[id],), mirrored=id in made)
+    for id, text in texts.items():
+        if reason := found.problems.get(str(text.path)):
+            bad.setdefault(id, reason)
+            continue
+        captions = found.captions[str(text.path)]
+        if text.cut is not None:
+            captions = captions_of_part(captions, text.cut)
+        if text.mirrored:
+            captions = tuple(map(mirror_caption, captions))
+        given[id] = GivenCaptions(captions, (text.path,), text.mirrored)
     return Captions(given, kept, str(found), found.advice)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The text file of a clip, and what becomes of its captions.
+
+    Attributes:
+        cut: which part of the take they are of; None: all of them are the clip's.
+        mirrored: whether they are to be mirrored.
+    """
+
+    path: Path
+    cut: Cut | None = None
+    mirrored: bool = False
+
+
+def _text_of(clip: SourceClip, files: Mapping[str, Path], folder: Path) -> _Text:
+    """Of the text files that a clip can have the first that is there, else the last."""
+    original = clip.id.removeprefix(mirror_id("")) if clip.mirrored else clip.id
+    options = [(clip.id, None, False)]
+    if clip.cut is not None and clip.mirrored:
+        options.append((mirror_id(clip.cut.take), clip.cut, False))
+    if clip.mirrored:
+        options.append((original, None, True))
+    if clip.cut is not None:
+        options.append((clip.cut.take, clip.cut, clip.mirrored))
+    for name, cut, is_mirrored in options:
+        text = _Text(files.get(composed(f"{name}.txt"), folder / f"{name}.txt"), cut, is_mirrored)
+        if text.path.exists():
+            break
+    return text
 
 
 def _is_same(folder: Path, other: Path) -> bool:

@@ -1,9 +1,11 @@
 """What a conversion says at its end: one line of counts, and a note on each thing that its user may not expect."""
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS, is_mirror_of
 from dataset.sources.clip_writer import ClipWriter
+from dataset.sources.cutting import longest_whole
 from dataset.sources.record import RECORD_FILE
 from prepare.conversion.plan import Captions
 
@@ -15,6 +17,7 @@ def summary(
     earlier: Mapping[str, str],
     captions: Captions,
     gone: Sequence[str],
+    recut: Sequence[str],
     splits: Mapping[str, Sequence[str]],
     bad: Mapping[str, str],
     about: str,
@@ -24,6 +27,7 @@ def summary(
     Args:
         earlier: the split of each clip before this run.
         gone: clips whose source is not there any more.
+        recut: clips whose take is cut otherwise now.
         splits: ids by split.
         bad: reasons by id.
         about: of the captions, in words.
@@ -37,11 +41,15 @@ def summary(
     )
     about_captions = _notes_on_captions(writer, captions)
     about_splits = _notes_on_splits(earlier, splits)
-    about_clips = _notes(writer, gone, {id for ids in splits.values() for id in ids}.union(bad).difference(gone))
-    return "\n".join([line, *(f"note: {note}" for note in [*about_captions, *about_clips, *about_splits])])
+    with_sources = {id for ids in splits.values() for id in ids}.union(bad).difference(gone)
+    about_clips = _notes(writer, gone, recut, with_sources)
+    notes = [f"note: {note}" for note in [*about_captions, *about_clips, *about_splits]]
+    return "\n".join([line, *notes, *_warning_of_splits(splits)])
 
 
-def _notes(writer: ClipWriter, gone: Sequence[str], have_sources: Container[str]) -> Iterator[str]:
+def _notes(
+    writer: ClipWriter, gone: Sequence[str], recut: Sequence[str], have_sources: Container[str]
+) -> Iterator[str]:
     if writer.adopted:
         yield (
             f"{len(writer.adopted)} clips were made before {RECORD_FILE} said from what, and are taken as they are, "
@@ -54,6 +62,11 @@ def _notes(writer: ClipWriter, gone: Sequence[str], have_sources: Container[str]
             f"{_some(images)} stay as they are: only with --mirror do mirror images follow their originals, and new "
             "clips get one"
         )
+    if recut:
+        yield (
+            f"{_some(recut)} are of an earlier cutting, of takes that are cut otherwise now or cannot be read: they "
+            "are in no split any more, and their files may be deleted"
+        )
     if gone:
         yield f"{_some(gone)} stay, though what they were made from is not there any more"
 
@@ -62,11 +75,23 @@ def _notes_on_captions(writer: ClipWriter, captions: Captions) -> Iterator[str]:
     skeleton = writer.skeleton
     if captions.advice is not None:
         yield captions.advice
-    outside = sum(not skeleton.min_frames <= length < skeleton.max_frames for length in writer.lengths)
+    outside = [id for id, length in writer.lengths.items() if not skeleton.min_frames <= length < skeleton.max_frames]
     if outside and captions.about is not None:
         yield (
-            f"{outside} of them are not of {skeleton.min_frames} to {skeleton.max_frames - 1} frames: "
+            f"{len(outside)} of them are not of {skeleton.min_frames} to {skeleton.max_frames - 1} frames: "
             "text-motion training and evaluation leave those out, as published"
+        )
+    long = [id for id in outside if writer.lengths[id] >= skeleton.max_frames]
+    if long:
+        yield (
+            f"{_some(long)} are longer than {longest_whole(skeleton):g} seconds, the most that text-motion training "
+            f"and evaluation take: --cut-seconds {longest_whole(skeleton):g} cuts such takes into parts"
+        )
+    wordless = [id for id, given in captions.given.items() if not given.captions]
+    if wordless:
+        yield (
+            f"{_some(wordless)} have no caption: those of their takes are about other parts; only tokenizers are "
+            "trained on them"
         )
     if writer.told:
         yield f"{len(writer.told)} clips that were there already got the captions given"
@@ -94,8 +119,18 @@ def _notes_on_splits(earlier: Mapping[str, str], splits: Mapping[str, Sequence[s
     if empty:
         yield (
             f"{', '.join(empty)} without a clip, and training and evaluation need all three: from {FEWEST_CLIPS} clips "
-            "on (a clip and its mirror image count as one) each split gets one, so add clips and run the same command "
-            "again, or list them by --splits-dir"
+            "on (a clip and its mirror image count as one, and so do all parts of a take) each split gets one, so add "
+            "clips and run the same command again, or list them by --splits-dir"
+        )
+
+
+def _warning_of_splits(splits: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    counts = Counter(id for name in SPLITS for id in splits.get(name, ()))
+    several = [id for id, count in counts.items() if count > 1]
+    if several:
+        yield (
+            f"warning: {_some(several)} are in more than one of train, val and test, as --splits-dir says: results on "
+            "them do not tell how a model does on motions that it has not seen"
         )
 
 

@@ -1,11 +1,11 @@
 """The splits of a data set: those of given files, or drawn by the ids of the clips, of which none changes its split."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataset.humanml.layout import read_split_ids
-from dataset.humanml.splits import HELD_OUT, NO_SPLIT, SPLITS, composed, draw_splits, mirror_id
+from dataset.humanml.splits import HELD_OUT, NO_SPLIT, SPLITS, composed, draw_splits, is_mirror_of, mirror_id
 from dataset.sources.record import ConversionRecord
 from options.flags.dataset import DatasetFlags
 from utils.errors import InputError
@@ -37,15 +37,17 @@ class DrawnSplits:
     Attributes:
         seed: other seeds, other splits.
         earlier: the split of each clip that was in one before.
+        takes: the take that a clip is a part of.
     """
 
     seed: int
     earlier: Mapping[str, str]
+    takes: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, ids: Iterable[str], short: Collection[str] = ()) -> dict[str, list[str]]:
         """The splits of those clips that could be made; of `short` ones no split consists."""
         ids = sorted(ids)
-        return {**draw_splits(ids, self.seed, self.earlier, short), "all": ids}
+        return {**draw_splits(ids, self.seed, self.earlier, short, self.takes), "all": ids}
 
 
 def earlier_splits(root: Path, record: ConversionRecord) -> dict[str, str]:
@@ -72,34 +74,42 @@ def earlier_splits(root: Path, record: ConversionRecord) -> dict[str, str]:
 
 
 def plan_splits(
-    known: Collection[str], flags: DatasetFlags, earlier: Mapping[str, str], looked_for: str, bad: dict[str, str]
+    known: Collection[str],
+    flags: DatasetFlags,
+    earlier: Mapping[str, str],
+    takes: Mapping[str, str],
+    looked_for: str,
+    bad: dict[str, str],
 ) -> GivenSplits | DrawnSplits:
     """The splits from their files or by the ids; an id of a file that cannot be in one is added to `bad`.
 
     Args:
         known: ids of all clips there are, bad ones included.
         earlier: see `earlier_splits`.
+        takes: the take that a clip is a part of. A file that lists a take has its parts.
         looked_for: where the motion of an id would be, with ``<id>`` in the id's place.
 
     Raises:
         InputError: no such folder, no train.txt, or (with ``file:line``) several ids in a line.
     """
     if flags.splits_dir is None:
-        return DrawnSplits(flags.seed, earlier)
+        return DrawnSplits(flags.seed, earlier, takes)
     folder = Path(flags.splits_dir)
     if not folder.is_dir():
         raise InputError(f"--splits-dir {folder}: no such folder")
-    splits = _read(folder, known)
+    parts: dict[str, list[str]] = {}
+    for id in sorted(known, key=lambda id: (len(id), id)):
+        if id in takes and not is_mirror_of(id, known):
+            parts.setdefault(takes[id], []).append(id)
+    splits = {
+        name: [part for id in ids for part in ([id] if id in known else parts.get(id, [id]))]
+        for name, ids in _read(folder, {*known, *parts}).items()
+    }
     # Splits of originals alone hold for their mirror images too.
     listed = {id for members in splits.values() for id in members}
     if flags.mirror and not any(mirror_id(id) in listed for id in listed):
         splits = {name: [*ids, *map(mirror_id, ids)] for name, ids in splits.items()}
-    # No clip may be in two of train, val and test, and each that is listed must exist.
-    homes: dict[str, list[str]] = {}
-    for name in SPLITS:
-        for id in splits.get(name, []):
-            homes.setdefault(id, []).append(f"{name}.txt")
-    bad.update({id: f"listed in {' and in '.join(names)}" for id, names in homes.items() if len(names) > 1})
+    # Each clip that is listed must exist. One may be in several splits: whose files they are decides that.
     for name, members in splits.items():
         for id in members:
             if id not in known and id not in bad:

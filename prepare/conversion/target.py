@@ -1,5 +1,6 @@
 """All clips of a data set share one skeleton and one configuration, which a second run must not contradict."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,17 @@ from utils.motion.skeleton import Skeleton
 
 
 def conversion_config(
-    flags: DatasetFlags, skeleton: Skeleton, source: str, by_id: dict[str, SourceClip], candidates: list[str]
+    flags: DatasetFlags,
+    skeleton: Skeleton,
+    source: str,
+    by_id: dict[str, SourceClip],
+    candidates: list[str],
+    cut_seconds: float | None,
 ) -> ConversionConfig:
-    """The configuration of this data set: the one it was begun with, which given flags must not contradict."""
+    """The configuration of this data set: the one it was begun with, which given flags must not contradict.
+
+    Only the cutting of takes may be another one than before, since all clips are cut again by it.
+    """
     begun = read_config(flags.out_dir)
     target_given = flags.no_retarget or flags.target_offsets is not None or flags.target_clip is not None
     if begun is not None and not target_given:
@@ -23,8 +32,8 @@ def conversion_config(
     else:
         target, offsets = _choose_target(flags, skeleton, by_id, candidates)
     rows = None if offsets is None else tuple(tuple(float(value) for value in row) for row in offsets)
-    config = ConversionConfig(skeleton.name, skeleton.fps, source, target, rows, skeleton.metres_per_unit)
-    if begun is not None and begun != config:
+    config = ConversionConfig(skeleton.name, skeleton.fps, source, target, rows, skeleton.metres_per_unit, cut_seconds)
+    if begun is not None and replace(begun, cut_seconds=cut_seconds) != config:
         fields = [name for name in vars(config) if getattr(config, name) != getattr(begun, name)]
         raise InputError(
             f"{flags.out_dir} was begun with other settings ({', '.join(fields)}; see dataset.json): "

@@ -153,13 +153,16 @@ def test_random_split_is_repeatable_covers_all_and_keeps_mirror_images_together(
         assert {id.removeprefix("M") for id in ids if id.startswith("M")} == {id for id in ids if id.startswith("0")}
 
 
-def test_a_clip_of_two_splits_is_bad_and_in_none(folders, monkeypatch, capsys):
+def test_a_clip_of_two_given_splits_is_in_both_with_a_warning(folders, monkeypatch, capsys):
     (folders / "splits/test.txt").write_text("a\nd\n", encoding="utf-8")
-    with pytest.raises(InputError, match="1 of 4 clips"):
-        convert(folders, monkeypatch)
-    assert "bad clip a: listed in train.txt and in test.txt" in capsys.readouterr().out
+    convert(folders, monkeypatch)
+    assert "warning: 1 clip (a) are in more than one of train, val and test" in capsys.readouterr().out
     splits = {name: read_split_ids(folders / "out", name) for name in ("train", "val", "test", "all")}
-    assert splits == {"train": ["b"], "val": ["c"], "test": ["d"], "all": ["b", "c", "d"]}
+    assert splits == {"train": ["b", "a"], "val": ["c"], "test": ["a", "d"], "all": ["a", "b", "c", "d"]}
+    # Drawn splits hold it out from then on.
+    convert(folders, monkeypatch, splits=False)
+    assert "warning" not in capsys.readouterr().out
+    assert read_split_ids(folders / "out", "train") == ["b"] and "a" in read_split_ids(folders / "out", "test")
 
 
 def test_plain_captions_are_tagged_and_the_data_set_says_by_what(folders, monkeypatch, capsys):
