@@ -77,6 +77,7 @@ class Browser:
         )  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         page.call("Emulation.setEmulatedMedia", features=[scheme])
+        page.call("Emulation.setFocusEmulationEnabled", enabled=True)  # seen and in use, whatever else is open
         page.call("Page.bringToFront")
         url = address.resolve().as_uri() if isinstance(address, Path) else address
         page.call("Page.navigate", url=url)
