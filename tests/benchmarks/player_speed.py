@@ -9,6 +9,7 @@ stays below, which a busy machine disturbs least. Beside it stands what was seen
 were drawn. Chromium draws without a GPU here, and all of it stays on one core.
 """
 
+import argparse
 import os
 import tempfile
 from pathlib import Path
@@ -57,6 +58,7 @@ def walk(seconds):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # what is started from here stays on one core
     lines = []
     with tempfile.TemporaryDirectory() as folder, Browser(folder) as browser:
