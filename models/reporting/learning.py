@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from utils.metrics.criteria import ARROWS, METRICS
+from utils.metrics.criteria import METRICS, with_arrow
 from utils.report.curves import Points, panel
 
 # title -> line -> the name in metrics.jsonl (several: the first that is there). Stages have names of their own: trl's
@@ -39,10 +39,10 @@ def learning_panels(rows: Iterable[dict[str, Any]]) -> Panels:
         if name.startswith(_REWARD) and name.endswith(_MEAN):
             part = name.removeprefix(_REWARD).removesuffix(_MEAN)
             panels[f"reward: {part}"] = {"training": points, "held out": columns.get(_HELD_OUT + part, [])}
-    for name, metric in METRICS.items():
+    for name in METRICS:
         own = next((columns[f"{prefix}{name}"] for prefix in _JUDGED if f"{prefix}{name}" in columns), [])
         if name != "loss":
-            panels[f"{name} {ARROWS[metric.better]}"] = {"held-out clips, judged": own}
+            panels[with_arrow(name)] = {"held-out clips, judged": own}
     shown = {title: {line: points for line, points in lines.items() if points} for title, lines in panels.items()}
     return {title: lines for title, lines in shown.items() if lines}
 

@@ -13,7 +13,7 @@ from utils.metrics.report import Rows, format_table, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
-ARROWS = "↑ higher is better, ↓ lower, → nearer to real motion"
+BETTER = "↑ higher is better, ↓ lower, → nearer to real motion"
 GENERATED, REAL = "generated", "real"
 _SCORES = (int, float, type(None))  # what a score may be
 
@@ -64,7 +64,7 @@ def comparison(arguments: Sequence[str]) -> str:
         table = rows if real is None else {REAL: real, **rows}
         remarks = [f"{item.name}: {remark}" for item in results for remark in read_remarks(item.path)]
         shown = format_table(table, columns, heads={name: with_arrow(name) for name in columns})
-        parts.append("\n".join([f"{TITLES[task]} ({INTERVALS}; {ARROWS})", shown, *remarks]))
+        parts.append("\n".join([f"{TITLES[task]} ({INTERVALS}; {BETTER})", shown, *remarks]))
         parts += [_differences(results[0], other) for other in results[1:]]
     return "\n\n".join(parts)
 

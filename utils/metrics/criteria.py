@@ -29,14 +29,7 @@ class Metric:
     better: Better
     unit: str = ""
 
-    @property
-    def arrow(self) -> str:
-        """Which way is better, as tables show it beside the name."""
-        return _ARROWS[self.better]
 
-
-# To the right: nearer to the value of real motion, as papers have it.
-_ARROWS: dict[Better, str] = {"higher": "↑", "lower": "↓", "nearer real": "→"}
 METRICS = {
     metric.name: metric
     for metric in (
@@ -84,7 +77,7 @@ VALIDATED = {"t2m": ("FID", "R@3", "MM-Dist"), "m2t": ("CIDEr", "BLEU@4", "ROUGE
 
 def with_arrow(name: str) -> str:
     """The name of a metric with its arrow; as it is where it is none."""
-    return f"{name} {METRICS[name].arrow}" if name in METRICS else name
+    return f"{name} {ARROWS[METRICS[name].better]}" if name in METRICS else name
 
 
 def lower_is_better(name: str) -> bool:

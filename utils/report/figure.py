@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.files.atomic import write_atomic
-from utils.metrics.criteria import ARROWS, METRICS
+from utils.metrics.criteria import with_arrow
 from utils.metrics.report import MetricValue, Rows
 from utils.report.curves import Points
 from utils.report.tables import REAL
@@ -99,7 +99,7 @@ def _draw_bars(axes: "Axes", rows: Rows, name: str, colours: Mapping[str, str]) 
         axes.axhline(real.mean, color="0.35", linewidth=0.9, linestyle=(0, (4, 2)), label="real motion")
     axes.set_xlim(-0.6, len(systems) - 0.4)
     axes.set_xticks([])
-    axes.set_title(f"{name} {ARROWS[METRICS[name].better]}" if name in METRICS else name)
+    axes.set_title(with_arrow(name))
     axes.locator_params(axis="y", nbins=4)
 
 

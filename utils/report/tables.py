@@ -5,7 +5,7 @@ import html
 import io
 from collections.abc import Mapping, Sequence
 
-from utils.metrics.criteria import ARROWS, METRICS
+from utils.metrics.criteria import METRICS, with_arrow
 from utils.metrics.report import MetricValue, Rows
 
 _LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "nearer real": r"$\rightarrow$"}
@@ -21,7 +21,7 @@ def html_table(rows: Rows) -> str:
     """Systems downwards, metrics across, the best of each in bold; `n` is that of the first metric of a row."""
     columns = _columns(rows)
     best = {name: _best(rows, name) for name in columns}
-    head = "".join(f"<th>{html.escape(name)} {_arrow(name, ARROWS)}</th>" for name in columns)
+    head = "".join(f"<th>{html.escape(with_arrow(name))}</th>" for name in columns)
     body = []
     for system, values in rows.items():
         cells = []
@@ -50,7 +50,7 @@ def latex_table(rows: Rows, caption: str) -> str:
     """A booktabs table, systems downwards, the best of each metric in bold."""
     columns = _columns(rows)
     best = {name: _best(rows, name) for name in columns}
-    head = " & ".join(["", *(f"{_latex(name)} {_arrow(name, _LATEX_ARROWS)}" for name in columns)])
+    head = " & ".join(["", *(f"{_latex(name)} {_latex_arrow(name)}" for name in columns)])
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{_latex(caption)}}}"]
     lines += [rf"\begin{{tabular}}{{l{'c' * len(columns)}}}", r"\toprule", rf"{head} \\", r"\midrule"]
     for system, values in rows.items():
@@ -83,8 +83,8 @@ def _best(rows: Rows, name: str) -> set[str]:
     return {system for system, value in badness.items() if value == min(badness.values())}
 
 
-def _arrow(name: str, arrows: Mapping[str, str]) -> str:
-    return arrows[METRICS[name].better] if name in METRICS else ""
+def _latex_arrow(name: str) -> str:
+    return _LATEX_ARROWS[METRICS[name].better] if name in METRICS else ""
 
 
 def _text(value: MetricValue | None) -> str:
