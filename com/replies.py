@@ -49,9 +49,13 @@ class ReplyPlan:
 
 
 def asked_replies(
-    policy: Policy, questions: Questions, plan: ReplyPlan, judge: Judge, folder: Path, timer: StageTimer
+    policy: Policy, questions: Questions, plan: ReplyPlan, judge: Judge | None, folder: Path, timer: StageTimer
 ) -> Replies:
-    """Replies of the policy to every question; those on disk from an interrupted evaluation are not asked again."""
+    """Replies of the policy to every question; those on disk from an interrupted evaluation are not asked again.
+
+    Args:
+        judge: who will measure; None where nobody can, which t2m is never asked without.
+    """
     llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.motion_tokenizer
     asked = QueryBatch.all(questions.queries(tokenizer), questions.references if plan.oracle else None)
     with timer.stage("generation"):
@@ -60,7 +64,7 @@ def asked_replies(
     with timer.stage("decoding motions"):
         draws = [with_motions(row, tokenizer) for row in answers.predictions]
     multimodality = None
-    if questions.task == "t2m" and plan.mm_replies:
+    if questions.task == "t2m" and plan.mm_replies and judge is not None:
         with timer.stage("MultiModality"):
             multimodality = _multimodality(llm, asked, plan, judge, folder)
     cost = None
@@ -68,7 +72,14 @@ def asked_replies(
         write_trace(folder / TRACE_FILE, answers.rows)
         cost = _cost(plan.asking.com.rank.weights, answers)
     signed = policy.checkpoint.fingerprint(questions.task)
-    return Replies(draws, signed, plan.com_label, _notes(policy, questions.task, plan, judge), multimodality, cost)
+    return Replies(
+        draws,
+        signed,
+        plan.com_label,
+        () if judge is None else _notes(policy, questions.task, plan, judge),
+        multimodality,
+        cost,
+    )
 
 
 def forget_parts(folder: Path) -> None:

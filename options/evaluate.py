@@ -134,11 +134,12 @@ class EvalSettings(Settings):
 
     def questions(self) -> "Questions":
         """The motions of a split, and a caption drawn for each."""
-        from dataset.humanml.layout import read_split, tagger_of
+        from dataset.humanml.layout import has_texts, read_split, tagger_of
         from models.evaluation.questions import Questions
 
         root, flags = self.data.data_root_or_default, self.evaluation
-        records = read_split(root, flags.eval_split, self.skeleton)[: flags.limit]
+        needs_text = flags.eval_task == "t2m" or has_texts(root, flags.eval_split)
+        records = read_split(root, flags.eval_split, self.skeleton, needs_text)[: flags.limit]
         return Questions.draw(flags.eval_task, records, tagger_of(root, self.skeleton), self.run.seed)
 
     def data_fingerprint(self, questions: "Questions") -> str:
@@ -273,14 +274,14 @@ class EvalSettings(Settings):
 
     # --- What the numbers are signed with ---
 
-    def signature(self, judge: "Judge", replies: "Replies") -> "Signature":
+    def signature(self, judge: "Judge | None", replies: "Replies") -> "Signature":
         from utils.metrics.report import Signature
 
         return Signature(
             data=self.data.dataname,
             split=self.evaluation.eval_split,
             seed=self.run.seed,
-            evaluator=judge.evaluator.fingerprint,
+            evaluator=None if judge is None else judge.evaluator.fingerprint,
             checkpoint=replies.checkpoint,
             com=replies.com,
             protocol=self.evaluation.m2t_protocol if self.evaluation.eval_task == "m2t" else None,
@@ -294,6 +295,6 @@ class EvalSettings(Settings):
             "task": flags.eval_task,
             "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
             "tagger": questions.tagger.name,
-            "bertscore": None if self.bert_scorer is None else self.bert_scorer.label,
+            "bertscore": self.bert_scorer.label if questions.can_be_scored and self.bert_scorer is not None else None,
             "chain_of_motion": replies.com_cost,
         }

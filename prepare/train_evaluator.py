@@ -38,6 +38,7 @@ from utils.run.folder import RunFolder
 from utils.run.inputs import Input, Inputs
 from utils.run.session import Begin, Run, Session
 
+_FEWEST = 2  # motions of a batch: a pair needs another one that it is told from
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir", "exp_name")
 
@@ -102,12 +103,25 @@ class _Clips:
 
 def read_data(flags: EvaluatorFlags, skeleton: Skeleton, seed: int) -> _Clips:
     train, validation, test = (read_split(flags.data_root, split, skeleton) for split in ("train", "val", "test"))
+    train, validation = _enough(train, validation)
     mean, std = read_mean_std(flags.data_root)
     if flags.word_vectors is not None:
         words = WordVectorizer.load(flags.word_vectors)
     else:
         words = make_word_vectors(_all_tokens(train), flags.word_size, seed)
     return _Clips(train, validation, test, mean, std, words)
+
+
+def _enough(train: list[MotionRecord], validation: list[MotionRecord]) -> tuple[list[MotionRecord], list[MotionRecord]]:
+    """Both as they are; where one has a single motion, which has no others to be told from, with those of the other."""
+    counts = len(train), len(validation)
+    every = [*train, *validation]
+    if min(counts) < _FEWEST:
+        logging.warning(
+            f"{counts[0]} motions to train and {counts[1]} to validate on are few, since each is told from others: "
+            "those of both are taken in place of a single one, so the validation says little"
+        )
+    return every if counts[0] < _FEWEST else train, every if counts[1] < _FEWEST else validation
 
 
 def main() -> None:

@@ -216,6 +216,27 @@ def test_captions_and_chain_of_motion(world, monkeypatch):
     assert [row["text"] for row in others] == [row["text"] for row in rows]
 
 
+def test_a_data_set_without_captions_is_captioned_and_nothing_is_scored(world, tmp_path, monkeypatch, capsys):
+    shutil.copytree(world / "data", tmp_path / "data", ignore=shutil.ignore_patterns("texts", ".cache"))
+    shutil.copy(world / "policy.pth", tmp_path)
+    asked = [*generated(tmp_path), "--limit", "5"]  # tmp_path has no judge, and none is needed
+    results, rows = run(tmp_path, monkeypatch, "mute", *asked, task="m2t")
+    assert results["rows"] == {} and results["about"].get("evaluator") is None
+    assert len(rows) == 5 and all(row["scores"] == {} for row in rows)
+    printed = capsys.readouterr().out
+    assert "5 clips have no captions: nothing can be scored" in printed and "predictions.jsonl" in printed
+    _, spoken = run(world, monkeypatch, "spoken", *generated(world), "--limit", "5", task="m2t")
+    assert [row["text"] for row in rows] == [row["text"] for row in spoken]
+    run(tmp_path, monkeypatch, "mute", *asked, task="m2t")
+    assert "already finished" in capsys.readouterr().out
+    # Chain-of-Motion ranks by what reads no true caption.
+    com = ["--use-com", "--com-candidates", "2", "--com-refine-steps", "1", "--rewards", "format=1"]
+    assert len(run(tmp_path, monkeypatch, "com", *asked, *com, task="m2t")[1]) == 5
+    # A caption is what t2m is asked for.
+    with pytest.raises(InputError, match="no text file"):
+        run(tmp_path, monkeypatch, "t2m", *asked)
+
+
 CANDIDATES = ["--use-com", "--com-candidates", "3", "--com-refine-steps", "2", "--limit", "3"]
 
 

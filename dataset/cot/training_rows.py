@@ -69,10 +69,24 @@ def read_training_data(
     common_source([files.train, *([files.validation] if files.validation else [])])
     train = _read(files.train, files, nb_code)
     if files.validation is None:
-        train, validation = train.split(files.val_fraction, files.seed)
+        train, validation = _held_out(train, files)
     else:
         validation = _read(files.validation, files, nb_code)
     return TrainingData(train, validation, tasks, t2m_share)
+
+
+def _held_out(samples: CotSamples, files: CotFiles) -> tuple[CotSamples, CotSamples]:
+    """(to train on, to validate on). One clip alone is both, with a warning."""
+    try:
+        return samples.split(files.val_fraction, files.seed)
+    except InputError as error:
+        logging.warning(
+            "%s: %s: it is trained and validated on, so the validation loss says nothing about other motions; "
+            "--cot-val-jsonl gives some",
+            files.train,
+            error,
+        )
+        return samples, samples
 
 
 def _read(path: str, files: CotFiles, nb_code: int) -> CotSamples:

@@ -16,6 +16,7 @@ from utils.motion.plausibility import check_features
 from utils.motion.skeleton import skeleton_with_features
 
 _ABSENT = "-"
+NO_TEXT_FILE = "no text file"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class ClipFiles:
         except InputError:
             raise InputError("text file not UTF-8") from None
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError("no text file") from None
+            raise InputError(NO_TEXT_FILE) from None
         except (OSError, ValueError):  # ValueError: a name that no file can have
             raise InputError("text file unreadable") from None
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dataset.captions.common_words import common_pairs
 from dataset.captions.lines import Caption, format_caption_line, parse_captions
 from dataset.captions.tagger import CaptionTagger
-from dataset.humanml.clip_files import ClipFiles
+from dataset.humanml.clip_files import NO_TEXT_FILE, ClipFiles
 from dataset.humanml.clip_pack import ClipPack, pack_clips
 from dataset.humanml.skipped_clips import SkippedClips
 from dataset.humanml.splits import FEWEST_CLIPS
@@ -49,7 +50,7 @@ class MotionRecord:
     Attributes:
         id: clip id; ``<id>_<i>`` for the segment described by line i (from 0) of the clip's texts.
         features: (T, D) float32, denormalised; a view of the packed clip, or of the segment's part of it.
-        captions: at least one; the segment's own caption for a segment.
+        captions: at least one, unless a reader asked for clips without; the segment's own caption for a segment.
     """
 
     id: str
@@ -61,18 +62,27 @@ class MotionRecord:
         return len(self.features)
 
 
-def read_split(root: str | Path, split: str, skeleton: Skeleton) -> list[MotionRecord]:
+def has_texts(root: str | Path, split: str) -> bool:
+    """Whether any clip of a split has a text file. Raises InputError as `read_split_ids`."""
+    return any(os.path.isfile(clip_files(root, id).text) for id in read_split_ids(root, split))
+
+
+def read_split(root: str | Path, split: str, skeleton: Skeleton, needs_text: bool = True) -> list[MotionRecord]:
     """Every usable motion of ``<root>/<split>.txt``, in the order of that file, a clip before its segments.
 
     As published, motions of `skeleton.min_frames` <= T < `skeleton.max_frames` frames are kept, and a clip outside
     that range gives no segments either. Clips with NaN (007975 and M007975 of HumanML3D), missing or broken files and
     malformed caption lines are skipped, and one logged line says how many and which. Raises InputError when the
-    folder or the split file is missing, or nothing is usable.
+    folder or the split file is missing, or nothing is usable. Without `needs_text` a clip that has no text file is a
+    record without captions.
     """
     skipped = SkippedClips()
     pack = _read_pack(root, split, skeleton, skipped)
     records: list[MotionRecord] = []
     for id, features, text in zip(pack.ids, pack.features, pack.texts, strict=True):
+        if text is None and not needs_text and pack.bad_texts[id] == NO_TEXT_FILE:
+            records.extend(_records_of_clip(id, features, None, skeleton, skipped))
+            continue
         if text is None:
             skipped.add(pack.bad_texts[id], id)
             continue
@@ -106,7 +116,10 @@ def read_motions(root: str | Path, split: str, skeleton: Skeleton, min_frames: i
 
 
 def tagger_of(root: str, skeleton: Skeleton) -> CaptionTagger:
-    """The tagger for generated captions: spaCy where it is installed, else a lexicon of the training captions."""
+    """The tagger for generated captions: spaCy where it is installed, else a lexicon of the training captions, or of
+    common words where there are none."""
+    if not has_texts(root, "train"):
+        return CaptionTagger.default(common_pairs())
     records = read_split(root, "train", skeleton)
     return CaptionTagger.default((caption.text, caption.tokens) for record in records for caption in record.captions)
 
@@ -253,13 +266,18 @@ def _log_summary(
 
 
 def _records_of_clip(
-    id: str, features: np.ndarray, captions: list[Caption], skeleton: Skeleton, skipped: SkippedClips
+    id: str, features: np.ndarray, captions: list[Caption] | None, skeleton: Skeleton, skipped: SkippedClips
 ) -> list[MotionRecord]:
-    """The whole clip with the captions that describe all of it, then each described segment with its own caption."""
+    """The whole clip with the captions that describe all of it, then each described segment with its own caption.
+
+    Without captions (None) the clip alone.
+    """
     allowed = range(skeleton.min_frames, skeleton.max_frames)
     if len(features) not in allowed:
         skipped.add(f"fewer than {allowed.start} or at least {allowed.stop} frames", id)
         return []
+    if captions is None:
+        return [MotionRecord(id, features, ())]
     records = []
     whole = tuple(caption for caption in captions if not caption.is_segment)
     if whole:

@@ -42,8 +42,16 @@ def judge_replies(
     return judge_motions(draws, tokens, [record.features for record in questions.records], judge)
 
 
-def evaluate_replies(questions: Questions, replies: Replies, judge: Judge, scoring: CaptionScoring) -> Evaluation:
-    """Judge the replies and the real motions: one row of metrics each."""
+def evaluate_replies(
+    questions: Questions, replies: Replies, judge: Judge | None, scoring: CaptionScoring | None
+) -> Evaluation:
+    """Judge the replies and the real motions: one row of metrics each; no row without anything to judge by."""
+    if judge is None or scoring is None:
+        remark = (
+            f"the {len(questions.records)} clips have no captions: nothing can be scored; what the model says of them "
+            "is in predictions.jsonl"
+        )
+        return Evaluation({}, [[{} for _ in row] for row in replies.draws], {"remarks": [remark]})
     if questions.task == "m2t":
         real = real_caption_metrics(questions.records, judge)
         judged = judge_replies(questions, replies.draws, judge, scoring)

@@ -18,8 +18,8 @@ class Questions:
 
     Attributes:
         task: ``t2m`` or ``m2t``.
-        records: the real motions with all their captions.
-        captions: the one caption of each that text to motion is asked for.
+        records: the real motions with all their captions; without any for m2t alone.
+        captions: the one caption of each that text to motion is asked for; an empty one where there is none.
         tagger: makes ``word/POS`` tokens of captions that come without.
     """
 
@@ -32,7 +32,13 @@ class Questions:
     def draw(cls, task: str, records: Sequence[MotionRecord], tagger: Tagger, seed: int) -> "Questions":
         """One caption of each record, by the seed."""
         rng = random.Random(seed)
-        return cls(task, tuple(records), tuple(rng.choice(record.captions) for record in records), tagger)
+        drawn = (rng.choice(record.captions) if record.captions else Caption("", ()) for record in records)
+        return cls(task, tuple(records), tuple(drawn), tagger)
+
+    @property
+    def can_be_scored(self) -> bool:
+        """Whether there are true captions to compare with."""
+        return any(record.captions for record in self.records)
 
     def as_answered(self, draws: Iterable[Sequence[Prediction]]) -> "Questions":
         """The questions with the captions that the predictions, in the order of the records, say they answer."""

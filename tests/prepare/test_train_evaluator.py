@@ -57,6 +57,19 @@ def arguments(data_root, out, *more):
     return ["--data-root", data_root, "--out-dir", out, *flags, *more]
 
 
+@pytest.mark.parametrize("counts", [(1, 1), (3, 1), (1, 2)])
+def test_two_motions_to_train_and_validate_on_are_enough(data_root, tmp_path, capsys, monkeypatch, caplog, counts):
+    """As many as a data set of three clips has outside of its test split."""
+    shutil.copytree(data_root, tmp_path / "data", ignore=shutil.ignore_patterns(".cache"))
+    for split, count in {"train": counts[0], "val": counts[1], "test": 1}.items():
+        ids = [f"{split}{index}\n" for index in range(count)]
+        (tmp_path / f"data/{split}.txt").write_text("".join(ids), encoding="utf-8")
+    status, output, errors = run_here(capsys, monkeypatch, *arguments(tmp_path / "data", tmp_path))
+    assert status == 0, errors
+    assert f"{counts[0]} motions to train and {counts[1]} to validate on are few" in caplog.text
+    assert "test split too small for R-precision" in output
+
+
 def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path, capsys, monkeypatch):
     status, output, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path))
     assert status == 0, errors

@@ -44,6 +44,17 @@ def test_one_row_per_sample_and_task_it_is_usable_for(tmp_path):
     assert type(task_rows(samples, BOTH)[0]["row"]) is int
 
 
+def test_one_clip_is_trained_and_validated_on_with_a_warning(tmp_path, caplog):
+    samples_of(tmp_path, "")
+    data = read_training_data(CotFiles(str(tmp_path / "cot.jsonl"), None, 0.1, 0, None, 50, False), 8, BOTH)
+    assert len(data.train) == len(data.validation) == 1
+    assert "too few to hold some out" in caplog.text and "--cot-val-jsonl" in caplog.text
+    caplog.clear()
+    samples_of(tmp_path, "", "")
+    data = read_training_data(CotFiles(str(tmp_path / "cot.jsonl"), None, 0.1, 0, None, 50, False), 8, BOTH)
+    assert len(data.train) == len(data.validation) == 1 and not caplog.text
+
+
 def test_rows_count_within_the_selection(tmp_path):
     samples = samples_of(tmp_path, "m2t", *["t2m"] * 4, "m2t", "")
     late = samples.only(samples.usable_for("m2t"))
