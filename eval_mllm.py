@@ -48,9 +48,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
         # What is asked: the motions of a split, and a caption drawn for each.
         questions = settings.questions()
         # Who measures: an evaluator, how often, from which seed; and how captions are compared.
-        judge, scoring = None, None
-        if questions.can_be_scored:
-            judge, scoring = settings.judge(), settings.caption_scoring()
+        judge, scoring = (settings.judge(), settings.caption_scoring()) if questions.can_be_scored else (None, None)
     session = begin(settings.data_fingerprint(questions), backbone_of(checkpoint, settings.model.llm_backbone))
     folder = session.folder.path
     if settings.evaluation.from_predictions is not None:
@@ -91,8 +89,7 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     if settings.com.use_com:
         for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace):
             print(text)
-    rows = read_results(results)
-    print("\n".join([*([format_table(transposed(rows))] if rows else []), *read_remarks(results)]))
+    print("\n".join(filter(None, [format_table(transposed(read_results(results))), *read_remarks(results)])))
     print(
         f"{'already ' if summary.already else ''}finished {results}", *where_to_look(folder, summary.already), sep="\n"
     )

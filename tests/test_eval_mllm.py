@@ -155,7 +155,7 @@ def test_a_page_to_look_at_is_made_once_and_never_costs_the_run(world, monkeypat
 
 
 def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
-    def speak(llm, prompts, keys, sampling):
+    def speak(llm, prompts, keys, sampling, guide):
         """Well-formed replies of 10 to 14 codes, which the untrained model would never write."""
         rng = np.random.default_rng([sampling.seed, *keys])
         codes = [rng.integers(0, 16, size=rng.integers(10, 15)) for _ in prompts]

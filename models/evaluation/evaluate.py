@@ -9,7 +9,7 @@ from models.evaluation.motions import judge_motions, real_motion_metrics
 from models.evaluation.predictions import Prediction, Replies
 from models.evaluation.questions import Questions
 from utils.metrics.report import MetricValue
-from utils.metrics.text_motion import pairs_of_diversity, too_few
+from utils.metrics.text_motion import GROUP, pairs_of_diversity, too_few
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,8 @@ def evaluate_replies(
     if questions.task == "m2t":
         real = real_caption_metrics(questions.records, judge)
         judged = judge_replies(questions, replies.draws, judge, scoring)
-        return Evaluation({"real": real, "generated": judged.metrics}, judged.samples, {})
+        about = {"remarks": _left_out(questions)}
+        return Evaluation({"real": real, "generated": judged.metrics}, judged.samples, about)
     real = real_motion_metrics(questions.records, judge)
     judged = judge_replies(questions, replies.draws, judge, scoring)
     generated = {**judged.metrics, "MultiModality": replies.multimodality or MetricValue(None, None, 0, 0)}
@@ -63,6 +64,14 @@ def evaluate_replies(
     few = too_few(judged.metrics["FID"].n, judge.evaluator.sizes.embedding_size)
     about = {
         "diversity_pairs": [pairs_of_diversity(count) for count in usable],
-        "remarks": [] if few is None else [few],
+        "remarks": [*_left_out(questions), *([] if few is None else [few])],
     }
     return Evaluation({"real": real, "generated": generated}, judged.samples, about)
+
+
+def _left_out(questions: Questions) -> list[str]:
+    """What so few clips have no value of, in words."""
+    clips = len(questions.records)
+    if clips >= GROUP:
+        return []
+    return [f"R-precision is left out: it ranks among {GROUP} clips, and there are {clips}"]

@@ -147,12 +147,15 @@ def transposed(rows: Rows) -> dict[str, dict[str, MetricValue]]:
 def format_table(
     rows: Rows, columns: Sequence[str] | None = None, digits: int = 3, heads: Mapping[str, str] | None = None
 ) -> str:
-    """Rows by columns as aligned text; `-` where a row lacks a metric. Columns default to all, in their order.
+    """Rows by columns as aligned text; `-` where a row lacks a metric. Columns default to all, in their order. Without
+    rows there is no text.
 
     Args:
         heads: name of a column -> what stands above it, where that is another text. With them there is a column ``n``
             in front: of how many clips a row is, by its first metric.
     """
+    if not rows:
+        return ""
     if columns is None:
         columns = list(dict.fromkeys(name for metrics in rows.values() for name in metrics))
     cells = [["", *(["n"] if heads else []), *((heads or {}).get(name, name) for name in columns)]]
