@@ -37,6 +37,6 @@ def test_a_source_of_before_there_were_data_fingerprints_is_read(tmp_path):
 )  # fmt: skip
 def test_a_damaged_source_is_one_line_with_the_way_out(tmp_path, content):
     source_path(tmp_path / "cot.jsonl").write_bytes(content)
-    with pytest.raises(InputError, match=r"cot\.source\.json: .*delete it, or write the jsonl again") as caught:
+    with pytest.raises(InputError, match=r"cot\.source\.json:(1:)? .*delete it, or write the jsonl again") as caught:
         read_cot_source(tmp_path / "cot.jsonl")
     assert "\n" not in str(caught.value)

@@ -153,16 +153,12 @@ def _splits(folder: Path) -> dict[str, list[str]]:
 
 
 def _wrong_splits(content: bytes, splits: dict[str, list[str]]) -> str | None:
-    """That each clip is where the three files say, and nowhere where two of them say it of one."""
+    """That each clip is where the three files say, also where two of them say it of one (which is warned of)."""
     lines = lines_of(content)
     if lines is None:
         return "splits of what is no text"
     train = list(dict.fromkeys(line.strip() for line in lines))
-    wanted = {
-        "train": [id for id in train if id in ("a", "b")],
-        "val": [id for id in "c" if id not in train],
-        "test": [id for id in "d" if id not in train],
-    }
+    wanted = {"train": [id for id in train if id in IDS], "val": ["c"], "test": ["d"]}
     wrong = [name for name, ids in wanted.items() if splits.get(name) != ids]
     return f"{wrong[0]}.txt is {splits.get(wrong[0])}, not {wanted[wrong[0]]}" if wrong else None
 
