@@ -50,7 +50,7 @@ def test_codes_are_those_of_the_published_network(tokenizer, reference):
 
 def test_decoded_motion_is_that_of_the_published_network(tokenizer, reference):
     decoded = np.stack(tokenizer.decode_batch(list(reference["codes"])))
-    # Values are up to 10 here; sums of float32 in another order, as with another number of threads, differ by 1e-5 of it.
+    # Values are up to 10 here; sums of float32 in another order (another number of threads) differ by 1e-5 of it.
     np.testing.assert_allclose(decoded, reference["reconstruction"], rtol=2e-5, atol=1e-4)
     np.testing.assert_allclose(decoded[:1], reference["decoded_first"], atol=1e-4)
 
