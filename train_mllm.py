@@ -55,7 +55,7 @@ def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     # Loss alone, or replies to held-out clips too (--best-by FID or CIDEr).
     validation = settings.validation(policy.language)
     logging.info("SFT of %s", settings.in_words(data, policy, lora))
-    plan = SftPlan(trainer, lora, settings.training.save_minutes)
+    plan = SftPlan(trainer, lora, settings.training.save_minutes, settings.training.trainer_config)
     return supervise(policy, data, settings.supervision(data), validation, plan, session)
 
 

@@ -62,6 +62,7 @@ class GrpoSettings(TrainSettings):
             rules=ReplyRules(rl.constrain_grammar, reflecting, rl.rl_advantage_clip),
             extra_log=self.extra_log,
             save_minutes=self.training.save_minutes,
+            settings_file=self.training.trainer_config,
         )
 
     @property

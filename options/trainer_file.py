@@ -28,14 +28,23 @@ _OURS = {
 # Numbers that may not be below 0, and those that must be above; every other one may be -1, which stands for none.
 _NOT_NEGATIVE = {
     "weight_decay", "dataloader_num_workers", "warmup_steps", "max_grad_norm", "adam_beta1", "adam_beta2",
-    "adam_epsilon", "label_smoothing_factor", "beta", "epsilon", "seed", "data_seed",
+    "adam_epsilon", "label_smoothing_factor", "beta", "epsilon", "seed", "data_seed", "top_k", "min_p",
+    "neftune_noise_alpha",
 }  # fmt: skip
 _POSITIVE = {
     "num_train_epochs", "learning_rate", "per_device_train_batch_size", "per_device_eval_batch_size", "logging_steps",
     "gradient_accumulation_steps", "num_generations", "max_completion_length", "temperature", "num_iterations",
-    "steps_per_generation", "generation_batch_size", "eval_steps",
+    "steps_per_generation", "generation_batch_size", "eval_steps", "top_p", "repetition_penalty",
 }  # fmt: skip
-_MOST = {"seed": 2**32 - 1, "data_seed": 2**32 - 1}  # what all of torch, numpy and transformers take
+_MOST = {
+    "seed": 2**32 - 1,  # what all of torch, numpy and transformers take
+    "data_seed": 2**32 - 1,
+    "top_p": 1,
+    "min_p": 1,
+    "label_smoothing_factor": 1,
+}
+# Words that trl and transformers look at late, or take for another one.
+_WORDS = {"scale_rewards": ("group", "batch", "none")}
 _RENAMED = {
     "gradient_checkpointing": "activation_checkpointing",
     "gradient_checkpointing_kwargs": "activation_checkpointing_kwargs",
@@ -73,6 +82,8 @@ def read_trainer_file(path: str, kind: type) -> dict[str, Any]:
         fields[_RENAMED.get(name, name)] = _checked(
             value, hints[name], f"{where}: {name}", _least(name), _MOST.get(name, math.inf)
         )
+        if value is not None and value not in _WORDS.get(name, (value,)):
+            raise InputError(f"{where}: {name}: expected {' or '.join(_WORDS[name])}, found {value!r}")
     if len(fields) < len(found):
         raise InputError(
             f"{where}: {' and '.join(name for name in found if name in _RENAMED)} stand there by two names"
@@ -103,6 +114,8 @@ def _checked(value: Any, hint: Any, where: str, least: float, most: float) -> An
     if value is None and type(None) in wanted:
         return value
     known = [part for part in wanted if part in (bool, int, float, str, dict, list)]
+    if dict in known and isinstance(value, str) and not value.lstrip().startswith("{"):
+        known.remove(str)  # transformers reads a dict out of a text that looks like one
     if not known or Literal in wanted or any(type(value) is part for part in known):
         return value
     shown = " or ".join(_KINDS.get(part, "a list") for part in known)

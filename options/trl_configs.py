@@ -1,5 +1,7 @@
 """Both stages hand their settings to trl here: what they share, --trainer-config on top, one GPU a process."""
 
+import difflib
+import inspect
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -7,9 +9,10 @@ from typing import Any, TypeVar
 
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from transformers import Trainer, TrainingArguments, get_scheduler
+from transformers import GenerationConfig, SchedulerType, Trainer, TrainingArguments, get_scheduler
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
 from transformers.training_args import ParallelMode
 from transformers.utils import is_liger_kernel_available
 
@@ -80,10 +83,28 @@ def check_parts(config: TrainingArguments, given: Collection[str], where: str) -
         if not config.optim.startswith(_NEED_A_MODEL):
             optimizer = kind(optimizer.param_groups[0]["params"], **settings)
     with _of_fields(_OF_SCHEDULES, given, where):
+        _refuse_unknown(config.lr_scheduler_kwargs, _arguments_of(config.lr_scheduler_type), "the schedule takes no")
         schedule = get_scheduler(config.lr_scheduler_type, optimizer, 1, _MANY_STEPS, config.lr_scheduler_kwargs)
         if isinstance(schedule, ReduceLROnPlateau):
             raise ValueError("it needs a validation metric, which no schedule gets here")
         schedule.step()
+    with _of_fields(("generation_kwargs",), given, where):
+        _refuse_unknown(getattr(config, "generation_kwargs", None), vars(GenerationConfig()), "generation has no")
+
+
+def _arguments_of(schedule: str | SchedulerType) -> Collection[str]:
+    """What --trainer-config may give a schedule: all that its function takes and transformers does not give it."""
+    function = TYPE_TO_SCHEDULER_FUNCTION[SchedulerType(schedule)]
+    arguments = inspect.signature(function).parameters.keys()
+    return arguments - {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch"}
+
+
+def _refuse_unknown(given: Collection[str] | None, known: Collection[str], refusal: str) -> None:
+    """Raise ValueError for a name that transformers would pass over."""
+    for name in given or ():
+        if name not in known:
+            like = difflib.get_close_matches(str(name), known, 1)
+            raise ValueError(f"{refusal} {name}" + (f" (is {like[0]} meant?)" if like else ""))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from models.policy.states import UNFINISHED, newest_state, processes_of, publish
-from utils.errors import InputError, first_line
+from utils.errors import InputError, first_line, refused_by_system
 from utils.files.atomic import named
 from utils.files.json_files import read_json, write_json
 from utils.files.torch_files import refused_objects
@@ -30,10 +30,12 @@ class ResumableTrainer(Trainer):
     """A trainer whose states survive a kill, and which stops before it learns from what is no number.
 
     Args:
+        settings_file: holds settings of the user's own; None: there are none.
         named: arguments of trl's trainer.
     """
 
-    def __init__(self, **named: Any) -> None:
+    def __init__(self, *, settings_file: str | None = None, **named: Any) -> None:
+        self._settings_file = settings_file
         self._writing: Path | None = None  # the folder that gets the state in writing
         self._saved_step = -1
         self._since_log: dict[str, Any] = {}  # `since_log` of the state that training goes on from
@@ -82,7 +84,11 @@ class ResumableTrainer(Trainer):
             self._metrics["train"][name] = list(values)
 
     def train(self, resume_from_checkpoint: str | None = None, **named: Any) -> Any:
-        """Train from a whole state on, or from the start. Raises InputError for a state that holds Python objects."""
+        """Train from a whole state on, or from the start.
+
+        Raises:
+            InputError: the state holds Python objects; the first step fails with settings of the user's own.
+        """
         file = None if resume_from_checkpoint is None else Path(resume_from_checkpoint, self._progress_name)
         self._since_log = read_json(file) if file is not None and file.is_file() else {}
         try:
@@ -92,6 +98,15 @@ class ResumableTrainer(Trainer):
             raise InputError(
                 f"{resume_from_checkpoint}: {problem}: remove this folder, and training goes on from the state before"
             ) from None
+        except Exception as error:
+            # trl, transformers and torch look at some of their settings only when a step needs them.
+            ours = self._settings_file is None or self.state.global_step > 0 or isinstance(error, InputError)
+            if ours or refused_by_system(error) is not None:
+                raise
+            raise InputError(
+                f"--trainer-config {self._settings_file}: the first step failed with it: {type(error).__name__}: "
+                f"{first_line(error)}; leave its fields out one by one"
+            ) from error
 
     def log(self, logs: dict[str, float], *given: Any, **named: Any) -> None:
         """Log a row; the mean loss of the last one is that of all steps, not only of those since the run went on."""

@@ -57,11 +57,13 @@ class SftPlan:
         trainer: trl's settings: epochs, batches, learning rate, where its state is kept.
         lora: size of the adapter; None trains every weight.
         save_minutes: between two states of the trainer inside an epoch; infinite: only its end has one.
+        settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
     """
 
     trainer: SFTConfig
     lora: LoraSize | None
     save_minutes: float = math.inf
+    settings_file: str | None = None
 
 
 def supervise(
@@ -144,6 +146,7 @@ def _make_trainer(
             data_collator=SupervisionCollator(data.train, language, supervision, seed),
             eval_collator=SupervisionCollator(data.validation, language, unshown, 0),
             reply_metrics=validation.replies,
+            settings_file=plan.settings_file,
             processing_class=language.vocabulary.tokenizer,
         )
     for weight in model.parameters():

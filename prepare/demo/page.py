@@ -5,6 +5,7 @@ Built with gradio (optional). What plays is our own player in a frame; nothing i
 
 import html
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from models.inference.results import save_motions
 from models.reporting.live import captions_page, motions_page
 from options.demo import DemoSettings
 from utils.errors import InputError
+from utils.motion_files.write import AMASS_ENDING
 
-_FILES = (".bvh", ".glb", ".gif", ".html", ".npy", ".json")
+_FILES = (".bvh", ".glb", ".gif", ".png", ".html", ".npy", ".json")
 _EXAMPLES = (
     "a person walks forward and turns to the left.",
     "a person walks in a circle.",
@@ -95,10 +97,10 @@ class Answers:
         except InputError as error:
             raise self._said(error) from None
         self._count += 1
-        files = []
-        for ending in _FILES:
+        files, bodies = [], self._settings.reading.body_models
+        for ending in (*_FILES, *((".mp4",) if shutil.which("ffmpeg") else ()), *((AMASS_ENDING,) if bodies else ())):
             path = self._folder / f"motion-{self._count}{ending}"
-            files += [str(file) for file in save_motions(path, made, self._settings.demo.rig)]
+            files += [str(file) for file in save_motions(path, made, self._settings.demo.rig, bodies)]
         return made[0].reasoning, _frame(motions_page(made, llm.language.motion_tokenizer)), files
 
     def captions(self, path: str | None) -> tuple[str, str]:

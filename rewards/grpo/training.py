@@ -45,6 +45,7 @@ class GrpoPlan:
         rules: how the replies that are trained on are drawn and weighed.
         extra_log: gets every row of metrics.
         save_minutes: between two states of the trainer inside an epoch; infinite: only its end has one.
+        settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
     """
 
     tasks: tuple[str, ...]
@@ -53,6 +54,7 @@ class GrpoPlan:
     rules: ReplyRules = NO_RULES
     extra_log: Callable[[dict], None] | None = None
     save_minutes: float = math.inf
+    settings_file: str | None = None
 
     @property
     def sampling(self) -> Sampling:
@@ -142,6 +144,7 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
             args=config,
             train_dataset=rows,
             peft_config=lora,
+            settings_file=plan.settings_file,
         )
 
 

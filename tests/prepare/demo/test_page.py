@@ -60,7 +60,10 @@ def test_a_client_gets_a_motion_in_every_kind_of_file(address, tmp_path):
     client = Client(address, verbose=False, download_files=str(tmp_path))
     reasoning, shown, files = client.predict("a person walks", 2, 1, 0, False, api_name="/motion")
     assert isinstance(reasoning, str) and "<iframe" in shown and "a person walks" in shown
-    assert {os.path.splitext(file)[1] for file in files} == {".bvh", ".glb", ".gif", ".html", ".npy", ".json"}
+    assert {os.path.splitext(file)[1] for file in files} == {
+        *(".bvh", ".glb", ".gif", ".png", ".html", ".npy", ".json"),
+        *((".mp4",) if shutil.which("ffmpeg") else ()),
+    }
     joints = np.load(next(file for file in files if file.endswith(".npy")))
     assert joints.shape == (40, 22, 3)
 

@@ -55,3 +55,20 @@ def test_the_rewarding_evaluator_may_not_judge(rlvr):
     with pytest.raises(SystemExit) as end:
         rlvr("circular", rewards="consistency=1", reward_evaluator=judge, val_evaluator=judge)
     assert end.value.code == 2 and "judge gives the reward" in rlvr.errors()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("generation_kwargs: {top_k: -3}", "the first step failed with it: ValueError: `top_k` has to be"),
+        ("cache_implementation: foo", "Invalid `cache_implementation` (foo)"),
+        ("sync_ref_model: true", "trl cannot train with these settings: You passed `sync_ref_model=True`"),
+        ("top_p: 3", "top_p: must not be above 1"),
+    ],
+)
+def test_a_setting_that_only_a_step_refuses_is_one_line(rlvr, text, said):
+    (rlvr.folder / "odd.yaml").write_text(text)
+    with pytest.raises(SystemExit) as end:
+        rlvr("odd", trainer_config=rlvr.folder / "odd.yaml")
+    told = rlvr.errors()
+    assert end.value.code == 2 and said in told and "--trainer-config" in told and "Traceback" not in told
