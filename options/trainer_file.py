@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from utils.errors import InputError
+from utils.files.json_files import is_number
 from utils.files.yaml_files import read_yaml
 
 # Fields that would break what this project does around trl's loop, and what to use instead.
@@ -100,7 +101,7 @@ def _checked(value: Any, hint: Any, where: str, least: float, most: float) -> An
     """A value as the field wants it: a whole number may be written with an exponent, and stand for any number."""
     union = get_origin(hint) in (Union, types.UnionType)
     wanted = [get_origin(part) or part for part in (get_args(hint) if union else (hint,))]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         if not math.isfinite(value):
             raise InputError(f"{where}: expected a finite number, found {value}")
         if value > most:

@@ -69,7 +69,7 @@ ROOMS = (
     "prepare",
 )
 # On the ground, below all rooms: what every file may raise, the words about what is missing, and how far it is.
-GROUND = ("utils/errors.py", "utils/asset_hints.py", "utils/progress.py")
+GROUND = ("utils/errors.py", "utils/wording.py", "utils/asset_hints.py", "utils/progress.py")
 # Folders that hold files of their own beside rooms: the rewards, what flags mean, the commands.
 FILES_BESIDE_ROOMS = {"utils", "rewards", "options", "prepare", "dataset/cot", "dataset/sources"}
 ENTRY_PACKAGE = "prepare"

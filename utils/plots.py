@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from utils.files.atomic import write_atomic
 from utils.files.journal import Journal
+from utils.files.json_files import is_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,10 +37,10 @@ def curves_of(rows: list[dict[str, float]]) -> dict[str, dict[str, list[tuple[fl
     """Rows of metrics.jsonl -> panel -> ``training`` | ``validation`` -> points (step, value), in order."""
     panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for row in rows:
-        if not _is_number(row.get("step")):  # a line that was torn, and then written on
+        if not is_number(row.get("step")):  # a line that was torn, and then written on
             continue
         for name, value in row.items():
-            if not _is_number(value):
+            if not is_number(value):
                 continue
             if name in _TRAINING:
                 panel, line = _TRAINING[name], "training"
@@ -49,10 +50,6 @@ def curves_of(rows: list[dict[str, float]]) -> dict[str, dict[str, list[tuple[fl
                 continue
             panels.setdefault(panel, {}).setdefault(line, []).append((row["step"], value))
     return panels
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def plot_histograms(panels: Mapping[str, Mapping[str, Mapping[int, int]]], picture: str | Path, title: str) -> None:

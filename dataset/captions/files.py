@@ -14,6 +14,7 @@ from dataset.captions.lines import Caption, parse_caption_line, parse_captions
 from dataset.captions.tagger import SPACY_MODEL, UNKNOWN_CLASS, CaptionTagger
 from utils.errors import InputError
 from utils.files.text_files import numbered_lines, read_text
+from utils.wording import listed
 
 _SHOWN_WORDS = 8
 _BETTER = f"spaCy would tag them by their context: pip install spacy && python -m spacy download {SPACY_MODEL}"
@@ -40,9 +41,7 @@ class CaptionSet:
     def __str__(self) -> str:
         if not self.tagged_plain:
             return "captions tagged as given"
-        shown = ", ".join(self.unknown_words[:_SHOWN_WORDS]) + (
-            ", ..." if len(self.unknown_words) > _SHOWN_WORDS else ""
-        )
+        shown = listed(self.unknown_words, _SHOWN_WORDS)
         unknown = f"; words unknown to it: {len(self.unknown_words)} ({shown})" if self.unknown_words else ""
         return f"{self.tagged_plain} plain captions tagged by {self.tagger}{unknown}"
 

@@ -24,7 +24,7 @@ from dataset.cot.sample import TASKS
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
 from utils.files.fingerprints import fingerprint
-from utils.files.json_files import parse_json
+from utils.files.json_files import is_number, parse_json
 from utils.files.text_files import decoded, unpacked_lines
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
         raise ValueError("'reasoning' must be a string")
     # "reward" and "advantage" are other names for the weight in foreign files.
     weight = next((value[key] for key in ("sample_weight", "reward", "advantage") if value.get(key) is not None), 1.0)
-    if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not math.isfinite(weight):
+    if not is_number(weight) or not math.isfinite(weight):
         raise ValueError(f"the sample weight must be a finite number, found {str(weight)[:60]!r}")
     row = {
         "id": clip_id(value.get("id")),

@@ -15,6 +15,7 @@ from dataset.sources.units import AXES, axis_before_turning, check_legs, leg_cha
 from utils.errors import InputError
 from utils.motion.inverse_kinematics import bone_vectors
 from utils.motion.skeleton import Skeleton
+from utils.wording import listed
 
 # Metres: no bone of a skeleton here is as long, and no one moves as far from one frame to the next (125 m/s at least).
 _LONGEST_BONE, _LONGEST_STEP = 1.5, 10.0
@@ -196,7 +197,7 @@ def _named_axis(axis: str | None, up: str | None) -> str | None:
 
 
 def _named(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+    return listed(ids, _NAMED)
 
 
 def _check_bones(joints: np.ndarray, skeleton: Skeleton) -> None:

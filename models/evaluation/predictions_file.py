@@ -29,7 +29,7 @@ from utils.errors import InputError
 from utils.files.arrays import read_npy
 from utils.files.json_files import numbered_rows
 from utils.motion.features import features_from_joints
-from utils.motion.plausibility import check_features
+from utils.motion.plausibility import check_motion_file
 from utils.motion.skeleton import Skeleton
 
 PREDICTIONS_FILE = "predictions.jsonl"
@@ -145,13 +145,5 @@ def _read_motion(path: Path, skeleton: Skeleton) -> np.ndarray:
             motion = features_from_joints(motion, skeleton)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
-    if motion.ndim != 2 or motion.shape[1] != skeleton.feature_dim:
-        raise InputError(
-            f"{path}: expected finite features (T, {skeleton.feature_dim}) or joints "
-            f"(T, {skeleton.num_joints}, 3), got {motion.shape}"
-        )
-    try:
-        check_features(motion, skeleton)
-    except InputError as error:
-        raise InputError(f"{path}: {error}; a motion is judged as it is, finite and not normalised") from None
+    check_motion_file(path, motion, skeleton)
     return motion.astype(np.float32)

@@ -16,7 +16,7 @@ from dataset.sources.posture import Postures
 from dataset.sources.units import UNITS
 from utils.errors import InputError
 from utils.files.arrays import read_npy
-from utils.motion.plausibility import check_features
+from utils.motion.plausibility import check_motion_file
 from utils.motion.skeleton import T2M, Skeleton
 
 
@@ -57,26 +57,14 @@ def read_motion(path: str | Path, skeleton: Skeleton, reading: MotionReading = _
     if kind not in _READERS:
         raise InputError(f"{path}: expected a motion in a file that ends in {', '.join(ENDINGS)}")
     if kind == ".npy" and (motion := read_npy(path)).ndim == 2:
-        return _features(path, motion, skeleton)
+        check_motion_file(path, motion, skeleton)
+        return motion
     postures = Postures(skeleton, reading.any_posture)
     clip = SourceClip(path.stem, (path,), partial(_READERS[kind], path, skeleton, reading), up=reading.up)
     joints = postures.watched(clip).read()
     if (note := postures.note()) is not None:
         logging.warning(note)
     return skeleton.in_metres(joints)
-
-
-def _features(path: Path, motion: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    if motion.shape[1] != skeleton.feature_dim:
-        raise InputError(
-            f"{path}: expected joints (T, {skeleton.num_joints}, 3) or features (T, {skeleton.feature_dim}), got "
-            f"{motion.shape}"
-        )
-    try:
-        check_features(motion, skeleton)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return motion
 
 
 def _bvh(path: Path, skeleton: Skeleton, reading: MotionReading) -> np.ndarray:

@@ -14,6 +14,7 @@ from transformers import (
 )
 
 from utils.files.journal import Journal
+from utils.files.json_files import is_number
 from utils.progress import Progress
 from utils.run.folder import RunFolder
 from utils.run.scalar_log import ScalarLog
@@ -46,7 +47,7 @@ class RunLog(TrainerCallback):
     ) -> None:
         if not state.is_world_process_zero or not logs:
             return
-        self.write({"step": state.global_step, **{name: value for name, value in logs.items() if _is_number(value)}})
+        self.write({"step": state.global_step, **{name: value for name, value in logs.items() if is_number(value)}})
 
     def write(self, row: dict[str, float]) -> None:
         """Log numbers that the trainer does not know of; the row must have a ``step``. First process only."""
@@ -124,7 +125,7 @@ class TrainingBar(TrainerCallback):
         **kwargs: object,
     ) -> None:
         # A number that could not be computed is None: the reward of replies that no reward applies to.
-        numbers = {key: value for key, value in (logs or {}).items() if _is_number(value)}
+        numbers = {key: value for key, value in (logs or {}).items() if is_number(value)}
         self.latest |= {name: f"{numbers[key]:.3g}" for key, name in self.shown.items() if key in numbers}
         if self.bar is not None:
             self.bar.set_postfix(self.latest)
@@ -133,7 +134,3 @@ class TrainingBar(TrainerCallback):
         """End the bar's line, so that what is printed next has one of its own."""
         if self.bar is not None:
             self.bar.close()
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from utils.files.json_files import is_number
 from utils.metrics.criteria import METRICS, with_arrow
 from utils.report.curves import Points, panel
 
@@ -58,6 +59,6 @@ def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, Points]:
     columns: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         for name, value in row.items():
-            if name not in ("step", "epoch") and isinstance(value, (int, float)) and not isinstance(value, bool):
+            if name not in ("step", "epoch") and is_number(value):
                 columns.setdefault(name, []).append((float(row.get("step", 0)), float(value)))
     return columns

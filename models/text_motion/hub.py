@@ -32,6 +32,7 @@ from utils.files.arrays import read_npy
 from utils.files.json_files import read_json
 from utils.files.manifest import differences, read_manifest, relative_path
 from utils.motion.skeleton import T2M, Skeleton
+from utils.wording import listed
 
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
 _DOWNLOAD_AGAIN = "an evaluator of the hub has one: download its folder again"
@@ -114,18 +115,13 @@ def split_networks(tensors: Mapping[str, torch.Tensor], where: str) -> dict[str,
         raise InputError(f"{where}: networks under several prefixes: {shown}")
     missing = [f"{name}.{key}" for name, keys in expected.items() for key in sorted(keys - state[name].keys())]
     problems = [
-        f"{len(keys)} tensors {what}: {_some(keys)}"
+        f"{len(keys)} tensors {what}: {listed(sorted(keys), _SHOWN)}"
         for what, keys in (("missing", missing), ("too many", extra))
         if keys
     ]
     if problems:
         raise InputError(f"{where}: not the weights of a text-motion evaluator: {'; '.join(problems)}")
     return state
-
-
-def _some(keys: list[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(sorted(keys)[:_SHOWN]) + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")
 
 
 def _expect(path: Path, values: Mapping[str, Any], expected: Mapping[str, Any], required: bool = True) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 
 from options.flags.ranges import LARGEST, Range
 from utils.errors import InputError
+from utils.files.json_files import is_number
 
 EXIT_BAD_FLAG = 2
 _WIDTH = 110
@@ -113,7 +114,7 @@ def _check_ranges(groups: Sequence[type], given: Mapping[str, Any]) -> None:
     for field in (field for group in groups for field in dataclasses.fields(group) if field.name in given):
         value = given[field.name]
         for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, (int, float)) and not isinstance(number, bool):
+            if is_number(number):
                 within = field.metadata.get("within") or _ANY[type(number)]
                 if (problem := within.problem(number)) is not None:
                     raise ValueError(f"{_spelled(field.name)} {problem}")

@@ -22,10 +22,10 @@ from prepare.assets.state import receipt_path, write_receipt
 from utils.errors import InputError
 from utils.files.fingerprints import sha256_file
 from utils.files.manifest import ListedFile, differences, list_files
+from utils.wording import listed
 
 STAGING_FOLDER = ".downloads"
 _DEPTH = 3  # levels of an archive at which the asset's own folder is looked for
-_SHOWN = 5  # files that an error names
 Source = Literal["auto", "hub", "drive"]
 
 
@@ -146,8 +146,7 @@ def _root_in(unpacked: Path, asset: Asset) -> Path:
                 return folder
         level = [child for folder in level for child in sorted(folder.iterdir()) if child.is_dir()]
     names = sorted(path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file())
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-    raise InputError(f"the archive does not hold what is needed; it holds {shown or 'no file'}")
+    raise InputError(f"the archive does not hold what is needed; it holds {listed(names) or 'no file'}")
 
 
 def _move_in(root: Path, paths: list[str], target: Path) -> list[str]:
@@ -155,9 +154,8 @@ def _move_in(root: Path, paths: list[str], target: Path) -> list[str]:
     there = [path for path in paths if (target / path).exists()]
     other = differences(target, list_files(root, there))
     if other:
-        more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
         raise InputError(
-            f"{target} holds other files of these names ({'; '.join(other[:_SHOWN])}{more}): move them away, or give "
+            f"{target} holds other files of these names ({listed(other, between='; ')}): move them away, or give "
             "--dest (nothing was changed)"
         )
     for path in paths:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from prepare.assets.catalogue import Asset
 from utils.files.manifest import ListedFile, differences, list_files, read_manifest, write_manifest
+from utils.wording import listed
 
 _SHOWN = 3  # problems that are named
 
@@ -38,8 +39,7 @@ def look(asset: Asset, target: Path, contents: bool = False) -> AssetState:
     if receipt.is_file():
         files = read_manifest(receipt)
         if problems := differences(target, files, contents):
-            more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-            return AssetState("partial", "; ".join(problems[:_SHOWN]) + more)
+            return AssetState("partial", listed(problems, _SHOWN, "; "))
         return AssetState("present", f"{len(files)} files as downloaded")
     if asset.is_complete(target):
         return AssetState("present", "by its files, which came here in another way")

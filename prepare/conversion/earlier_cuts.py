@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataset.humanml.splits import is_mirror_of, mirror_id
 from dataset.sources.record import ConversionRecord
 from utils.errors import InputError
-
-_SHOWN = 5
+from utils.wording import listed
 
 
 def cut_otherwise(
@@ -38,9 +37,8 @@ def check_all_are_cut(gone: Sequence[str], before: float | None, now: float | No
     take_of = record.takes()
     parts = [id for id in gone if id in take_of]
     if parts:
-        shown = ", ".join(parts[:_SHOWN]) + (", ..." if len(parts) > _SHOWN else "")
         raise InputError(
-            f"--cut-seconds {now:g}: the data set was cut with {before:g}, and {len(parts)} of its clips ({shown}) "
-            "cannot be cut anew: their takes are not there any more, or they are mirror images and --mirror is not "
-            "given; remove their new_joint_vecs/<id>.npy, or give another --out-dir"
+            f"--cut-seconds {now:g}: the data set was cut with {before:g}, and {len(parts)} of its clips "
+            f"({listed(parts)}) cannot be cut anew: their takes are not there any more, or they are mirror images "
+            "and --mirror is not given; remove their new_joint_vecs/<id>.npy, or give another --out-dir"
         )

@@ -8,8 +8,7 @@ from dataset.sources.clip_writer import ClipWriter
 from dataset.sources.cutting import longest_whole
 from dataset.sources.record import RECORD_FILE
 from prepare.conversion.plan import Captions
-
-_SHOWN = 5
+from utils.wording import listed
 
 
 def summary(
@@ -135,5 +134,4 @@ def _warning_of_splits(splits: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _some(ids: Sequence[str]) -> str:
-    shown = ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
-    return f"{len(ids)} clips ({shown})" if len(ids) > 1 else f"1 clip ({shown})"
+    return f"{len(ids)} clips ({listed(ids)})" if len(ids) > 1 else f"1 clip ({listed(ids)})"

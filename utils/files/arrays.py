@@ -20,6 +20,7 @@ from numpy.lib import format as npy_format
 
 from utils.errors import InputError
 from utils.files.atomic import write_atomic
+from utils.wording import shortened
 
 # What numpy and zipfile raise for damaged files, found by damaging many: a header is a Python literal, and an archive
 # may be encrypted (RuntimeError) or packed in a way that Python cannot undo (NotImplementedError).
@@ -140,15 +141,10 @@ def _read_header(stream: BinaryIO, size: int, kinds: str) -> tuple[tuple[int, ..
     promised = math.prod(shape) * dtype.itemsize
     if start + promised != size or min(shape, default=0) < 0:
         raise InputError(
-            f"not a readable array: a header that promises {promised} bytes (shape {_short(shape)}, {dtype}) and "
-            f"{size - start} bytes of data; damaged, or only a part of it is here: copy it or make it again"
+            f"not a readable array: a header that promises {promised} bytes (shape {shortened(shape, 60)}, {dtype}) "
+            f"and {size - start} bytes of data; damaged, or only a part of it is here: copy it or make it again"
         )
     return shape, dtype
-
-
-def _short(shape: tuple[int, ...]) -> str:
-    text = str(shape)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _in_words(error: BaseException) -> str:

@@ -135,6 +135,11 @@ def json_line(row: dict) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
+def is_number(value: object) -> bool:
+    """Whether a value that JSON or YAML gave is a number: true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _content(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()

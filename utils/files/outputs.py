@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from utils.errors import InputError
+from utils.wording import listed
 
 
 def check_output_file(path: str | Path, inputs: Iterable[str | Path | None], flag: str = "--out") -> None:
@@ -43,7 +44,7 @@ def check_output_folder(folder: str | Path, marker: str | None, flag: str = "--o
         return
     found = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     if found:
-        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        shown = listed(found, 3)
         raise InputError(
             f"{flag} {folder}: is not empty: holds {shown}, which this command did not write, and is left alone: "
             "give a new or an empty folder"

@@ -13,7 +13,8 @@ from typing import Any
 from torch import nn
 
 from utils.errors import InputError, refused_by_system
-from utils.files.torch_files import check_finite, refused_objects, shown
+from utils.files.torch_files import check_finite, refused_objects
+from utils.wording import listed, shortened
 
 # Those of a model that transformers reads; all of them are objects.
 _JSON_FILES = (
@@ -42,7 +43,7 @@ def load_part(auto_class: Any, place: str, **loading: Any) -> Any:
         raise InputError(_reason(error)) from error
     limit = getattr(part, "model_max_length", 0)
     if not isinstance(limit, (int, float)):
-        raise InputError(f"its tokenizer_config.json: model_max_length is {shown(limit)}, expected a number")
+        raise InputError(f"its tokenizer_config.json: model_max_length is {shortened(limit)}, expected a number")
     return part
 
 
@@ -56,7 +57,7 @@ def _check_json_files(folder: Path) -> None:
             # Not by `parse_json`: transformers writes a limit that does not exist as a number of 31 digits.
             value = json.loads(file.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
-            raise InputError(f"its {name} is damaged: {shown(str(error))}") from None
+            raise InputError(f"its {name} is damaged: {shortened(str(error))}") from None
         if not isinstance(value, dict):
             raise InputError(f"its {name} is damaged: it holds a {type(value).__name__}, expected an object")
 
@@ -73,17 +74,12 @@ def load_weights(auto_class: Any, place: str, optional: tuple[str, ...] = (), **
     model, report = load_part(auto_class, place, output_loading_info=True, ignore_mismatched_sizes=True, **loading)
     other = [f"{name} is {tuple(found)}, not {tuple(wanted)}" for name, found, wanted in report["mismatched_keys"]]
     if other:
-        raise InputError(f"its weights are not those of its config.json: {_some(other)}")
+        raise InputError(f"its weights are not those of its config.json: {listed(other, _SHOWN)}")
     missing = sorted(name for name in report["missing_keys"] if not name.startswith(optional))
     if missing:
-        raise InputError(f"its weights are not all there: {_some(missing)} missing")
+        raise InputError(f"its weights are not all there: {listed(missing, _SHOWN)} missing")
     check_finite(model.named_parameters())
     return model
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def _reason(error: Exception) -> str:
@@ -96,4 +92,4 @@ def _reason(error: Exception) -> str:
     # torch's words about a pytorch_model.bin cut short, and its advice to load the file unsafely.
     if (isinstance(error, OSError) and error.errno == errno.EINVAL) or "weights_only" in text:
         return "its weights are damaged, or only a part of them is here"
-    return shown(text, 200) if text.strip() else type(error).__name__
+    return shortened(text, 200) if text.strip() else type(error).__name__

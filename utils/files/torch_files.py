@@ -19,6 +19,7 @@ import torch
 from utils.errors import InputError, refused_by_system
 from utils.files.atomic import write_atomic
 from utils.files.text_files import unreadable
+from utils.wording import shortened
 
 # What torch raises for damaged files, found by damaging many: the bytes choose its way, so nearly anything can fail.
 _DAMAGED_PICKLE = (pickle.UnpicklingError, EOFError, struct.error, LookupError, TypeError, AttributeError)
@@ -90,7 +91,7 @@ def state_of_a_run(path: str | Path) -> Iterator[dict[str, Any]]:
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         if refused_by_system(error) is not None:  # no memory for it: the state is good
             raise
-        problem = shown(f"{type(error).__name__}: {error}", 120)
+        problem = shortened(f"{type(error).__name__}: {error}", 120)
         raise InputError(f"{path}: is not the state of this run ({problem}): {way_out}") from None
 
 
@@ -120,11 +121,9 @@ def what_it_holds(content: Mapping[Any, Any]) -> str:
     return f"it holds {', '.join(names) or 'nothing'}"
 
 
-def shown(value: Any, length: int = 80) -> str:
+def shown(value: Any) -> str:
     """A value of a file in a message: on one line, and not long."""
-    text = value if isinstance(value, str) else repr(value) if not isinstance(value, torch.Tensor) else "a tensor"
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 3]}..."
+    return "a tensor" if isinstance(value, torch.Tensor) else shortened(value)
 
 
 def check_weights(found: Any, expected: Mapping[str, torch.Tensor]) -> None:

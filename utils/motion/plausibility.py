@@ -4,6 +4,8 @@ Two mistakes are common: features that were stored normalised, (x - Mean) / Std,
 more; and features that hold NaN.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from utils.errors import InputError
@@ -23,6 +25,19 @@ def check_features(features: np.ndarray, skeleton: Skeleton) -> None:
         raise InputError("NaN in the motion")
     if _is_normalised(features, skeleton):
         raise InputError(NORMALISED)
+
+
+def check_motion_file(path: str | Path, motion: np.ndarray, skeleton: Skeleton) -> None:
+    """Raise InputError, which names the file, where what it holds is no (T, D) features of the skeleton as they are."""
+    if motion.ndim != 2 or motion.shape[1] != skeleton.feature_dim:
+        raise InputError(
+            f"{path}: expected joints (T, {skeleton.num_joints}, 3) or features (T, {skeleton.feature_dim}), got "
+            f"{motion.shape}"
+        )
+    try:
+        check_features(motion, skeleton)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; motions are taken as they are, finite and not normalised") from None
 
 
 def _is_normalised(features: np.ndarray, skeleton: Skeleton) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from utils.files.json_files import parse_json
+from utils.wording import shortened
 
 # <Motion_17>, <motion_id_17>, <motion_token_17>, <|motion_17|>, <mot_17>, <code_17>, <vq17>
 _CODE = re.compile(r"<\|?(?:motion|mot|code|vq|m)_?(?:id|token|code)?_?([0-9]+)\|?>", re.IGNORECASE)
@@ -84,10 +85,10 @@ def codes_of(value: Any) -> list[int]:
         found = codes_in_text(value)
         beside = _CODE.sub(" ", value)
         if beside != value and _ONLY_NUMBERS.fullmatch(beside):  # which of them are codes?
-            raise ValueError(f"motion codes beside bare numbers in {_shortened(value)}")
+            raise ValueError(f"motion codes beside bare numbers in {shortened(value, 60)}")
         if found is not None:
             return found
-    raise ValueError(f"no motion codes in {_shortened(value)}")
+    raise ValueError(f"no motion codes in {shortened(value, 60)}")
 
 
 def codes_in_text(text: str) -> list[int] | None:
@@ -159,8 +160,3 @@ def _number(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"a motion code of {len(digits)} digits")
     return int(digits)
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

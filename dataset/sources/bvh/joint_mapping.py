@@ -25,6 +25,7 @@ from dataset.sources.units import check_legs, check_unit, check_up, to_metres_y_
 from utils.errors import InputError
 from utils.files.yaml_files import read_yaml
 from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.wording import listed
 
 _FOLDER = Path(__file__).parent / "joint_mappings"
 # The axis that points up in every shipped table (a test holds it).
@@ -197,8 +198,7 @@ def _parse_sources(joint: str, value: Any) -> tuple[str, ...]:
 
 def _listed(joint_names: Sequence[str]) -> str:
     """The joints of a file for a message, also of one whose names are as long as the file."""
-    more = f" and {len(joint_names) - _LISTED} more" if len(joint_names) > _LISTED else ""
-    return ", ".join(name[:_SHOWN] for name in joint_names[:_LISTED]) + more
+    return listed([name[:_SHOWN] for name in joint_names], _LISTED)
 
 
 def _only(name: str, indices: Sequence[int], joint_names: tuple[str, ...]) -> int:

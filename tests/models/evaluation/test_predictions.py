@@ -78,7 +78,7 @@ def test_a_folder_of_features_and_joints(tmp_path):
     found = read_predictions(tmp_path, "t2m", T2M)
     assert [(p.id, p.caption, p.motion.shape) for p in found] == [("a", None, (40, 263)), ("b", "jumps", (40, 263))]
     np.save(tmp_path / "c.npy", np.zeros((40, 7)))
-    with pytest.raises(InputError, match=r"c\.npy: expected finite features \(T, 263\) or joints"):
+    with pytest.raises(InputError, match=r"c\.npy: expected joints \(T, 22, 3\) or features \(T, 263\)"):
         read_predictions(tmp_path, "t2m", T2M)
 
 
