@@ -6,7 +6,7 @@ captions as one    each part begins with the last codes of the part before
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,16 @@ class MotionWish:
     @property
     def sampling(self) -> Sampling:
         return Sampling(self.temperature, self.top_p, seed=self.seed)
+
+
+def as_in_data_sets(caption: str) -> str:
+    """A caption as those that models are trained on: it begins small and ends with a full stop.
+
+    To a small model "walks in a circle" without its stop is another text: the quickstart's walks straight ahead.
+    """
+    words = " ".join(caption.split())
+    small = words[:1].lower() + words[1:]
+    return f"{small}." if small[-1:].isalnum() else small
 
 
 def generate_motions(llm: "MotionLLM", captions: Sequence[str], wish: MotionWish) -> list[GeneratedMotion]:
@@ -205,6 +215,7 @@ def _ask(
     llm: "MotionLLM", queries: Sequence[Query], keys: Sequence[int], wish: MotionWish, given: Sequence[tuple[int, ...]]
 ) -> list[FoundReply]:
     """A reply to each query; `given` are the codes before each, of which the last ones are told."""
+    queries = [replace(query, caption=as_in_data_sets(query.caption)) for query in queries]
     least, most = wish.codes(llm.language.motion_tokenizer)
     told = {query.id: codes[-CONTEXT_CODES:] for query, codes in zip(queries, given, strict=True)}
 

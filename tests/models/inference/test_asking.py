@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.inference.asking import CONTEXT_CODES, MotionWish, _Start, describe_motion, generate_motions
+from models.inference.asking import (
+    CONTEXT_CODES,
+    MotionWish,
+    _Start,
+    as_in_data_sets,
+    describe_motion,
+    generate_motions,
+)
 from models.inference.motion_llm import MotionLLM
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
@@ -164,3 +171,18 @@ def test_a_search_chooses_the_replies(speaker):
     made = generate_motions(speaker, ["walk", "jump"], MotionWish(seconds=2, seed=6, search=search))
     assert seen == [(2, 6)]
     assert all(motion.scores == {"total": 0.5} and motion.trace and len(motion.codes) == 10 for motion in made)
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("a person walks", "a person walks."),
+        ("A person walks. ", "a person walks."),
+        ("Walk!", "walk!"),
+        (" kick  twice\nleft", "kick twice left."),
+    ],
+)
+def test_a_sentence_is_asked_as_data_sets_write_it_and_shown_as_it_was_typed(speaker, monkeypatch, typed, asked):
+    assert as_in_data_sets(typed) == asked
+    [plain], [typed_so] = (speaker.generate([text], seconds=1, seed=3) for text in (asked, typed))
+    assert typed_so.caption == typed.strip() and np.array_equal(plain.codes, typed_so.codes)
