@@ -73,6 +73,11 @@ class DemoSettings(Settings):
     def _models(self) -> "dict[str, MotionLLM]":
         return {}
 
+    @cached_property
+    def _sources(self) -> dict[str, str]:
+        """Where the models are from, by task."""
+        return {}
+
     def _load(self, task: str) -> "MotionLLM":
         from models.inference.motion_llm import MotionLLM
 
@@ -85,6 +90,7 @@ class DemoSettings(Settings):
                 continue
             logging.info("%s by %s", _TASK_NAMES[task], source)
             self._models.update(dict.fromkeys(model.tasks, model))
+            self._sources.update(dict.fromkeys(model.tasks, str(source)))
             return model
         if problems:
             raise InputError("; ".join(problems[:2]))
@@ -182,6 +188,16 @@ class DemoSettings(Settings):
 
         return search
 
+    def _evaluator_of_the_run(self, task: str) -> str | None:
+        """The evaluator that rewarded the run which the model is of, where it is still there."""
+        from utils.files.json_files import read_json
+
+        arguments = Path(self._sources.get(task, "")).parent / "args.json"
+        if not arguments.is_file():
+            return None
+        folder = read_json(arguments).get("reward_evaluator")
+        return folder if isinstance(folder, str) and Path(folder).is_dir() else None
+
     def _chain_of_motion(self, llm: "MotionLLM") -> "ComConfig":
         from com.reply_search import ComConfig
         from com.scorers import AGREEMENT, Ranking
@@ -192,14 +208,15 @@ class DemoSettings(Settings):
         from rewards.mixture.ranking import scorer_weights
 
         com, flags, tokenizer = self.com, self.rewards, llm.language.motion_tokenizer
+        evaluator = flags.reward_evaluator or self._evaluator_of_the_run("t2m")
         named = com.com_scorers or flags.rewards
         weights = parse_reward_weights(named) if named else flags.weights()
-        if not named and flags.reward_evaluator is None:
+        if not named and evaluator is None:
             weights.pop("consistency", None)  # it needs an evaluator
             logging.info("without --reward-evaluator nothing ranks how well a motion fits its caption")
         weights = scorer_weights(weights, "t2m", AGREEMENT, com.com_scorers is not None, False)
         weights.pop(AGREEMENT, None)
-        models = flags.models(str(llm.model.device))
+        models = flags.models(str(llm.model.device), evaluator)
         rewarding = load_rewards(weights, tokenizer, models, lambda: CaptionTagger.default(lexicon_pairs()))
         factors = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True))
         return ComConfig(

@@ -154,7 +154,7 @@ step "results on held-out clips ($SAMPLES replies a prompt, temperature 0.7; the
     --runs "$OUT"/{tokenizer,ranker,judge,nli,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
 step "a sentence becomes a motion" \
     python demo.py --ckpt "$OUT/rlvr_t2m/motionllm_rlvr_best.pth" --caption "a person walks in a circle to the left." \
-    --device cpu --out "$OUT/motion.gif" "$OUT/motion.html"
+    --use-com --device cpu --out "$OUT/motion.gif" "$OUT/motion.html"
 step "one page of all results" python -m prepare.report "$OUT" --out "$OUT/results.html"
 printf '\ndone in %d:%02d; look at %s and %s; then ask for another motion: python demo.py --caption "..." --out mine.gif\n' \
     $((SECONDS / 60)) $((SECONDS % 60)) "$OUT/motion.gif" "$OUT/results.html"

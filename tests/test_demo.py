@@ -115,6 +115,19 @@ def test_chain_of_motion_chooses(run, world):
     assert "total" in shown and "consistency" in shown and "physical" in shown
 
 
+def test_what_rewarded_the_run_ranks_by_default(run, world):
+    words = ("--caption", "a person walks", "--seconds", 1, "--use-com", "--com-candidates", 2, "--com-refine-steps", 1)
+    assert "consistency" not in run(*words)
+    arguments = world / "runs" / "new" / "args.json"
+    arguments.write_text(json.dumps({"reward_evaluator": str(world / "ranker")}))
+    try:
+        assert "consistency" in run(*words)
+        arguments.write_text(json.dumps({"reward_evaluator": str(world / "gone")}))
+        assert "consistency" not in run(*words)
+    finally:
+        arguments.unlink()
+
+
 def test_mistakes_are_one_line(run, world, tmp_path, capsys):
     (tmp_path / "mine.bvh").write_text("not a bvh")
     (tmp_path / "empty.txt").write_text("\n")
