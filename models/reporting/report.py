@@ -25,10 +25,15 @@ SAMPLES = 12
 
 
 def write_report(path: str | Path, runs: Sequence[ShownRun], samples: int = SAMPLES, title: str = "Results") -> Path:
-    """Write the page.
+    """Write the page (see `report_text`)."""
+    write_text(path, report_text(runs, samples, title))
+    return Path(path)
+
+
+def report_text(runs: Sequence[ShownRun], samples: int = SAMPLES, title: str = "Results") -> str:
+    """The page, as HTML.
 
     Args:
-        path: of the file.
         runs: evaluations (tables, gallery) and trainings (curves), in the order in which they are shown.
         samples: clips in the gallery of each task.
         title: of the page.
@@ -53,8 +58,7 @@ def write_report(path: str | Path, runs: Sequence[ShownRun], samples: int = SAMP
             if gallery is not None:
                 add(f"{TITLES[task]}: to look at", f"<p class='soft'>{_KEYS}</p>{gallery.cards(samples)}")
     head = f"<h1>{html.escape(title)}</h1><nav>{''.join(sections)}</nav>"
-    write_text(path, page(title, "\n".join([head, *parts])))
-    return Path(path)
+    return page(title, "\n".join([head, *parts]))
 
 
 _KEYS = (
@@ -69,15 +73,22 @@ def report_of_run(folder: Path, already: bool) -> Path | None:
 
     Args:
         already: it was finished before, so that a page that is there is its page.
+
+    Raises:
+        OSError: there is no room to write it, or the like; the same command makes it later.
     """
     path = folder / REPORT_FILE
     if already and path.is_file():
         return path
     try:
-        return write_report(path, [ShownRun(folder.name, folder)], title=folder.name)
+        if path.is_dir():
+            raise InputError("a folder stands in its place")
+        text = report_text([ShownRun(folder.name, folder)], title=folder.name)
     except _CANNOT_BE_DRAWN as error:
         logging.warning("%s could not be made (%s: %s)", path, type(error).__name__, error)
         return None
+    write_text(path, text)
+    return path
 
 
 def where_to_look(folder: Path, already: bool) -> list[str]:

@@ -1,6 +1,8 @@
 """What a page of finished runs holds, and that it is made of nothing but itself."""
 
+import errno
 import json
+import os
 import re
 
 import numpy as np
@@ -184,6 +186,19 @@ def test_damaged_files_cost_the_page_and_never_the_run(runs, broken, content, ca
     (folder / broken).write_text(content)
     page = report_of_run(folder, already=False)  # raises nothing
     assert page is not None or "could not be made" in caplog.text
+
+
+def test_a_full_disk_costs_the_page_only_until_there_is_room(runs, monkeypatch):
+    folder = runs / "sft"
+    with monkeypatch.context() as full:
+        full.setattr("models.reporting.report.write_text", _refuse)
+        with pytest.raises(OSError, match="No space left"):
+            report_of_run(folder, already=False)
+    assert "t2m-" in report_of_run(folder, already=True).read_text()
+
+
+def _refuse(path, text):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def test_without_data_or_checkpoint_there_are_tables_and_a_word_about_it(runs, caplog):
