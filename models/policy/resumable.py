@@ -98,15 +98,11 @@ class ResumableTrainer(Trainer):
             raise InputError(
                 f"{resume_from_checkpoint}: {problem}: remove this folder, and training goes on from the state before"
             ) from None
-        except Exception as error:
-            # trl, transformers and torch look at some of their settings only when a step needs them.
-            ours = self._settings_file is None or self.state.global_step > 0 or isinstance(error, InputError)
-            if ours or refused_by_system(error) is not None:
+        except Exception:
+            if self._settings_file is None or self.state.global_step > 0:
                 raise
-            raise InputError(
-                f"--trainer-config {self._settings_file}: the first step failed with it: {type(error).__name__}: "
-                f"{first_line(error)}; leave its fields out one by one"
-            ) from error
+            with settings_of_trl(self._settings_file):  # some of them are looked at by the first step only
+                raise
 
     def log(self, logs: dict[str, float], *given: Any, **named: Any) -> None:
         """Log a row; the mean loss of the last one is that of all steps, not only of those since the run went on."""
@@ -186,12 +182,23 @@ class ResumableTrainer(Trainer):
 
 
 @contextmanager
-def settings_of_trl() -> Iterator[None]:
-    """Within it what trl and transformers refuse of a trainer's settings is the user's mistake: InputError."""
+def settings_of_trl(file: str | None = None) -> Iterator[None]:
+    """Within it what trl and transformers refuse of a trainer's settings is the user's mistake: InputError.
+
+    Args:
+        file: holds settings of the user's own; with it whatever fails there is theirs, since much of what they ask for
+            is looked at when it is used, and fails in any way.
+    """
     try:
         yield
-    except (ValueError, ImportError, NotImplementedError) as error:
-        raise InputError(f"trl cannot train with these settings: {first_line(error)} (--trainer-config)") from error
+    except Exception as error:
+        in_words = isinstance(error, (ValueError, ImportError, NotImplementedError))
+        ours = not in_words and file is None
+        if ours or isinstance(error, InputError) or refused_by_system(error) is not None:
+            raise
+        kind = "" if in_words else f"{type(error).__name__}: "
+        where = "--trainer-config" + (f" {file}; leave its fields out one by one" if file is not None else "")
+        raise InputError(f"trl cannot train with these settings: {kind}{first_line(error)} ({where})") from error
 
 
 class _GoOn(TrainerCallback):

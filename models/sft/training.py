@@ -137,7 +137,7 @@ def _make_trainer(
     # Rows name a line and a task only; the collators hold the samples and read them lazily.
     train_rows = task_rows(data.train, data.tasks, data.t2m_share, seed)
     unshown = replace(supervision, reflection_share=0.0)
-    with settings_of_trl():
+    with settings_of_trl(plan.settings_file):
         trainer = WeightedSFTTrainer(
             model=model,
             args=plan.trainer,

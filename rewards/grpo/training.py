@@ -134,7 +134,7 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
         task_type="CAUSAL_LM",
     )
     rows = Dataset.from_list(train.rows(policy.language))
-    with settings_of_trl():
+    with settings_of_trl(plan.settings_file):
         return MotionGRPOTrainer(
             model=policy.model,
             language=policy.language,

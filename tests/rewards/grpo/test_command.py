@@ -60,7 +60,9 @@ def test_the_rewarding_evaluator_may_not_judge(rlvr):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("generation_kwargs: {top_k: -3}", "the first step failed with it: ValueError: `top_k` has to be"),
+        ("generation_kwargs: {top_k: -3}", "trl cannot train with these settings: `top_k` has to be"),
+        ("cast_lm_head_to_fp32: true", "trl cannot train with these settings: AttributeError: "),
+        ("torch_compile_mode: foo", "trl cannot train with these settings: RuntimeError: Unrecognized mode=foo"),
         ("cache_implementation: foo", "Invalid `cache_implementation` (foo)"),
         ("sync_ref_model: true", "trl cannot train with these settings: You passed `sync_ref_model=True`"),
         ("top_p: 3", "top_p: must not be above 1"),
