@@ -1,6 +1,6 @@
 """Compute Mean.npy and Std.npy of a data set in the HumanML3D layout, grouped as HumanML3D does it.
 
-Those of somebody else's data set are replaced only with --replace: models that were trained with them need them.
+Those that somebody else made are replaced only with --replace: models that were trained with them need them.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ import numpy as np
 from dataset.humanml.layout import MEAN_FILE, STD_FILE, read_split_ids, write_mean_std
 from dataset.humanml.statistics import compute_mean_std
 from dataset.sources.config import is_made_here
+from dataset.sources.record import ConversionRecord
 from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.conversion.own_statistics import is_same, others_files, write_statistics
 from prepare.conversion.usable_motions import UsableMotions, report_bad
 from utils.errors import InputError
-from utils.files.arrays import read_npy
 from utils.files.lock import locked
 from utils.motion.skeleton import get_skeleton
 from utils.run.command import run_command
@@ -46,35 +47,30 @@ def main() -> None:
             raise InputError(f"{flags.data_root} {flags.split}: {error}") from None
         finally:
             report_bad(motions.bad)
+        root = Path(flags.data_root)
+        record = ConversionRecord(root)
         if not flags.replace:
-            check_replaceable(Path(flags.data_root), {MEAN_FILE: mean, STD_FILE: std})
-        write_mean_std(flags.data_root, mean, std)
+            check_replaceable(root, record, {MEAN_FILE: mean, STD_FILE: std})
+        if record.statistics:
+            write_statistics(root, record, mean, std)
+        else:
+            write_mean_std(root, mean, std)
     clips, bad = len(ids) - len(motions.bad), len(motions.bad)
     print(f"{flags.data_root}: Mean.npy and Std.npy from {clips} clips, {motions.frames} frames; {bad} bad")
     if bad and not flags.skip_bad:
         raise InputError(f"{bad} of {len(ids)} clips could not be used (listed above); --skip-bad accepts that")
 
 
-def check_replaceable(root: Path, computed: Mapping[str, np.ndarray]) -> None:
-    """Refuse to replace other statistics by those `computed`, by file name, in a data set that is not ours."""
-    if is_made_here(root):
-        return
-    for name, values in computed.items():
+def check_replaceable(root: Path, record: ConversionRecord, computed: Mapping[str, np.ndarray]) -> None:
+    """Refuse to replace other statistics, which are not ours, by those `computed`, by file name."""
+    others = others_files(root, record) if is_made_here(root) else list(computed)
+    for name in others:
         path = root / name
-        if path.exists() and not is_same(path, values):
+        if path.exists() and not is_same(path, computed[name]):
             raise InputError(
                 f"{path}: holds other values than those of the clips, and models may have been trained with them: "
                 "nothing was written; --replace replaces them"
             )
-
-
-def is_same(path: Path, values: np.ndarray) -> bool:
-    """Whether a file holds these values, but for rounding."""
-    try:
-        there = read_npy(path)
-    except InputError:
-        return False
-    return there.shape == values.shape and np.allclose(there, values, rtol=1e-4, atol=1e-6)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class ClipWriter:
         told: ids whose captions were written and whose motion was there.
         adopted: ids of clips without a record, taken as they are because they are newer than their sources.
         kept_texts: ids whose captions were given and not written: the text file that is there is somebody else's.
+        kept_statistics: Mean.npy and Std.npy were not written: those that are there are somebody else's.
     """
 
     root: Path
@@ -60,6 +61,7 @@ class ClipWriter:
     told: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
     kept_texts: list[str] = field(default_factory=list)
+    kept_statistics: bool = False
     _sources: SourceFingerprints = field(default_factory=SourceFingerprints)
 
     def bring(self, clip: SourceClip, given: GivenCaptions | None) -> None:

@@ -1,4 +1,4 @@
-"""``conversion.jsonl`` beside the clips of a data set says what each was made from, by content.
+"""``conversion.jsonl`` beside the clips of a data set says what each was made from, and which statistics are ours.
 
 A later run converts what is new or changed by it. Dates decide nothing: a file that is replaced by an older one (an
 archive unpacked, `cp -p`) is another file.
@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint, fingerprint_file
 from utils.files.journal import Journal
 from utils.files.text_files import unreadable
 
 RECORD_FILE = "conversion.jsonl"
+_STATISTICS = "statistics"  # the key of a line about Mean.npy and Std.npy, which has no id
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,19 @@ class ConversionRecord:
 
     Args:
         root: the data set folder.
+
+    Attributes:
+        statistics: fingerprints of Mean.npy and Std.npy as our commands wrote them; none in records of before they were
+            written down.
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._journal = Journal(Path(root) / RECORD_FILE, keys=("id", "motion"))
+        self._journal = Journal(Path(root) / RECORD_FILE)
         self._clips: dict[str, ClipRecord] = {}
+        self.statistics: tuple[str, ...] = ()
         for row in self._journal.rows():
+            if isinstance(names := row.get(_STATISTICS), list):
+                self.statistics = tuple(map(str, names))
             values = {name: row.get(name) for name in ClipRecord.__dataclass_fields__}
             if all(isinstance(value, str | None) for value in values.values()) and values["id"] and values["motion"]:
                 self._clips[values["id"]] = ClipRecord(**values)
@@ -76,7 +86,23 @@ class ConversionRecord:
             for id in ids:
                 if id in self._clips:
                     self._clips[id] = replace(self._clips[id], split=split)
-        self._journal.replace(asdict(clip) for clip in self._clips.values())
+        about = [{_STATISTICS: list(self.statistics)}] if self.statistics else []
+        self._journal.replace([*map(asdict, self._clips.values()), *about])
+
+    def put_statistics(self, *values: np.ndarray, besides: bool = False) -> None:
+        """Record, at once, that these values (D,) of Mean.npy and Std.npy are ours; with `besides` those before too."""
+        names = tuple(dict.fromkeys([*(self.statistics if besides else ()), *map(_name_of, values)]))
+        if names != self.statistics:
+            self.statistics = names
+            self._journal.append({_STATISTICS: list(names)})
+
+    def wrote_statistics(self, values: np.ndarray) -> bool:
+        """Whether our commands wrote these values."""
+        return _name_of(values) in self.statistics
+
+
+def _name_of(values: np.ndarray) -> str:
+    return fingerprint(np.asarray(values, dtype=np.float32))
 
 
 class SourceFingerprints:

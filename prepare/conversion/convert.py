@@ -12,9 +12,10 @@ import numpy as np
 from dataset.humanml.layout import (
     FEATURES_FOLDER,
     JOINTS_FOLDER,
+    MEAN_FILE,
+    STD_FILE,
     TEXTS_FOLDER,
     clip_files,
-    write_mean_std,
     write_splits,
 )
 from dataset.humanml.splits import HELD_OUT, SPLITS, mirror_id
@@ -27,6 +28,7 @@ from dataset.sources.posture import Postures
 from dataset.sources.record import ConversionRecord
 from options.flags.dataset import DatasetFlags
 from prepare.conversion.earlier_cuts import check_all_are_cut, cut_otherwise
+from prepare.conversion.own_statistics import check_pair, is_same, others_files, write_statistics
 from prepare.conversion.plan import Captions, check_apart, clips_by_id, one_file_on_disk, plan_captions
 from prepare.conversion.report import summary
 from prepare.conversion.splits import DrawnSplits, GivenSplits, earlier_splits, plan_splits
@@ -72,6 +74,7 @@ def convert_dataset(
         for folder in (".", FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
             remove_unfinished(out_dir / folder)
         record = ConversionRecord(out_dir)
+        check_pair(out_dir, record)
         cut_seconds = _cut_seconds(flags, skeleton)
         plan = _plan(clips, flags, cut_seconds, postures, record, looked_for, bad, left_out)
         candidates = [*preferred_targets, *plan.splits.of(plan.clips)["train"], *plan.clips]
@@ -179,7 +182,11 @@ def _finish(plan: _Plan, writer: ClipWriter, made: set[str], bad: dict[str, str]
     # What is held out first: a run that ends in between must leave no clip of it in train alone.
     order = [name for name in (*HELD_OUT, "train", *splits) if name in splits]
     write_splits(writer.root, {name: splits[name] for name in dict.fromkeys(order)})
-    write_mean_std(writer.root, *mean_std)
+    computed = dict(zip((MEAN_FILE, STD_FILE), mean_std, strict=True))
+    others = others_files(writer.root, writer.record)
+    writer.kept_statistics = any(not is_same(writer.root / name, computed[name]) for name in others)
+    if not writer.kept_statistics:
+        write_statistics(writer.root, writer.record, *mean_std)
     # Of the three alone: a clip that train_val.txt or the like has too must be remembered as what it is held out for.
     writer.record.put_splits({name: splits[name] for name in SPLITS})
     return splits

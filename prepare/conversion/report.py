@@ -49,6 +49,11 @@ def summary(
 def _notes(
     writer: ClipWriter, gone: Sequence[str], recut: Sequence[str], have_sources: Container[str]
 ) -> Iterator[str]:
+    if writer.kept_statistics:
+        yield (
+            f"Mean.npy and Std.npy in {writer.root} hold other values than this program wrote there: they are kept; "
+            "delete both and run the same command again to have those of the clips"
+        )
     if writer.adopted:
         yield (
             f"{len(writer.adopted)} clips were made before {RECORD_FILE} said from what, and are taken as they are, "
