@@ -31,13 +31,15 @@ def main() -> None:
 def show_motions(settings: DemoSettings) -> None:
     """Sentences in, motions out."""
     from models.inference.asking import generate_motions
-    from models.inference.results import save_motions
+    from models.inference.results import check_places, save_motions
     from models.reporting.live import motions_page
     from prepare.demo.console import in_words
     from utils.files.atomic import write_text
 
     settings.check_outputs()
     captions = settings.captions()
+    for path in settings.demo.out:
+        check_places(path, settings.count_of(captions))
     llm = settings.model("t2m")
     made = generate_motions(llm, captions, settings.wish(llm))
     for motion in made:
@@ -56,7 +58,7 @@ def show_motions(settings: DemoSettings) -> None:
 def show_captions(settings: DemoSettings) -> None:
     """Motion files in, captions out."""
     from models.inference.asking import describe_motion
-    from models.inference.results import save_captions
+    from models.inference.results import check_places, save_captions
     from models.reporting.live import captions_page
     from prepare.demo.console import captions_in_words
     from utils.files.atomic import write_text
@@ -69,6 +71,7 @@ def show_captions(settings: DemoSettings) -> None:
         described[path] = describe_motion(llm, settings.read(path, skeleton), settings.run.seed)
         print(captions_in_words(Path(path).name, described[path], settings.demo.facts))
     for path in settings.demo.out:
+        check_places(path, sum(map(len, described.values())))
         if Path(path).suffix.lower() == ".html":
             write_text(path, captions_page(described))
             written = [path]

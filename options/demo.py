@@ -133,6 +133,10 @@ class DemoSettings(Settings):
             raise InputError("expected at least one caption, and none of them empty")
         return found
 
+    def count_of(self, captions: Sequence[str]) -> int:
+        """How many motions are made of so many captions."""
+        return self.length.samples * (1 if self.length.join else len(captions))
+
     def wish(self, llm: "MotionLLM") -> "MotionWish":
         """How motions are asked for."""
         from models.inference.asking import MotionWish

@@ -60,14 +60,14 @@ class GrpoSettings(TrainSettings):
             trainer=self.trainer_config(factors, folder),
             lora=self.lora,
             rules=ReplyRules(rl.constrain_grammar, reflecting, rl.rl_advantage_clip),
-            extra_log=self.extra_log,
+            extra_log=self.extra_log(folder),
             save_minutes=self.training.save_minutes,
             settings_file=self.training.trainer_config,
         )
 
-    @property
-    def extra_log(self) -> "Callable[[dict], None] | None":
-        """Appends a row of metrics to --rl-metrics-jsonl. Raises InputError where that holds something else."""
+    def extra_log(self, folder: RunFolder) -> "Callable[[dict], None] | None":
+        """Appends a row of metrics to --rl-metrics-jsonl. Raises InputError where that holds something else, or the
+        rows of another run than that of `folder`."""
         if self.rl.rl_metrics_jsonl is None:
             return None
         file = Path(self.rl.rl_metrics_jsonl)
@@ -76,6 +76,8 @@ class GrpoSettings(TrainSettings):
         journal = Journal(file, wanted, ("step",))
         if file.is_file() and not journal.rows() and file.stat().st_size:  # nothing is appended to anybody's text
             raise InputError(f"{file}:1: not {wanted}")
+        if journal.rows() and not folder.metrics.rows():
+            raise InputError(f"{file}: holds metrics of another run: give --rl-metrics-jsonl a file of its own")
         return journal.append
 
     def trainer_config(self, reward_weights: list[float], folder: RunFolder) -> "GRPOConfig":

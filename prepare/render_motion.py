@@ -15,7 +15,7 @@ from pathlib import Path
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from prepare.rendering.clips import NamedClip, Wanted, clip_of_data_set, clips_of, is_of_replies, read_clip
 from utils.errors import InputError
-from utils.files.outputs import check_output_file
+from utils.files.outputs import check_replaceable
 from utils.motion.pictures import ENDINGS, is_ours, save_animation, save_sheet
 from utils.motion.stick_figure import DrawnClip
 from utils.run.command import run_command
@@ -99,9 +99,7 @@ def read_clips(flags: RenderFlags) -> list[NamedClip]:
 def check_pictures(out: Path, with_sheet: bool) -> None:
     """Refuse to write over a picture that was not drawn here."""
     for picture in {out, out.with_suffix(".png") if with_sheet else out}:
-        check_output_file(picture, [])
-        if picture.exists() and not is_ours(picture):
-            raise InputError(f"--out {picture}: is there and was not drawn by this command: give another name")
+        check_replaceable(picture, is_ours)
 
 
 def draw(out: Path, clips: list[NamedClip], flags: RenderFlags) -> None:

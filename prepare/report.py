@@ -43,18 +43,21 @@ def main() -> None:
     from models.reporting.report import REPORT_FILE, task_tables, write_report
     from models.reporting.runs import find_runs
     from utils.files.atomic import write_text
-    from utils.files.outputs import check_output_file
+    from utils.files.outputs import MARK, carries, check_output_file, check_replaceable
     from utils.metrics.comparison import TITLES
     from utils.metrics.criteria import PRINTED
     from utils.report.figure import write_figure
-    from utils.report.tables import chosen, csv_table, latex_table
+    from utils.report.player import is_page
+    from utils.report.tables import chosen, csv_table, is_csv_table, latex_table
 
     runs = find_runs(flags.run)
     read = [file for run in runs for file in run.path.iterdir() if file.is_file() and file.name != REPORT_FILE]
-    for name in ("out", "csv", "latex", "figure"):
+    ours = {"out": is_page, "csv": is_csv_table, **dict.fromkeys(("latex", "figure"), lambda path: carries(path, MARK))}
+    for name in ours:
         path = vars(flags)[name]
         if path is not None:
             check_output_file(path, read, f"--{name}")
+            check_replaceable(path, ours[name], f"--{name}")
     written = [write_report(flags.out, runs, flags.samples, flags.title)]
     tables = task_tables(runs)
     if flags.csv is not None:

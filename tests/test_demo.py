@@ -102,6 +102,20 @@ def test_the_newest_run_answers_by_its_best(run, world, caplog):
     ]
 
 
+def test_a_file_of_somebody_else_is_left_alone_and_ours_is_made_anew(run, world, tmp_path):
+    names = ("a.bvh", "a.glb", "a.html", "a.png", "a.json")
+    for _ in range(2):
+        run("--caption", "a person walks", "--seconds", 1, "--out", *names)
+        run("--motion", world / "person.npy", "--out", "captions.json")
+    theirs = {**{name: f"mine {name}" for name in names}, "a.npy": "mine", "b-2.bvh": "HIERARCHY\nROOT Hips\n"}
+    for name, text in theirs.items():
+        (tmp_path / name).write_text(text)
+        out, captions = name.replace("-2", ""), ["a person walks", "a person waves"][: 1 + ("-2" in name)]
+        with pytest.raises(InputError, match=rf"{name}: is there, and nothing in it says"):
+            run("--caption", *captions, "--seconds", 1, "--out", out)
+        assert (tmp_path / name).read_text() == text
+
+
 def test_a_seed_is_a_motion(run, tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         run("--caption", "a person walks", "--seconds", 2, "--seed", seed, "--out", f"{name}.json")

@@ -9,9 +9,10 @@ import numpy as np
 
 from dataset.sources.amass.export import any_body, write_amass
 from utils.errors import InputError
-from utils.files.json_files import write_json
+from utils.files.json_files import read_json, write_json
+from utils.files.outputs import check_replaceable
 from utils.motion.skeleton import Skeleton
-from utils.motion_files.write import AMASS_ENDING, JSON_ENDING, WrittenMotion, places_of, write_motions
+from utils.motion_files.write import AMASS_ENDING, JSON_ENDING, WrittenMotion, check_written, places_of, write_motions
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +107,21 @@ class DescribedMotion:
     def written(self) -> WrittenMotion:
         """As files hold it."""
         return WrittenMotion(self.joints, self.skeleton, self.skeleton.fps, self.caption)
+
+
+def check_places(path: str | Path, count: int) -> None:
+    """Refuse, for so many motions or captions, to write over a file that was not written here. Raises InputError."""
+    if Path(path).suffix.lower() == JSON_ENDING:
+        check_replaceable(path, _is_answer)
+    else:
+        check_written(Path(path), count)
+
+
+def _is_answer(path: Path) -> bool:
+    """Whether a .json is of `save_motions` or `save_captions`."""
+    held = read_json(path)
+    rows = held["motions"] if held.keys() == {"motions"} else [row for rows in held.values() for row in rows]
+    return all({"caption", "reasoning", "codes"} <= row.keys() for row in rows)
 
 
 def save_motions(

@@ -21,7 +21,7 @@ from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES
 from models.text_motion.networks import EvaluatorSizes
 from utils.errors import InputError
 from utils.files.text_files import numbered_lines
-from utils.motion.skeleton import KIT, T2M, Skeleton
+from utils.motion.skeleton import SKELETONS, Skeleton
 
 WEIGHTS_FILE = "finest.tar"
 WEIGHTS_PLACES = (f"text_mot_match/model/{WEIGHTS_FILE}", f"model/{WEIGHTS_FILE}", WEIGHTS_FILE)
@@ -29,7 +29,6 @@ _AUTHORS = ("Comp_v6_KLD005", "Comp_v6_KLD01")
 OPT_PLACES = (*(f"{folder}/opt.txt" for folder in _AUTHORS), "text_mot_match/opt.txt")
 # T2M-GPT and what was built on it keep the evaluator's statistics in the folder of a tokenizer.
 STATISTICS_PLACES = (*(f"{folder}/meta" for folder in _AUTHORS), "VQVAEV3_CB1024_CMT_H1024_NRES3/meta")
-SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
 # In the published evaluator's std the root and foot-contact columns are those of its data set divided by 25 (measured
 # on HumanML3D: 0.040, all other columns 1.00), so that they weigh more. 1 / 5 is halfway from 1 / 25 to 1, in ratio.
 PUBLISHED_SCALE, LARGEST_SCALE = 1 / 25, 1 / 5

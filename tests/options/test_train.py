@@ -9,6 +9,7 @@ from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, 
 from options.grpo import GrpoSettings
 from options.sft import SftSettings
 from utils.errors import InputError
+from utils.run.folder import RunFolder
 
 
 @pytest.fixture
@@ -78,10 +79,13 @@ def test_metrics_are_never_appended_to_what_holds_something_else(world, name):
     before = (world / name).read_bytes()
     given = ("--train-stage", "rlvr", "--cot-train-jsonl", world / "train.jsonl", "--rl-metrics-jsonl", world / name)
     with pytest.raises(InputError, match=r"is what is read here|a file of its own"):
-        settings_of(GrpoSettings, *given).extra_log  # noqa: B018
+        settings_of(GrpoSettings, *given).extra_log(RunFolder(world / "run"))
     assert (world / name).read_bytes() == before
-    write = settings_of(GrpoSettings, *given[:-1], world / "metrics.jsonl").extra_log
-    write({"step": 1})
-    write = settings_of(GrpoSettings, *given[:-1], world / "metrics.jsonl").extra_log
-    write({"step": 2})
-    assert (world / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+    run = RunFolder(world / f"run {name}")
+    own = world / f"metrics {name}"
+    for step in (1, 2):  # the second time the run is continued
+        settings_of(GrpoSettings, *given[:-1], own).extra_log(run)({"step": step})
+        run.log({"step": step})
+    assert own.read_text() == '{"step": 1}\n{"step": 2}\n'
+    with pytest.raises(InputError, match="holds metrics of another run"):
+        settings_of(GrpoSettings, *given[:-1], own).extra_log(RunFolder(world / "another"))

@@ -120,6 +120,8 @@ def test_without_captions_there_is_fid_but_no_r_precision(files, tmp_path, run):
         ("--motion-tokenizer {}/tokenizer.pth --stats-root .", "--stats-root is for a published vqvae.pth"),
         ("--motion-tokenizer vqvae.pth", "263-d features, but the statistics of data are 251-d"),
         ("--motion-tokenizer {}/tokenizer.pth --split dev", "no such split file"),
+        ("--motion-tokenizer {}/tokenizer.pth --out other.pth", "--out other.pth: is there, and nothing in it says"),
+        ("--motion-tokenizer {}/tokenizer.pth --out {}/tokenizer.pth", "is there, and nothing in it says"),
     ],
 )
 def test_mistakes_get_one_line(flags, message, files, tmp_path, run, monkeypatch):

@@ -238,7 +238,7 @@ def test_render_command_draws_data_set_clips_and_files(folders, monkeypatch):
     run(render_motion, monkeypatch, *given, "--out", folders / "x.gif", "--size", "60")
     (folders / "z.png").write_bytes(b"a photograph")
     for flags in (("--out", folders / "z.png"), ("--out", folders / "z.gif", "--sheet")):
-        with pytest.raises(InputError, match=r"z\.png: is there and was not drawn by this command"):
+        with pytest.raises(InputError, match=r"z\.png: is there, and nothing in it says"):
             run(render_motion, monkeypatch, *given, *flags)
     assert (folders / "z.png").read_bytes() == b"a photograph" and not (folders / "z.gif").exists()
 

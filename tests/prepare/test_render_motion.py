@@ -80,7 +80,7 @@ def test_each_motion_can_have_a_picture_of_its_own(tmp_path, folder, monkeypatch
     run(monkeypatch, "--motion", folder, "--each", "--out", tmp_path / "new" / "m.gif", "--size", SIZE)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["m-a.gif", "m-b.gif", "m-c.gif"]
     (tmp_path / "new" / "m-b.gif").write_bytes(b"a photograph")
-    with pytest.raises(InputError, match=r"m-b\.gif: is there and was not drawn"):
+    with pytest.raises(InputError, match=r"m-b\.gif: is there, and nothing in it says"):
         run(monkeypatch, "--motion", folder, "--each", "--out", tmp_path / "new" / "m.gif", "--size", SIZE)
     assert (tmp_path / "new" / "m-b.gif").read_bytes() == b"a photograph"
 

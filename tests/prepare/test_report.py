@@ -51,6 +51,20 @@ def test_a_page_a_spreadsheet_a_table_and_a_figure_of_a_folder_of_runs(runs, tmp
     assert "KL from the start" in files["figure"].read_text()
 
 
+@pytest.mark.parametrize("name", ["out", "csv", "latex", "figure"])
+def test_a_file_of_somebody_else_is_left_alone_and_ours_is_made_anew(runs, tmp_path, monkeypatch, name):
+    file = tmp_path / f"mine.{'svg' if name == 'figure' else 'html'}"
+    given = [runs, "--samples", 0, "--out", tmp_path / "page.html", f"--{name}", file]
+    file.write_text("<p>mine</p>")
+    with pytest.raises(InputError, match=rf"--{name} .*nothing in it says that this command wrote it"):
+        run(monkeypatch, *given)
+    assert file.read_text() == "<p>mine</p>"
+    file.unlink()
+    for _ in range(2):
+        run(monkeypatch, *given)
+    assert "mine</p>" not in file.read_text()
+
+
 def test_names_stand_in_the_tables(runs, tmp_path, monkeypatch):
     run(monkeypatch, f"Ours & more={runs / 'eval_sft'}", "--out", tmp_path / "a.html", "--samples", 0)
     text = (tmp_path / "a.html").read_text()

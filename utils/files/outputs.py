@@ -1,10 +1,47 @@
 """What we write never replaces what somebody else made."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from utils.errors import InputError
 from utils.wording import listed
+
+# Stands in files that may be made anew, where their kind has a place for it.
+MARK = "made by MoRL"
+_MARK_WITHIN = 1 << 16  # bytes from the beginning or the end
+
+
+def carries(path: str | Path, *marks: str) -> bool:
+    """Whether one of the marks stands near the beginning or the end of a file."""
+    with Path(path).open("rb") as stream:
+        start = stream.read(_MARK_WITHIN)
+        stream.seek(max(0, Path(path).stat().st_size - _MARK_WITHIN))
+        end = stream.read()
+    return any(mark.encode() in part for mark in marks for part in (start, end))
+
+
+def check_replaceable(path: str | Path, ours: Callable[[Path], bool], flag: str = "--out") -> None:
+    """Refuse to write over a file that we did not write.
+
+    Args:
+        ours: whether a file is of this kind and ours; for one of another form it may fail.
+
+    Raises:
+        InputError: the file is there and somebody else's, or a folder.
+    """
+    path = Path(path)
+    check_output_file(path, [], flag)
+    if not path.is_file():
+        return
+    try:
+        known = ours(path)
+    except (InputError, ValueError, LookupError, TypeError, AttributeError):  # it is of quite another form
+        known = False
+    if not known:
+        raise InputError(
+            f"{flag} {path}: is there, and nothing in it says that this command wrote it: give another name, or move "
+            "it away"
+        )
 
 
 def check_output_file(path: str | Path, inputs: Iterable[str | Path | None], flag: str = "--out") -> None:

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from utils.errors import InputError
 from utils.files.atomic import discard, named, put_in_place, temporary_beside, write_atomic
+from utils.files.outputs import carries
 from utils.motion.stick_figure import DrawnClip, MotionView, title_strip
 
 ENDINGS = (".gif", ".mp4", ".png")
@@ -28,7 +29,6 @@ _MOST_PIXELS = 1 << 26  # of one picture; it and its supersampled parts are held
 _GIF_STEP = 2  # hundredths of a second: players slow down what is shown for a shorter time
 # Every picture says where it comes from, so that another one is not taken for ours and replaced.
 _MARK = "stick figures of prepare.render_motion"
-_MARK_WITHIN = 1 << 16  # bytes from the beginning or the end
 
 
 def save_animation(path: str | Path, clips: Sequence[DrawnClip], fps: float, size: int = 400) -> None:
@@ -72,10 +72,7 @@ def check_size(width: int, height: int) -> None:
 
 def is_ours(path: str | Path) -> bool:
     """Whether a file is a picture that was drawn here, and may be drawn anew."""
-    with Path(path).open("rb") as stream:
-        start = stream.read(_MARK_WITHIN)
-        stream.seek(max(0, os.path.getsize(path) - _MARK_WITHIN))
-        return _MARK.encode() in start or _MARK.encode() in stream.read()
+    return carries(path, _MARK)
 
 
 def contact_sheet(clips: Sequence[DrawnClip], fps: float, columns: int = 8, size: int = 200) -> Image.Image:

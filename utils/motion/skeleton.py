@@ -202,24 +202,24 @@ KIT = Skeleton(
     mirrored=True,
 )  # fmt: skip
 
-_SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
+SKELETONS = {skeleton.name: skeleton for skeleton in (T2M, KIT)}
 
 
 def get_skeleton(name: str) -> Skeleton:
     """The skeleton of a data set name (``t2m`` or ``kit``)."""
-    if name not in _SKELETONS:
-        raise InputError(f"unknown data set name {name!r}: expected one of {', '.join(_SKELETONS)}")
-    return _SKELETONS[name]
+    if name not in SKELETONS:
+        raise InputError(f"unknown data set name {name!r}: expected one of {', '.join(SKELETONS)}")
+    return SKELETONS[name]
 
 
 def skeleton_with_features(width: int) -> Skeleton | None:
     """The skeleton whose features have this width (263: T2M, 251: KIT); None for any other."""
-    return next((skeleton for skeleton in _SKELETONS.values() if skeleton.feature_dim == width), None)
+    return next((skeleton for skeleton in SKELETONS.values() if skeleton.feature_dim == width), None)
 
 
 def skeleton_with_joints(num_joints: int) -> Skeleton:
     """The skeleton that has this many joints (22: T2M, 21: KIT)."""
-    for skeleton in _SKELETONS.values():
+    for skeleton in SKELETONS.values():
         if skeleton.num_joints == num_joints:
             return skeleton
     raise InputError(f"no skeleton has {num_joints} joints: expected 22 (t2m) or 21 (kit)")

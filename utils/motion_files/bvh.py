@@ -4,16 +4,20 @@ The root has a place and a rotation. The other joints have a rotation, and a pla
 (`utils.motion_files.posing`). Rotations are Z, then X, then Y, in degrees, as motion capture writes them.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from utils.files.atomic import write_text
+from utils.motion.skeleton import SKELETONS
 from utils.motion_files.posing import PosedMotion, children_of
+from utils.motion_files.rigs import RIGS, rig
 
 _PLACE = "Xposition Yposition Zposition"
 _TURN = "Zrotation Xrotation Yrotation"
+_HEAD = 1 << 16  # bytes that a hierarchy of ours fits in
 _END_SITE = 0.05  # metres; programs draw a bone to it
 
 
@@ -46,6 +50,15 @@ def bvh_text(motion: PosedMotion) -> str:
     lines += ["MOTION", f"Frames: {len(motion.root)}", f"Frame Time: {1 / motion.fps:.8f}"]
     lines += [_numbers(row) for row in _channels(motion, order)]
     return "\n".join(lines) + "\n"
+
+
+def is_ours(path: str | Path) -> bool:
+    """Whether a file begins as `bvh_text` does, with all joints of one of our rigs and no others; BVH has no place for
+    a mark."""
+    words = Path(path).read_bytes()[:_HEAD].split(b"MOTION")[0].decode("utf-8", "replace").split()
+    named = [name for word, name in pairwise(words) if word in ("ROOT", "JOINT")]
+    rigs = (rig(name, skeleton) for name in RIGS for skeleton in SKELETONS.values())
+    return any(sorted(named) == sorted(known.joint_names) for known in rigs)
 
 
 def _channels(motion: PosedMotion, order: list[int]) -> np.ndarray:

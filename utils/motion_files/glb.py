@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from utils.files.atomic import write_atomic
+from utils.files.outputs import MARK
 from utils.motion.body import bones, half_widths, side_of
 from utils.motion.skeleton import Skeleton
 from utils.motion_files.posing import PosedMotion, children_of, rest_joints
@@ -57,7 +58,7 @@ def glb_bytes(motion: PosedMotion, title: str = "") -> bytes:
         "inverseBindMatrices": buffer.add(binding),
     }
     document = {
-        "asset": {"version": "2.0", "generator": "MoRL"},
+        "asset": {"version": "2.0", "generator": MARK},
         "scene": 0,
         "scenes": [{"nodes": [0, body]}],
         "nodes": nodes,

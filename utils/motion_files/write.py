@@ -9,14 +9,17 @@ import numpy as np
 from utils.errors import InputError
 from utils.files.arrays import write_npy
 from utils.files.atomic import write_text
+from utils.files.outputs import MARK, carries, check_replaceable
+from utils.motion.pictures import is_ours as is_picture
 from utils.motion.pictures import save_animation, save_sheet
 from utils.motion.skeleton import Skeleton
 from utils.motion.stick_figure import DrawnClip
+from utils.motion_files.bvh import is_ours as is_bvh
 from utils.motion_files.bvh import write_bvh
 from utils.motion_files.glb import write_glb
 from utils.motion_files.posing import pose
 from utils.motion_files.rigs import rig
-from utils.report.player import PlayedMotion, page, player
+from utils.report.player import PlayedMotion, is_page, page, player
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,16 @@ def write_motions(path: str | Path, motions: Sequence[WrittenMotion], rig_name: 
     for place, motion in zip(places, motions, strict=True):
         _ALONE[path.suffix.lower()](place, motion, rig_name)
     return places
+
+
+def check_written(path: Path, count: int) -> None:
+    """Refuse, for so many motions, to write over a file that we did not write; of .npy and .npz nobody can tell.
+
+    Raises InputError, which names the file.
+    """
+    places = [path] if path.suffix.lower() in _TOGETHER else places_of(path, count)
+    for place in places:
+        check_replaceable(place, _OURS.get(path.suffix.lower(), lambda _: False))
 
 
 def places_of(path: Path, count: int) -> list[Path]:
@@ -117,6 +130,12 @@ _TOGETHER: dict[str, Callable[[Path, Sequence[WrittenMotion]], None]] = {
     ".html": _page,
 }
 _ALONE: dict[str, Callable[[Path, WrittenMotion, str], None]] = {".bvh": _bvh, ".glb": _glb, ".npy": _npy}
+_OURS: dict[str, Callable[[Path], bool]] = {
+    **dict.fromkeys((".gif", ".mp4", ".png"), is_picture),
+    ".html": is_page,
+    ".bvh": is_bvh,
+    ".glb": lambda path: carries(path, MARK),
+}
 # Written by whoever knows more of a motion than its joints: what a model said, and a body.
 JSON_ENDING, AMASS_ENDING = ".json", ".npz"
 ENDINGS = (*_TOGETHER, *_ALONE, JSON_ENDING, AMASS_ENDING)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.files.atomic import write_atomic
+from utils.files.outputs import MARK
 from utils.metrics.criteria import with_arrow
 from utils.metrics.report import MetricValue, Rows
 from utils.report.curves import Points
@@ -69,7 +70,11 @@ def write_figure(path: str | Path, tables: Mapping[str, Rows], trainings: Mappin
         for text in figure.findobj(Text):
             text.set_parse_math(False)  # a name with dollar signs is no formula
         ending = Path(path).suffix.lower().removeprefix(".")
-        metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(ending)
+        metadata = {
+            "pdf": {"CreationDate": None, "Creator": MARK},
+            "svg": {"Date": None, "Creator": MARK},
+            "png": {"Software": MARK},
+        }.get(ending)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph")  # what the font lacks becomes a box
             write_atomic(path, lambda stream: figure.savefig(stream, format=ending, dpi=200, metadata=metadata))

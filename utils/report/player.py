@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.errors import InputError
+from utils.files.outputs import MARK, carries
 from utils.motion.body import body_height, bones, half_widths, side_of
 from utils.motion.skeleton import Skeleton
 
@@ -86,10 +87,16 @@ def page(title: str, body: str) -> str:
     """A whole page that needs nothing else: no network, no other file."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="generator" content="{MARK}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{_file('page.css')}</style></head>\n"
         f"<body>\n{body}\n<script>{_file('player.js')}</script></body></html>\n"
     )
+
+
+def is_page(path: str | Path) -> bool:
+    """Whether a file is a page of ours, and may be made anew; those of earlier versions only end as ours do."""
+    return carries(path, MARK, _file("player.js").split("\n")[0])
 
 
 def json_for_html(value: object) -> str:

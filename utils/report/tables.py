@@ -4,7 +4,9 @@ import csv
 import html
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from utils.files.outputs import MARK, carries
 from utils.metrics.criteria import METRICS, with_arrow
 from utils.metrics.report import MetricValue, Rows
 
@@ -33,11 +35,19 @@ def html_table(rows: Rows) -> str:
     return f'<div class="scroll"><table><tr><th></th><th>n</th>{head}</tr>{"".join(body)}</table></div>'
 
 
+_CSV_HEAD = ("task", "system", "metric", "mean", "interval_95", "n", "repeats")
+
+
+def is_csv_table(path: str | Path) -> bool:
+    """Whether a file is a table of `csv_table`."""
+    return carries(path, ",".join(_CSV_HEAD))
+
+
 def csv_table(tables: Mapping[str, Rows]) -> str:
     """One line a task, system and metric: mean, half-width of the 95 % interval, n, repeats."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["task", "system", "metric", "mean", "interval_95", "n", "repeats"])
+    writer.writerow(_CSV_HEAD)
     for task, rows in tables.items():
         for system, values in rows.items():
             for name, value in values.items():
@@ -51,7 +61,7 @@ def latex_table(rows: Rows, caption: str) -> str:
     columns = _columns(rows)
     best = {name: _best(rows, name) for name in columns}
     head = " & ".join(["", *(f"{_latex(name)} {_latex_arrow(name)}" for name in columns)])
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_latex(caption)}}}"]
+    lines = [f"% {MARK}", r"\begin{table}", r"\centering", rf"\caption{{{_latex(caption)}}}"]
     lines += [rf"\begin{{tabular}}{{l{'c' * len(columns)}}}", r"\toprule", rf"{head} \\", r"\midrule"]
     for system, values in rows.items():
         cells = []

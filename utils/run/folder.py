@@ -23,11 +23,12 @@ from utils.files.json_files import read_json, write_json
 from utils.files.lock import LOCK_FILE, locked
 from utils.run.inputs import INPUTS, Inputs, Record, differences, read_record, record_of
 from utils.run.launcher import launched_as_main, launched_processes
+from utils.wording import listed
 
 # What a start leaves behind even where it fails before anything is made: a mistyped path, corrected, is no other run.
 _LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
 # What only a run leaves behind that was recorded before.
-_OF_A_RUN = ("finished.json", "metrics.jsonl", "trainer_state")
+_OF_A_RUN = {"finished.json", "metrics.jsonl", "trainer_state"}
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
 
 
@@ -69,17 +70,24 @@ class RunFolder:
         A start that failed before it made anything is no run: its arguments may be corrected.
 
         Raises:
-            InputError: a damaged record, or a run without one.
+            InputError: a damaged record, a run without one, or files of somebody else's.
         """
-        file = self.path / "args.json"
-        if not file.is_file() and any((self.path / name).exists() for name in _OF_A_RUN):
+        file, names = self.path / "args.json", self._names()
+        if not file.is_file() and names & _OF_A_RUN:
             raise InputError(f"{file} has gone; {self._nobody_knows}")
-        if not file.is_file() or self._names() <= _LEFT_BY_A_START:
+        if not file.is_file() and (others := names - _LEFT_BY_A_START):
+            raise InputError(
+                f"{self.path} holds {listed(sorted(others), 3)}, which no run of ours wrote, and is left alone: "
+                f"{self.way_out}"
+            )
+        if not file.is_file() or names <= _LEFT_BY_A_START:
             return None
         return read_json(file, self._nobody_knows)
 
     def _names(self) -> set[str]:
         """What is in the folder; what begins with a dot is a lock, what a kill has left of a file, or the system's."""
+        if not self.path.is_dir():
+            return set()
         return {entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")}
 
     @property

@@ -74,6 +74,14 @@ def test_a_run_whose_record_has_gone_is_not_taken_for_any_other(tmp_path, left):
         run.check_arguments({"steps": 5})
 
 
+@pytest.mark.parametrize("name", ["motion_tokenizer.pth", "results.json", "model.safetensors", "notes"])
+def test_a_folder_that_holds_what_no_run_made_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=rf"holds {name}, which no run of ours wrote.*use another --exp-name"):
+        begin(RunFolder(tmp_path), {"steps": 5})
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
 def test_a_checkpoint_that_has_gone_from_a_finished_run_is_said_to_have(tmp_path):
     run = begun(tmp_path, {})
     run.finish({"loss": 0.5, "best": "elsewhere/model_best.pth"})
