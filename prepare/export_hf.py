@@ -24,8 +24,8 @@ from options.flags.parsing import flag, need, parse_flags, required_flag
 from prepare.export.card import model_card, read_card_results
 from prepare.export.hub import check_hub, push_folder
 from utils.errors import InputError
-from utils.files.atomic import write_text
-from utils.files.folders import unfinished_name, write_folder
+from utils.files.atomic import unfinished_name, write_text
+from utils.files.folders import write_folder
 from utils.files.outputs import check_output_folder
 from utils.files.pretrained import load_part, load_weights
 from utils.run.command import quiet_libraries, run_command
@@ -83,13 +83,13 @@ def export(flags: ExportFlags, folder: Path) -> None:
     # One query, to compare the written folder with, and to show.
     example = render_query(_example(tasks[0], checkpoint.config.nb_code), checkpoint.config.style)
     card = model_card(checkpoint, tasks, example, flags.dtype, read_card_results(flags.results, checkpoint, tasks))
-    unfinished = (folder / unfinished_name(folder)).exists()
+    unfinished = (folder / unfinished_name(folder.name)).exists()
     if not unfinished and is_about(folder, checkpoint, tasks, flags.dtype):
         if flags.results:
             write_text(folder / CARD_FILE, card)
         print(f"{folder}: exported already")
         return
-    check_output_folder(folder, marker=unfinished_name(folder))  # of the same export, where it was killed
+    check_output_folder(folder, marker=unfinished_name(folder.name))  # of the same export, where it was killed
     policy = build_policy(checkpoint, tasks[0], backbone=flags.llm_backbone)
     model, vocabulary = policy.model, policy.language.vocabulary
     before = _logits(model.eval(), vocabulary.encode(example))

@@ -22,7 +22,7 @@ from filelock import FileLock
 from dataset.captions.tags import tag_in
 from dataset.cot.sample import TASKS
 from utils.errors import InputError
-from utils.files.atomic import write_atomic
+from utils.files.atomic import is_unfinished, write_atomic
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import is_number, parse_json
 from utils.files.text_files import decoded, unpacked_lines
@@ -87,8 +87,9 @@ def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stam
         with FileLock(folder / f"{path.name}.lock"):
             if not target.is_file():  # another process may have made it meanwhile
                 # Left over: parsed files of the former content, and unfinished ones whose process is gone.
+                parsed = rf"{re.escape(kind)}[0-9a-f]{{12}}\.arrow"
                 for file in folder.iterdir():
-                    if file.name.lstrip(".").startswith(kind.lstrip(".")):
+                    if re.fullmatch(parsed, file.name) or is_unfinished(file.name, parsed):
                         file.unlink()
                 write_atomic(target, lambda stream: _write_parsed(path, nb_code, stream))
     return Dataset.from_file(str(target))

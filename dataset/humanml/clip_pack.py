@@ -15,7 +15,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from dataset.humanml.clip_files import ClipFiles
 from utils.errors import InputError
-from utils.files.atomic import write_atomic, write_text
+from utils.files.atomic import is_unfinished, write_atomic, write_text
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import parse_json
 from utils.progress import Progress
@@ -124,7 +124,7 @@ class _Store:
     def build(self, clips: Sequence[ClipFiles], alone: bool) -> ClipPack:
         """Write both files and load them. With `alone` nobody else is building: half-written files are leftovers."""
         if alone:
-            self._remove(prefix=r"\.", suffix=r"\..+\.tmp")
+            self._remove(is_unfinished)
         index = _Index(self.key)
 
         def write(stream: BinaryIO) -> None:
@@ -142,11 +142,11 @@ class _Store:
         logger.info(f"{self.data_path}: {len(pack.ids)} clips packed for fast loading, {size:.1f} MB")
         return pack
 
-    def _remove(self, prefix: str = "", suffix: str = "") -> None:
-        """Delete the data files of this pack's other contents; the patterns match what surrounds their names."""
-        pattern = rf"{prefix}{re.escape(self.index_path.stem)}-[0-9a-f]{{12}}\.f32{suffix}"
+    def _remove(self, is_named: Callable[[str, str], object] = lambda name, of: re.fullmatch(of, name)) -> None:
+        """Delete the data files of this pack's other contents, of the names that `is_named` finds for their pattern."""
+        pattern = rf"{re.escape(self.index_path.stem)}-[0-9a-f]{{12}}\.f32"
         for path in self.data_path.parent.iterdir():
-            if re.fullmatch(pattern, path.name) and path != self.data_path:
+            if is_named(path.name, pattern) and path != self.data_path:
                 path.unlink(missing_ok=True)
 
 

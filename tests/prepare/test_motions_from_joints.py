@@ -252,7 +252,7 @@ def test_a_killed_run_is_continued_and_leaves_nothing_half_written(folders, monk
         "write = layout.write_npy\n"
         "def die(path, array):\n"
         "    if path.name == 'c.npy' and 'vecs' in str(path):\n"
-        "        os.write(os.open(path.parent / '.c.npy.x.tmp', os.O_CREAT | os.O_WRONLY), b'half')\n"
+        "        os.write(os.open(path.parent / '.c.npy.new.tmp', os.O_CREAT | os.O_WRONLY), b'half')\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    write(path, array)\n"
         "layout.write_npy = die\n"

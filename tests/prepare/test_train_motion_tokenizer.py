@@ -185,7 +185,7 @@ def test_kill_9_loses_and_repeats_nothing(trained, data_root, tmp_path, capsys, 
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
     assert step_of_state() == 60 < metric_rows(folder)[-1]["step"]
-    (folder / ".latest_state.pth.x.tmp").write_bytes(b"half")  # what a kill leaves of a file it interrupts
+    (folder / ".latest_state.pth.new.tmp").write_bytes(b"half")  # what a kill leaves of a file it interrupts
 
     process = start("-c", DIE_BETWEEN_FILES, *arguments)
     process.communicate(timeout=60)

@@ -1,8 +1,11 @@
-"""These functions write a file whole or not at all: neither a crash nor a full disk leaves half of one."""
+"""These functions write a file whole or not at all: neither a crash nor a full disk leaves half of one.
+
+The names of unfinished files are given, and told from those of others, here alone.
+"""
 
 import errno
 import os
-import shutil
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+# What an unfinished file has behind its name to be; with eight letters where another process has the plain one.
+_UNFINISHED = r"\.new(-[a-z0-9_]{8})?\.tmp"
 # Why a temporary file cannot be taken over: it is somebody else's, or no file.
 _NOT_OURS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
 
@@ -44,12 +49,28 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def remove_unfinished(folder: str | Path) -> None:
-    """Delete what `write_atomic` left in `folder` when its process was killed. Nobody may be writing there."""
+    """Delete what `write_atomic` left in `folder` when its process was killed. Nobody may be writing there.
+
+    What is a folder, or a link, or has another name is somebody else's, and stays.
+    """
     for path in Path(folder).glob(".*.tmp"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+        if is_unfinished(path.name) and path.is_file() and not path.is_symlink():
             path.unlink(missing_ok=True)
+
+
+def unfinished_name(name: str) -> str:
+    """What a file or folder `name` is called, in the same folder, while it is written."""
+    return f".{_stem(name)}.new.tmp"
+
+
+def is_unfinished(name: str, of: str = ".+") -> bool:
+    """Whether this is what a file is called while it is written, whose own name matches `of`."""
+    return re.fullmatch(rf"\.(?:{of}){_UNFINISHED}", name, re.DOTALL) is not None
+
+
+def _stem(name: str) -> str:
+    # Bytes are what a name may have 255 of.
+    return name.encode("utf-8", "ignore")[:80].decode("utf-8", "ignore")
 
 
 def temporary_beside(path: Path) -> tuple[int, str]:
@@ -60,13 +81,11 @@ def temporary_beside(path: Path) -> tuple[int, str]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Bytes are what a name may have 255 of.
-        stem = path.name.encode("utf-8", "ignore")[:80].decode("utf-8", "ignore")
-        temporary = path.parent / f".{stem}.new.tmp"
+        temporary = path.parent / unfinished_name(path.name)
         handle = _alone_in(temporary)
         if handle is not None:
             return handle, str(temporary)
-        return tempfile.mkstemp(dir=path.parent, prefix=f".{stem}.", suffix=".tmp")
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{_stem(path.name)}.new-", suffix=".tmp")
     except OSError as error:
         raise named(error, path) from error
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from utils.errors import InputError
-from utils.files.atomic import named, put_in_place
+from utils.files.atomic import named, put_in_place, unfinished_name
 from utils.files.lock import LOCK_FILE, locked
 
 
@@ -31,7 +31,7 @@ def write_folder(
     folder = Path(folder)
     # Inside of what is there, which may be a disk of its own: a file cannot be renamed onto another disk.
     place = folder if folder.is_dir() else folder.parent
-    temporary = place / unfinished_name(folder)
+    temporary = place / unfinished_name(folder.name)
     try:
         with locked(temporary):
             try:
@@ -42,11 +42,6 @@ def write_folder(
                 shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise named(error, folder) from error
-
-
-def unfinished_name(folder: Path) -> str:
-    """What stands in a folder as long as `write_folder` is filling it, also where it was killed while it did."""
-    return f".{folder.name[:80]}.new.tmp"
 
 
 def _move(temporary: Path, folder: Path, may_replace: bool, last: str | None) -> None:

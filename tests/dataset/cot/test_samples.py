@@ -279,11 +279,15 @@ def test_edited_file_is_parsed_again_and_its_former_content_goes(tmp_path):
     path, other = (write(tmp_path / name, GOOD) for name in ("cot.jsonl", "cot.jsonl.2"))
     first, unlike = read_cot_jsonl(path, nb_code=10), read_cot_jsonl(other, nb_code=10)
     assert len(read_cot_jsonl(path, nb_code=None)) == 1  # without a codebook another file is kept
-    (tmp_path / f".cache/.{path.name}.10-0123.arrow.x.tmp").write_text("of a process that was killed")
+    left, theirs = (tmp_path / f".cache/.{path.name}.10-{end}" for end in ("0123456789ab.arrow.new.tmp", "mine.tmp"))
+    for file in (left, theirs):
+        file.write_text("of a process that was killed, and of somebody")
     write(path, {**GOOD, "caption": "a person waves."})  # as long as before
     second = read_cot_jsonl(path, nb_code=10)
     assert second.sample(0, "t2m").caption == "a person waves."
     assert first.sample(0, "t2m").caption == unlike.sample(0, "t2m").caption == "a person walks."  # still mapped
+    assert not left.exists() and theirs.exists()
+    theirs.unlink()
     assert [file.name.split("-")[0] for file in kept_files(path)] == [
         "cot.jsonl.10",
         "cot.jsonl.2.10",

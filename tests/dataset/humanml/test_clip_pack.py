@@ -206,7 +206,7 @@ def test_an_interrupted_packing_leaves_nothing_and_the_next_one_clears_what_a_ki
         with pytest.raises(KeyboardInterrupt):
             load([*clips[:5], stop], tmp_path)
     assert cached(tmp_path) == []
-    left, others = ".train-0123456789ab.f32.x_y.tmp", ".train-b-0123456789ab.f32.x_y.tmp"
+    left, others = ".train-0123456789ab.f32.new.tmp", ".train-b-0123456789ab.f32.new.tmp"
     for name in (left, others):
         (tmp_path / ".cache" / name).write_bytes(b"half")
     load(clips, tmp_path)

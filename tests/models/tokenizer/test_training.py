@@ -189,7 +189,7 @@ def test_a_killed_run_resumes_into_the_straight_one(tmp_path):
 
 def test_a_run_killed_before_its_first_state_starts_over(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 2, "loss": 1.0}\n{"step": 4, "lo')
-    (tmp_path / ".latest_state.pth.x.tmp").write_bytes(b"half")
+    (tmp_path / ".latest_state.pth.new.tmp").write_bytes(b"half")
     trainer, session = make_session(tmp_path)
     assert not session.resume() and trainer.step == 0
     assert (tmp_path / "metrics.jsonl").read_text() == "" and not list(tmp_path.glob(".*.tmp"))

@@ -1,5 +1,6 @@
 """A file is written whole or not at all."""
 
+import os
 import signal
 import stat
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from tests.full_disk import no_file_beyond
+from tests.places import ROOT
 from utils.files.arrays import read_npy, write_npy
 from utils.files.atomic import remove_unfinished, write_atomic, write_text
 from utils.files.torch_files import read_torch_file, write_torch_file
@@ -30,12 +32,34 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == "ä" and list(path.parent.iterdir()) == [path]
 
 
-def test_what_a_kill_left_is_removed(tmp_path):
-    for name in (".a.txt.x.tmp", "a.txt", ".hidden"):
+_KILLED_IN = """
+import os, signal
+from utils.files.atomic import write_atomic
+def write(stream):
+    {}
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomic("a.txt", write)
+"""
+
+
+def test_what_a_kill_left_is_removed_and_nothing_of_anybody_else(tmp_path):
+    # Two names: of a file, and of the same one where another process is writing it.
+    second = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    one = _KILLED_IN.format("pass")
+    program = [sys.executable, "-c", _KILLED_IN.format(second), one]
+    assert subprocess.run(program, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode < 0
+    left = {path.name for path in tmp_path.iterdir()}
+    assert len(left) == 2 and ".a.txt.new.tmp" in left and all(name.endswith(".tmp") for name in left)
+    # Of somebody: other names, and what no writer of files makes.
+    theirs = [".draft.tmp", ".a.txt.x.tmp", ".new.tmp", ".notes.new-1.tmp", ".notes.new-2026-11-30.tmp", "b.new.tmp"]
+    for name in theirs:
         (tmp_path / name).touch()
-    write_text(tmp_path / ".model.x.tmp" / "half.bin", "x")
+    write_text(tmp_path / ".mine.tmp" / "a.bin", "x")
+    write_text(tmp_path / ".mine.new.tmp" / "a.bin", "x")
+    (tmp_path / ".link.new.tmp").symlink_to(tmp_path / "b.new.tmp")
     remove_unfinished(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", ".hidden"}
+    kept = {*theirs, ".mine.tmp", ".mine.new.tmp", ".link.new.tmp"}
+    assert {path.name for path in tmp_path.iterdir()} == kept and (tmp_path / ".mine.new.tmp/a.bin").is_file()
 
 
 def test_what_a_kill_left_of_a_file_is_used_by_the_next_one_that_writes_it(tmp_path):
