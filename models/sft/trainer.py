@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from transformers import DataCollator, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
 
-from models.policy.resumable import ResumableTrainer
+from models.policy.resumable import ResumableTrainer, settings_of_trl
 from models.sft.batch import IGNORED_LABEL
 
 # Metrics of the replies of a model in training, for example FID.
@@ -42,23 +43,29 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
         self._validated: Tensor | None = None  # sums over the validation that is running
 
     def get_eval_dataloader(self, eval_dataset: Dataset | str | None = None) -> DataLoader:
-        # The trainer knows one collator only.
-        training_collator = self.data_collator
-        self.data_collator = self._eval_collator or training_collator
+        # The trainer knows one collator only, and one field that leaves a last small batch out: no validation does.
+        training_collator, drop_last = self.data_collator, self.args.dataloader_drop_last
+        self.data_collator, self.args.dataloader_drop_last = self._eval_collator or training_collator, False
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
-            self.data_collator = training_collator
+            self.data_collator, self.args.dataloader_drop_last = training_collator, drop_last
 
     def evaluation_loop(self, *args: object, **kwargs: object) -> EvalLoopOutput:
         self._validated = torch.zeros(4, dtype=torch.float64)
-        output = super().evaluation_loop(*args, **kwargs)
+        # Some settings of the user's own are looked at by a validation only.
+        with nullcontext() if self._settings_file is None else settings_of_trl(self._settings_file):
+            output = super().evaluation_loop(*args, **kwargs)
         nll, weight, correct, supervised = self._validated.tolist()
         self._validated = None
         self.refuse_no_number("validation loss", nll)
         # Over all tokens of all processes, not the mean of the batches' means.
-        output.metrics["eval_loss"] = nll / max(weight, 1e-8)
-        output.metrics["eval_token_accuracy"] = correct / max(supervised, 1)
+        # Where nothing has a weight there is no loss: 0 would be the best of all.
+        output.metrics.pop("eval_loss", None)
+        if weight > 0:
+            output.metrics["eval_loss"] = nll / weight
+        if supervised > 0:
+            output.metrics["eval_token_accuracy"] = correct / supervised
         if self._reply_metrics is not None:
             model = self.accelerator.unwrap_model(self.model)
             output.metrics.update({f"eval_{name}": value for name, value in self._reply_metrics(model).items()})

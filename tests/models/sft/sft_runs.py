@@ -55,6 +55,7 @@ def run_supervise(
     start=None,
     tasks=("t2m",),
     save_minutes=math.inf,
+    supervision=SUPERVISION,
     **fields,
 ):
     """Train from `start` (default: the plain backbone) and return the model."""
@@ -63,5 +64,5 @@ def run_supervise(
     fields = {"max_steps": -1, "num_train_epochs": epochs, "save_strategy": "epoch", **fields}
     trainer_config = config(folder / "trainer_state", **fields)
     data, plan = TrainingData(train_rows, held_out, tasks), SftPlan(trainer_config, lora, save_minutes)
-    supervise(start, data, SUPERVISION, validation or Validation(), plan, session_in(folder, interrupt))
+    supervise(start, data, supervision, validation or Validation(), plan, session_in(folder, interrupt))
     return start.model

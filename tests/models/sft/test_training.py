@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -154,3 +155,27 @@ def test_training_stops_when_validation_no_longer_gains(cot_jsonl, backbone, tmp
     assert losses.index(min(losses)) == len(losses) - 2  # one validation without a gain follows the best
     best = load_checkpoint(tmp_path / "motionllm_t2m_best.pth")
     assert best.metrics["val_loss"] == pytest.approx(min(losses))
+
+
+def validations(folder):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [row for row in rows if "eval_runtime" in row]
+
+
+def test_a_validation_sees_every_row_where_training_leaves_small_batches_out(cot_jsonl, backbone, tmp_path):
+    """Its batch is larger than the held-out rows, so that leaving a small one out would leave nothing."""
+    losses = []
+    for drop_last in (False, True):
+        fields = {"dataloader_drop_last": drop_last, "per_device_eval_batch_size": 64, "learning_rate": 1e-20}
+        run_supervise(cot_jsonl, backbone, tmp_path / str(drop_last), None, epochs=1, **fields)
+        losses += [row["eval_loss"] for row in validations(tmp_path / str(drop_last))]
+    assert len(losses) == 2 and losses[0] == pytest.approx(losses[1]) and losses[0] > 1
+
+
+def test_a_validation_of_no_weight_has_no_loss_and_chooses_nothing(cot_jsonl, backbone, tmp_path):
+    """A loss of 0 would be the best of all."""
+    weightless = replace(SUPERVISION, reasoning_weight=0.0, motion_weight=0.0)
+    run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=1, supervision=weightless)
+    (row,) = validations(tmp_path)
+    assert "eval_loss" not in row and row["eval_token_accuracy"] < 0.5
+    assert (tmp_path / "motionllm_t2m_latest.pth").is_file() and not (tmp_path / "motionllm_t2m_best.pth").exists()
