@@ -1,5 +1,6 @@
 """Both stages hand their settings to trl here: what they share, --trainer-config on top, one GPU a process."""
 
+import copy
 import difflib
 import inspect
 import warnings
@@ -13,7 +14,7 @@ from transformers import GenerationConfig, SchedulerType, Trainer, TrainingArgum
 from transformers.integrations import get_available_reporting_integrations
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
-from transformers.training_args import ParallelMode
+from transformers.training_args import OptimizerNames, ParallelMode
 from transformers.utils import is_liger_kernel_available
 
 from options.train import TrainSettings
@@ -75,6 +76,10 @@ def check_parts(config: TrainingArguments, given: Collection[str], where: str) -
             f"{where}: use_liger_kernel: its package is not installed (pip install liger-kernel): do that, or leave "
             "the field out"
         )
+    if "fp16" in given and config.fp16 and config.use_cpu:
+        raise InputError(
+            f"{where}: fp16: a CPU has no training in float16: leave it out, or see --device and --precision"
+        )
     with _of_fields(_OF_LOGS, given, where):
         config.get_process_log_level()
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2, 2))], lr=config.learning_rate)
@@ -82,6 +87,7 @@ def check_parts(config: TrainingArguments, given: Collection[str], where: str) -
         kind, settings = Trainer.get_optimizer_cls_and_kwargs(config)
         if not config.optim.startswith(_NEED_A_MODEL):
             optimizer = kind(optimizer.param_groups[0]["params"], **settings)
+            _refuse_unread(config, [name for name in _OF_OPTIMIZERS if name in given])
     with _of_fields(_OF_SCHEDULES, given, where):
         _refuse_unknown(config.lr_scheduler_kwargs, _arguments_of(config.lr_scheduler_type), "the schedule takes no")
         schedule = get_scheduler(config.lr_scheduler_type, optimizer, 1, _MANY_STEPS, config.lr_scheduler_kwargs)
@@ -90,6 +96,16 @@ def check_parts(config: TrainingArguments, given: Collection[str], where: str) -
         schedule.step()
     with _of_fields(("generation_kwargs",), given, where):
         _refuse_unknown(getattr(config, "generation_kwargs", None), vars(GenerationConfig()), "generation has no")
+
+
+def _refuse_unread(config: TrainingArguments, fields: Collection[str]) -> None:
+    """Raise ValueError for a field that makes no difference to the optimiser, though it is not at its default."""
+    for name in fields:
+        without, default = copy.copy(config), config.__dataclass_fields__[name].default
+        setattr(without, name, default)
+        same = Trainer.get_optimizer_cls_and_kwargs(without) == Trainer.get_optimizer_cls_and_kwargs(config)
+        if name != "optim" and getattr(config, name) != default and same:
+            raise ValueError(f"the optimiser {OptimizerNames(config.optim).value} does not read {name}")
 
 
 def _arguments_of(schedule: str | SchedulerType) -> Collection[str]:
