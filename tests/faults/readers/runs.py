@@ -24,8 +24,8 @@ METRICS = "".join(
     json.dumps({"step": n, "loss": 1 / n, "eval_loss": 2 / n, "epoch": n / 3}) + "\n" for n in range(1, 6)
 )
 FINISHED = {"val_loss": 1.5, "best": "x.pth", "R@1": None, "steps": 3}
-TRAINER = "learning_rate: 1.0e-5\nadam_beta2: 0.95\nneftune_noise_alpha: 0.1\nmax_grad_norm: 0.5\n"
-KINDS = {"learning_rate": float, "adam_beta2": float, "neftune_noise_alpha": float, "max_grad_norm": float}
+TRAINER = "learning_rate: 1.0e-5\nadam_beta2: 0.95\nweight_decay: 0.1\nmax_grad_norm: 0.5\n"
+KINDS = {"learning_rate": float, "adam_beta2": float, "weight_decay": float, "max_grad_norm": float}
 SCORES = {"FID": 0.5, "R@3": None}
 
 
