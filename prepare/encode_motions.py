@@ -8,10 +8,9 @@ The same command again continues an interrupted run (from OUT.part) and leaves a
 tokenizer or the motions have changed since, it starts anew.
 """
 
-import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from dataset.humanml.layout import MotionRecord, read_split
 from dataset.humanml.splits import SPLITS
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
+from prepare.cot.encoded_motions import WHOLE, fingerprint_motions, motion_names
 from utils.errors import InputError
 from utils.files.journal import Journal
 from utils.files.json_files import numbered_rows, read_jsonl, write_jsonl
@@ -34,8 +34,6 @@ from utils.run.command import run_command
 from utils.run.devices import resolve_device
 
 _CLIPS_AT_ONCE = 512
-# Begins the fingerprint of whole motions; that of earlier versions, of first and last frames, has no beginning.
-_WHOLE = "whole-"
 
 
 @dataclass
@@ -68,16 +66,6 @@ class Motion:
     def row(self, codes: np.ndarray) -> dict[str, Any]:
         """Its line of the jsonl."""
         return {"id": self.record.id, "split": self.split, "codes": codes.tolist()}
-
-
-def fingerprint_motions(motions: Sequence[Motion]) -> str:
-    """Names ids, splits and whole contents of motions, and their order."""
-    digest = hashlib.sha256()
-    for motion in motions:
-        features = motion.record.features
-        digest.update(f"{motion.split}\t{motion.record.id}\t{len(features)}\n".encode())
-        digest.update(np.ascontiguousarray(features).data)
-    return _WHOLE + digest.hexdigest()[:12]
 
 
 class PartFile:
@@ -160,7 +148,7 @@ def is_done(out: Path, source: CotSource, motions: Sequence[Motion]) -> bool:
         return False
     if before is None:
         return False
-    if before.fingerprint == source.fingerprint and not str(before.data_fingerprint).startswith(_WHOLE):
+    if before.fingerprint == source.fingerprint and not str(before.data_fingerprint).startswith(WHOLE):
         logging.info("%s was made by an earlier version, which looked at two frames a motion: encoding anew", out)
         return False
     if (before.fingerprint, before.data_fingerprint) != (source.fingerprint, source.data_fingerprint):
@@ -182,36 +170,36 @@ def main() -> None:
     skeleton = get_skeleton(flags.dataname)
     if tokenizer.skeleton != skeleton:
         raise InputError(f"{flags.motion_tokenizer} is for --dataname {tokenizer.skeleton.name}, not {skeleton.name}")
-    motions = [
-        Motion(split, record)
-        for split in dict.fromkeys(flags.splits)
-        for record in read_split(flags.data_root, split, skeleton)
-    ]
+    by_split = {split: read_split(flags.data_root, split, skeleton) for split in dict.fromkeys(flags.splits)}
+    motions = [Motion(split, record) for split, records in by_split.items() for record in records]
     counts = Counter(motion.record.id for motion in motions if motion.split in SPLITS)
     if several := [id for id, count in counts.items() if count > 1]:
         logging.warning(
             f"{flags.data_root}: {len(several)} motions are in more than one of train, val and test (the first is "
             f"{several[0]}): results on them do not tell how a model does on motions that it has not seen"
         )
+    data_fingerprint = fingerprint_motions(by_split)
     source = CotSource(
-        flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, fingerprint_motions(motions)
+        flags.motion_tokenizer, tokenizer.fingerprint, tokenizer.nb_code, flags.data_root, data_fingerprint
     )
     with locked_output(flags.out):
         check_replaceable(Path(flags.out))  # what came there while the motions were read
-        write(Path(flags.out), tokenizer, motions, source)
+        write(Path(flags.out), tokenizer, motions, source, motion_names(by_split))
 
 
-def write(out: Path, tokenizer: MotionTokenizer, motions: Sequence[Motion], source: CotSource) -> None:
-    """Encode what is not encoded yet, and put it in place."""
+def write(
+    out: Path, tokenizer: MotionTokenizer, motions: Sequence[Motion], source: CotSource, names: Mapping[str, str]
+) -> None:
+    """Encode what is not encoded yet, and put it in place, with the `names` of the motions' contents."""
     part = PartFile(out.with_name(out.name + ".part"), source, motions)
     if is_done(out, source, motions):
-        write_cot_source(out, source)  # the tokenizer may have moved
+        write_cot_source(out, source, names)  # the tokenizer may have moved
         part.remove()
         print(f"already encoded: {out} (tokenizer {source.fingerprint})")
         return
     encode(tokenizer, motions, part)
     rows = part.rows()
-    put_in_place(out, rows, source)
+    put_in_place(out, rows, source, names)
     part.remove()  # last: whatever is interrupted before is finished from it
     codes = [row["codes"] for row in rows]
     used = {code for row in codes for code in row}
@@ -221,11 +209,11 @@ def write(out: Path, tokenizer: MotionTokenizer, motions: Sequence[Motion], sour
     )
 
 
-def put_in_place(out: Path, rows: Sequence[dict[str, Any]], source: CotSource) -> None:
+def put_in_place(out: Path, rows: Sequence[dict[str, Any]], source: CotSource, names: Mapping[str, str]) -> None:
     """Write the codes, and beside them what they come from."""
     source_path(out).unlink(missing_ok=True)  # an old one must never stand beside new codes
     write_jsonl(out, rows)
-    write_cot_source(out, source)
+    write_cot_source(out, source, names)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from dataset.humanml.layout import MotionRecord, read_split
 from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import SEED
 from prepare.cot.doubtful import DOUBTFUL_FILE, doubtful_rows
+from prepare.cot.encoded_motions import check_encoded
 from prepare.cot.inputs import coded_clips
 from prepare.cot.outputs import WRITTEN, as_written, check_cot_folder, claim_cot_folder, cot_path, left_over
 from prepare.cot.reasoning import BOTH, NONE, TEMPLATE, Reasonings, reasoning_source
@@ -128,6 +129,14 @@ def codes_by_split(path: Path, nb_code: int) -> dict[str, dict[str, list[int]]]:
     return by_split
 
 
+def encoded_records(flags: CotFlags, by_split: dict[str, dict[str, list[int]]]) -> dict[str, list[MotionRecord]]:
+    """The clips of the data set by the splits of the codes. Raises InputError where those are of other motions."""
+    skeleton = get_skeleton(flags.dataname)
+    records = {split: read_split(flags.data_root, split, skeleton) for split in by_split}
+    check_encoded(Path(flags.codes), flags.data_root, by_split, records)
+    return records
+
+
 def main() -> None:
     (flags,) = parse_flags(CotFlags, description=__doc__)
     quiet_libraries()
@@ -146,10 +155,11 @@ def write(flags: CotFlags) -> None:
     by_split = codes_by_split(Path(flags.codes), source.nb_code)
     if flags.reasoning is not None:
         reasoning.check_ids({id for codes in by_split.values() for id in codes}, flags.codes)
+    motions = encoded_records(flags, by_split)
     files, repeated, doubtful, outdated = {}, {}, [], 0
     for split, codes in by_split.items():
         # The reasoning of the split; templates and drafts need the measured motion.
-        records = read_split(flags.data_root, split, skeleton)
+        records = motions[split]
         needs_facts = flags.with_reflections or reasoning.needs_facts
         facts = measured(records, codes, skeleton) if needs_facts else {}
         by_task = reasoning.by_task(records, facts)

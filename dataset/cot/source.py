@@ -1,12 +1,13 @@
 """A small file beside codes or a CoT jsonl says which motion tokenizer the codes come from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from utils.errors import InputError
 from utils.files.json_files import read_json, write_json
 
+_MOTIONS = "motions"  # the key of what only codes have
 _HINT = "delete it, or write the jsonl again"
 
 
@@ -34,8 +35,9 @@ def source_path(cot_jsonl: str | Path) -> Path:
     return Path(str(cot_jsonl).removesuffix(".gz").removesuffix(".jsonl") + ".source.json")
 
 
-def write_cot_source(cot_jsonl: str | Path, source: CotSource) -> None:
-    write_json(source_path(cot_jsonl), asdict(source))
+def write_cot_source(cot_jsonl: str | Path, source: CotSource, motions: Mapping[str, str] | None = None) -> None:
+    """Write the file beside a jsonl; beside codes it also names the content of each of their `motions`, by id."""
+    write_json(source_path(cot_jsonl), asdict(source) | ({} if motions is None else {_MOTIONS: dict(motions)}))
 
 
 def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
@@ -55,6 +57,19 @@ def read_cot_source(cot_jsonl: str | Path) -> CotSource | None:
     if not all(isinstance(text, str) for text in texts) or type(nb_code) is not int or nb_code < 1:
         raise InputError(f"{path}: does not say which motion tokenizer the codes are of; {_HINT}")
     return CotSource(**known)
+
+
+def read_motion_names(codes: str | Path) -> dict[str, str]:
+    """What the file beside codes names their motions, by id; none where it does not say it, as earlier versions.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = source_path(codes)
+    names = read_json(path, _HINT).get(_MOTIONS, {}) if path.is_file() else {}
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise InputError(f"{path}: does not say which motions the codes are of; {_HINT}")
+    return names
 
 
 def common_source(paths: Iterable[str | Path]) -> CotSource | None:
