@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 # Flags that change where an evaluation works and what it shows, not what it finds.
 _MAY_DIFFER = (
     "device", "reward_device", "profile", "eval_batch_size", "show_trace", "save_motions", "out_dir", "exp_name",
+    "any_posture",
 )  # fmt: skip
 
 
@@ -73,9 +74,10 @@ class EvalSettings(Settings):
     shape: TokenizerShapeFlags
 
     def unused(self) -> dict[str, Sequence[str]]:
-        searches = self.com.use_com or self.evaluation.from_predictions is not None  # the answers of a search, perhaps
-        of_searches = [] if searches else [field.name for field in fields(ComFlags)]
-        return {"of train_mllm.py": ONLY_TRAINING, "without --use-com": of_searches}
+        given = self.evaluation.from_predictions is not None  # the answers of a search, perhaps
+        of_searches = [] if self.com.use_com or given else [field.name for field in fields(ComFlags)]
+        of_given = {"without --from-predictions": [] if given else ["any_posture"]}
+        return {"of train_mllm.py": ONLY_TRAINING, "without --use-com": of_searches, **of_given}
 
     # --- The run ---
 
@@ -192,7 +194,7 @@ class EvalSettings(Settings):
         from utils.run.inputs import Input
 
         flags, path = self.evaluation, Path(self.evaluation.from_predictions)
-        found = read_predictions(path, flags.eval_task, self.skeleton, tokenizer)
+        found = read_predictions(path, flags.eval_task, self.skeleton, tokenizer, look=not flags.any_posture)
         ids = [record.id for record in questions.records]
         if flags.limit is not None:
             wanted = set(ids)
@@ -247,12 +249,10 @@ class EvalSettings(Settings):
 
         # What ranks: the scorers that were named, or the rewards of training that read no true caption.
         com, flags = self.com, self.rewards
-        named = com.com_scorers or flags.rewards
-        weights = parse_reward_weights(named) if named else flags.weights()
+        weights = parse_reward_weights(named) if (named := com.com_scorers or flags.rewards) else flags.weights()
         task, by_name = self.evaluation.eval_task, com.com_scorers is not None
         weights = scorer_weights(weights, task, AGREEMENT, by_name, com.com_oracle)
         votes = weights.pop(AGREEMENT, 0.0)
-        # The models behind it.
         models = flags.models(str(self.device), self.data.default_evaluator)
         rewarding = load_rewards(weights, tokenizer, models, lambda: tagger)
         factors, embed = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True)), None

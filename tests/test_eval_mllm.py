@@ -188,7 +188,9 @@ def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
     del lines[6]
     path = world / "theirs.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    results, rows = run(world, monkeypatch, "theirs", "--from-predictions", path)
+    with pytest.raises(InputError, match=r"30 of 30 motions looked at are no people who stand: .*--any-posture"):
+        run(world, monkeypatch, "theirs", "--from-predictions", path)  # those of this world are random numbers
+    results, rows = run(world, monkeypatch, "theirs", "--from-predictions", path, "--any-posture")
     assert results["failures"] == {
         "no </think>": 1, "empty reply": 1, "longer than the limit": 1, "no prediction": 1,
     }  # fmt: skip
@@ -196,7 +198,8 @@ def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
     assert results["rows"]["generated"]["Well-formed"]["mean"] == pytest.approx(1 - 4 / CLIPS)
     assert [row["scores"]["R@3"] for row in rows[3:7]] == [0.0] * 4
     assert all(row["scores"]["MM-Dist"] is None for row in rows[3:7])
-    perfect, _ = run(world, monkeypatch, "folder", "--from-predictions", world / "data/new_joint_vecs", "--limit", "33")
+    theirs = ("--from-predictions", world / "data/new_joint_vecs", "--any-posture")
+    perfect, _ = run(world, monkeypatch, "folder", *theirs, "--limit", "33")
     assert perfect["failures"] == {} and perfect["rows"]["generated"]["Skating"]["n"] == 33
     assert perfect["diversity_pairs"] == [32]  # the incomplete last batch is dropped
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from dataset.captions.files import first_caption
+from models.evaluation.given_motions import refuse_no_people
 from models.evaluation.predictions import CUT, EMPTY, Prediction, from_reply, with_motions
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
@@ -37,23 +38,25 @@ _WRITTEN_CODE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def read_predictions(
-    path: str | Path, task: str, skeleton: Skeleton, tokenizer: MotionTokenizer | None = None
+    path: str | Path, task: str, skeleton: Skeleton, tokenizer: MotionTokenizer | None = None, look: bool = False
 ) -> list[Prediction]:
     """All lines of a predictions.jsonl, or all ``<id>.npy`` of a folder (t2m; ``<id>.txt`` beside it: the caption).
 
     Args:
         tokenizer: decodes rows that have codes or texts but no motion.
+        look: whether motions that are given are looked at, as `refuse_no_people` does.
 
-    Raises InputError with file:line for what cannot be read; what can be read but not used is a prediction with a
-    problem.
+    Raises InputError with file:line for what cannot be read, and where most of those motions are no people; what can be
+    read but not used is a prediction with a problem.
     """
     path = Path(path)
     if path.is_dir():
-        return _read_folder(path, task, skeleton)
+        return _read_folder(path, task, skeleton, look)
     if not path.is_file():
         raise InputError(f"{path}: no such predictions (a .jsonl file or a folder of .npy motions)")
     found: list[Prediction] = []
     seen: dict[tuple[str, int], int] = {}
+    motions: list[Path] = []
     for number, row in numbered_rows(path):
         try:
             prediction = _parse_row(row, task, path.parent, skeleton)
@@ -64,6 +67,8 @@ def read_predictions(
             raise InputError(f"{path}:{number}: draw {key[1]} of {key[0]} is on line {seen[key]} already")
         seen[key] = number
         found.append(prediction)
+        if prediction.motion is not None:
+            motions.append(path.parent / row["motion"])
     if not found:
         raise InputError(f"{path}: no prediction in it")
     # Draws are counted from 0, and one without a prediction makes a failure of every clip: that many cannot be meant.
@@ -73,6 +78,8 @@ def read_predictions(
     if last > len(seen):
         line = next(line for key, line in seen.items() if key[1] == last)
         raise InputError(f"{path}:{line}: draw {last}, but there are {len(seen)} predictions (draws count from 0)")
+    if look:
+        refuse_no_people(motions, skeleton, path)
     return with_motions(found, tokenizer, str(path))
 
 
@@ -121,7 +128,7 @@ def _checked(row: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     return value
 
 
-def _read_folder(folder: Path, task: str, skeleton: Skeleton) -> list[Prediction]:
+def _read_folder(folder: Path, task: str, skeleton: Skeleton, look: bool) -> list[Prediction]:
     if task != "t2m":
         raise InputError(
             f"{folder}: a folder of motions can be judged as t2m only; captions are given as a .jsonl file"
@@ -134,6 +141,8 @@ def _read_folder(folder: Path, task: str, skeleton: Skeleton) -> list[Prediction
         text = path.with_suffix(".txt")
         caption = first_caption(text) if text.is_file() else None
         found.append(Prediction(path.stem, 0, caption, motion=_read_motion(path, skeleton)))
+    if look:
+        refuse_no_people(paths, skeleton, folder)
     return found
 
 

@@ -51,6 +51,10 @@ class EvalFlags:
         "models/evaluation/predictions_file.py), or for t2m a folder of <id>.npy features or joints; codes are decoded "
         "by --motion-tokenizer or that of --eval-ckpt",
     )
+    any_posture: bool = flag(
+        False,
+        "--from-predictions: judge motions although most are no people who stand, of a person's size, left on the left",
+    )
     compare: list[str] = field(
         default_factory=list,
         metadata={"help": "print these results.json side by side, with differences clip by clip, and do nothing else"},
