@@ -27,7 +27,7 @@ import numpy as np
 
 from dataset.cot.foreign.columns import Columns, detect_columns, parse_mapping
 from dataset.cot.foreign.files import SourceRow
-from dataset.cot.foreign.loading import SourcePart, source_parts, split_of
+from dataset.cot.foreign.loading import SPLIT_NAMES, SourcePart, source_parts, split_of
 from dataset.cot.foreign.rows import ConvertedLine, RowConverter, task_in_name
 from dataset.cot.source import CotSource, common_source, read_cot_source, source_path, write_cot_source
 from models.tokenizer.motion_tokenizer import MotionTokenizer
@@ -177,12 +177,13 @@ class Importer:
                 self._reject(part, row, row.problem)
                 continue
             try:
+                split = _split(part, columns, row.fields)
                 lines = list(converter.lines(row.fields))
             except ValueError as error:
                 self._reject(part, row, str(error))
                 continue
             for line in lines:
-                self._write(_split(part, columns, row.fields), line)
+                self._write(split, line)
         return columns
 
     def _write(self, split: str, line: ConvertedLine) -> None:
@@ -203,8 +204,16 @@ class Importer:
 
 
 def _split(part: SourcePart, columns: Columns, fields: Mapping[str, Any]) -> str:
+    """The split that a row says, else that of its part. Raises ValueError for a name that is none."""
     value = fields.get(columns.by_role["split"]) if "split" in columns else None
-    return (split_of(value) if isinstance(value, str) else None) or part.split
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):  # a table may have NaN there
+        return part.split
+    split = split_of(value) if isinstance(value, str) else None
+    if split is None:
+        raise ValueError(
+            f"the split {str(value)[:60]!r} is none of {', '.join(SPLIT_NAMES)} (--map split= ignores the column)"
+        )
+    return split
 
 
 def main() -> None:

@@ -384,6 +384,20 @@ def test_lines_keep_their_motion_tokenizer(tmp_path, imported):
         ({**WALK, "sample_weight": "much"}, "must be a number, found 'much'"),
         ({**WALK, "id": [1]}, "'id' must be text"),
         ({**WALK, "id": True}, "'id' must be text"),
+        *(
+            (
+                {**WALK, "split": name},
+                f"the split {str(name)!r} is none of train, training, val, valid, validation, dev",
+            )
+            for name in ("holdout", "trainn", "1", 1, ["train"], {"a": 1}, True)
+        ),
+        ({**WALK, "motion_tokens": "<Motion_1><Motion_2> walk 3"}, "something else beside the motion codes"),
+        ({**WALK, "motion_tokens": "he walks <Motion_1>"}, "something else beside the motion codes"),
+        ({**WALK, "motion_tokens": "walk [1, 2]"}, "something else beside the motion codes in 'walk [1, 2]'"),
+        ({**WALK, "motion_tokens": "1 2 <Motion_>"}, "no motion codes in"),
+        ({**WALK, "motion_tokens": "<Motion>1 2</Motion><Motion>3 4</Motion>"}, "more than one list of motion codes"),
+        ({**WALK, "motion_tokens": "<Motion_1><Motion_1x>"}, "a damaged motion code '<Motion_1x>'"),
+        ({**WALK, "motion_tokens": ["<Motion_1>", "<Motion_1"]}, "a damaged motion code '<Motion_1'"),
     ],
 )
 def test_a_bad_row_is_rejected_and_the_others_go_on(tmp_path, imported, row, reason):
@@ -392,6 +406,59 @@ def test_a_bad_row_is_rejected_and_the_others_go_on(tmp_path, imported, row, rea
     assert "1 rows rejected" in printed
     (rejected,) = map(json.loads, (tmp_path / "out/rejected.jsonl").read_text(encoding="utf-8").splitlines())
     assert reason in rejected["reason"] and rejected["row"] == 2
+
+
+EXCHANGE = {"prompt": "Make this: a person walks.", "response": f"<think>So.</think>{SPELLED}"}
+
+
+@pytest.mark.parametrize(
+    ("query", "reply", "reason"),
+    [
+        (f"Go on from {SPELLED}.", f"<think>So.</think>{SPELLED}", "codes in the query and in the reply"),
+        (f"What is {SPELLED}?", "<think>unclosed <Motion_1>", "<think> stands beside them"),
+        (f"What is {SPELLED}?", "<think>he walks.", "<think> stands beside them"),
+        (f"What is {SPELLED}?", "<Thought>a<answer>he walks.</answer>", "<Thought> stands beside them"),
+        (f"What is {SPELLED}?", "<think>a</think>he<think>b</think> walks.", "<think> stands beside them"),
+        ("Make this: he walks.", f"<think>So. {SPELLED}", "<think> stands beside them"),
+        ("Make this: he walks.", f"<think>So.</think>{SPELLED}<Motion_7x>", "a damaged motion code '<Motion_7x>'"),
+        ("Make this: he walks.", f"<think>So.</think>{SPELLED}<Motion_7", "a damaged motion code '<Motion_7'"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["columns", "conversation"])
+def test_an_exchange_that_would_lose_something_is_rejected(tmp_path, imported, query, reply, reason, layout):
+    rows = [EXCHANGE, {"prompt": query, "response": reply}, {**EXCHANGE, "prompt": "Make this: a man sits."}]
+    if layout == "conversation":
+        turns = (("user", "prompt"), ("assistant", "response"))
+        rows = [{"messages": [{"role": role, "content": row[name]} for role, name in turns]} for row in rows]
+    lines, printed = imported(write_lines(tmp_path / "x.jsonl", rows))
+    assert [line["caption"] for line in lines["train"]] == ["a person walks.", "a man sits."]
+    (rejected,) = map(json.loads, (tmp_path / "out/rejected.jsonl").read_text(encoding="utf-8").splitlines())
+    assert reason in rejected["reason"] and rejected["row"] == 2 and "1 rows rejected" in printed
+
+
+def test_rows_say_their_split_by_its_usual_names_or_not_at_all(tmp_path, imported):
+    names = {"Train": "train", "validation": "val", " dev ": "val", "test": "test", "": "train", None: "train"}
+    rows = [{**WALK, "caption": f"he walks {number} steps.", "split": name} for number, name in enumerate(names)]
+    lines, printed = imported(write_lines(tmp_path / "x.jsonl", rows))
+    assert {split: len(found) for split, found in lines.items()} == {"train": 3, "val": 2, "test": 1}
+    assert "0 rows rejected" in printed
+    odd = write_lines(tmp_path / "y.jsonl", [{**WALK, "split": "holdout"}])
+    assert imported(odd, "--map", "split=")[0]["train"] == [WALK]
+
+
+def test_codes_of_a_column_may_stand_in_tags_and_lists(tmp_path, imported):
+    spelled = [
+        SPELLED,
+        f"<Motion>{SPELLED}</Motion>",
+        f"<|motion_start|>{SPELLED}<|motion_end|>",
+        "[ 3 15  0  7]\n",
+        str([f"<Motion_{code}>" for code in CODES]),
+        "<Motion>3, 15, 0, 7</Motion>",
+        "<mot_start>[3,15,0,7]",
+    ]
+    rows = [{**WALK, "caption": f"he walks {number}.", "motion_tokens": text} for number, text in enumerate(spelled)]
+    lines, _ = imported(write_lines(tmp_path / "x.jsonl", rows))
+    assert [line["motion_tokens"] for line in lines["train"]] == [CODES] * len(spelled)
 
 
 def test_ids_and_captions_of_tables_are_texts(tmp_path, imported):

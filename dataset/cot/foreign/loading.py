@@ -24,6 +24,7 @@ _SPLITS = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "eval"),
 }
+SPLIT_NAMES = tuple(name for names in _SPLITS.values() for name in names)
 # What reading raises for damaged files and hubs that cannot be reached (pyarrow's errors are ValueErrors).
 _UNREADABLE = (OSError, ValueError, EOFError, DatasetsError)
 _MESSAGE = 300  # longest error of another library that is passed on, in characters

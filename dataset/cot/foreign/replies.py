@@ -10,6 +10,10 @@ from utils.wording import shortened
 
 # <Motion_17>, <motion_id_17>, <motion_token_17>, <|motion_17|>, <mot_17>, <code_17>, <vq17>
 _CODE = re.compile(r"<\|?(?:motion|mot|code|vq|m)_?(?:id|token|code)?_?([0-9]+)\|?>", re.IGNORECASE)
+# What began as such a code and is none: <Motion_1x>, <Motion_17 without its end.
+_HALF_CODE = re.compile(r"<\|?(?:motion|mot|code|vq)_?(?:id|token|code)?_?[0-9][^<>]{0,20}>?", re.IGNORECASE)
+# What may stand around the codes of a column: tags that are no codes, and what separates items of lists.
+_AROUND_CODES = re.compile(r"<[|/]*[a-z]+(?:_[a-z]+)*\|?>|[\s,;\[\]()'\"]", re.IGNORECASE)
 _BLOCK = (
     re.compile(r"<\|?motion(?:_start)?\|?>", re.IGNORECASE),
     re.compile(r"<\|?(?:/motion|motion_end)\|?>", re.IGNORECASE),
@@ -20,6 +24,7 @@ _THOUGHTS = tuple(
     (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE))
     for name in ("think", "thinking", "thought", "reasoning")
 )
+_THOUGHT_TAG = re.compile(r"</?(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
 _MOST_DIGITS = 18  # of a code
 _TAG = re.compile(r"<[^<>]*>")
@@ -29,10 +34,15 @@ _USERS, _ASSISTANTS = ("user", "human"), ("assistant", "gpt", "model", "bot")
 
 @dataclass(frozen=True)
 class ForeignReply:
-    """A reply in its parts: the thoughts (empty where none are marked) and the answer."""
+    """A reply in its parts: the thoughts (empty where none are marked) and the answer.
+
+    Attributes:
+        stray: a tag of thoughts beside them, such as one that is never closed; empty where there is none.
+    """
 
     reasoning: str
     answer: str
+    stray: str = ""
 
 
 def split_reply(text: str) -> ForeignReply:
@@ -45,7 +55,8 @@ def split_reply(text: str) -> ForeignReply:
         before, found, after = text.partition("</think>")
         reasoning, rest = (before, after) if found else ("", text)
     answer = _ANSWER.search(rest)
-    return ForeignReply(reasoning.strip(), (answer[1] if answer else rest).strip())
+    stray = _THOUGHT_TAG.search(rest)
+    return ForeignReply(reasoning.strip(), (answer[1] if answer else rest).strip(), stray[0] if stray else "")
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ def _block(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> _Bl
 def codes_of(value: Any) -> list[int]:
     """The codes in a value of a column of codes: a list or a text of numbers or of their spellings.
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, also beside codes: which words belong to a motion is not to be guessed.
     """
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):  # (1, T)
         value = value[0]
@@ -85,15 +96,25 @@ def codes_of(value: Any) -> list[int]:
         found = codes_in_text(value)
         beside = _CODE.sub(" ", value)
         if beside != value and _ONLY_NUMBERS.fullmatch(beside):  # which of them are codes?
-            raise ValueError(f"motion codes beside bare numbers in {shortened(value, 60)}")
+            raise ValueError(f"motion codes beside bare numbers in {_quoted(value)}")
+        rest = _AROUND_CODES.sub(" ", beside)
+        if found is not None and (rest.strip() if beside != value else rest.split() != re.findall(r"[0-9]+", value)):
+            raise ValueError(f"something else beside the motion codes in {_quoted(value)}")
+        if found is not None and beside == value and len(rest.split()) != len(found):
+            raise ValueError(f"more than one list of motion codes in {_quoted(value)}")
         if found is not None:
             return found
-    raise ValueError(f"no motion codes in {shortened(value, 60)}")
+    raise ValueError(f"no motion codes in {_quoted(value)}")
 
 
 def codes_in_text(text: str) -> list[int] | None:
-    """The codes in a text, or None: as tokens, between <Motion> tags, as a list [1, 2], or as nothing but numbers."""
+    """The codes in a text, or None: as tokens, between <Motion> tags, as a list [1, 2], or as nothing but numbers.
+
+    Raises ValueError where one of the tokens is damaged, or a number that no codebook has.
+    """
     if tokens := _CODE.findall(text):
+        if half := _HALF_CODE.search(_CODE.sub(" ", text)):
+            raise ValueError(f"a damaged motion code {_quoted(half[0])}")
         return list(map(_number, tokens))
     block = _block(text, *_BLOCK)
     inside = block.inside if block else text
@@ -148,6 +169,12 @@ def text_of(value: Any) -> str:
         parts = (part.get("text") or part.get("content") for part in value if isinstance(part, dict))
         return " ".join(part for part in parts if isinstance(part, str))
     return value if isinstance(value, str) else ""
+
+
+def _quoted(value: Any) -> str:
+    """A value in short; a text in quotation marks, by which equal reasons about different texts are found."""
+    text = shortened(value, 60)
+    return repr(text) if isinstance(value, str) else text
 
 
 def _is_whole(value: Any) -> bool:

@@ -112,6 +112,9 @@ class RowConverter:
         told = text_of(self._value(row, "reasoning"))
         thoughts = split_reply(told)
         goes_on = "caption" in self._columns and thoughts.answer and "<answer>" not in told.lower()
+        stray = reply.stray or ("" if reply.answer or goes_on else thoughts.answer and thoughts.stray)
+        if stray:
+            raise ValueError(f"the thoughts of the reply have no end, or two: {stray} stands beside them")
         if not thoughts.reasoning or goes_on:  # all of it is reasoning, and what is wrong with it is said later
             thoughts = replace(thoughts, reasoning=told.strip(), answer="")
         return _RowTexts(query, context, reply.answer or thoughts.answer, reply.reasoning or thoughts.reasoning)
@@ -124,6 +127,8 @@ class RowConverter:
             return [int(code) for code in self._codes[clip]]
         if "motion_tokens" in self._columns:
             return codes_of(self._value(row, "motion_tokens"))
+        if texts.asked is not None and texts.replied is not None:
+            raise ValueError("there are motion codes in the query and in the reply: a line holds one motion")
         found = texts.asked if texts.asked is not None else texts.replied
         if found is None:
             raise ValueError("there are no motion codes in the query or the reply")
