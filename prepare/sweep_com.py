@@ -122,7 +122,8 @@ def search(out: Path, candidates: int, rounds: int, evaluation: Sequence[str]) -
     for number in range(1, rounds + 1):
         folder = out / f"{candidates}x{number}"
         if number < rounds:
-            file = folder / "answers.jsonl"
+            within = folder / "answers.jsonl"  # where sweeps of earlier versions have it
+            file = within if within.is_file() else out / f"{folder.name}.answers.jsonl"
             with _readable(folder):
                 same = file.is_file() and read_jsonl(file) == answers[number]
             if not same:
