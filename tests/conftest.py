@@ -14,6 +14,11 @@ NB_CODE = 16
 CAPTIONS = ("a person walks forward slowly.", "someone jumps twice.", "a person turns right and waves.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test comes first: begun last, it would keep one process busy when the others have finished."""
+    items.sort(key=lambda item: item.path.name != "test_quickstart.py")
+
+
 @pytest.fixture(autouse=True)
 def the_level_of_logging() -> Iterator[None]:
     """Commands that run inside a test set it; the next test begins as if they had not."""
