@@ -19,6 +19,8 @@ _NTSC = (24000 / 1001, 30000 / 1001, 60000 / 1001, 120000 / 1001)
 _WHOLE_RATE_TOLERANCE = 0.005
 # Above this change by rounding it is said what a frame time was taken for.
 _SAID_FROM = 0.005
+# Nobody records people at fewer frames a second than this: 1 in the place of a frame time means something else.
+_FEWEST = 5
 # Beyond these a number is not taken for milliseconds: 2 would be 500 frames a second.
 _FASTEST_IN_MILLISECONDS, _LONGEST_IN_MILLISECONDS = 240, 1000
 _NUMBER = re.compile(r"\+?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][-+]?\d{1,3})?", re.ASCII)
@@ -33,7 +35,7 @@ def frame_rate(frame_time: str) -> tuple[float, str | None]:
     if not time:
         hint = ": write it with a point" if "," in frame_time else ""
         raise InputError(f"the frame time must be seconds above 0, got {shown(frame_time)}{hint}")
-    shortest, longest = (1 / Decimal(rate) for rate in reversed(FRAME_RATES))
+    shortest, longest = 1 / Decimal(FRAME_RATES[1]), 1 / Decimal(_FEWEST)
     if shortest <= time <= longest:
         fps, plain = _rate(time), 1 / float(time)
         if abs(fps / plain - 1) < _SAID_FROM:
@@ -50,9 +52,11 @@ def frame_rate(frame_time: str) -> tuple[float, str | None]:
             f"Frame Time {frame_time} cannot be seconds: taken as milliseconds, {in_milliseconds:.5g} frames a second "
             "(--fps: otherwise)"
         )
+    meant = {"frames a second": float(time), "milliseconds": 1000 / float(time), "seconds": 1 / float(time)}
+    rates = {unit: fps for unit, fps in meant.items() if FRAME_RATES[0] <= fps <= FRAME_RATES[1]}
+    say = [f"if it is {unit}, say --fps {fps:.6g}" for unit, fps in rates.items()]
     raise InputError(
-        f"the frame time must be seconds, {shortest:g} to {longest:g}, got {shown(frame_time)}: if it is frames a "
-        f"second, say --fps {float(time):g}; if it is milliseconds, --fps {1000 / float(time):.6g}"
+        f"the frame time must be seconds, {shortest:g} to {longest:g}, got {shown(frame_time)}: {'; '.join(say)}"
     )
 
 

@@ -13,7 +13,7 @@ from utils.errors import InputError
         ("0.016666", 60), ("0.016667", 60), ("0.0167", 60), (".00833333", 120), ("0.0083", 120), ("0.0416667", 24),
         ("0.05", 20), ("0.04", 25), ("0.02", 50), ("0.01", 100), ("0.0100000", 100), ("0.005", 200), ("0.08", 12.5),
         ("0.0333667", 30000 / 1001), ("0.033367", 30000 / 1001), ("0.0334", 30000 / 1001), ("0.041708", 24000 / 1001),
-        ("0.035714", 28), ("0.3", 1 / 0.3), ("1", 1), ("0.0314159", 1 / 0.0314159),
+        ("0.035714", 28), ("0.2", 5), ("0.18", 1 / 0.18), ("0.0314159", 1 / 0.0314159),
     ],
 )  # fmt: skip
 def test_digits_that_tell_the_rate_say_nothing_more(written, fps):
@@ -40,8 +40,21 @@ def test_milliseconds_are_told_by_what_no_seconds_are(written, fps):
 
 @pytest.mark.parametrize(("written", "as_milliseconds"), [("30", "33.3333"), ("120", "8.33333"), ("40", "25")])
 def test_a_rate_in_its_place_is_refused_with_both_flags(written, as_milliseconds):
-    with pytest.raises(InputError, match=rf"say --fps {written}; if it is milliseconds, --fps {as_milliseconds}"):
+    said = f"second, say --fps {written}; if it is milliseconds, say --fps {as_milliseconds}"
+    with pytest.raises(InputError, match=said):
         frame_rate(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("1", "frames a second, say --fps 1; if it is milliseconds, say --fps 1000; if it is seconds, say --fps 1"),
+     ("1.0", "if it is seconds, say --fps 1"), ("0.3", "got '0.3': if it is seconds, say --fps 3.33333"),
+     ("0.201", "if it is seconds, say --fps 4.97512")],
+)  # fmt: skip
+def test_a_rate_that_nobody_records_people_at_is_refused_with_the_flag(written, said):
+    with pytest.raises(InputError, match=r"must be seconds, 0\.001 to 0\.2, got") as error:
+        frame_rate(written)
+    assert str(error.value).endswith(said)
 
 
 @pytest.mark.parametrize(
