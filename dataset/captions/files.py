@@ -5,6 +5,7 @@ any ``#``, a plain caption of the whole clip.
 """
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,8 +64,8 @@ def read_captions(
 ) -> CaptionSet:
     """Read the text file of every id; plain captions are tagged by spaCy, or by what the tagged captions teach.
 
-    A file that cannot be used (absent, not UTF-8, no caption, a malformed line) becomes a problem of its clip; the
-    other clips go on. What the tagged captions do not hold is told by `words` and by the common words.
+    A file that cannot be used (absent, not UTF-8, no caption, a malformed line, impossible times) becomes a problem of
+    its clip; the other clips go on. What the tagged captions do not hold is told by `words` and by the common words.
 
     Args:
         paths: id -> text file.
@@ -74,7 +75,7 @@ def read_captions(
     found = CaptionSet()
     for id, path in paths.items():
         try:
-            found.captions[id] = tuple(read_caption_file(path))
+            found.captions[id] = tuple(read_caption_file(path, check_times=True))
         except InputError as error:
             found.problems[id] = str(error)
     # Equal plain captions are tagged once.
@@ -101,12 +102,21 @@ def read_captions(
     return found
 
 
-def read_caption_file(path: str | Path) -> list[Caption]:
+def read_caption_file(path: str | Path, check_times: bool = False) -> list[Caption]:
     """The captions of one text file, without tokens where it has none.
 
-    Raises InputError (path, line, reason) for a file that cannot be read, a malformed line or no caption.
+    Raises InputError (path, line, reason) for a file that cannot be read, a malformed line or no caption; with
+    `check_times` also for times that no part of a clip has, which readers of data sets leave out.
     """
-    captions = [_parsed(path, number, line) for number, line in numbered_lines(path)]
+    captions = []
+    for number, line in numbered_lines(path):
+        caption = _parsed(path, number, line)
+        if check_times and caption.is_segment and not 0 <= caption.start < caption.end < math.inf:
+            raise InputError(
+                f"{path}:{number}: start and end must be seconds of the clip, the end after the start, or 0.0#0.0 for "
+                f"all of it, got {caption.start:g} and {caption.end:g}"
+            )
+        captions.append(caption)
     if not captions:
         raise InputError(f"{path}: no caption in it")
     return captions

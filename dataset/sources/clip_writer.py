@@ -110,6 +110,11 @@ class ClipWriter:
         shape = npy_shape(clip_files(self.root, id).motion)
         return not shape or shape[0] < self.skeleton.min_frames
 
+    def seconds(self, id: str) -> float:
+        """How long the clip's motion is; 0 where there is none."""
+        shape = npy_shape(clip_files(self.root, id).motion)
+        return shape[0] / self.skeleton.fps if shape else 0.0
+
     def _is_newer(self, clip: SourceClip) -> bool:
         """Whether the motion is there and newer than what it is made from: all that is known without a record."""
         made = clip_files(self.root, clip.id).motion

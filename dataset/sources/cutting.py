@@ -18,6 +18,18 @@ from utils.progress import Progress
 _OVERLAP = 0.5
 
 
+# Captions may end a little after their clip, by rounding or by frames that were cut off: they end with it then.
+_AFTER_THE_END = 1.0
+
+
+def goes_beyond(captions: Iterable[Caption], seconds: float) -> bool:
+    """Whether one of the captions is about a time that a motion of so many seconds does not have."""
+    return any(
+        caption.is_segment and (caption.start >= seconds or caption.end > seconds + _AFTER_THE_END)
+        for caption in captions
+    )
+
+
 def check_cut_seconds(seconds: float, skeleton: Skeleton) -> None:
     """Refuse parts that no reader takes: the shortest are half as long as the longest."""
     least = (2 * skeleton.min_frames + 1) / skeleton.fps

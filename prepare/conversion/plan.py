@@ -13,7 +13,7 @@ from dataset.humanml.layout import FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER,
 from dataset.humanml.splits import composed, is_mirror_of, mirror_id
 from dataset.sources.clip_writer import GivenCaptions
 from dataset.sources.conversion import Cut, SourceClip, mirrored, problem_of_id
-from dataset.sources.cutting import captions_of_part, cut_takes
+from dataset.sources.cutting import captions_of_part, cut_takes, goes_beyond
 from dataset.sources.mirroring import mirror_caption
 from dataset.sources.posture import Postures
 from dataset.toy.lexicon import lexicon_pairs
@@ -29,12 +29,14 @@ class Captions:
         given: by id, of the clips that --texts-dir has some for.
         kept: clips that it has none for, which keep those of an earlier run.
         about: in words, where the tokens are from; None without --texts-dir.
+        late: takes that are cut, with captions of times behind their end.
         advice: how the tokens would become better ones; None where nothing is to be said.
     """
 
     given: Mapping[str, GivenCaptions] = field(default_factory=dict)
     kept: Sequence[str] = ()
     about: str | None = None
+    late: Sequence[str] = ()
     advice: str | None = None
 
 
@@ -134,18 +136,21 @@ def plan_captions(by_id: dict[str, SourceClip], flags: DatasetFlags, bad: dict[s
     paths = {str(text.path): text.path for text in texts.values()}
     lexicon = None if flags.lexicon_texts is None else Path(flags.lexicon_texts)
     found = read_captions(paths, lexicon, lexicon_pairs())
-    given = {}
+    given, late = {}, {}
+    ends = {clip.cut.take: clip.cut.end for clip in by_id.values() if clip.cut is not None}
     for id, text in texts.items():
         if reason := found.problems.get(str(text.path)):
             bad.setdefault(id, reason)
             continue
         captions = found.captions[str(text.path)]
         if text.cut is not None:
+            if goes_beyond(captions, ends[text.cut.take]):
+                late[text.cut.take] = None
             captions = captions_of_part(captions, text.cut)
         if text.mirrored:
             captions = tuple(map(mirror_caption, captions))
         given[id] = GivenCaptions(captions, (text.path,), text.mirrored)
-    return Captions(given, kept, str(found), found.advice)
+    return Captions(given, kept, str(found), tuple(late), found.advice)
 
 
 @dataclass(frozen=True)

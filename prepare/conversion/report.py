@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 from dataset.humanml.splits import FEWEST_CLIPS, HELD_OUT, SPLITS, is_mirror_of
 from dataset.sources.clip_writer import ClipWriter
-from dataset.sources.cutting import longest_whole
+from dataset.sources.cutting import goes_beyond, longest_whole
 from dataset.sources.record import RECORD_FILE
 from prepare.conversion.plan import Captions
 from utils.wording import listed
@@ -43,7 +43,7 @@ def summary(
     with_sources = {id for ids in splits.values() for id in ids}.union(bad).difference(gone)
     about_clips = _notes(writer, gone, recut, with_sources)
     notes = [f"note: {note}" for note in [*about_captions, *about_clips, *about_splits]]
-    return "\n".join([line, *notes, *_warning_of_splits(splits)])
+    return "\n".join([line, *notes, *_warning_of_times(writer, captions, bad), *_warning_of_splits(splits)])
 
 
 def _notes(
@@ -125,6 +125,16 @@ def _notes_on_splits(earlier: Mapping[str, str], splits: Mapping[str, Sequence[s
             f"{', '.join(empty)} without a clip, and training and evaluation need all three: from {FEWEST_CLIPS} clips "
             "on (a clip and its mirror image count as one, and so do all parts of a take) each split gets one, so add "
             "clips and run the same command again, or list them by --splits-dir"
+        )
+
+
+def _warning_of_times(writer: ClipWriter, captions: Captions, bad: Container[str]) -> Iterator[str]:
+    whole = {id: given for id, given in captions.given.items() if id not in bad}
+    late = [id for id, given in whole.items() if goes_beyond(given.captions, writer.seconds(id))]
+    if late := [*captions.late, *late]:
+        yield (
+            f"warning: captions of {_some(late)} are of times that the clip does not have (start and end are seconds "
+            "of it): what is behind its end is left out"
         )
 
 
