@@ -12,7 +12,7 @@ import numpy as np
 from utils.errors import InputError
 from utils.files.arrays import read_npy
 from utils.files.text_files import text_of
-from utils.motion.plausibility import check_features
+from utils.motion.plausibility import check_features, check_size
 from utils.motion.skeleton import skeleton_with_features
 
 _ABSENT = "-"
@@ -55,6 +55,7 @@ class ClipFiles:
         skeleton = skeleton_with_features(feature_dim)
         if skeleton is not None:
             check_features(features, skeleton)
+            check_size(features, skeleton)
         elif not np.isfinite(features).all():
             raise InputError("NaN in the motion")
         return features

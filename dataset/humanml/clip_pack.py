@@ -33,7 +33,7 @@ from utils.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-_FORMAT_VERSION = 3  # raised when clips are read or judged by other rules: packs of before are made anew
+_FORMAT_VERSION = 4  # raised when clips are read or judged by other rules: packs of before are made anew
 _DTYPE = np.dtype("<f4")
 _SHOW_PROGRESS_AFTER = 2.0  # seconds until a bar appears: small data sets need none
 

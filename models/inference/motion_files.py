@@ -16,7 +16,7 @@ from dataset.sources.posture import Postures
 from dataset.sources.units import UNITS
 from utils.errors import InputError
 from utils.files.arrays import read_npy
-from utils.motion.plausibility import check_motion_file
+from utils.motion.plausibility import check_motion_file, check_person
 from utils.motion.skeleton import T2M, Skeleton
 
 
@@ -58,6 +58,10 @@ def read_motion(path: str | Path, skeleton: Skeleton, reading: MotionReading = _
         raise InputError(f"{path}: expected a motion in a file that ends in {', '.join(ENDINGS)}")
     if kind == ".npy" and (motion := read_npy(path)).ndim == 2:
         check_motion_file(path, motion, skeleton)
+        try:
+            check_person(motion, skeleton)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         return motion
     postures = Postures(skeleton, reading.any_posture)
     clip = SourceClip(path.stem, (path,), partial(_READERS[kind], path, skeleton, reading), up=reading.up)

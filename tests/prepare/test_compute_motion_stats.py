@@ -16,7 +16,7 @@ def root(tmp_path):
     (tmp_path / "new_joint_vecs").mkdir()
     rng = np.random.default_rng(0)
     for id, frames in {"a": 30, "M000001": 250, "c": 45}.items():
-        np.save(tmp_path / f"new_joint_vecs/{id}.npy", rng.normal(2.0, 3.0, (frames, 263)).astype(np.float32))
+        np.save(tmp_path / f"new_joint_vecs/{id}.npy", rng.normal(2.0, 0.3, (frames, 263)).astype(np.float32))
     write_splits(tmp_path, {"train": ["a", "M000001", "c", "a"]})
     return tmp_path
 

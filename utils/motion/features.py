@@ -15,7 +15,7 @@ from torch import Tensor
 
 from utils.errors import InputError
 from utils.motion.inverse_kinematics import facing_angle, local_rotations, retarget, smoothed_heading
-from utils.motion.plausibility import check_features
+from utils.motion.plausibility import check_features, check_person
 from utils.motion.rotations import quaternion_about_y, quaternion_to_6d, rotate_about_y, wrap_angle
 from utils.motion.skeleton import ArrayOrTensor, Skeleton, skeleton_with_joints
 
@@ -78,7 +78,7 @@ def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
     """Joints (T, J, 3) or features (T, 12 J - 1) of either skeleton -> joints (T, J, 3) in metres and that skeleton.
 
     Both are in the skeleton's unit. For tools that take either, such as rendering. Raises InputError for any other
-    shape, for values that are not finite and for normalised features.
+    shape, for values that are not finite, and for features that are normalised or of no person's size.
     """
     if motion.ndim == 3 and motion.shape[2] == 3:
         skeleton = skeleton_with_joints(motion.shape[1])
@@ -92,6 +92,7 @@ def joints_of_motion(motion: np.ndarray) -> tuple[np.ndarray, Skeleton]:
     if motion.ndim == 3:
         return skeleton.in_metres(motion), skeleton
     check_features(motion, skeleton)
+    check_person(motion, skeleton)
     return joints_in_metres(motion, skeleton), skeleton
 
 

@@ -1,7 +1,7 @@
 """Features that cannot be a motion as it is are told apart before anything is computed from them.
 
-Two mistakes are common: features that were stored normalised, (x - Mean) / Std, which every model normalises once
-more; and features that hold NaN.
+Three mistakes are common: features that were stored normalised, (x - Mean) / Std, which every model normalises once
+more; features in another unit, or scaled; and features that hold NaN.
 """
 
 from pathlib import Path
@@ -13,6 +13,14 @@ from utils.motion.skeleton import Skeleton
 
 NORMALISED = "features that look normalised, (x - Mean) / Std"
 DENORMALISE = "a data set holds them as they are: store x * Std + Mean, with the Mean.npy and Std.npy they were made by"
+SIZELESS = "a body of no person's size: features in another unit, or scaled"
+# Metres: the largest side of the box around a body, of all but what is a hundred times too large or too small. Who lies
+# rolled up has 0.5, who reaches up 2.3; data sets of children, giants and estimated bodies pass.
+_SIZES = (0.1, 10.0)
+# Metres a second that no body has: whoever falls from a tower has less after 4 seconds.
+_FASTEST = 30.0
+# Frames that are looked at, about, evenly among all: every clip of a data set is. "In most frames": in this share.
+_SEEN, _MOST = 16, 0.5
 # A contact may be off 0 and 1 by so much and still count as one of them.
 _CONTACT_TOLERANCE = 0.05
 # In fewer frames anything has two values only.
@@ -25,6 +33,33 @@ def check_features(features: np.ndarray, skeleton: Skeleton) -> None:
         raise InputError("NaN in the motion")
     if _is_normalised(features, skeleton):
         raise InputError(NORMALISED)
+
+
+def check_size(features: np.ndarray, skeleton: Skeleton) -> None:
+    """Raise InputError, with a fixed wording, where the body of (T, D) features is of no person's size in most frames.
+
+    However a person lies, crawls or stands, the box around them has a side of a person's size. Joints that are all at
+    one place, as in a clip of zeros, have no size that could be a wrong one.
+    """
+    if not len(features):
+        return
+    seen = features[:: max(1, len(features) // _SEEN)]
+    places = seen[:, skeleton.positions_slice].reshape(len(seen), -1, 3)
+    with np.errstate(over="ignore"):  # 1e38 is no size either
+        sides = skeleton.metres_per_unit * (places.max(axis=1) - places.min(axis=1)).max(axis=1)
+    low, high = _SIZES
+    if np.mean((sides > 0) & (sides < low) | (sides > high)) > _MOST:
+        raise InputError(SIZELESS)
+
+
+def check_person(features: np.ndarray, skeleton: Skeleton) -> None:
+    """Raise InputError where (T, D) features are of no person's size, or go faster than a person, in most frames."""
+    check_size(features, skeleton)
+    with np.errstate(over="ignore"):
+        steps = np.linalg.norm(features[:, skeleton.root_slice][:, 1:3].astype(np.float64), axis=1)
+        speeds = steps * skeleton.metres_per_unit * skeleton.fps
+    if len(speeds) and np.mean(speeds > _FASTEST) > _MOST:
+        raise InputError(f"a body that moves at {np.median(speeds):.3g} m/s: features in another unit, or scaled")
 
 
 def check_motion_file(path: str | Path, motion: np.ndarray, skeleton: Skeleton) -> None:

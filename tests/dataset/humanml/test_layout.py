@@ -70,7 +70,8 @@ def test_records_hold_the_numbers_of_the_files_and_segments_are_views(tmp_path, 
     rng, dim = np.random.default_rng(0), skeleton.feature_dim
     part = Caption("turns.", ("turn/VERB",), 0.5, 3.0)
     for id in ("000001", "M000001"):
-        write_record(tmp_path, id, rng.normal(size=(90, dim)), np.zeros((90, skeleton.num_joints, 3)), (WALK, part))
+        numbers = rng.normal(size=(90, dim)) / skeleton.metres_per_unit
+        write_record(tmp_path, id, numbers, np.zeros((90, skeleton.num_joints, 3)), (WALK, part))
     write_splits(tmp_path, {"my_split": ["M000001", "000001"]})
     for _ in range(2):  # packing, then loading
         records = read_split(tmp_path, "my_split", skeleton)
@@ -172,6 +173,18 @@ def test_a_normalised_clip_among_others_is_skipped_by_name(tmp_path, caplog):
     assert [record.id for record in read_split(tmp_path, "train", T2M)] == ids[1:]
     (line,) = summaries(caplog)
     assert f"features that look normalised, (x - Mean) / Std: 1 ({ids[0]})" in line
+
+
+def test_clips_of_another_unit_are_skipped_by_name_and_refused_where_all_are(tmp_path, caplog):
+    ids = make_toy(tmp_path, 0)
+    for number, id in enumerate(ids):
+        path = tmp_path / f"new_joint_vecs/{id}.npy"
+        np.save(path, np.load(path) * np.where(np.arange(263) < 259, 100, 1))
+        if number == 0:
+            assert [record.id for record in read_split(tmp_path, "train", T2M)] == ids[1:]
+            assert f"a body of no person's size: features in another unit, or scaled: 1 ({id})" in summaries(caplog)[-1]
+    with pytest.raises(InputError, match=f"none of its {len(ids)} clips is usable: a body of no person's size"):
+        read_split(tmp_path, "train", T2M)
 
 
 def test_joints_in_the_place_of_features_are_told_as_such(tmp_path):

@@ -58,6 +58,11 @@ def test_what_is_no_motion_is_refused(save, toy_joints, walk, tmp_path):
         (save((features - mean) / std, "n.npy"), "normalised"),
         (save(np.where(features > 1e9, 0, np.nan), "nan.npy"), "NaN"),
         (save(holes, "holes.npy"), "NaN"),
+        (
+            save(features * np.where(np.arange(263) < 193, 100, 1), "scaled.npy"),
+            "scaled.npy: a body of no person's size",
+        ),
+        (save(features + 2.5 * (np.arange(263) == 1), "fast.npy"), "moves at 5[0-9.]* m/s"),
         (save(walk[:, :20], "few.npy"), "expected joints"),
         (save(features[:, :100], "narrow.npy"), "263"),
         (save(walk * 1e6, "huge.npy"), "--unit"),

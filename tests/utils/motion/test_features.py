@@ -209,7 +209,7 @@ def test_retargeting_keeps_directions_and_takes_lengths_of_the_target():
 
 def test_joints_of_motion_knows_both_skeletons():
     for skeleton in (T2M, KIT):
-        joints = moving(skeleton, frames=10)
+        joints = moving(skeleton, frames=10) / skeleton.metres_per_unit
         assert joints_of_motion(joints)[1] is skeleton
         recovered, found = joints_of_motion(features_from_joints(joints, skeleton))
         assert found is skeleton and recovered.shape == (9, skeleton.num_joints, 3)

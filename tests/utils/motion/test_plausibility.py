@@ -5,9 +5,10 @@ import pytest
 
 from dataset.humanml.statistics import compute_mean_std
 from dataset.toy.clips import toy_clips
+from tests.places import SHARED
 from utils.errors import InputError
 from utils.motion.features import features_from_joints
-from utils.motion.plausibility import NORMALISED, check_features
+from utils.motion.plausibility import NORMALISED, SIZELESS, check_features, check_person, check_size
 from utils.motion.skeleton import KIT, T2M
 
 
@@ -46,6 +47,48 @@ def test_numbers_that_are_no_motion_are_not_called_normalised(skeleton):
     ramp = np.arange(40.0)[:, None] * np.ones(skeleton.feature_dim)
     for numbers in (np.zeros(shape), np.full(shape, 0.3), ramp, np.random.default_rng(0).normal(size=shape)):
         check_features(numbers, skeleton)
+
+
+@pytest.mark.parametrize("turn", [(0, 1, 2), (0, 2, 1), (1, 0, 2)], ids=["as they are", "lying", "on a side"])
+def test_people_have_a_size_however_they_lie(turn):
+    for skeleton in (T2M, KIT):
+        for clip in toy_clips(6, seed=1):
+            joints = clip.joints[:, : skeleton.num_joints, turn] / skeleton.metres_per_unit
+            motion = features_from_joints(joints, skeleton)
+            for part in (motion, motion[:1], motion[:0]):
+                check_person(part, skeleton)
+
+
+@pytest.mark.parametrize("name", ["000612", "012314"])
+def test_published_clips_have_a_size(name):
+    sample = SHARED / "data/humanml3d_sample" / f"{name}_new_joint_vecs.npy"
+    if not sample.is_file():
+        pytest.skip(f"{sample} is not here")
+    features = np.load(sample)
+    check_person(features, T2M)
+    for scaled in (features * 100, features / 100):
+        with pytest.raises(InputError, match="no person's size"):
+            check_size(scaled, T2M)
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.01, 39.37, 100, 1000, 1e37])
+def test_another_unit_is_no_persons_size(motions, scale):
+    for motion in motions:
+        scaled = (motion * np.float64(scale)).astype(np.float32)
+        with pytest.raises(InputError) as caught:
+            check_size(scaled, T2M)
+        assert str(caught.value) == SIZELESS
+
+
+def test_most_frames_decide_about_size_and_speed(motions):
+    motion = motions[0].copy()
+    for columns, scale, said in ((T2M.positions_slice, 100, SIZELESS), (slice(1, 3), 1e6, "m/s")):
+        broken = motion.copy()
+        broken[: int(0.4 * len(motion)), columns] = motion[: int(0.4 * len(motion)), columns] * scale
+        check_person(broken, T2M)
+        broken[:, columns] = motion[:, columns] * scale + 1e-3 * scale
+        with pytest.raises(InputError, match=said):
+            check_person(broken, T2M)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
