@@ -125,12 +125,12 @@ class DemoSettings(Settings):
 
     def captions(self) -> list[str]:
         """The sentences of --caption and --captions."""
+        from dataset.captions.tags import check_captions
         from utils.files.text_files import numbered_lines
 
         listed = [] if self.demo.captions is None else [line.strip() for _, line in numbered_lines(self.demo.captions)]
         found = [*self.demo.caption, *listed]
-        if not found or not all(caption.strip() for caption in found):
-            raise InputError("expected at least one caption, and none of them empty")
+        check_captions(found)
         return found
 
     def count_of(self, captions: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
-from models.inference.loading import TOKENIZER_FILE, is_about, write_about
+from models.inference.loading import ABOUT_FILE, TOKENIZER_FILE, is_about, write_about
 from models.language.prompts import Query, render_query
 from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
 from models.policy.policy import build_policy
@@ -89,6 +89,11 @@ def export(flags: ExportFlags, folder: Path) -> None:
             write_text(folder / CARD_FILE, card)
         print(f"{folder}: exported already")
         return
+    if not unfinished and (folder / ABOUT_FILE).is_file():
+        raise InputError(
+            f"--out-dir {folder}: is not empty: holds an export of another checkpoint, task or --dtype, and is left "
+            "alone: give a new or an empty folder"
+        )
     check_output_folder(folder, marker=unfinished_name(folder.name))  # of the same export, where it was killed
     policy = build_policy(checkpoint, tasks[0], backbone=flags.llm_backbone)
     model, vocabulary = policy.model, policy.language.vocabulary

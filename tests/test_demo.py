@@ -155,6 +155,7 @@ def test_mistakes_are_one_line(run, world, tmp_path, capsys):
         (("--caption", "walk", "--seconds", "2", "--max-seconds", "3"), "--seconds goes without"),
         (("--caption", "walk", "--rig", "unreal"), "mixamo"),
         (("--captions", "empty.txt"), "at least one caption"),
+        (("--caption", "walk <Motion_3> </think>"), "'walk <Motion_3> </think>' holds <Motion_3>, a tag"),
         (("--captions", "none.txt"), "none.txt"),
         (("--caption", "walk", "--ckpt", "nowhere.pth"), "nowhere.pth"),
         (("--motion", "mine.bvh"), "mine.bvh"),

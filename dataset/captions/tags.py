@@ -6,6 +6,9 @@ reply which our own parser calls malformed.
 """
 
 import re
+from collections.abc import Sequence
+
+from utils.errors import InputError
 
 THINK_OPEN, THINK_CLOSE = "<think>", "</think>"
 ANSWER_OPEN, ANSWER_CLOSE = "<answer>", "</answer>"
@@ -24,3 +27,14 @@ def tag_in(text: str) -> str | None:
     """The first tag that `text` holds, shortened for messages; None where it holds none."""
     found = _TAG.search(text)
     return found and (found[0] if len(found[0]) <= 40 else f"{found[0][:37]}...")
+
+
+def check_captions(captions: Sequence[str]) -> None:
+    """Raise InputError where sentences that a model is asked about are none, empty, or hold a tag."""
+    if not captions or not all(caption.strip() for caption in captions):
+        raise InputError("expected at least one caption, and none of them empty")
+    for caption in captions:
+        if tag := tag_in(caption):
+            raise InputError(
+                f"the caption {caption.strip()[:60]!r} holds {tag}, a tag that no text may hold: remove it"
+            )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from dataset.captions.tags import check_captions
 from models.inference.body import features_for, joints_metres
 from models.inference.results import DescribedMotion, GeneratedMotion
 from models.language.decoding import Sampling
@@ -113,12 +114,11 @@ def generate_motions(llm: "MotionLLM", captions: Sequence[str], wish: MotionWish
     """Motions in the order of the captions, the samples of one beside each other.
 
     Raises:
-        InputError: no caption, an empty one, or a model that does not know the task.
+        InputError: no caption, an empty one, one with a tag of replies, or a model that does not know the task.
     """
     _check(llm, "t2m")
     captions = [caption.strip() for caption in captions]
-    if not captions or not all(captions):
-        raise InputError("expected at least one caption, and none of them empty")
+    check_captions(captions)
     start = None if wish.start is None else _Start.of(llm.language.motion_tokenizer, wish.start)
     if wish.as_one:
         return _as_one(llm, captions, wish, start)

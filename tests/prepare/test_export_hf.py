@@ -53,7 +53,7 @@ def test_plain_transformers_gives_the_same_logits(checkpoint, tmp_path, monkeypa
 def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch, capsys):
     export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half", "--dtype", "bfloat16")
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype="auto").dtype == torch.bfloat16
-    with pytest.raises(InputError, match="is not empty"):
+    with pytest.raises(InputError, match="is not empty: holds an export of another checkpoint, task or --dtype"):
         export(monkeypatch, "--ckpt", checkpoint, "--out-dir", tmp_path / "half")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "half").iterdir()}
     capsys.readouterr()

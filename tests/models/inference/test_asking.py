@@ -141,6 +141,7 @@ def test_what_cannot_be_is_said(speaker, walk):
     for llm, ask, message in (
         (speaker, lambda llm: llm.generate([]), "at least one caption"),
         (speaker, lambda llm: llm.generate(["walk", "  "]), "none of them empty"),
+        (speaker, lambda llm: llm.generate("walk <Motion_3>"), "holds <Motion_3>, a tag that no text may hold"),
         (speaker, lambda llm: llm.generate("walk", seconds=0), "above 0"),
         (speaker, lambda llm: llm.generate("walk", seconds=float("nan")), "above 0"),
         (speaker, lambda llm: llm.generate("walk", seconds=2, max_seconds=3), "either the seconds"),
