@@ -111,7 +111,7 @@ def read_caption_file(path: str | Path, check_times: bool = False) -> list[Capti
     captions = []
     for number, line in numbered_lines(path):
         caption = _parsed(path, number, line)
-        if check_times and caption.is_segment and not 0 <= caption.start < caption.end < math.inf:
+        if check_times and caption.is_segment and not (0 <= caption.start < math.inf and 0 <= caption.end < math.inf):
             raise InputError(
                 f"{path}:{number}: start and end must be seconds of the clip, the end after the start, or 0.0#0.0 for "
                 f"all of it, got {caption.start:g} and {caption.end:g}"

@@ -25,7 +25,7 @@ _AFTER_THE_END = 1.0
 def goes_beyond(captions: Iterable[Caption], seconds: float) -> bool:
     """Whether one of the captions is about a time that a motion of so many seconds does not have."""
     return any(
-        caption.is_segment and (caption.start >= seconds or caption.end > seconds + _AFTER_THE_END)
+        caption.is_segment and (caption.start >= min(seconds, caption.end) or caption.end > seconds + _AFTER_THE_END)
         for caption in captions
     )
 

@@ -134,7 +134,7 @@ def _warning_of_times(writer: ClipWriter, captions: Captions, bad: Container[str
     if late := [*captions.late, *late]:
         yield (
             f"warning: captions of {_some(late)} are of times that the clip does not have (start and end are seconds "
-            "of it): what is behind its end is left out"
+            "of it, the end after the start): what it does not have is left out"
         )
 
 
