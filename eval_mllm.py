@@ -40,6 +40,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     from models.evaluation.evaluate import evaluate_replies
     from models.evaluation.results import write_evaluation
     from models.evaluation.saved_motions import save_motions
+    from options.signature import signed
 
     with timer.stage("reading data and evaluator"):
         # Who answers: a checkpoint, or (None) the predictions of --from-predictions.
@@ -59,15 +60,14 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
         with timer.stage("loading the model"):
             policy = settings.policy(checkpoint, tokenizer)
             # How they are asked: sampling and, with --use-com, Chain-of-Motion around the model.
-            plan = settings.reply_plan(questions, tokenizer)
+            plan = settings.reply_plan(questions, tokenizer, judge)
         replies = asked_replies(policy, questions, plan, judge, folder, timer)
     with timer.stage("judging"):
         evaluation = evaluate_replies(questions, replies, judge, scoring)
-    about = settings.about(questions, replies)
     if kinds := settings.evaluation.save_motions:
         with timer.stage("saving motions"):
             save_motions(folder, chain(*replies.draws), kinds, settings.skeleton)
-    return write_evaluation(folder, replies, evaluation, settings.signature(judge, replies), about)
+    return write_evaluation(folder, replies, evaluation, *signed(settings, judge, questions, replies))
 
 
 def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:

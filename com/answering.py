@@ -51,13 +51,15 @@ class Answers:
     predictions: list[list[Prediction]]
 
 
-def answer_all(llm: MotionLLM, asked: QueryBatch, asking: Asking, draws: int, file: ReplyFile, label: str) -> Answers:
-    """`draws` replies to each query; those that `file` holds are not generated again."""
+def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file: ReplyFile, label: str) -> Answers:
+    """A reply to each query of each draw; those that `file` holds are not generated again.
+
+    Args:
+        draws: what is asked in each; a query has the same number in all of them, though perhaps another caption.
+    """
     fresh: dict[tuple[int, int], Prediction] = {}
-    for draw in range(draws):
-        waiting = asked.take(
-            [place for place, number in enumerate(asked.query_numbers) if (draw, number) not in file.rows]
-        )
+    for draw, asked in enumerate(draws):
+        waiting = asked.take([place for place, key in enumerate(_keys(draw, asked)) if key not in file.rows])
         if not len(waiting):
             continue
 
@@ -66,12 +68,12 @@ def answer_all(llm: MotionLLM, asked: QueryBatch, asking: Asking, draws: int, fi
             file.add([{**_row(reply.best, number, draw), **reply.record} for number, reply in pairs])
             fresh.update({(draw, number): Prediction.of_rollout(reply.best, draw) for number, reply in pairs})
 
-        progress = label if draws == 1 else f"{label}, draw {draw + 1} of {draws}"
+        progress = label if len(draws) == 1 else f"{label}, draw {draw + 1} of {len(draws)}"
         if asking.com is None:
             _ask(llm, waiting, asking.of_draw(draw), keep, progress)
         else:
             _search(llm, waiting, asking.of_draw(draw), asking.com, keep, progress)
-    keys = [[(draw, number) for number in asked.query_numbers] for draw in range(draws)]
+    keys = [_keys(draw, asked) for draw, asked in enumerate(draws)]
     return Answers(
         [[file.rows[key] for key in row] for row in keys],
         [
@@ -79,9 +81,14 @@ def answer_all(llm: MotionLLM, asked: QueryBatch, asking: Asking, draws: int, fi
                 fresh.get(key) or _prediction_of(file.rows[key], query)
                 for key, query in zip(row, asked.queries, strict=True)
             ]
-            for row in keys
+            for row, asked in zip(keys, draws, strict=True)
         ],
     )
+
+
+def _keys(draw: int, asked: QueryBatch) -> list[tuple[int, int]]:
+    """What the replies of a draw go by in a `ReplyFile`."""
+    return [(draw, number) for number in asked.query_numbers]
 
 
 def _ask(llm: MotionLLM, asked: QueryBatch, sampling: Sampling, keep: Keep, progress: str) -> None:

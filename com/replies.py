@@ -57,16 +57,17 @@ def asked_replies(
         judge: who will measure; None where nobody can, which t2m is never asked without.
     """
     llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.motion_tokenizer
-    asked = QueryBatch.all(questions.queries(tokenizer), questions.references if plan.oracle else None)
+    references = questions.references if plan.oracle else None
+    asked = [QueryBatch.all(queries, references) for queries in questions.queries(tokenizer, plan.draws)]
     with timer.stage("generation"):
         file = ReplyFile(folder / REPLIES_FILE)
-        answers = answer_all(llm, asked, plan.asking, plan.draws, file, questions.task)
+        answers = answer_all(llm, asked, plan.asking, file, questions.task)
     with timer.stage("decoding motions"):
         draws = [with_motions(row, tokenizer) for row in answers.predictions]
     multimodality = None
     if questions.task == "t2m" and plan.mm_replies and judge is not None:
         with timer.stage("MultiModality"):
-            multimodality = _multimodality(llm, asked, plan, judge, folder)
+            multimodality = _multimodality(llm, asked[0], plan, judge, folder)
     cost = None
     if plan.asking.com is not None:
         write_trace(folder / TRACE_FILE, answers.rows)
@@ -95,7 +96,7 @@ def _multimodality(llm: MotionLLM, asked: QueryBatch, plan: ReplyPlan, judge: Ju
     part = asked.take(chosen)
     part = QueryBatch.all(part.queries, part.references)  # a file of its own, which counts its queries from 0
     file = ReplyFile(folder / MULTIMODALITY_FILE)
-    answers = answer_all(llm, part, again, plan.mm_replies, file, "MultiModality")
+    answers = answer_all(llm, [part] * plan.mm_replies, again, file, "MultiModality")
     draws = [with_motions(row, llm.language.motion_tokenizer) for row in answers.predictions]
     by_text = list(zip(*draws, strict=True))
     return multimodality_metric(judge.evaluator, by_text, repeats=judge.repeats, seed=judge.seed)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from models.text_motion.evaluator import TextMotionEvaluator
     from models.tokenizer.motion_tokenizer import MotionTokenizer
     from utils.metrics.bert_score import BertScorer
-    from utils.metrics.report import Signature
     from utils.motion.skeleton import Skeleton
 
 # Flags that change where an evaluation works and what it shows, not what it finds.
@@ -86,6 +85,8 @@ class EvalSettings(Settings):
         flags = self.evaluation
         if flags.eval_ckpt is None and flags.from_predictions is None:
             raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
+        if flags.from_predictions is None:
+            _ = self.draws  # a mistake is told before anything is loaded
         judged = Path(flags.from_predictions or flags.eval_ckpt)
         name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
         path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
@@ -142,7 +143,7 @@ class EvalSettings(Settings):
         root, flags = self.data.data_root_or_default, self.evaluation
         needs_text = flags.eval_task == "t2m" or has_texts(root, flags.eval_split)
         records = read_split(root, flags.eval_split, self.skeleton, needs_text)[: flags.limit]
-        return Questions.draw(flags.eval_task, records, tagger_of(root, self.skeleton), self.run.seed)
+        return Questions(flags.eval_task, tuple(records), tagger_of(root, self.skeleton), self.run.seed)
 
     def data_fingerprint(self, questions: "Questions") -> str:
         """Names the motions and captions that are asked about."""
@@ -204,6 +205,14 @@ class EvalSettings(Settings):
 
     # --- Who answers, and how ---
 
+    @property
+    def temperature(self) -> float:
+        return self.evaluation.temperature_where(self.com.use_com)
+
+    @property
+    def draws(self) -> int:
+        return self.evaluation.draws_where(self.com.use_com)
+
     def policy(self, checkpoint: "Checkpoint", tokenizer: "MotionTokenizer") -> "Policy":
         from models.policy.policy import build_policy
         from utils.run.devices import model_dtype
@@ -212,8 +221,10 @@ class EvalSettings(Settings):
         policy.model.to(self.device, model_dtype(self.model.precision, self.device))
         return policy
 
-    def reply_plan(self, questions: "Questions", tokenizer: "MotionTokenizer") -> "ReplyPlan":
-        """How many replies are asked for, how they are sampled and, with --use-com, searched."""
+    def reply_plan(self, questions: "Questions", tokenizer: "MotionTokenizer", judge: "Judge | None") -> "ReplyPlan":
+        """How many replies are asked for, how they are sampled and, with --use-com, searched.
+
+        Raises InputError where the judge would rank too."""
         from com.answering import Asking
         from com.replies import ReplyPlan
         from models.evaluation.multimodality import SAMPLES
@@ -222,19 +233,29 @@ class EvalSettings(Settings):
         flags, com, ranker = self.evaluation, None, None
         if self.com.use_com:
             com, ranker = self._chain_of_motion(tokenizer, questions.tagger)
+            if ranker is not None and judge is not None and ranker.fingerprint == judge.evaluator.fingerprint:
+                self._refuse_judge_as_ranker()
         mm_replies = flags.mm_repeats if flags.mm_repeats is not None else (0 if com else SAMPLES)
         sampling = Sampling(
-            flags.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=self.run.seed
+            self.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=self.run.seed
         )
         return ReplyPlan(
             asking=Asking(sampling, com),
-            draws=flags.samples,
+            draws=self.draws,
             oracle=self.com.com_oracle,
             mm_texts=flags.mm_texts,
             mm_replies=mm_replies,
             com_label=self.com.label,
             ranked_by=None if ranker is None else ranker.fingerprint,
         )
+
+    def _refuse_judge_as_ranker(self) -> None:
+        if not self.com.allow_judge_as_ranker:
+            raise InputError(
+                "the evaluator that judges would also rank what it judges, and the numbers flatter: give "
+                "--reward-evaluator FOLDER, another one than --eval-evaluator (prepare.train_evaluator with another "
+                "--seed makes one), rank without consistency (--com-scorers), or give --allow-judge-as-ranker"
+            )
 
     def _chain_of_motion(
         self, tokenizer: "MotionTokenizer", tagger: "Tagger"
@@ -253,7 +274,9 @@ class EvalSettings(Settings):
         task, by_name = self.evaluation.eval_task, com.com_scorers is not None
         weights = scorer_weights(weights, task, AGREEMENT, by_name, com.com_oracle)
         votes = weights.pop(AGREEMENT, 0.0)
-        models = flags.models(str(self.device), self.data.default_evaluator)
+        if "consistency" in weights and flags.reward_evaluator is None:
+            self._refuse_judge_as_ranker()
+        models = flags.models(str(self.device), self.evaluation.eval_evaluator or self.data.default_evaluator)
         rewarding = load_rewards(weights, tokenizer, models, lambda: tagger)
         factors, embed = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True)), None
         if votes:
@@ -271,30 +294,3 @@ class EvalSettings(Settings):
             com.com_max_new_tokens,
         )
         return settings, rewarding.evaluator
-
-    # --- What the numbers are signed with ---
-
-    def signature(self, judge: "Judge | None", replies: "Replies") -> "Signature":
-        from utils.metrics.report import Signature
-
-        return Signature(
-            data=self.data.dataname,
-            split=self.evaluation.eval_split,
-            seed=self.run.seed,
-            evaluator=None if judge is None else judge.evaluator.fingerprint,
-            checkpoint=replies.checkpoint,
-            com=replies.com,
-            protocol=self.evaluation.m2t_protocol if self.evaluation.eval_task == "m2t" else None,
-            notes=",".join(replies.notes) or None,
-        )
-
-    def about(self, questions: "Questions", replies: "Replies") -> dict[str, object]:
-        """What results.json says besides of how the numbers were made."""
-        flags = self.evaluation
-        return {
-            "task": flags.eval_task,
-            "sampling": {"temperature": flags.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
-            "tagger": questions.tagger.name,
-            "bertscore": self.bert_scorer.label if questions.can_be_scored and self.bert_scorer is not None else None,
-            "chain_of_motion": replies.com_cost,
-        }

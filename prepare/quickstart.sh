@@ -119,10 +119,10 @@ evaluate() { # task
     common=(--eval-task "$task" --data-root "$DATA" --eval-evaluator "$OUT/judge" --out-dir "$OUT"
         --repeats "$REPEATS" --max-new-tokens 140 --seed 0 --bertscore-model none "${LIMIT[@]}")
     step "7/8 evaluate $task after SFT" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$sft" --samples "$SAMPLES" --exp-name "eval_${task}_sft" \
+        python eval_mllm.py "${common[@]}" --eval-ckpt "$sft" --samples "$SAMPLES" --temperature 0.7 --exp-name "eval_${task}_sft" \
         --mm-texts 32 --mm-repeats 4
     step "7/8 evaluate $task after GRPO" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --samples "$SAMPLES" --exp-name "eval_${task}_rlvr" \
+        python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --samples "$SAMPLES" --temperature 0.7 --exp-name "eval_${task}_rlvr" \
         --mm-texts 32 --mm-repeats 4
     step "8/8 evaluate $task after GRPO with Chain-of-Motion" \
         python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --exp-name "eval_${task}_com" "${REWARDS[@]}" \

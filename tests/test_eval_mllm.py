@@ -51,6 +51,7 @@ def run(world, monkeypatch, name, *more, task="t2m"):
     """One evaluation -> (results.json, predictions)."""
     given = ["--eval-task", task, "--data-root", world / "data", "--eval-evaluator", world / "judge", "--repeats", "3"]
     given += ["--out-dir", world / "runs", "--exp-name", name, "--device", "cpu", "--bertscore-model", "none"]
+    given += [] if {"--samples", "--from-predictions"} & set(map(str, more)) else ["--quick"]
     monkeypatch.setattr(sys, "argv", ["eval_mllm.py", *map(str, [*given, *more])])
     eval_mllm.main()
     folder = world / "runs" / name
@@ -206,7 +207,7 @@ def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
 
 def test_captions_and_chain_of_motion(world, monkeypatch):
     results, rows = run(world, monkeypatch, "captions", *generated(world), "--limit", "6", task="m2t")
-    assert len(rows) == 6 and results["about"]["protocol"] == "raw"
+    assert len(rows) == 6 and results["about"]["protocol"] == "ptb"
     assert {"ROUGE-L", "CIDEr", "MM-Dist", "R@1"} <= set(rows[0]["scores"])
     com = ["--use-com", "--com-candidates", "2", "--com-refine-steps", "2", "--rewards", "format=1,physical=1"]
     small = [*generated(world), "--limit", "4", *com]
@@ -280,6 +281,42 @@ def test_the_signature_says_when_the_judge_rewarded(world, monkeypatch, backbone
     given = ["--eval-ckpt", path, "--max-new-tokens", "4", "--limit", "2", "--mm-repeats", "0"]
     results, _ = run(world, monkeypatch, "rewarded", *given)
     assert results["about"]["notes"] == "judge=reward"
+
+
+def test_each_draw_asks_for_a_caption_drawn_anew_and_says_what_its_intervals_are_over(world, tmp_path, monkeypatch):
+    for name in ("data", "judge"):
+        shutil.copytree(world / name, tmp_path / name, ignore=shutil.ignore_patterns(".cache"))
+    for text in (tmp_path / "data" / "texts").iterdir():
+        text.write_text(text.read_text().rstrip() + "\nsomeone else.#someone/NOUN else/ADV#0.0#0.0\n")
+    given = [*generated(world), "--mm-repeats", "0"]
+    several, rows = run(tmp_path, monkeypatch, "several", *given, "--samples", "3")
+    asked = {draw: [row["caption"] for row in rows if row["draw"] == draw] for draw in range(3)}
+    assert asked[0] != asked[1] != asked[2] and all(len(own) == CLIPS for own in asked.values())
+    well_formed = several["rows"]["generated"]["Well-formed"]
+    assert (well_formed["over"], well_formed["repeats"]) == ("draws", 3)
+    assert "|ci:draws|" in well_formed["signature"] and "|decoding:T1,p1,max24,float32|" in well_formed["signature"]
+    one, again = run(tmp_path, monkeypatch, "one", *given, "--quick")
+    assert [row["text"] for row in again] == [row["text"] for row in rows[:CLIPS]]
+    numbers = one["rows"]["generated"]
+    assert numbers["R@1"]["over"] == "clips" and numbers["FID"]["interval"] is None
+
+
+def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatch, capsys):
+    plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4", "--m2t-protocol", "words"]
+    results, rows = run(world, monkeypatch, "greedy", *plain, task="m2t")
+    signature = results["rows"]["generated"]["CIDEr"]["signature"]
+    assert len(rows) == 4 and "|decoding:T0,p1,max8,float32|protocol:words|tagger:" in signature
+    with pytest.raises(InputError, match="--samples: greedy captions are all alike"):
+        run(world, monkeypatch, "alike", *plain, "--samples", "2", task="m2t")
+
+
+def test_the_judge_does_not_rank_unless_it_is_asked_to(world, monkeypatch):
+    given = [*generated(world), "--limit", "2", "--use-com", "--com-candidates", "2", "--com-refine-steps", "1"]
+    for ranker in ([], ["--reward-evaluator", world / "judge"]):
+        with pytest.raises(InputError, match=r"would also rank what it judges.*--allow-judge-as-ranker"):
+            run(world, monkeypatch, f"refused {len(ranker)}", *given, *ranker)
+    results, _ = run(world, monkeypatch, "allowed", *given, "--allow-judge-as-ranker")
+    assert results["about"]["notes"] == "judge=ranker"
 
 
 def test_compare_prints_and_does_nothing_else(world, monkeypatch, capsys):

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 # Seconds between two lines of a log; work that is done sooner says nothing there.
 LOG_EVERY = 60.0
-_COUNTED = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt} {unit}s), {elapsed}<{remaining}, {rate_fmt}{postfix}"
-_UNCOUNTED = "{desc}: {n_fmt} {unit}s, {elapsed}, {rate_fmt}{postfix}"
+_COUNTED = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt} {units}), {elapsed}<{remaining}, {rate_fmt}{postfix}"
+_UNCOUNTED = "{desc}: {n_fmt} {units}, {elapsed}, {rate_fmt}{postfix}"
 
 
 class Progress(tqdm):
@@ -25,7 +25,8 @@ class Progress(tqdm):
             total = settings.get("total")
             if total is None and args and hasattr(args[0], "__len__"):
                 total = len(args[0])
-            settings |= {"bar_format": _COUNTED if total else _UNCOUNTED, "mininterval": LOG_EVERY, "miniters": 1}
+            line = (_COUNTED if total else _UNCOUNTED).replace("{units}", _plural(settings.get("unit", "it")))
+            settings |= {"bar_format": line, "mininterval": LOG_EVERY, "miniters": 1}
             settings |= {"delay": LOG_EVERY, "dynamic_ncols": False}
         super().__init__(*args, **settings)
 
@@ -50,3 +51,7 @@ class Progress(tqdm):
         self._decr_instances(self)
         if self._lines:  # the last one says where it ended
             self._line()
+
+
+def _plural(unit: str) -> str:
+    return f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"

@@ -1,15 +1,20 @@
-"""Two protocols say how a predicted caption is compared with a clip's captions: as written, or as lemmas.
+"""Four protocols say how a predicted caption is compared with a clip's captions; their scores are not comparable.
 
-``raw``: all captions of the clip as written, the prediction as written.
+| protocol   | prediction  | references                     | words are split                       |
+| ---------- | ----------- | ------------------------------ | ------------------------------------- |
+| ptb        | as written  | all, as written                | Penn treebank, lower case, no marks   |
+| words      | as written  | all, as written                | at blanks, case and marks kept        |
+| lemmatized | its lemmas  | lemmas, three a clip           | at blanks                             |
+| tm2t       | as written  | lemmas, three a clip           | at blanks                             |
 
-``lemmatized``: the protocol of earlier papers (TM2T, Guo et al., ECCV 2022; MotionGPT, Jiang et al., NeurIPS 2023).
-References are the words of the ``word/POS`` tokens of the texts (letters only, nouns and verbs as lemmas: "a person
-walk forward"), exactly three per clip: the first three, two and the first again, or one three times. What differs:
-those papers compare the model's output as it is, since their models are trained on such words or are simply scored
-against them; a model that writes English would lose "walks" against "walk" for no fault of its content, so here the
-prediction is lemmatised by the tagger in the same way. Scores of the two protocols are not comparable.
+``ptb`` is what pycocoevalcap does, the scorer of image captioning. ``words`` is what nlg-eval does with captions as
+they are, and public re-measurements of motion captioning use. ``tm2t`` is the protocol of TM2T (Guo et al., ECCV 2022):
+references are the words of the ``word/POS`` tokens of the texts (letters only, nouns and verbs as lemmas: "a person
+walk forward"), exactly three per clip: the first three, two and the first again, or one three times. Under it a model
+that writes English loses "walks" against "walk" for no fault of its content; ``lemmatized`` mends that: the prediction
+is lemmatised by the tagger in the same way.
 
-A segment with times is a record of its own, with its one caption, under both.
+A segment with times is a record of its own, with its one caption, under all of them.
 """
 
 from collections.abc import Sequence
@@ -19,28 +24,34 @@ from dataset.captions.tagger import Tagger
 from dataset.captions.word_vectors import split_token
 from utils.errors import InputError
 
-RAW, LEMMATIZED = PROTOCOLS = ("raw", "lemmatized")
+PTB, WORDS, LEMMATIZED, TM2T = PROTOCOLS = ("ptb", "words", "lemmatized", "tm2t")
 LEMMATIZED_REFERENCES = 3
 
 
 def references_of(captions: Sequence[Caption], protocol: str) -> list[str]:
-    """The references of one record: all its captions (raw), or three texts of lemmas.
+    """The references of one record: all its captions as written, or three texts of lemmas.
 
     Raises InputError for a record without captions.
     """
     _check(protocol)
     if not captions:
         raise InputError("a motion without captions has no references")
-    if protocol == RAW:
+    if protocol in (PTB, WORDS):
         return [caption.text for caption in captions]
     texts = [_words(caption.tokens) for caption in captions]
     return [texts[index % len(texts)] for index in range(LEMMATIZED_REFERENCES)]
 
 
 def prediction_of(text: str, protocol: str, tagger: Tagger) -> str:
-    """A predicted caption in the form that is compared: as written (raw), or the tagger's lemmas of its words."""
+    """A predicted caption in the form that is compared: as written, or the tagger's lemmas of its words."""
     _check(protocol)
-    return text if protocol == RAW else _words(tagger.tag(text))
+    return _words(tagger.tag(text)) if protocol == LEMMATIZED else text
+
+
+def splits_at_blanks(protocol: str) -> bool:
+    """Whether the words of a text are what blanks separate; else they are those of the Penn treebank."""
+    _check(protocol)
+    return protocol != PTB
 
 
 def _words(tokens: Sequence[str]) -> str:
@@ -49,4 +60,4 @@ def _words(tokens: Sequence[str]) -> str:
 
 def _check(protocol: str) -> None:
     if protocol not in PROTOCOLS:
-        raise InputError(f"caption protocol {protocol!r}: expected {' or '.join(PROTOCOLS)}")
+        raise InputError(f"caption protocol {protocol!r}: expected {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}")

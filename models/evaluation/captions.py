@@ -3,12 +3,13 @@
 A prediction that cannot be used is an empty caption: it scores 0 against its references and is a miss in R-precision.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dataset.captions.protocols import prediction_of, references_of
+from dataset.captions.protocols import PTB, prediction_of, references_of, splits_at_blanks
 from dataset.captions.tagger import Tagger
 from dataset.humanml.layout import MotionRecord
 from models.evaluation.judge import (
@@ -16,6 +17,7 @@ from models.evaluation.judge import (
     Judge,
     Judged,
     Metrics,
+    mean_over_shufflings,
     over_draws,
     ranks,
     retrieval_counts,
@@ -24,9 +26,11 @@ from models.evaluation.judge import (
 )
 from models.evaluation.predictions import Prediction
 from models.text_motion.real_motion import EmbeddedRecords
-from utils.metrics.captions import caption_scores, caption_scores_per_sample
+from utils.metrics.bootstrap import half_width, mean_intervals, r_precision_intervals, resampled
+from utils.metrics.captions import bleu_counts, bleu_of, caption_scores_per_sample
 from utils.metrics.criteria import RETRIEVAL
-from utils.metrics.report import MetricValue, collect_repeats
+from utils.metrics.ptb_tokenizer import ptb_tokens
+from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import samples_used
 
 # (predictions, references of each) -> F1 of each.
@@ -42,7 +46,7 @@ class CaptionScoring:
         bert_score: None where its model is not available: the metric is then named and not computed.
     """
 
-    protocol: str = "raw"
+    protocol: str = PTB
     bert_score: SentenceScores | None = None
 
 
@@ -63,21 +67,14 @@ def judge_captions(
     motion = to_numpy(judge.evaluator.embed_features([record.features for record in records]))
     references = [references_of(record.captions, scoring.protocol) for record in records]
     said = [_judge_draw(row, motion, references, tagger, judge, scoring) for row in draws]
-    rng = np.random.default_rng(judge.seed)
-
-    def measure(draw: int) -> dict[str, float]:
-        text, usable, order = said[draw].text, said[draw].usable, rng.permutation(len(records))
-        distance = np.linalg.norm(text - motion, axis=1)[usable]
-        mean = float(distance.mean()) if len(distance) else float("nan")
-        return {**ranks(text[order], motion[order], usable[order]), "MM-Dist": mean}
-
-    shares = [np.mean([prediction.well_formed for prediction in row]) for row in draws]
-    metrics = collect_repeats([draw.corpus for draw in said], len(records))
+    rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
+    rows = [draw.metrics(motion, shufflings, rng) for draw in said]
+    counts = dict.fromkeys(rows[0], len(records))
+    counts |= retrieval_counts(len(records), [int(draw.usable.sum()) for draw in said])
+    intervals = said[0].intervals_over_clips(motion, judge.seed) if len(said) == 1 else {}
+    metrics = over_draws(rows, counts, intervals)
     # Its model cannot be assumed to be there: named, never counted as 0.
     metrics.setdefault("BERTScore", MetricValue(None, None, len(records), 0))
-    usable = [int(draw.usable.sum()) for draw in said]
-    metrics |= over_draws(measure, len(draws), judge.repeats, retrieval_counts(len(records), usable))
-    metrics["Well-formed"] = MetricValue.over_repeats(shares, len(records))
     return Judged(metrics, [draw.samples for draw in said])
 
 
@@ -88,14 +85,48 @@ class _Draw:
     Attributes:
         text: (N, E) where the captions lie in the evaluator's space; `NOWHERE` without one.
         usable: (N,) there is a caption.
-        corpus: scores of all captions together.
+        well_formed: (N,) the reply can be used.
+        bleu: (N, ...) counts behind BLEU (`utils.metrics.captions.bleu_counts`).
+        own: (N,) of each score that captions have one by one.
         samples: scores of each.
     """
 
     text: np.ndarray
     usable: np.ndarray
-    corpus: dict[str, float]
+    well_formed: np.ndarray
+    bleu: np.ndarray
+    own: dict[str, np.ndarray]
     samples: list[dict[str, float | None]]
+
+    def metrics(self, motion: np.ndarray, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
+        """All metrics; those that depend on an order in the mean over shufflings. `motion`: (N, E) real ones."""
+
+        def measure() -> dict[str, float]:
+            order = rng.permutation(len(motion))
+            return ranks(self.text[order], motion[order], self.usable[order])
+
+        distance = self._distance(motion)[self.usable]
+        return {
+            **{f"BLEU@{order}": float(value) for order, value in enumerate(bleu_of(self.bleu.sum(axis=0)), start=1)},
+            **{name: float(values.mean()) for name, values in self.own.items()},
+            **mean_over_shufflings(measure, shufflings),
+            "MM-Dist": float(distance.mean()) if len(distance) else math.nan,
+            "Well-formed": float(self.well_formed.mean()),
+        }
+
+    def intervals_over_clips(self, motion: np.ndarray, seed: int) -> dict[str, float | None]:
+        """Half-widths of all metrics. CIDEr's weights of words stay those of all clips."""
+        weights = resampled(len(motion), seed)
+        of_bleu = bleu_of(weights @ self.bleu)
+        return {
+            **{f"BLEU@{order}": half_width(values) for order, values in enumerate(of_bleu.T, start=1)},
+            **mean_intervals(weights, {**self.own, "Well-formed": self.well_formed, "MM-Dist": self._distance(motion)}),
+            **r_precision_intervals(weights, self.text, motion, self.usable),
+        }
+
+    def _distance(self, motion: np.ndarray) -> np.ndarray:
+        """(N,) of captions and motions; NaN without a caption."""
+        return np.where(self.usable, np.linalg.norm(self.text - motion, axis=1), np.nan)
 
 
 def _judge_draw(
@@ -109,11 +140,10 @@ def _judge_draw(
     answers = [(prediction.answer or "") if prediction.well_formed else "" for prediction in row]
     # Against the true captions.
     compared = [prediction_of(answer, scoring.protocol, tagger) if answer.strip() else "" for answer in answers]
-    own = caption_scores_per_sample(compared, references)
-    corpus = caption_scores(compared, references)
+    split = str.split if splits_at_blanks(scoring.protocol) else ptb_tokens
+    own = caption_scores_per_sample(compared, references, split)
     if scoring.bert_score is not None:
         own = {**own, "BERTScore": np.asarray(scoring.bert_score(compared, references), dtype=np.float64)}
-        corpus = {**corpus, "BERTScore": float(own["BERTScore"].mean())}
     # Against the motion.
     usable = np.array([bool(answer.strip()) for answer in answers])
     text = np.full(motion.shape, NOWHERE)
@@ -124,7 +154,8 @@ def _judge_draw(
     samples = [
         {**{name: float(values[index]) for name, values in own.items()}, **matching[index]} for index in range(len(row))
     ]
-    return _Draw(text, usable, corpus, samples)
+    well_formed = np.array([prediction.well_formed for prediction in row], dtype=np.float64)
+    return _Draw(text, usable, well_formed, bleu_counts(compared, references, split), own, samples)
 
 
 def real_caption_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
@@ -133,6 +164,5 @@ def real_caption_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metri
     There are no caption scores: a caption has none against itself.
     """
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
-    return {
-        name: value for name, value in collect_repeats(rows, samples_used(len(records))).items() if name in RETRIEVAL
-    }
+    used = samples_used(len(records))
+    return {name: MetricValue.over_draws([row[name] for row in rows], used) for name in rows[0] if name in RETRIEVAL}

@@ -38,7 +38,7 @@ def judge_replies(
     """
     if questions.task == "m2t":
         return judge_captions(draws, questions.records, questions.tagger, judge, scoring)
-    tokens = [caption.tokens for caption in questions.captions]
+    tokens = [[caption.tokens for caption in questions.captions(draw)] for draw in range(len(draws))]
     return judge_motions(draws, tokens, [record.features for record in questions.records], judge)
 
 

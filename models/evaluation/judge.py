@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import hypergeom
 
 from models.text_motion.evaluator import TextMotionEvaluator
-from utils.metrics.report import MetricValue, collect_repeats
+from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import GROUP, r_precision, samples_used
 
 # So far from everything that a missing motion or caption is no neighbour of the others.
@@ -20,7 +20,7 @@ Metrics = dict[str, MetricValue]
 
 @dataclass(frozen=True)
 class Judge:
-    """The evaluator that measures, how many repeats it takes, and their seed."""
+    """The evaluator that measures, how many shufflings it takes over all draws, and their seed."""
 
     evaluator: TextMotionEvaluator
     repeats: int
@@ -67,17 +67,24 @@ def retrieval_counts(clips: int, usable: Sequence[int]) -> dict[str, int]:
     return {**{f"R@{rank}": samples_used(clips) for rank in range(1, TOP + 1)}, "MM-Dist": min(usable)}
 
 
-def over_draws(measure: Callable[[int], dict[str, float]], draws: int, repeats: int, n: Mapping[str, int]) -> Metrics:
-    """Metrics over `repeats` shufflings, dealt out over the draws; `n`: by metric, of the draw with the fewest.
+def mean_over_shufflings(measure: Callable[[], dict[str, float]], shufflings: int) -> dict[str, float]:
+    """What depends on the order of clips, in the mean over orders: how replies were shuffled says nothing of them."""
+    rows = [measure() for _ in range(shufflings)]
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    What varies between evaluations is what was generated, not how it was shuffled: with several draws the interval
-    is over the draws, each the mean of its shufflings. With one draw it can only be over the shufflings.
+
+def over_draws(
+    rows: Sequence[Mapping[str, float]], n: Mapping[str, int], over_clips: Mapping[str, float | None]
+) -> Metrics:
+    """Metrics with their intervals of one dict of them a draw.
+
+    Args:
+        n: samples by metric, of the draw with the fewest.
+        over_clips: half-widths of intervals over clips, for one draw; a metric that is not in it has none.
     """
-    shufflings = -(-repeats // draws)
-    rows = [[measure(draw) for _ in range(shufflings)] for draw in range(draws)]
-    if draws == 1:
-        return collect_repeats(rows[0], n)
-    return collect_repeats([{name: float(np.mean([row[name] for row in own])) for name in own[0]} for own in rows], n)
+    return {
+        name: MetricValue.over_draws([row[name] for row in rows], n[name], over_clips.get(name)) for name in rows[0]
+    }
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

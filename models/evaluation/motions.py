@@ -6,6 +6,7 @@ motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from models.evaluation.judge import (
     Judge,
     Judged,
     Metrics,
+    mean_over_shufflings,
     over_draws,
     ranks,
     retrieval_counts,
@@ -24,58 +26,113 @@ from models.evaluation.judge import (
 from models.evaluation.predictions import Prediction
 from models.text_motion.evaluator import TextMotionEvaluator, fit_length
 from models.text_motion.real_motion import EmbeddedRecords
+from utils.metrics.bootstrap import mean_intervals, r_precision_intervals, resampled
 from utils.metrics.physics import bone_length_drift, float_mm, mean_jerk, penetration_mm, skating_ratio
-from utils.metrics.report import MetricValue, collect_repeats
+from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import evaluate_text_to_motion, samples_used
 from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton
 
+PHYSICS = ("Skating", "Penetration-mm", "Float-mm", "Jerk", "Bone-drift")
+
 
 def judge_motions(
-    draws: Sequence[Sequence[Prediction]], captions: Sequence[Sequence[str]], real: Sequence[np.ndarray], judge: Judge
+    draws: Sequence[Sequence[Prediction]],
+    captions: Sequence[Sequence[Sequence[str]]],
+    real: Sequence[np.ndarray],
+    judge: Judge,
 ) -> Judged:
     """Metrics of generated motions, averaged over draws and repeats.
 
     Args:
         draws: one list of predictions per draw, each in the order of `captions`.
-        captions: ``word/POS`` tokens of the caption that each prediction was asked for.
+        captions: ``word/POS`` tokens of the caption that each prediction was asked for, by draw.
         real: real motions (T, D), the reference of FID.
     """
-    text = to_numpy(judge.evaluator.embed_captions(captions))
+    texts = [to_numpy(judge.evaluator.embed_captions(row)) for row in captions]
     real_embeddings = to_numpy(judge.evaluator.embed_features(real))
     usable = [np.array([_is_embeddable(prediction.motion) for prediction in row]) for row in draws]
     motions = [
         _embed_where(judge.evaluator, [prediction.motion for prediction in row], mask)
         for row, mask in zip(draws, usable, strict=True)
     ]
-    rng = np.random.default_rng(judge.seed)
-
-    def measure(draw: int) -> dict[str, float]:
-        mask, order = usable[draw], rng.permutation(len(text))
-        row = evaluate_text_to_motion(text[mask], motions[draw][mask], real_embeddings, rng)
-        return {**row, **ranks(text[order], motions[draw][order], mask[order])}
-
+    drawn = [
+        _Draw(row, *embedded, [_physics(prediction.motion, judge.evaluator.skeleton) for prediction in row])
+        for row, *embedded in zip(draws, texts, motions, usable, strict=True)
+    ]
+    rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
+    rows = [draw.metrics(real_embeddings, shufflings, rng) for draw in drawn]
+    # Whole groups only, of the draw with the fewest; physics of all that have a motion.
     whole = min(samples_used(int(mask.sum())) for mask in usable)
-    counts = {**retrieval_counts(len(text), [whole]), "FID": whole, "Diversity": whole}
-    physics = [[_physics(prediction.motion, judge.evaluator.skeleton) for prediction in row] for row in draws]
-    shares = [np.mean([prediction.well_formed for prediction in row]) for row in draws]
-    metrics = {
-        **over_draws(measure, len(draws), judge.repeats, counts),
-        **_mean_physics([scores for row in physics for scores in row]),
-        "Well-formed": MetricValue.over_repeats(shares, len(text)),
-    }
-    samples = []
-    for draw, row in enumerate(physics):
-        matching = sample_matching(text, motions[draw], usable[draw])
-        samples.append([{**own, **body} for own, body in zip(matching, row, strict=True)])
-    return Judged(metrics, samples)
+    counts = {**retrieval_counts(len(real), [whole]), "FID": whole, "Diversity": whole, "Well-formed": len(real)}
+    counts |= {name: sum(draw.count(name) for draw in drawn) for name in PHYSICS}
+    intervals = drawn[0].intervals_over_clips(judge.seed) if len(drawn) == 1 else {}
+    return Judged(over_draws(rows, counts, intervals), [draw.samples for draw in drawn])
+
+
+@dataclass(frozen=True, eq=False)
+class _Draw:
+    """One prediction a caption, with what the evaluator and physics say of it.
+
+    Attributes:
+        text, motion: (N, E) paired embeddings; `NOWHERE` without a motion.
+        usable: (N,) there is a motion to embed.
+        physics: of each prediction.
+    """
+
+    predictions: Sequence[Prediction]
+    text: np.ndarray
+    motion: np.ndarray
+    usable: np.ndarray
+    physics: Sequence[dict[str, float]]
+
+    def metrics(self, real: np.ndarray, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
+        """All metrics, those that depend on an order in the mean over shufflings; NaN: there is nothing to measure."""
+
+        def measure() -> dict[str, float]:
+            order, mask = rng.permutation(len(self.text)), self.usable
+            row = evaluate_text_to_motion(self.text[mask], self.motion[mask], real, rng)
+            return {**row, **ranks(self.text[order], self.motion[order], mask[order])}
+
+        bodies = {name: values[np.isfinite(values)] for name, values in self._columns().items()}
+        return {
+            **mean_over_shufflings(measure, shufflings),
+            **{name: float(values.mean()) if len(values) else math.nan for name, values in bodies.items()},
+            "Well-formed": float(np.mean([prediction.well_formed for prediction in self.predictions])),
+        }
+
+    def count(self, name: str) -> int:
+        """How many motions have a metric of physics."""
+        return sum(name in scores for scores in self.physics)
+
+    @property
+    def samples(self) -> list[dict[str, float | None]]:
+        """Scores of each prediction."""
+        matching = sample_matching(self.text, self.motion, self.usable)
+        return [{**own, **body} for own, body in zip(matching, self.physics, strict=True)]
+
+    def intervals_over_clips(self, seed: int) -> dict[str, float | None]:
+        """Half-widths of all metrics but FID and Diversity, which are of motions together."""
+        weights = resampled(len(self.text), seed)
+        distance = np.where(self.usable, np.linalg.norm(self.text - self.motion, axis=1), np.nan)
+        formed = np.array([prediction.well_formed for prediction in self.predictions], dtype=np.float64)
+        return {
+            **r_precision_intervals(weights, self.text, self.motion, self.usable),
+            **mean_intervals(weights, {"MM-Dist": distance, "Well-formed": formed, **self._columns()}),
+        }
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        """(N,) of each metric of physics, NaN for a motion that has none."""
+        return {name: np.array([scores.get(name, math.nan) for scores in self.physics]) for name in PHYSICS}
 
 
 def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
     """The same metrics of the real motions themselves, a random caption each: what a perfect generator would score."""
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
     physics = [_physics(record.features, judge.evaluator.skeleton) for record in records]
-    return {**collect_repeats(rows, samples_used(len(records))), **_mean_physics(physics)}
+    found = {name: [row[name] for row in rows] for name in rows[0]}
+    matched = {name: MetricValue.over_draws(values, samples_used(len(records))) for name, values in found.items()}
+    return {**matched, **_mean_physics(physics)}
 
 
 def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
@@ -83,23 +140,20 @@ def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
     if motion is None or len(motion) == 0:
         return {}
     joints = joints_in_metres(motion, skeleton)
-    scores = {
-        "Skating": skating_ratio(joints, skeleton.fps),
-        "Penetration-mm": penetration_mm(joints),
-        "Float-mm": float_mm(joints),
-        "Jerk": mean_jerk(joints, skeleton.fps),
-        "Bone-drift": bone_length_drift(joints),
-    }
-    return {name: value for name, value in scores.items() if math.isfinite(value)}
+    scores = (
+        skating_ratio(joints, skeleton.fps),
+        penetration_mm(joints),
+        float_mm(joints),
+        mean_jerk(joints, skeleton.fps),
+        bone_length_drift(joints),
+    )
+    return {name: value for name, value in zip(PHYSICS, scores, strict=True) if math.isfinite(value)}
 
 
 def _mean_physics(rows: Sequence[dict[str, float]]) -> Metrics:
-    """Each metric over the motions that have it."""
-    columns: dict[str, list[float]] = {}
-    for row in rows:
-        for name, value in row.items():
-            columns.setdefault(name, []).append(value)
-    return {name: MetricValue.over_repeats([float(np.mean(values))], len(values)) for name, values in columns.items()}
+    """Each metric over the real motions that have it; nothing was drawn, so it has no interval."""
+    columns = {name: [row[name] for row in rows if name in row] for name in PHYSICS}
+    return {name: MetricValue(float(np.mean(own)), None, len(own), 1) for name, own in columns.items() if own}
 
 
 def _embed_where(evaluator: TextMotionEvaluator, motions: Sequence[np.ndarray | None], mask: np.ndarray) -> np.ndarray:

@@ -144,7 +144,7 @@ def arrange(
 ) -> list[list[Prediction]]:
     """One list a draw, in the order of `ids`; an id without a prediction counts as a failure (`MISSING`).
 
-    Raises InputError for predictions of unknown ids, and for draws of one clip that answer different captions.
+    Raises InputError for predictions of unknown ids.
     """
     by_key = {(p.id, p.draw): p for p in predictions}
     known = set(ids)
@@ -156,8 +156,4 @@ def arrange(
     missing = sum(p.problem == MISSING for row in arranged for p in row)
     if missing:
         warn(f"{where}: {missing} of {len(ids) * draws} predictions are missing and count as failures")
-    for column in zip(*arranged, strict=True):
-        captions = {p.caption for p in column if p.caption is not None}
-        if len(captions) > 1:
-            raise InputError(f"{where}: the draws of {column[0].id} answer different captions: {sorted(captions)}")
     return arranged

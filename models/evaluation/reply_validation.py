@@ -51,7 +51,7 @@ class ReplyValidation:
     def __init__(
         self, questions: Sequence[Questions], judge: Judge, language: MotionLanguage, sampling: Sampling
     ) -> None:
-        self._asked = [(part, part.queries(language.motion_tokenizer)) for part in questions]
+        self._asked = [(part, part.queries(language.motion_tokenizer)[0]) for part in questions]
         self._judge = judge
         self._language = language
         self._sampling = sampling
@@ -80,7 +80,7 @@ class ReplyValidation:
         evaluator = TextMotionEvaluator.load(clips.evaluator, device=str(device))
         records = read_split(clips.root, "val", evaluator.skeleton)[: clips.count]
         tagger = tagger_of(clips.root, evaluator.skeleton)
-        questions = [Questions.draw(task, records, tagger, sampling.seed) for task in tasks]
+        questions = [Questions(task, tuple(records), tagger, sampling.seed) for task in tasks]
         language = replace(language, motion_tokenizer=language.motion_tokenizer.to(device))
         return cls(questions, Judge(evaluator, repeats=1, seed=sampling.seed), language, sampling)
 

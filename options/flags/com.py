@@ -36,6 +36,9 @@ class ComFlags:
     com_oracle: bool = flag(
         False, "let scorers read the true captions: an upper bound, no result (every signature says oracle)"
     )
+    allow_judge_as_ranker: bool = flag(
+        False, "let the evaluator that judges rank replies too: its numbers flatter (every signature says judge=ranker)"
+    )
     show_trace: int = flag(0, "print what became of the candidates of the first N clips", within=COUNT_OR_NONE)
 
     @property

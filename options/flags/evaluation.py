@@ -6,7 +6,10 @@ from typing import Literal
 from models.language.decoding import Sampling
 from options.flags.parsing import flag, need
 from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, Range
+from utils.errors import InputError
 
+DRAWN_AT = Sampling.temperature
+FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
 
 
@@ -25,12 +28,23 @@ class EvalFlags:
     eval_batch_size: int = flag(
         Sampling.batch_size, "replies generated together", "--m2t-eval-batch-size", "--batch-size", within=COUNT
     )
-    samples: int = flag(1, "replies a prompt; metrics are averaged over them", within=COUNT)
+    samples: int | None = flag(
+        None,
+        "draws: a reply to every clip each, t2m to a caption drawn anew; their spread makes the 95 % intervals (one "
+        f"draw has intervals over clips, and none for FID). Default {FIELD_DRAWS} as in the field, 1 with --quick, "
+        "with --use-com and for greedy m2t",
+        within=COUNT,
+    )
+    quick: bool = flag(False, "one draw only")
     repeats: int = flag(
-        20, "repeats of the metrics (captions and order are drawn anew), for 95 % intervals", within=COUNT
+        20, "orders of the clips that R-precision and FID are averaged over, of all draws", within=COUNT
     )
     limit: int | None = flag(None, "evaluate only the first N clips", within=COUNT)
-    temperature: float = flag(Sampling.temperature, "sampling temperature; 0 = greedy", within=NOT_NEGATIVE)
+    temperature: float | None = flag(
+        None,
+        f"sampling temperature; default 0 (greedy) for m2t, {DRAWN_AT} for t2m and with --use-com",
+        within=NOT_NEGATIVE,
+    )
     top_p: float = flag(Sampling.top_p, "nucleus", within=Range(above=0, most=1))
     max_new_tokens: int = flag(Sampling.max_new_tokens, "longest reply", within=COUNT)
     mm_repeats: int | None = flag(
@@ -39,8 +53,10 @@ class EvalFlags:
         within=COUNT_OR_NONE,
     )
     mm_texts: int = flag(100, "t2m: captions that MultiModality is averaged over", within=COUNT)
-    m2t_protocol: Literal["raw", "lemmatized"] = flag(
-        "raw", "m2t: compare captions as written, or as the lemmatised words of earlier papers"
+    m2t_protocol: Literal["ptb", "words", "lemmatized", "tm2t"] = flag(
+        "ptb",
+        "m2t: how captions are compared: as written, by the words of the Penn treebank (pycocoevalcap) or by blanks "
+        "(nlg-eval, most published numbers); as lemmas; or as written with lemmas for references (TM2T)",
     )
     bertscore_model: str = flag(
         "roberta-large", "m2t: hub id or folder of the model behind BERTScore; none leaves it out"
@@ -69,4 +85,17 @@ class EvalFlags:
         kinds = ", ".join(sorted(set(self.save_motions) - set(_MOTION_KINDS)))
         need(not kinds, f"--save-motions: expected some of {', '.join(_MOTION_KINDS)}, got {kinds}")
         need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
+        need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
+
+    def temperature_where(self, searches: bool) -> float:
+        """Captions are the likeliest ones unless a search (Chain-of-Motion) needs several; motions are drawn."""
+        greedy = self.eval_task == "m2t" and not searches
+        return self.temperature if self.temperature is not None else 0.0 if greedy else DRAWN_AT
+
+    def draws_where(self, searches: bool) -> int:
+        """Sets of replies; a search costs as much as many plain ones. Raises InputError for many that are all alike."""
+        alike = self.eval_task == "m2t" and self.temperature_where(searches) == 0
+        if alike and (self.samples or 1) > 1:
+            raise InputError("--samples: greedy captions are all alike: give a --temperature, or leave it out")
+        return self.samples or (1 if self.quick or alike or searches else FIELD_DRAWS)

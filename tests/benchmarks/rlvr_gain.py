@@ -79,8 +79,8 @@ class Trial:
         call(
             "eval_mllm.py", "--eval-task", self.task, "--eval-ckpt", checkpoint, "--llm-backbone", self.root / "llm",
             "--data-root", self.held_out, "--eval-evaluator", self.root / "judge", "--samples", self.given.samples,
-            "--max-new-tokens", self.given.max_new_tokens, "--bertscore-model", "none", "--mm-repeats", 0, "--seed", 0,
-            "--out-dir", self.out, "--exp-name", f"eval_{name}",
+            "--temperature", 0.7, "--max-new-tokens", self.given.max_new_tokens, "--bertscore-model", "none",
+            "--mm-repeats", 0, "--seed", 0, "--out-dir", self.out, "--exp-name", f"eval_{name}",
         )  # fmt: skip
         return self.out / f"eval_{name}"
 

@@ -1,4 +1,5 @@
-"""Generated captions are scored: BLEU, ROUGE-L and CIDEr, with the values of the field's scorer, pycocoevalcap 1.2.
+"""Generated captions are scored: BLEU, ROUGE-L and CIDEr, with the values of the field's scorers: pycocoevalcap 1.2,
+and nlg-eval where words are split at blanks.
 
 BLEU's counts come from sacrebleu. For ROUGE-L and CIDEr no maintained scorer gives the field's variants without
 Java or heavy dependencies (pycocoevalcap is a 104 MB archive of Java tools, last released in 2020), so they are here.
@@ -6,7 +7,7 @@ Java or heavy dependencies (pycocoevalcap is a 104 MB archive of Java tools, las
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
@@ -18,33 +19,42 @@ ROUGE_BETA = 1.2  # above 1 recall weighs more than precision
 CIDER_SIGMA = 6.0  # of the penalty for another length
 CIDER_SCALE = 10.0
 Tokens = list[str]
+Split = Callable[[str], Tokens]  # `ptb_tokens` of pycocoevalcap, or `str.split` of nlg-eval
 
 
-def caption_scores(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+def caption_scores(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], split: Split = ptb_tokens
+) -> dict[str, float]:
     """Corpus scores of N raw captions, each with at least one raw reference.
 
     An empty prediction counts as a failed one: it earns nothing, and nothing is left out of the mean. CIDEr weighs
     words by how many of the N reference sets hold them, so it is 0 for N = 1 and depends on the whole corpus.
 
+    Args:
+        split: a text into words.
+
     Returns:
         ``BLEU@1`` .. ``BLEU@4``, ``ROUGE-L`` as fractions and ``CIDEr`` on pycocoevalcap's scale (0 to 10).
     """
-    candidates, gold = _tokenized(predictions, references)
-    scores = {f"BLEU@{order}": value for order, value in enumerate(_bleu(candidates, gold), start=1)}
+    candidates, gold = _tokenized(predictions, references, split)
+    of_bleu = bleu_of(_bleu_counts(candidates, gold).sum(axis=0))
+    scores = {f"BLEU@{order}": float(value) for order, value in enumerate(of_bleu, start=1)}
     return scores | {name: float(values.mean()) for name, values in _per_sample(candidates, gold).items()}
 
 
-def caption_scores_per_sample(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+def caption_scores_per_sample(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], split: Split = ptb_tokens
+) -> dict[str, np.ndarray]:
     """``ROUGE-L`` and ``CIDEr`` of each of N captions, (N,) float64; their means are the values of `caption_scores`.
 
     For paired comparisons of two systems on the same references (CIDEr still weighs words by all N of them). BLEU is
     left out: it is made of counts over the corpus, and a sentence's own BLEU@4 is 0 without a common 4-gram.
     """
-    return _per_sample(*_tokenized(predictions, references))
+    return _per_sample(*_tokenized(predictions, references, split))
 
 
 def _tokenized(
-    predictions: Sequence[str], references: Sequence[Sequence[str]]
+    predictions: Sequence[str], references: Sequence[Sequence[str]], split: Split
 ) -> tuple[list[Tokens], list[list[Tokens]]]:
     if len(predictions) != len(references):
         raise ValueError(f"{len(predictions)} predictions but {len(references)} sets of references")
@@ -53,7 +63,7 @@ def _tokenized(
     for index, texts in enumerate(references):
         if not texts or isinstance(texts, str):
             raise ValueError(f"prediction {index} needs a non-empty list of references, not {texts!r}")
-    return [ptb_tokens(text) for text in predictions], [[ptb_tokens(text) for text in texts] for texts in references]
+    return [split(text) for text in predictions], [[split(text) for text in texts] for texts in references]
 
 
 def _per_sample(candidates: Sequence[Tokens], gold: Sequence[Sequence[Tokens]]) -> dict[str, np.ndarray]:
@@ -61,17 +71,31 @@ def _per_sample(candidates: Sequence[Tokens], gold: Sequence[Sequence[Tokens]]) 
     return {"ROUGE-L": np.array(list(map(_rouge_l, candidates, gold))), "CIDEr": np.array(_cider(candidates, gold))}
 
 
-def _bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> list[float]:
-    """BLEU of orders 1..4 over the corpus: closest reference length, no smoothing."""
-    most = max(map(len, references))
-    streams = [[" ".join(texts[i]) if i < len(texts) else None for texts in references] for i in range(most)]
-    scorer = BLEU(tokenize="none", smooth_method="none", max_ngram_order=MAX_ORDER, force=True)
-    result = scorer.corpus_score([" ".join(tokens) for tokens in candidates], streams)
-    scores, logs = [], 0.0
-    for order, (count, total) in enumerate(zip(result.counts, result.totals, strict=True), start=1):
-        logs += math.log(count / total) if count else -math.inf
-        scores.append(result.bp * math.exp(logs / order))
-    return scores
+def bleu_counts(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], split: Split = ptb_tokens
+) -> np.ndarray:
+    """(N, 10) float64 for each of N captions: matched n-grams of orders 1 to 4, all of its n-grams of these orders, its
+    length, the length of its closest reference. BLEU is made of their sums (`bleu_of`)."""
+    return _bleu_counts(*_tokenized(predictions, references, split))
+
+
+def _bleu_counts(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> np.ndarray:
+    scorer = BLEU(tokenize="none", smooth_method="none", max_ngram_order=MAX_ORDER, force=True, effective_order=True)
+    rows = []
+    for tokens, texts in zip(candidates, references, strict=True):
+        found = scorer.sentence_score(" ".join(tokens), [" ".join(text) for text in texts])
+        rows.append([*found.counts, *found.totals, found.sys_len, found.ref_len])
+    return np.array(rows, dtype=np.float64)
+
+
+def bleu_of(counts: np.ndarray) -> np.ndarray:
+    """(..., 10) sums of `bleu_counts` over a corpus -> (..., 4) BLEU of orders 1 to 4: closest reference length, no
+    smoothing."""
+    matched, total, ours, theirs = counts[..., :4], counts[..., 4:8], counts[..., 8:9], counts[..., 9:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(matched > 0, np.log(matched / total), -np.inf)
+        brevity = np.where(ours >= theirs, 1.0, np.where(ours > 0, np.exp(1 - theirs / ours), 0.0))
+    return brevity * np.exp(logs.cumsum(axis=-1) / np.arange(1, MAX_ORDER + 1))
 
 
 def _rouge_l(candidate: Tokens, references: Sequence[Tokens]) -> float:

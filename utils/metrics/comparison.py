@@ -12,7 +12,7 @@ from utils.metrics.paired import score_differences
 from utils.metrics.report import Rows, format_table, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
-INTERVALS = "mean +- 95 % interval over draws; over shufflings where there is one draw"
+INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID"
 BETTER = "↑ higher is better, ↓ lower, → nearer to real motion"
 GENERATED, REAL = "generated", "real"
 _SCORES = (int, float, type(None))  # what a score may be

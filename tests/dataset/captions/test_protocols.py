@@ -1,10 +1,11 @@
 import pytest
 
 from dataset.captions.lines import parse_caption_line
-from dataset.captions.protocols import PROTOCOLS, prediction_of, references_of
+from dataset.captions.protocols import PROTOCOLS, prediction_of, references_of, splits_at_blanks
 from dataset.captions.tagger import CaptionTagger
 from utils.errors import InputError
 from utils.metrics.captions import caption_scores
+from utils.metrics.ptb_tokenizer import ptb_tokens
 
 CAPTIONS = [
     parse_caption_line(line)
@@ -19,38 +20,48 @@ TAGGER = CaptionTagger.from_pairs((caption.text, caption.tokens) for caption in 
 LEMMAS = ["a person walk forward", "a man left foot kick", "two hand wave", "someone be walk"]
 
 
-def test_raw_keeps_all_captions_as_written():
-    assert references_of(CAPTIONS, "raw") == [caption.text for caption in CAPTIONS]
-    assert references_of(CAPTIONS[:1], "raw") == ["A person walks forward."]
-    assert prediction_of("A man walks.", "raw", TAGGER) == "A man walks."
+def scored(text, caption, protocol):
+    split = str.split if splits_at_blanks(protocol) else ptb_tokens
+    return caption_scores([prediction_of(text, protocol, TAGGER)], [references_of([caption], protocol)], split)
 
 
+@pytest.mark.parametrize("protocol", ["ptb", "words"])
+def test_two_protocols_keep_all_captions_as_written(protocol):
+    assert references_of(CAPTIONS, protocol) == [caption.text for caption in CAPTIONS]
+    assert references_of(CAPTIONS[:1], protocol) == ["A person walks forward."]
+    assert prediction_of("A man walks.", protocol, TAGGER) == "A man walks."
+
+
+@pytest.mark.parametrize("protocol", ["lemmatized", "tm2t"])
 @pytest.mark.parametrize(("given", "expected"), [(1, [0, 0, 0]), (2, [0, 1, 0]), (3, [0, 1, 2]), (4, [0, 1, 2])])
-def test_lemmas_are_always_three_references(given, expected):
-    assert references_of(CAPTIONS[:given], "lemmatized") == [LEMMAS[index] for index in expected]
+def test_lemmas_are_always_three_references(protocol, given, expected):
+    assert references_of(CAPTIONS[:given], protocol) == [LEMMAS[index] for index in expected]
 
 
 def test_predictions_are_lemmatised_like_the_references():
     assert prediction_of("A person walks forward!", "lemmatized", TAGGER) == LEMMAS[0]
     assert prediction_of("", "lemmatized", TAGGER) == ""
-    for protocol in PROTOCOLS:
-        predictions = [prediction_of(caption.text, protocol, TAGGER) for caption in CAPTIONS]
-        references = [references_of([caption], protocol) for caption in CAPTIONS]
-        assert caption_scores(predictions, references)["ROUGE-L"] == pytest.approx(1.0)
+    assert prediction_of("A person walks forward!", "tm2t", TAGGER) == "A person walks forward!"
 
 
-def test_inflection_costs_only_where_captions_are_compared_as_written():
-    raw, lemmatized = (
-        caption_scores([prediction_of("two hands waves", p, TAGGER)], [references_of(CAPTIONS[2:3], p)])["BLEU@1"]
-        for p in PROTOCOLS
-    )
-    assert (raw, lemmatized) == (pytest.approx(2 / 3), pytest.approx(1.0))
+@pytest.mark.parametrize(
+    ("text", "bleu"),
+    [
+        # two hands wave / two hand wave
+        ("two hands waves", {"ptb": 2 / 3, "words": 2 / 3, "lemmatized": 1, "tm2t": 1 / 3}),
+        ("Two hands wave.", {"ptb": 1, "words": 1 / 3, "lemmatized": 1, "tm2t": 0}),
+        ("two hand wave", {"ptb": 2 / 3, "words": 2 / 3, "lemmatized": 1, "tm2t": 1}),
+    ],
+)
+def test_what_inflection_case_and_marks_cost(text, bleu):
+    found = {protocol: scored(text, CAPTIONS[2], protocol)["BLEU@1"] for protocol in PROTOCOLS}
+    assert found == pytest.approx(bleu)
 
 
 def test_bad_input():
-    with pytest.raises(InputError, match="'lemmas': expected raw or lemmatized"):
+    with pytest.raises(InputError, match="'lemmas': expected ptb, words, lemmatized or tm2t"):
         references_of(CAPTIONS, "lemmas")
-    with pytest.raises(InputError, match="expected raw or lemmatized"):
+    with pytest.raises(InputError, match="expected ptb, words"):
         prediction_of("x", "", TAGGER)
     with pytest.raises(InputError, match="without captions"):
         references_of([], "lemmatized")

@@ -64,7 +64,7 @@ def record(number):
     return MotionRecord(f"c{number}", motion(number), (caption,))
 
 
-CAPTIONS = [(f"{number}/NUM",) for number in range(32)]
+CAPTIONS = [[(f"{number}/NUM",) for number in range(32)]]
 REAL = [motion(number) for number in range(32)]
 RECORDS = [record(number) for number in range(32)]
 JUDGE = Judge(PairedEvaluator(), repeats=3, seed=0)
@@ -73,11 +73,11 @@ JUDGE = Judge(PairedEvaluator(), repeats=3, seed=0)
 def test_numbers_say_how_many_clips_they_are_of():
     """Of 39 clips whole groups of 32 are used; of 31 usable ones FID takes all, and nothing ranks them."""
     captions, real = ([make(number) for number in range(39)] for make in (lambda n: (f"{n}/NUM",), motion))
-    found = judge_motions([[t2m(number) for number in range(39)]], captions, real, JUDGE).metrics
+    found = judge_motions([[t2m(number) for number in range(39)]], [captions], real, JUDGE).metrics
     assert {found[name].n for name in ("R@1", "R@3", "MM-Dist", "FID", "Diversity")} == {32}
     assert found["Well-formed"].n == 39
     draws = [[t2m(number, ok=number < usable) for number in range(39)] for usable in (39, 31)]
-    found = judge_motions(draws, captions, real, JUDGE).metrics
+    found = judge_motions(draws, [captions] * 2, real, JUDGE).metrics
     assert (found["R@1"].n, found["FID"].n, found["Diversity"].n) == (32, 31, 31)  # of the draw with the fewest
     real_rows = real_motion_metrics([record(number) for number in range(39)], JUDGE)
     assert (real_rows["FID"].n, real_rows["R@1"].n, real_rows["Jerk"].n) == (32, 32, 39)
@@ -88,7 +88,7 @@ def test_numbers_say_how_many_clips_they_are_of():
 
 def test_perfect_and_failed_generation():
     perfect = judge_motions([[t2m(number) for number in range(32)]], CAPTIONS, REAL, JUDGE)
-    assert perfect.metrics["R@1"] == MetricValue(1.0, 0.0, 32, 3)
+    assert perfect.metrics["R@1"] == MetricValue(1.0, 0.0, 32, 1, "clips")
     assert perfect.metrics["FID"].mean == pytest.approx(0, abs=1e-8) and perfect.metrics["MM-Dist"].mean == 0
     assert perfect.metrics["Well-formed"].mean == 1
     assert all(scores["R@1"] == 1 and scores["MM-Dist"] == 0 for scores in perfect.samples[0])
@@ -107,9 +107,10 @@ def test_all_failed_is_a_result_not_a_crash():
 
 def test_draws_are_averaged():
     good, bad = [t2m(n) for n in range(32)], [t2m(n, ok=False) for n in range(32)]
-    metrics = judge_motions([good, bad], CAPTIONS, REAL, Judge(PairedEvaluator(), repeats=4, seed=0)).metrics
-    # Two draws of 1 and 0, whatever the number of shufflings: sd 0.5, interval 1.96 x 0.5 / sqrt(2).
-    assert metrics["R@1"] == MetricValue(0.5, pytest.approx(0.6930, abs=1e-4), 32, 2)
+    metrics = judge_motions([good, bad], CAPTIONS * 2, REAL, Judge(PairedEvaluator(), repeats=4, seed=0)).metrics
+    # Two draws of 1 and 0, whatever the number of shufflings: sd sqrt(1 / 2), Student's 12.706 of one degree / sqrt(2).
+    assert metrics["R@1"] == MetricValue(0.5, pytest.approx(6.353, abs=1e-3), 32, 2, "draws")
+    assert metrics["Skating"].repeats == 2 and metrics["Skating"].mean is None  # a draw without motions has none
 
 
 def test_captions():
@@ -135,7 +136,7 @@ def test_captions_by_lemmas_and_by_a_given_sentence_score():
 
     found = judge_captions([other], RECORDS, tagger, JUDGE, CaptionScoring("lemmatized", score))
     assert found.metrics["BLEU@1"].mean == pytest.approx(1) and seen == [("3", ["3"] * 3)]
-    assert found.metrics["BERTScore"] == MetricValue(0.5, None, 32, 1)
+    assert found.metrics["BERTScore"] == MetricValue(0.5, 0.0, 32, 1, "clips")
     assert judge_captions([other], RECORDS, tagger, JUDGE, RAW).metrics["BLEU@1"].mean < 0.5
 
 

@@ -58,9 +58,9 @@ def test_the_numbers_are_those_of_an_evaluation(world, start, motion_tokenizer):
     tagger = tagger_of(str(world / "data"), T2M)
     expected = {}
     for task in ("t2m", "m2t"):
-        questions = Questions.draw(task, records, tagger, SAMPLING.seed)
+        questions = Questions(task, tuple(records), tagger, SAMPLING.seed)
         llm = MotionLLM(start.model, plain(start.language.vocabulary, motion_tokenizer))
-        replies = llm.answer(questions.queries(motion_tokenizer), SAMPLING)
+        replies = llm.answer(questions.queries(motion_tokenizer)[0], SAMPLING)
         row = [from_reply(Prediction(r.id, 0, text=r.text, finished=r.finished), task) for r in replies]
         draws = [with_motions(row, motion_tokenizer)]
         expected[task] = judge_replies(questions, draws, judge, CaptionScoring()).metrics

@@ -15,13 +15,30 @@ from utils.metrics.report import (
     write_results,
 )
 
-SIGNATURE = Signature(data="t2m", split="test", seed=123, evaluator="abc", checkpoint="def", com="8x2")
+SIGNATURE = Signature(
+    data="t2m", split="test", seed=123, evaluator="abc", checkpoint="def", com="8x2", decoding="T0.7,p1,max512,float32"
+)
 
 
 def test_interval_by_hand():
     # sd of (1, 2, 3, 4) over n is sqrt(1.25); 1.96 * sqrt(1.25) / sqrt(4)
     value = MetricValue.over_repeats([1.0, 2.0, 3.0, 4.0], n=64)
     assert value == MetricValue(2.5, pytest.approx(1.96 * math.sqrt(1.25) / 2), 64, 4)
+
+
+def test_twenty_draws_have_the_interval_of_the_field_and_fewer_students():
+    values = [1.0, 2.0, 3.0, 4.0]
+    # sd of (1, 2, 3, 4) over n - 1 is sqrt(5 / 3); t(3) is 3.1824
+    few = MetricValue.over_draws(values, 64)
+    assert few == MetricValue(2.5, pytest.approx(3.1824 * math.sqrt(5 / 3) / 2, abs=1e-4), 64, 4, "draws")
+    twenty = MetricValue.over_draws(values * 5, 64)
+    assert twenty == MetricValue(2.5, pytest.approx(1.96 * math.sqrt(1.25) / math.sqrt(20)), 64, 20, "draws")
+
+
+def test_one_draw_has_the_interval_over_clips_or_none():
+    assert MetricValue.over_draws([0.5], 10, 0.1) == MetricValue(0.5, 0.1, 10, 1, "clips")
+    assert MetricValue.over_draws([0.5], 10) == MetricValue(0.5, None, 10, 1, None)
+    assert MetricValue.over_draws([math.nan], 10, 0.1).mean is None
 
 
 def test_one_repeat_has_no_interval_and_nan_is_not_zero():
@@ -32,8 +49,11 @@ def test_one_repeat_has_no_interval_and_nan_is_not_zero():
 
 
 def test_signed_line():
-    line = signed_line("FID", MetricValue(0.2314, 0.0062, 4384, 20), SIGNATURE)
-    assert line == "FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:abc|ckpt:def|com:8x2|seed:123|v:1.1"
+    line = signed_line("FID", MetricValue(0.2314, 0.0062, 4384, 20, "draws"), SIGNATURE)
+    assert line == (
+        "FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|ci:draws|eval:abc|ckpt:def|com:8x2|"
+        "decoding:T0.7,p1,max512,float32|seed:123|v:2.0"
+    )
 
 
 def test_results_file_round_trip(tmp_path):
