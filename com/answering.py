@@ -59,7 +59,9 @@ def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file
     """
     fresh: dict[tuple[int, int], Prediction] = {}
     for draw, asked in enumerate(draws):
-        waiting = asked.take([place for place, key in enumerate(_keys(draw, asked)) if key not in file.rows])
+        rows = [file.rows.get(key) for key in _keys(draw, asked)]
+        pairs = zip(rows, asked.queries, strict=True)
+        waiting = asked.take([place for place, (row, query) in enumerate(pairs) if not _answers(row, query, draw)])
         if not len(waiting):
             continue
 
@@ -111,10 +113,24 @@ def _search(llm: MotionLLM, asked: QueryBatch, sampling: Sampling, com: ComConfi
 
 
 def _row(rollout: Rollout, query_number: int, draw: int) -> dict[str, Any]:
-    return {"draw": draw, "query": query_number, "id": rollout.id, "text": rollout.text, "finished": rollout.finished}
+    about = {"draw": draw, "query": query_number, "id": rollout.id, "caption": _caption(rollout)}
+    return {**about, "text": rollout.text, "finished": rollout.finished}
+
+
+def _caption(asked: Query | Rollout) -> str | None:
+    """What text to motion was asked for."""
+    return asked.caption if asked.task == "t2m" else None
+
+
+def _answers(row: dict[str, Any] | None, query: Query, draw: int) -> bool:
+    """Whether a row is a reply to the query. In those of earlier versions all draws answer the captions of the first,
+    and they do not say which."""
+    if row is None:
+        return False
+    return row.get("caption", _caption(query) if draw == 0 else None) == _caption(query)
 
 
 def _prediction_of(row: dict[str, Any], query: Query) -> Prediction:
     """A reply that an interrupted evaluation left."""
-    caption = query.caption if query.task == "t2m" else None
-    return from_reply(Prediction(row["id"], row["draw"], caption, row["text"], finished=row["finished"]), query.task)
+    prediction = Prediction(row["id"], row["draw"], _caption(query), row["text"], finished=row["finished"])
+    return from_reply(prediction, query.task)

@@ -90,9 +90,10 @@ class EvalSettings(Settings):
         judged = Path(flags.from_predictions or flags.eval_ckpt)
         name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
         path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
-        inputs = evaluation_inputs(self)
+        inputs, folder = evaluation_inputs(self), RunFolder(path)
+        flags.go_on(folder.recorded() or {})
         may_differ = (*_MAY_DIFFER, *not_read(inputs))
-        return Run(RunFolder(path), self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
+        return Run(folder, self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
 
     @cached_property
     def device(self) -> "torch.device":

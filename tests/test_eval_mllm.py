@@ -9,9 +9,11 @@ import pytest
 import torch
 
 import eval_mllm
+from com.answering import _answers
 from com.replies import REPLIES_FILE
 from com.reply_file import ReplyFile
 from models.inference.motion_llm import MotionLLM
+from models.language.prompts import Query
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
@@ -308,6 +310,30 @@ def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatc
     assert len(rows) == 4 and "|decoding:T0,p1,max8,float32|protocol:words|tagger:" in signature
     with pytest.raises(InputError, match="--samples: greedy captions are all alike"):
         run(world, monkeypatch, "alike", *plain, "--samples", "2", task="m2t")
+
+
+def test_an_evaluation_of_an_earlier_version_is_opened_by_the_same_command(world, monkeypatch, capsys):
+    plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "3"]
+    results, _ = run(world, monkeypatch, "earlier", *plain, "--temperature", "0.7", "--samples", "1", task="m2t")
+    file = world / "runs/earlier/args.json"
+    arguments = json.loads(file.read_text())
+    file.write_text(json.dumps({name: arguments[name] for name in arguments if name != "quick"}))
+    given = ["eval_mllm.py", "--eval-task", "m2t", "--data-root", world / "data", "--eval-evaluator", world / "judge"]
+    given += ["--repeats", "3", "--out-dir", world / "runs", "--device", "cpu", "--bertscore-model", "none", *plain]
+    monkeypatch.setattr(sys, "argv", [*map(str, given), "--exp-name", "earlier"])
+    eval_mllm.main()
+    assert "already finished" in capsys.readouterr().out
+    assert json.loads((world / "runs/earlier/results.json").read_text()) == results
+
+
+@pytest.mark.parametrize(
+    ("kept", "draw", "answers"),
+    [({"caption": "a"}, 1, True), ({"caption": "b"}, 0, False), ({}, 0, True), ({}, 1, False), (None, 0, False)],
+)
+def test_a_reply_that_was_kept_answers_its_own_caption_only(kept, draw, answers):
+    """What earlier versions kept does not say which, and all their draws asked for the captions of the first."""
+    assert _answers(kept, Query("t2m", caption="a", id="x"), draw) is answers
+    assert _answers({}, Query("m2t", codes=(1,), id="x"), 1)
 
 
 def test_the_judge_does_not_rank_unless_it_is_asked_to(world, monkeypatch):

@@ -1,7 +1,8 @@
 """What eval_mllm.py asks, how it decodes, and who judges."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from models.language.decoding import Sampling
 from options.flags.parsing import flag, need
@@ -87,6 +88,13 @@ class EvalFlags:
         need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
         need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
+
+    def go_on(self, before: Mapping[str, Any]) -> None:
+        """Take the defaults of the version that began an evaluation, where that had others than this one."""
+        if "quick" not in before:
+            for name in ("temperature", "samples"):
+                if getattr(self, name) is None:
+                    setattr(self, name, before.get(name))
 
     def temperature_where(self, searches: bool) -> float:
         """Captions are the likeliest ones unless a search (Chain-of-Motion) needs several; motions are drawn."""
