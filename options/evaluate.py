@@ -85,14 +85,14 @@ class EvalSettings(Settings):
         flags = self.evaluation
         if flags.eval_ckpt is None and flags.from_predictions is None:
             raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
-        if flags.from_predictions is None:
-            _ = self.draws  # a mistake is told before anything is loaded
         judged = Path(flags.from_predictions or flags.eval_ckpt)
         name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
         path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
         inputs, folder = evaluation_inputs(self), RunFolder(path)
-        flags.go_on(folder.recorded() or {})
-        may_differ = (*_MAY_DIFFER, *not_read(inputs))
+        renamed = flags.go_on(folder.recorded() or {})
+        if flags.from_predictions is None:
+            _ = self.draws  # a mistake is told before anything is loaded
+        may_differ = (*_MAY_DIFFER, *not_read(inputs), *renamed)
         return Run(folder, self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
 
     @cached_property

@@ -314,13 +314,14 @@ def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatc
 
 def test_an_evaluation_of_an_earlier_version_is_opened_by_the_same_command(world, monkeypatch, capsys):
     plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "3"]
-    results, _ = run(world, monkeypatch, "earlier", *plain, "--temperature", "0.7", "--samples", "1", task="m2t")
+    results, _ = run(world, monkeypatch, "earlier", *plain, "--temperature", "0.7", "--samples", "2", task="m2t")
     file = world / "runs/earlier/args.json"
     arguments = json.loads(file.read_text())
-    file.write_text(json.dumps({name: arguments[name] for name in arguments if name != "quick"}))
+    del arguments["quick"]
+    file.write_text(json.dumps({**arguments, "m2t_protocol": "raw"}))
     given = ["eval_mllm.py", "--eval-task", "m2t", "--data-root", world / "data", "--eval-evaluator", world / "judge"]
     given += ["--repeats", "3", "--out-dir", world / "runs", "--device", "cpu", "--bertscore-model", "none", *plain]
-    monkeypatch.setattr(sys, "argv", [*map(str, given), "--exp-name", "earlier"])
+    monkeypatch.setattr(sys, "argv", [*map(str, given), "--samples", "2", "--exp-name", "earlier"])
     eval_mllm.main()
     assert "already finished" in capsys.readouterr().out
     assert json.loads((world / "runs/earlier/results.json").read_text()) == results

@@ -89,12 +89,18 @@ class EvalFlags:
         need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
 
-    def go_on(self, before: Mapping[str, Any]) -> None:
-        """Take the defaults of the version that began an evaluation, where that had others than this one."""
+    def go_on(self, before: Mapping[str, Any]) -> tuple[str, ...]:
+        """Take the defaults of the version that began an evaluation, where that had others than this one.
+
+        Returns:
+            names whose values are called otherwise now
+        """
         if "quick" not in before:
             for name in ("temperature", "samples"):
                 if getattr(self, name) is None:
                     setattr(self, name, before.get(name))
+        was, now = before.get("m2t_protocol"), self.m2t_protocol
+        return ("m2t_protocol",) if (was, now) == ("raw", "ptb") else ()
 
     def temperature_where(self, searches: bool) -> float:
         """Captions are the likeliest ones unless a search (Chain-of-Motion) needs several; motions are drawn."""
