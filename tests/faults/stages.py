@@ -219,7 +219,8 @@ STAGES = (
     Stage(
         "eval_mllm with Chain-of-Motion",
         "eval_mllm",
-        f"{_EVAL} --exp-name eval_com --use-com --com-candidates 2 --com-refine-steps 2 --reward-evaluator ranker",
+        f"""{_EVAL} --exp-name eval_com --use-com --com-candidates 2 --com-refine-steps 2 --reward-evaluator ranker
+        --allow-judge-as-ranker""",
         "toy llm tokenizer sft_t2m ranker",
         "eval_com",
     ),
