@@ -113,8 +113,8 @@ def read_caption_file(path: str | Path, check_times: bool = False) -> list[Capti
         caption = _parsed(path, number, line)
         if check_times and caption.is_segment and not (0 <= caption.start < math.inf and 0 <= caption.end < math.inf):
             raise InputError(
-                f"{path}:{number}: start and end must be seconds of the clip, the end after the start, or 0.0#0.0 for "
-                f"all of it, got {caption.start:g} and {caption.end:g}"
+                f"{path}:{number}: start and end must be seconds of the clip, or 0.0#0.0 for all of it, "
+                f"got {caption.start:g} and {caption.end:g}"
             )
         captions.append(caption)
     if not captions:

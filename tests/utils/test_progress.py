@@ -45,6 +45,14 @@ def test_a_terminal_sees_a_bar():
     assert "\r" in shown and "counting: 100%" in shown and "3/3" in shown and "loss=2" in shown
 
 
+def test_a_log_counts_replies_and_clips(capsys, now):
+    for unit, many in (("reply", "of 9 replies)"), ("clip", "of 9 clips)")):
+        bar = Progress(total=9, desc="ask", unit=unit)
+        now[0] += progress.LOG_EVERY
+        bar.set_postfix(loss=1)
+        assert many in capsys.readouterr().err
+
+
 def test_a_log_has_a_whole_line_a_minute_and_one_at_the_end(capsys, now):
     bar = Progress(total=200, desc="encode", unit="motion")
     assert capsys.readouterr().err == ""

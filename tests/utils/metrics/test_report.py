@@ -3,8 +3,10 @@ import math
 
 import pytest
 
+from options.flags.evaluation import FIELD_DRAWS as FLAG_DRAWS
 from utils.errors import InputError
 from utils.metrics.report import (
+    FIELD_DRAWS,
     MetricValue,
     Signature,
     collect_repeats,
@@ -31,6 +33,7 @@ def test_twenty_draws_have_the_interval_of_the_field_and_fewer_students():
     # sd of (1, 2, 3, 4) over n - 1 is sqrt(5 / 3); t(3) is 3.1824
     few = MetricValue.over_draws(values, 64)
     assert few == MetricValue(2.5, pytest.approx(3.1824 * math.sqrt(5 / 3) / 2, abs=1e-4), 64, 4, "draws")
+    assert FIELD_DRAWS == FLAG_DRAWS == 20
     twenty = MetricValue.over_draws(values * 5, 64)
     assert twenty == MetricValue(2.5, pytest.approx(1.96 * math.sqrt(1.25) / math.sqrt(20)), 64, 20, "draws")
 
