@@ -68,7 +68,9 @@ def main() -> None:
     try:
         feature_dim, sizes = sizes_of_state(state)
     except InputError as error:
-        raise InputError(f"{files.weights}: {error}") from None
+        ready = (files.weights.parent / ABOUT_FILE).is_file()
+        hint = f"; {files.weights.parent} is no published folder, it is ready as it is" if ready else ""
+        raise InputError(f"{files.weights}: {error}{hint}") from None
     skeleton = skeleton_of(feature_dim, str(files.weights))
     opt_line = _checked_opt(files, feature_dim, sizes)
     mean, std = _statistics(files, skeleton)

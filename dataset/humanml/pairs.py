@@ -74,12 +74,15 @@ class TextMotionPairs:
         # What a dropped word is replaced by: the word at place 1, behind sos.
         unknown_rows, unknown_classes, _ = words.indices((UNKNOWN,))
         self._unknown = (unknown_rows[1], unknown_classes[1])
-        tokens = [caption.tokens for record in records for caption in record.captions]
+        captions = [caption for record in records for caption in record.captions]
+        tokens = [caption.tokens for caption in captions]
         encoded = [words.indices(caption) for caption in tokens]
         self._rows, self._classes = (np.stack([item[part] for item in encoded]) for part in (0, 1))
         self._lengths = np.array([item[2] for item in encoded], dtype=np.int64)
         numbers: dict[tuple[str, ...], int] = {}
         self._ids = np.array([numbers.setdefault(caption, len(numbers)) for caption in tokens], dtype=np.int64)
+        # A caption of each number that `PairBatch.caption_ids` holds, by number.
+        self.distinct = [captions[first] for first in np.unique(self._ids, return_index=True)[1]]
         self._first = np.concatenate([[0], np.cumsum(self.caption_counts)])[:-1]
 
     def __len__(self) -> int:

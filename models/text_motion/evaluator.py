@@ -1,8 +1,8 @@
 """The text-motion evaluator embeds captions and motions in one space, where Euclidean distance compares them.
 
 It judges generated motion (R-precision, MM-Dist, FID, Diversity) and rewards it (consistency). The published
-weights load with `from_published`; evaluators of `prepare.train_evaluator`, and the published one as the hub holds it,
-load with `load`.
+weights load with `from_published`; evaluators of `prepare.train_evaluator`, of either family, and the published one as
+the hub holds it, load with `load`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,9 @@ from torch import nn
 
 from dataset.captions.word_vectors import POS_CLASSES, WordVectorizer
 from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES, fit_length, pad_motions
+from models.text_motion.families import GUO, Family, State, family_named
 from models.text_motion.hub import is_hub_folder, read_hub_evaluator
-from models.text_motion.networks import FOOT_CONTACT_DIMS, NETWORK_NAMES, EvaluatorSizes, build_networks, sizes_of_state
+from models.text_motion.networks import FOOT_CONTACT_DIMS, EvaluatorSizes, build_networks
 from models.text_motion.published import find_weights
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
@@ -31,19 +32,19 @@ __all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_network
 FORMAT_VERSION = 1
 ABOUT_FILE = "evaluator.json"
 _WEIGHTS_FILE = "finest.tar"
-State = Mapping[str, Mapping[str, torch.Tensor]]
 
 
 class TextMotionEvaluator:
-    """Three networks with the mean and std of their training data, their skeleton and their word vectors.
+    """The networks of a family with the mean and std of their training data, their skeleton and their word vectors.
 
     The networks are always in evaluation mode and without gradients.
 
     Args:
-        networks: the three modules of `build_networks`.
+        networks: what `family.build` gives.
         mean, std: (D,) statistics that features are normalised with; the evaluator's own, not the tokenizer's.
         skeleton: of the features that the evaluator reads.
         words: word vectors; only `embed_captions` needs them.
+        family: the kind of networks.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class TextMotionEvaluator:
         std: np.ndarray,
         skeleton: Skeleton,
         words: WordVectorizer | None = None,
+        family: Family = GUO,
     ) -> None:
         if mean.shape != (skeleton.feature_dim,) or std.shape != (skeleton.feature_dim,):
             raise InputError(
@@ -60,21 +62,51 @@ class TextMotionEvaluator:
             )
         if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
             raise InputError("the evaluator's mean must be finite and its std positive")
-        self.networks = nn.ModuleDict({name: networks[name] for name in NETWORK_NAMES}).eval().requires_grad_(False)
+        self.family = family
+        self.networks = nn.ModuleDict({name: networks[name] for name in family.networks}).eval().requires_grad_(False)
         self.mean, self.std = mean.astype(np.float32), std.astype(np.float32)
         self.skeleton, self.words = skeleton, words
         self.device = torch.device("cpu")
-        self.feature_dim, self.sizes = sizes_of_state(self.state())
+        self.feature_dim, self.sizes = family.sizes_of_state(self.state())
         if self.feature_dim != skeleton.feature_dim:
             raise InputError(
                 f"these weights read {self.feature_dim} features, but {skeleton.name} has {skeleton.feature_dim}"
             )
         if words is not None and words.dim != self.sizes.word_size:
             raise InputError(f"word vectors of size {words.dim}, but the evaluator reads {self.sizes.word_size}")
-        if words is not None and self.sizes.pos_size != len(POS_CLASSES):
-            raise InputError(
-                f"the evaluator reads {self.sizes.pos_size} word classes, captions have {len(POS_CLASSES)}"
-            )
+        pos_size = getattr(self.sizes, "pos_size", len(POS_CLASSES))
+        if words is not None and pos_size != len(POS_CLASSES):
+            raise InputError(f"the evaluator reads {pos_size} word classes, captions have {len(POS_CLASSES)}")
+
+    @classmethod
+    def from_state(
+        cls,
+        path_or_state: str | Path | State,
+        mean: np.ndarray,
+        std: np.ndarray,
+        skeleton: Skeleton,
+        words: WordVectorizer | None = None,
+        family: Family = GUO,
+    ) -> "TextMotionEvaluator":
+        """An evaluator of `finest.tar` or its content; the family's networks must fit strictly, others are ignored."""
+        path = None if isinstance(path_or_state, Mapping) else path_or_state
+        state = read_torch_file(path) if path is not None else path_or_state
+        where = "evaluator state" if path is None else str(path)
+        try:
+            feature_dim, sizes = family.sizes_of_state(state)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        with torch.device("meta"):  # which takes no memory: shapes can be wrong, and large
+            expected = {name: network.state_dict() for name, network in family.build(feature_dim, sizes).items()}
+        for name, tensors in expected.items():
+            try:
+                check_weights(state[name], tensors)
+            except InputError as error:
+                raise InputError(f"{where}: not the weights of a text-motion evaluator: {name}: {error}") from None
+        networks = family.build(feature_dim, sizes)
+        for name, network in networks.items():
+            network.load_state_dict(state[name], strict=True)
+        return cls(networks, mean, std, skeleton, words, family)
 
     @classmethod
     def from_published(
@@ -85,25 +117,8 @@ class TextMotionEvaluator:
         skeleton: Skeleton,
         words: WordVectorizer | None = None,
     ) -> "TextMotionEvaluator":
-        """An evaluator of `finest.tar` or its content; the three state dicts must fit strictly, others are ignored."""
-        path = None if isinstance(path_or_state, Mapping) else path_or_state
-        state = read_torch_file(path) if path is not None else path_or_state
-        where = "evaluator state" if path is None else str(path)
-        try:
-            feature_dim, sizes = sizes_of_state(state)
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from None
-        with torch.device("meta"):  # which takes no memory: shapes can be wrong, and large
-            expected = {name: network.state_dict() for name, network in build_networks(feature_dim, sizes).items()}
-        for name, tensors in expected.items():
-            try:
-                check_weights(state[name], tensors)
-            except InputError as error:
-                raise InputError(f"{where}: not the weights of a text-motion evaluator: {name}: {error}") from None
-        networks = build_networks(feature_dim, sizes)
-        for name, network in networks.items():
-            network.load_state_dict(state[name], strict=True)
-        return cls(networks, mean, std, skeleton, words)
+        """An evaluator of the published family."""
+        return cls.from_state(path_or_state, mean, std, skeleton, words)
 
     def to(self, device: str | torch.device) -> "TextMotionEvaluator":
         self.device = torch.device(device)
@@ -111,35 +126,38 @@ class TextMotionEvaluator:
         return self
 
     def state(self) -> dict[str, dict[str, torch.Tensor]]:
-        """The three state dicts, in the form of `finest.tar`."""
-        return {name: self.networks[name].state_dict() for name in NETWORK_NAMES}
+        """The state dicts by network, in the form of `finest.tar`."""
+        return {name: self.networks[name].state_dict() for name in self.family.networks}
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits of weights, statistics and word vectors: they tell which evaluator gave a number."""
+        """Twelve hex digits of weights, statistics and word vectors: they tell which evaluator gave a number.
+
+        Those of family `tmr` begin with its name, so that every signature says so.
+        """
         parts: list[str | np.ndarray] = [self.mean, self.std]
         for name, tensors in self.state().items():
             for key in sorted(tensors):
                 parts += [f"{name}.{key}", tensors[key].cpu().numpy()]
         if self.words is not None:
             parts += ["\n".join(self.words.words), self.words.vectors]
-        return fingerprint(*parts)
+        return self.family.mark + fingerprint(*parts)
 
     @torch.no_grad()
     def embed_text(self, words: torch.Tensor, pos_one_hot: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """words (B, W, word_size), pos_one_hot (B, W, 15), lengths (B,) in words with sos/eos, any order -> (B, E)."""
-        return self.networks["text_encoder"](
-            words.to(self.device).float(), pos_one_hot.to(self.device).float(), torch.as_tensor(lengths)
-        )
+        words, pos_one_hot = words.to(self.device).float(), pos_one_hot.to(self.device).float()
+        return self.family.embed_text(self.networks, words, pos_one_hot, torch.as_tensor(lengths))
 
     @torch.no_grad()
     def embed_motion(self, normalized: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """normalized (B, T, D) zero-padded, lengths (B,) in FRAMES, any order -> (B, E).
 
-        The foot contacts are dropped, and frames turned into movement units, here and nowhere else.
+        The foot contacts are dropped here and nowhere else: they follow from the joints, and what others predict may
+        have none.
         """
-        movements = self.networks["movement_encoder"](normalized.to(self.device).float()[..., :-FOOT_CONTACT_DIMS])
-        return self.networks["motion_encoder"](movements, torch.as_tensor(lengths) // FRAMES_PER_UNIT)
+        seen = normalized.to(self.device).float()[..., :-FOOT_CONTACT_DIMS]
+        return self.family.embed_motion(self.networks, seen, torch.as_tensor(lengths))
 
     def embed_captions(self, captions: Sequence[Sequence[str]], batch_size: int = 256) -> torch.Tensor:
         """N captions as `word/POS` tokens -> (N, E), in the given order."""
@@ -186,6 +204,7 @@ class TextMotionEvaluator:
             self.words.save(folder)
         about = {
             "format_version": FORMAT_VERSION,
+            "family": self.family.name,
             "skeleton": self.skeleton.name,
             "sizes": asdict(self.sizes),
             "word_vectors": self.words is not None,
@@ -210,7 +229,11 @@ class TextMotionEvaluator:
             raise InputError(f"{folder}: damaged evaluator folder: {error}") from None
         if version != FORMAT_VERSION:
             raise InputError(f"{folder}: evaluator format {str(version)[:60]}, this program reads {FORMAT_VERSION}")
-        evaluator = cls.from_published(folder / _WEIGHTS_FILE, mean, std, skeleton, words)
+        try:
+            family = family_named(about.get("family", GUO.name))  # without one: of the time before there were several
+        except InputError as error:
+            raise InputError(f"{folder / ABOUT_FILE}: {error}") from None
+        evaluator = cls.from_state(folder / _WEIGHTS_FILE, mean, std, skeleton, words, family)
         if (found := evaluator.fingerprint) != named:
             raise InputError(f"{folder}: its files do not belong together (fingerprint {found}, not {str(named)[:60]})")
         return evaluator.to(device)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from dataset.humanml.pairs import FRAMES_PER_UNIT
 from utils.errors import InputError
 from utils.files.torch_files import what_it_holds
 
@@ -106,6 +107,18 @@ def build_networks(feature_dim: int, sizes: EvaluatorSizes = PUBLISHED_SIZES) ->
         "text_encoder": TextEncoder(sizes.word_size, sizes.pos_size, sizes.text_hidden, sizes.embedding_size),
         "motion_encoder": MotionEncoder(sizes.movement_size, sizes.motion_hidden, sizes.embedding_size),
     }
+
+
+def embed_words_and_classes(
+    networks: Mapping[str, nn.Module], words: torch.Tensor, pos_one_hot: torch.Tensor, lengths: torch.Tensor
+) -> torch.Tensor:
+    """words (B, W, word_size), pos_one_hot (B, W, 15), lengths (B,) in words -> (B, E)."""
+    return networks["text_encoder"](words, pos_one_hot, lengths)
+
+
+def embed_movements(networks: Mapping[str, nn.Module], features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """features (B, T, D-4) without foot contacts, lengths (B,) in frames -> (B, E)."""
+    return networks["motion_encoder"](networks["movement_encoder"](features), lengths // FRAMES_PER_UNIT)
 
 
 def sizes_of_state(state: Mapping[str, Mapping[str, torch.Tensor]]) -> tuple[int, EvaluatorSizes]:

@@ -173,8 +173,7 @@ class EvaluatorSession:
         self.epoch, self.step, self.seconds, self.best_score, self.best_epoch = state["counters"]
         words = trainer.words_with(state["best_vectors"].numpy())
         mean, std = self._data.mean, self._data.std
-        self.best = TextMotionEvaluator.from_published(state["best"], mean, std, trainer.skeleton, words)
-        self.best.to(trainer.device)
+        self.best = trainer.with_weights(state["best"], mean, std, words)
         self._rng.bit_generator.state = json.loads(state["numpy_rng"])
         torch.set_rng_state(state["torch_rng"])
 

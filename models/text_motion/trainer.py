@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from dataset.captions.word_vectors import POS_CLASSES, WordVectorizer
-from dataset.humanml.pairs import FRAMES_PER_UNIT, PairBatch
+from dataset.humanml.pairs import PairBatch
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.loss import ContrastiveLoss
-from models.text_motion.networks import FOOT_CONTACT_DIMS, NETWORK_NAMES, EvaluatorSizes, build_networks
+from models.text_motion.families import GUO, Family, Sizes, State
+from models.text_motion.negatives import SimilarCaptions
+from models.text_motion.networks import FOOT_CONTACT_DIMS
 from utils.errors import InputError
 from utils.motion.skeleton import Skeleton
 
@@ -28,6 +29,7 @@ class TrainerConfig:
     temperature: float
     train_word_vectors: bool
     word_dropout: float
+    family: Family = GUO
 
 
 class EvaluatorTrainer:
@@ -36,23 +38,25 @@ class EvaluatorTrainer:
     Args:
         sizes: of the networks; `word_size` is that of the word vectors.
         words: starting vectors; learned further where `config.train_word_vectors`.
+        similar: captions that are no negatives of each other; None: only a caption and itself.
     """
 
     def __init__(
         self,
         skeleton: Skeleton,
-        sizes: EvaluatorSizes,
+        sizes: Sizes,
         words: WordVectorizer,
         config: TrainerConfig,
         device: torch.device,
+        similar: SimilarCaptions | None = None,
     ) -> None:
-        self.skeleton, self.words, self.config = skeleton, words, config
-        self.device = device
-        self.networks = nn.ModuleDict(build_networks(skeleton.feature_dim, sizes))
+        self.skeleton, self.words, self.config, self.family = skeleton, words, config, config.family
+        self.device, self._similar = device, similar
+        self.networks = nn.ModuleDict(self.family.build(skeleton.feature_dim, sizes))
         self.vectors = nn.Embedding.from_pretrained(
             torch.from_numpy(words.vectors.copy()), freeze=not config.train_word_vectors
         )
-        self.loss = ContrastiveLoss(config.temperature)
+        self.loss = self.family.loss(config.temperature)
         self._parts = nn.ModuleDict({"networks": self.networks, "vectors": self.vectors, "loss": self.loss})
         self._parts.to(self.device)
         # Weight decay is for matrices of the networks: it would pull rare words' vectors to zero.
@@ -67,12 +71,15 @@ class EvaluatorTrainer:
         vectors = self.vectors(torch.from_numpy(batch.word_rows).to(self.device))
         classes = torch.from_numpy(batch.pos_classes).to(self.device)
         one_hot = nn.functional.one_hot(classes, len(POS_CLASSES)).float()
-        return self.networks["text_encoder"](vectors, one_hot, torch.from_numpy(batch.text_lengths))
+        return self.family.embed_text(self.networks, vectors, one_hot, torch.from_numpy(batch.text_lengths))
 
     def _embed_motion(self, batch: PairBatch) -> torch.Tensor:
         motions = torch.from_numpy(batch.motions[..., :-FOOT_CONTACT_DIMS]).to(self.device)
-        lengths = torch.from_numpy(batch.motion_lengths) // FRAMES_PER_UNIT
-        return self.networks["motion_encoder"](self.networks["movement_encoder"](motions), lengths)
+        return self.family.embed_motion(self.networks, motions, torch.from_numpy(batch.motion_lengths))
+
+    def _alike(self, ids: np.ndarray) -> torch.Tensor:
+        alike = ids[:, None] == ids[None] if self._similar is None else self._similar.among(ids)
+        return torch.from_numpy(alike).to(self.device)
 
     def step(self, batch: PairBatch, rate: float) -> float:
         """One optimiser step at `rate` times the learning rate; returns the loss.
@@ -84,8 +91,7 @@ class EvaluatorTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.config.learning_rate
         self.optimizer.zero_grad(set_to_none=True)
-        ids = torch.from_numpy(batch.caption_ids).to(self.device)
-        loss = self.loss(self._embed_text(batch), self._embed_motion(batch), ids)
+        loss = self.loss(self._embed_text(batch), self._embed_motion(batch), self._alike(batch.caption_ids))
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self._parts.parameters(), MAX_GRADIENT_NORM)
         for what, value in (("loss", loss.item()), ("norm of the gradient", norm.item())):
@@ -102,10 +108,16 @@ class EvaluatorTrainer:
         """A copy of what was learned so far, ready to judge."""
         state = {
             name: {key: value.detach().cpu().clone() for key, value in self.networks[name].state_dict().items()}
-            for name in NETWORK_NAMES
+            for name in self.family.networks
         }
         words = self.words_with(self.vectors.weight.detach().cpu().numpy().copy())
-        return TextMotionEvaluator.from_published(state, mean, std, self.skeleton, words).to(self.device)
+        return self.with_weights(state, mean, std, words)
+
+    def with_weights(
+        self, state: State, mean: np.ndarray, std: np.ndarray, words: WordVectorizer
+    ) -> TextMotionEvaluator:
+        """An evaluator of this family and skeleton with weights of its own."""
+        return TextMotionEvaluator.from_state(state, mean, std, self.skeleton, words, self.family).to(self.device)
 
     def state_dict(self) -> dict[str, Any]:
         return {"parts": self._parts.state_dict(), "optimizer": self.optimizer.state_dict()}

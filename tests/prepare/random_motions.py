@@ -9,7 +9,9 @@ from dataset.captions.lines import Caption
 from dataset.captions.word_vectors import make_word_vectors
 from dataset.humanml.layout import write_mean_std, write_record, write_splits
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.networks import EvaluatorSizes, build_networks
+from models.text_motion.families import FAMILIES
+from models.text_motion.networks import EvaluatorSizes
+from models.text_motion.transformer import TransformerSizes
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from utils.motion.skeleton import T2M, Skeleton
@@ -57,9 +59,10 @@ def write_published_evaluator(folder: Path, words: Path) -> None:
     make_word_vectors([f"{word}/VERB" for word in WORDS], dim=8).save(words)
 
 
-def random_evaluator(skeleton: Skeleton = T2M) -> TextMotionEvaluator:
+def random_evaluator(skeleton: Skeleton = T2M, family: str = "guo") -> TextMotionEvaluator:
     torch.manual_seed(0)
     words = make_word_vectors(["a/DET", "person/NOUN", *(f"{word}/VERB" for word in WORDS)], dim=8)
-    networks = build_networks(skeleton.feature_dim, EvaluatorSizes(16, 16, 16, 16, 12, word_size=8))
+    sizes = {"guo": EvaluatorSizes(16, 16, 16, 16, 12, word_size=8), "tmr": TransformerSizes(16, 16, 1, 12, 8)}
+    networks = FAMILIES[family].build(skeleton.feature_dim, sizes[family])
     mean, std = np.zeros(skeleton.feature_dim), np.full(skeleton.feature_dim, 0.02)
-    return TextMotionEvaluator(networks, mean, std, skeleton, words)
+    return TextMotionEvaluator(networks, mean, std, skeleton, words, FAMILIES[family])

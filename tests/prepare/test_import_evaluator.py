@@ -14,6 +14,7 @@ from dataset.humanml.layout import write_mean_std
 from models.text_motion.evaluator import EvaluatorSizes, TextMotionEvaluator, build_networks
 from prepare import import_evaluator
 from tests.places import ROOT
+from tests.prepare.random_motions import random_evaluator
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 from utils.motion.skeleton import KIT, T2M
@@ -320,3 +321,23 @@ def _rule_tensor(tag, key, shape):
         else:
             values *= 1.4 / math.sqrt(math.prod(shape[1:])) if len(shape) >= 2 else 0.02
     return torch.from_numpy(values)
+
+
+def test_an_evaluator_of_the_other_family_needs_no_import(tmp_path, glove, capsys, monkeypatch):
+    random_evaluator(family="tmr").save(tmp_path / "judge")
+    flags = ("--published", tmp_path / "judge", "--word-vectors", glove, "--out-dir", tmp_path / "out")
+    status, _, errors = run_here(capsys, monkeypatch, *flags)
+    assert status == 2
+    assert "not the weights of a text-motion evaluator" in errors
+    assert f"{tmp_path / 'judge'} is no published folder, it is ready as it is" in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_of_the_other_family_is_not_replaced_either(tmp_path, glove, capsys, monkeypatch):
+    published, _ = published_folder(tmp_path, T2M)
+    other = random_evaluator(family="tmr")
+    other.save(tmp_path / "out" / "t2m")
+    flags = ("--published", published, "--word-vectors", glove, "--out-dir", tmp_path / "out")
+    status, _, errors = run_here(capsys, monkeypatch, *flags)
+    assert status == 2
+    assert f"holds another evaluator ({other.fingerprint})" in errors

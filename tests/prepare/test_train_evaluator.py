@@ -16,10 +16,12 @@ from dataset.humanml.layout import write_mean_std, write_record, write_splits
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.real_motion import EmbeddedRecords
 from prepare import train_evaluator
+from prepare.train_evaluator import EvaluatorFlags
 from tests.places import ROOT
 from utils.metrics.report import read_results
 from utils.run.command import run_command
 
+TRANSFORMER = ("--family", "tmr", "--layers", "1")
 TINY = "--hidden-size 8 --motion-hidden-size 8 --embedding-size 8 --word-size 8 --batch-size 4 --train-word-vectors"
 SPLITS = {"train": 8, "val": 4, "test": 34}
 
@@ -70,8 +72,9 @@ def test_two_motions_to_train_and_validate_on_are_enough(data_root, tmp_path, ca
     assert "test split too small for R-precision" in output
 
 
-def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path, capsys, monkeypatch):
-    status, output, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path))
+@pytest.mark.parametrize("family", [(), TRANSFORMER], ids=["guo", "tmr"])
+def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path, capsys, monkeypatch, family):
+    status, output, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *family))
     assert status == 0, errors
     folder = tmp_path / "tiny"
     evaluator = TextMotionEvaluator.load(folder)
@@ -85,15 +88,15 @@ def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path,
 
     # Learned word vectors are in the folder, in the published format.
     assert "it3" in evaluator.words
-    status, output, _ = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path))
+    status, output, _ = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *family))
     assert status == 0
     assert output.startswith("already finished")
-    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, "--seed", 7))
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *family, "--seed", 7))
     assert status == 2
     assert "seed was 123, now 7" in errors
 
     # Another evaluator can start from these word vectors; another seed gives another evaluator.
-    more = ("--word-vectors", folder, "--seed", 7, "--exp-name", "other")
+    more = (*family, "--word-vectors", folder, "--seed", 7, "--exp-name", "other")
     status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *more))
     assert status == 0, errors
     other = TextMotionEvaluator.load(tmp_path / "other")
@@ -101,16 +104,35 @@ def test_training_leaves_an_evaluator_and_its_own_precision(data_root, tmp_path,
     assert other.fingerprint != evaluator.fingerprint
 
 
-def test_seeds_make_evaluators_and_the_same_seed_the_same_one(data_root, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("family", [(), TRANSFORMER], ids=["guo", "tmr"])
+def test_seeds_make_evaluators_and_the_same_seed_the_same_one(data_root, tmp_path, capsys, monkeypatch, family):
     """From the same word vectors: what differs is the networks."""
     make_word_vectors(("it0/PRON", "move/VERB"), dim=8).save(tmp_path / "words")
     found = []
     for number, seed in enumerate((7, 8, 7)):
-        more = ("--word-vectors", tmp_path / "words", "--seed", seed, "--exp-name", f"run{number}", "--repeats", 1)
+        more = (*family, "--word-vectors", tmp_path / "words", "--seed", seed, "--exp-name", f"run{number}")
         status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *more))
         assert status == 0, errors
         found.append(TextMotionEvaluator.load(tmp_path / f"run{number}").fingerprint)
     assert found[0] == found[2] != found[1]
+
+
+def test_a_run_of_another_family_is_another_run(data_root, tmp_path, capsys, monkeypatch):
+    assert run_here(capsys, monkeypatch, *arguments(data_root, tmp_path))[0] == 0
+    before = TextMotionEvaluator.load(tmp_path / "tiny").fingerprint
+    status, _, errors = run_here(capsys, monkeypatch, *arguments(data_root, tmp_path, *TRANSFORMER))
+    assert status == 2
+    assert "family was 'guo', now 'tmr'" in errors
+    assert TextMotionEvaluator.load(tmp_path / "tiny").fingerprint == before
+
+
+def test_sizes_that_are_not_given_are_those_published_for_the_family():
+    found = [EvaluatorFlags("data", family=family) for family in ("guo", "tmr")]
+    assert [(f.hidden_size, f.motion_hidden_size, f.embedding_size) for f in found] == [
+        (512, 1024, 512),
+        (256, 256, 256),
+    ]
+    assert [EvaluatorFlags("data", semantic_model_name=name).similar_captions for name in (None, "some")] == [0.9, 0.6]
 
 
 def test_the_test_split_is_seen_once_after_everything_is_chosen(data_root, tmp_path, capsys, monkeypatch):
@@ -148,6 +170,10 @@ def test_two_validation_clips_are_enough(data_root, tmp_path, capsys, monkeypatc
         (("--learning-rate", "1e30"), "the loss is nan: the training has diverged; give a smaller --learning-rate"),
         (("--batch-size", "1"), "--batch-size 1: must be at least 2"),
         (("--hidden", "8"), "--hidden"),
+        (("--family", "clip"), "--family"),
+        ((*TRANSFORMER, "--hidden-size", "6"), "widths 6 and 8: expected multiples of 4"),
+        ((*TRANSFORMER, "--frames-per-token", "3"), "3 frames a token: expected one of (1, 2, 4)"),
+        ((*TRANSFORMER, "--semantic-model-name", "/nowhere"), "/nowhere"),
         (("--dataname", "kit"), "none of its 8 clips is usable"),
     ],
 )

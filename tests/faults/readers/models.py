@@ -112,6 +112,10 @@ def _prepare_evaluator(folder: Path) -> None:
     random_evaluator().save(folder)
 
 
+def _prepare_transformer(folder: Path) -> None:
+    random_evaluator(family="tmr").save(folder)
+
+
 def _prepare_hub(folder: Path) -> None:
     write_hub_evaluator(random_evaluator(), folder)
     (folder / "artifact_manifest.json").unlink()
@@ -163,7 +167,12 @@ _CHECKPOINTS = {
     "a published one": torch_bytes({"embeddings": torch.zeros(3, 3), "lm_head": torch.zeros(3, 3)}),
     "a motion tokenizer": torch_bytes(_STATE),
 }  # fmt: skip
-_ABOUT = {"empty": b"", "an array": b"[]", "words said, none there": json.dumps({"format_version": 1}).encode()}
+_ABOUT = {
+    "empty": b"",
+    "an array": b"[]",
+    "words said, none there": json.dumps({"format_version": 1}).encode(),
+    "another family": json.dumps({"format_version": 1, "family": "clip"}).encode(),
+}
 _STATS = {
     "an object": npy_bytes(np.array([{}], dtype=object)),
     "zeros": npy_bytes(np.zeros(263)),
@@ -209,7 +218,9 @@ READERS = [
     ),
     Reader("published checkpoint", "flat.pth", "torch", _prepare_flat, _read_flat, share=0.8),
     _evaluator("weights of an evaluator", "finest.tar", "torch", _prepare_evaluator, 1.0, _TOKENIZERS),
+    _evaluator("weights of an evaluator of family tmr", "finest.tar", "torch", _prepare_transformer, 1.0, _TOKENIZERS),
     _evaluator("evaluator.json", "evaluator.json", "json", _prepare_evaluator, 0.8, _ABOUT),
+    _evaluator("evaluator.json of family tmr", "evaluator.json", "json", _prepare_transformer, 0.8, _ABOUT),
     _evaluator("mean of an evaluator", "mean.npy", "npy", _prepare_evaluator, 0.5, _STATS),
     _evaluator("words of an evaluator", "our_vab_words.pkl", "pickle", _prepare_evaluator, 0.5),
     _evaluator("weights of a hub evaluator", "model.safetensors", "bytes", _prepare_hub, 0.8),

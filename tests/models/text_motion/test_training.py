@@ -9,16 +9,19 @@ from dataset.captions.word_vectors import make_word_vectors
 from dataset.humanml.layout import MotionRecord
 from dataset.humanml.pairs import TextMotionPairs
 from models.text_motion.evaluator import EvaluatorSizes
+from models.text_motion.families import GUO, TMR
+from models.text_motion.negatives import SimilarCaptions, word_rows
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig
 from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
+from models.text_motion.transformer import TransformerSizes
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
 
 ACTIONS = ("walk", "jump", "kick", "sit")
-SIZES = EvaluatorSizes(24, 24, 24, 24, 16, 8)
+FAMILIES = {"guo": (GUO, EvaluatorSizes(24, 24, 24, 24, 16, 8)), "tmr": (TMR, TransformerSizes(24, 24, 2, 16, 8))}
 MEAN, STD = np.zeros(263, np.float32), np.ones(263, np.float32)
 
 
@@ -41,10 +44,16 @@ TRAIN, VALIDATION, TEST = make_records(48, 0), make_records(4, 1), make_records(
 WORDS = make_word_vectors([token for r in TRAIN for c in r.captions for token in c.tokens], dim=8)
 
 
-def make_trainer(train_words=True):
+@pytest.fixture(params=FAMILIES)
+def family(request):
+    return request.param
+
+
+def make_trainer(family="guo", train_words=True, similar=None):
     torch.manual_seed(0)
-    settings = TrainerConfig(1e-2, 0.01, 0.1, train_words, 0.05)
-    return EvaluatorTrainer(T2M, SIZES, WORDS, settings, torch.device("cpu"))
+    kind, sizes = FAMILIES[family]
+    settings = TrainerConfig(1e-2, 0.01, 0.1, train_words, 0.05, kind)
+    return EvaluatorTrainer(T2M, sizes, WORDS, settings, torch.device("cpu"), similar)
 
 
 def make_session(folder, epochs, trainer=None, patience=100, data="data"):
@@ -57,8 +66,8 @@ def weights(trainer):
     return {name: value.clone() for name, value in trainer.state_dict()["parts"].items()}
 
 
-def test_it_learns_what_captions_mean(tmp_path):
-    session = make_session(tmp_path, epochs=14)
+def test_it_learns_what_captions_mean(tmp_path, family):
+    session = make_session(tmp_path, 14, make_trainer(family))
     session.train(InterruptFlag())
     rng = np.random.default_rng(0)
     found = EmbeddedRecords.of(session.best, TEST[: len(ACTIONS)]).repeats(4, rng, group=len(ACTIONS))
@@ -66,11 +75,14 @@ def test_it_learns_what_captions_mean(tmp_path):
     rows = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert len(rows) == 14
     norms = session.best.embed_features([r.features for r in TEST]).norm(dim=1)
-    assert 2.5 < float(norms.mean()) < 10  # drawn to one radius, so that cosine and distance agree
+    if family == "tmr":
+        torch.testing.assert_close(norms, torch.ones(len(TEST)))
+    else:
+        assert 2.5 < float(norms.mean()) < 10  # drawn to one radius, so that cosine and distance agree
 
 
-def test_one_epoch_moves_every_weight():
-    trainer = make_trainer()
+def test_one_epoch_moves_every_weight(family):
+    trainer = make_trainer(family)
     before = weights(trainer)
     for batch in TextMotionPairs(TRAIN, MEAN, STD, WORDS).epoch(12, np.random.default_rng(0)):
         trainer.step(batch, rate=1.0)
@@ -84,8 +96,8 @@ def test_word_vectors_stay_unless_they_are_to_be_learned():
     np.testing.assert_array_equal(trainer.evaluator(MEAN, STD).words.vectors, WORDS.vectors)
 
 
-def test_an_evaluator_is_a_copy():
-    trainer = make_trainer()
+def test_an_evaluator_is_a_copy(family):
+    trainer = make_trainer(family)
     evaluator = trainer.evaluator(MEAN, STD)
     name = evaluator.fingerprint
     for batch in TextMotionPairs(TRAIN, MEAN, STD, WORDS).epoch(48, np.random.default_rng(0)):
@@ -109,15 +121,15 @@ class StopAfterEpochs(InterruptFlag):
         pass
 
 
-def test_a_continued_run_equals_one_without_a_stop(tmp_path):
-    straight = make_session(tmp_path / "straight", epochs=4)
+def test_a_continued_run_equals_one_without_a_stop(tmp_path, family):
+    straight = make_session(tmp_path / "straight", 4, make_trainer(family))
     straight.train(InterruptFlag())
 
-    stopped = make_session(tmp_path / "stopped", epochs=4)
+    stopped = make_session(tmp_path / "stopped", 4, make_trainer(family))
     stopped.train(StopAfterEpochs(stopped, 2))
     assert not stopped.finished
     torch.manual_seed(99)  # whatever happens between the runs
-    resumed = make_session(tmp_path / "stopped", epochs=4)
+    resumed = make_session(tmp_path / "stopped", 4, make_trainer(family))
     assert resumed.resume()
     assert resumed.epoch == 2
     resumed.train(InterruptFlag())
@@ -138,6 +150,16 @@ def test_what_a_killed_run_logged_after_its_last_state_is_logged_once(tmp_path):
     assert (tmp_path / "metrics.jsonl").read_text() == rows
     resumed.train(InterruptFlag())
     assert [row["epoch"] for row in RunFolder(tmp_path).metrics.rows()] == [1, 2, 3, 4]
+
+
+def test_similar_captions_are_no_negatives():
+    """Where all captions are alike there is nothing to tell apart, so the loss is 0."""
+    pairs = TextMotionPairs(TRAIN, MEAN, STD, WORDS)
+    tokens = [caption.tokens for caption in pairs.distinct]
+    batch = next(pairs.epoch(12, np.random.default_rng(0)))
+    assert make_trainer("tmr", similar=SimilarCaptions(tokens, word_rows(tokens), -1.0)).step(batch, 1.0) == 0.0
+    only_equal = make_trainer("tmr", similar=SimilarCaptions(tokens, word_rows(tokens), 1.0)).step(batch, 1.0)
+    assert only_equal == make_trainer("tmr").step(batch, 1.0) > 1
 
 
 def test_a_state_of_other_data_is_refused(tmp_path):
