@@ -1,26 +1,27 @@
 """Evaluate a checkpoint, or anybody's predictions: text to motion (t2m) or motion to text (m2t).
 
     python eval_mllm.py --eval-task t2m --eval-ckpt experiments/morl_rlvr_t2m/motionllm_rlvr_epoch_2.pth
-    python eval_mllm.py --eval-task t2m --eval-ckpt ... --use-com --com-candidates 8 --com-refine-steps 2
+    python eval_mllm.py --eval-task t2m --eval-ckpt ... --use-com --reward-evaluator checkpoints/ranker
     python eval_mllm.py --eval-task m2t --from-predictions predictions.jsonl --exp-name somebody
+    python eval_mllm.py --exp-name somebody --rescore checkpoints/another_judge
     python eval_mllm.py --compare a/results.json b/results.json
 
-Writes results.json (every number with the signature of what made it), predictions.jsonl with the scores of every
-reply, with Chain-of-Motion trace.jsonl, and results.html, a page with motions to look at. The same command again
-continues an interrupted evaluation, or shows the results of a finished one.
+Writes results.json (every number with the signature of what made it), predictions.jsonl (scores of every reply), with
+Chain-of-Motion trace.jsonl, and results.html, a page with motions. The same command again continues or shows it.
 """
 
 from itertools import chain
 
 from options.evaluate import EvalSettings
 from options.inputs import backbone_of
+from options.rescoring import rescoring
 from utils.run.command import quiet_libraries, run_command
 from utils.run.session import Begin, Summary
 from utils.run.stage_timer import StageTimer
 
 
 def main() -> None:
-    settings = EvalSettings.parse(__doc__)
+    settings = rescoring(EvalSettings.parse(__doc__))
     if settings.evaluation.compare:
         from utils.metrics.comparison import comparison
 
@@ -40,6 +41,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     from models.evaluation.evaluate import evaluate_replies
     from models.evaluation.results import write_evaluation
     from models.evaluation.saved_motions import save_motions
+    from options.replies import given_replies, policy_of, reply_plan
     from options.signature import signed
 
     with timer.stage("reading data and evaluator"):
@@ -48,19 +50,19 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
         tokenizer = settings.motion_tokenizer(checkpoint)
         # What is asked: the motions of a split, and a caption drawn for each.
         questions = settings.questions()
-        # Who measures: an evaluator, how often, from which seed; and how captions are compared.
+        # Who measures, how often, from which seed; and how captions are compared.
         judge, scoring = (settings.judge(), settings.caption_scoring()) if questions.can_be_scored else (None, None)
-    session = begin(settings.data_fingerprint(questions), backbone_of(checkpoint, settings.model.llm_backbone))
-    folder = session.folder.path
+    backbone = backbone_of(checkpoint, settings.model.llm_backbone)
+    folder = begin(settings.data_fingerprint(questions), backbone).folder.path
     if settings.evaluation.from_predictions is not None:
         with timer.stage("reading predictions"):
-            replies = settings.given_replies(questions, tokenizer)
+            replies = given_replies(settings, questions, tokenizer, checkpoint)
         questions = questions.as_answered(replies.draws)
     else:
         with timer.stage("loading the model"):
-            policy = settings.policy(checkpoint, tokenizer)
+            policy = policy_of(settings, checkpoint, tokenizer)
             # How they are asked: sampling and, with --use-com, Chain-of-Motion around the model.
-            plan = settings.reply_plan(questions, tokenizer, judge)
+            plan = reply_plan(settings, questions, tokenizer, judge)
         replies = asked_replies(policy, questions, plan, judge, folder, timer)
     with timer.stage("judging"):
         evaluation = evaluate_replies(questions, replies, judge, scoring)
@@ -86,13 +88,11 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     forget_parts(folder)  # only now: until the evaluation is marked finished, a kill must not cost its replies
     if settings.evaluation.profile and timer.seconds:
         print(timer.table())
-    if settings.com.use_com:
-        for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace):
-            print(text)
+    for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace if settings.com.use_com else 0):
+        print(text)
     print("\n".join(filter(None, [format_table(transposed(read_results(results))), *read_remarks(results)])))
-    print(
-        f"{'already ' if summary.already else ''}finished {results}", *where_to_look(folder, summary.already), sep="\n"
-    )
+    already = "already " if summary.already else ""
+    print(f"{already}finished {results}", *where_to_look(folder, summary.already), sep="\n")
 
 
 if __name__ == "__main__":

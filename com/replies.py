@@ -1,4 +1,4 @@
-"""A policy answers the questions of an evaluation here: draws, Chain-of-Motion, MultiModality, notes."""
+"""A policy answers the questions of an evaluation here: draws, Chain-of-Motion, MultiModality."""
 
 import random
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class ReplyPlan:
         draws: replies to each question.
         oracle: Chain-of-Motion may rank by the true captions: an upper bound, no result.
         mm_texts, mm_replies: captions that MultiModality is averaged over, and replies to each; 0 replies leave it out.
-        com_label: what the signature says of Chain-of-Motion; None without.
+        com_label, decoding: what the signature says of Chain-of-Motion (None without), and of how replies are drawn.
         ranked_by: fingerprint of the evaluator among its scorers; None without one.
     """
 
@@ -45,6 +45,7 @@ class ReplyPlan:
     mm_texts: int = 0
     mm_replies: int = 0
     com_label: str | None = None
+    decoding: str | None = None
     ranked_by: str | None = None
 
 
@@ -54,7 +55,7 @@ def asked_replies(
     """Replies of the policy to every question; those on disk from an interrupted evaluation are not asked again.
 
     Args:
-        judge: who will measure; None where nobody can, which t2m is never asked without.
+        judge: who will measure MultiModality; None where nothing is scored.
     """
     llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.motion_tokenizer
     references = questions.references if plan.oracle else None
@@ -72,14 +73,15 @@ def asked_replies(
     if plan.asking.com is not None:
         write_trace(folder / TRACE_FILE, answers.rows)
         cost = _cost(plan.asking.com.rank.weights, answers)
-    signed = policy.checkpoint.fingerprint(questions.task)
     return Replies(
         draws,
-        signed,
-        plan.com_label,
-        () if judge is None else _notes(policy, questions.task, plan, judge),
-        multimodality,
-        cost,
+        checkpoint=policy.checkpoint.fingerprint(questions.task),
+        com=plan.com_label,
+        decoding=plan.decoding,
+        ranked_by=plan.ranked_by,
+        rewarded_by=policy.checkpoint.rewarded_by(questions.task),
+        multimodality=multimodality,
+        com_cost=cost,
     )
 
 
@@ -104,13 +106,3 @@ def _multimodality(llm: MotionLLM, asked: QueryBatch, plan: ReplyPlan, judge: Ju
 
 def _cost(weights: Mapping[str, float], answers: Answers) -> dict[str, Any]:
     return {"scorers": weights, "rounds": cost_of_rounds([row for draw in answers.rows for row in draw])}
-
-
-def _notes(policy: Policy, task: str, plan: ReplyPlan, judge: Judge) -> tuple[str, ...]:
-    """Where the judge is no outsider: it ranked the candidates, or rewarded the policy."""
-    notes = []
-    if plan.ranked_by == judge.evaluator.fingerprint:
-        notes.append("judge=ranker")
-    if judge.evaluator.fingerprint in policy.checkpoint.rewarded_by(task):
-        notes.append("judge=reward")
-    return tuple(notes)

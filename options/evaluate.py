@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from options.flags.com import ComFlags
 from options.flags.common import DataFlags, ModelFlags, RunFlags
-from options.flags.evaluation import EvalFlags
+from options.flags.evaluation import NO_EVALUATOR, EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.inputs import evaluation_inputs, not_read
@@ -24,16 +24,10 @@ from utils.run.session import Run
 if TYPE_CHECKING:
     import torch
 
-    from com.replies import ReplyPlan
-    from com.reply_search import ComConfig
-    from dataset.captions.tagger import Tagger
     from models.evaluation.captions import CaptionScoring
     from models.evaluation.judge import Judge
-    from models.evaluation.predictions import Replies
     from models.evaluation.questions import Questions
     from models.policy.checkpoint import Checkpoint
-    from models.policy.policy import Policy
-    from models.text_motion.evaluator import TextMotionEvaluator
     from models.tokenizer.motion_tokenizer import MotionTokenizer
     from utils.metrics.bert_score import BertScorer
     from utils.motion.skeleton import Skeleton
@@ -41,7 +35,7 @@ if TYPE_CHECKING:
 # Flags that change where an evaluation works and what it shows, not what it finds.
 _MAY_DIFFER = (
     "device", "reward_device", "profile", "eval_batch_size", "show_trace", "save_motions", "out_dir", "exp_name",
-    "any_posture",
+    "any_posture", "rescore",
 )  # fmt: skip
 
 
@@ -85,15 +79,21 @@ class EvalSettings(Settings):
         flags = self.evaluation
         if flags.eval_ckpt is None and flags.from_predictions is None:
             raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
-        judged = Path(flags.from_predictions or flags.eval_ckpt)
-        name = f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else "")
-        path = judged.parent / name if self.run.exp_name is None else Path(self.run.out_dir) / self.run.exp_name
-        inputs, folder = evaluation_inputs(self), RunFolder(path)
+        inputs, folder = evaluation_inputs(self), RunFolder(self.folder)
         renamed = flags.go_on(folder.recorded() or {})
         if flags.from_predictions is None:
             _ = self.draws  # a mistake is told before anything is loaded
         may_differ = (*_MAY_DIFFER, *not_read(inputs), *renamed)
         return Run(folder, self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
+
+    @property
+    def folder(self) -> Path:
+        """Where the evaluation goes: as --exp-name says, or beside what is judged."""
+        flags = self.evaluation
+        if self.run.exp_name is not None:
+            return Path(self.run.out_dir) / self.run.exp_name
+        judged = Path(flags.from_predictions or flags.eval_ckpt)
+        return judged.parent / (f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else ""))
 
     @cached_property
     def device(self) -> "torch.device":
@@ -153,15 +153,25 @@ class EvalSettings(Settings):
         parts = ((record.id, record.features, *(c.text for c in record.captions)) for record in questions.records)
         return fingerprint(*(part for record in parts for part in record))
 
+    @property
+    def judging_evaluator(self) -> str | None:
+        """The folder of the evaluator that judges; None with --eval-evaluator none."""
+        folder = self.evaluation.eval_evaluator or self.data.default_evaluator
+        return None if folder == NO_EVALUATOR else folder
+
     def judge(self) -> "Judge":
         """The evaluator that measures, how many repeats it takes, and their seed."""
         from models.evaluation.judge import Judge
         from models.text_motion.evaluator import TextMotionEvaluator
 
-        folder = self.evaluation.eval_evaluator or self.data.default_evaluator
+        folder, flags = self.judging_evaluator, self.evaluation
+        if folder is None:
+            return Judge(None, flags.repeats, self.run.seed, self.skeleton)
+        if not Path(folder).exists():
+            logging.info("--eval-evaluator %s asks the model now, and --rescore judges its replies later", NO_EVALUATOR)
         evaluator = TextMotionEvaluator.load(folder, device=str(self.device))
         self._check_skeleton("evaluator", evaluator.skeleton)
-        return Judge(evaluator, self.evaluation.repeats, self.run.seed)
+        return Judge(evaluator, flags.repeats, self.run.seed)
 
     def _check_skeleton(self, what: str, found: "Skeleton") -> None:
         if found != self.skeleton:
@@ -189,22 +199,7 @@ class EvalSettings(Settings):
             logging.warning("BERTScore is not computed: %s", error)
             return None
 
-    def given_replies(self, questions: "Questions", tokenizer: "MotionTokenizer | None") -> "Replies":
-        """The predictions of --from-predictions, in the order of the questions."""
-        from models.evaluation.predictions import Replies, arrange
-        from models.evaluation.predictions_file import read_predictions
-        from utils.run.inputs import Input
-
-        flags, path = self.evaluation, Path(self.evaluation.from_predictions)
-        found = read_predictions(path, flags.eval_task, self.skeleton, tokenizer, look=not flags.any_posture)
-        ids = [record.id for record in questions.records]
-        if flags.limit is not None:
-            wanted = set(ids)
-            found = [prediction for prediction in found if prediction.id in wanted]
-        given = Input.at(path).content()
-        return Replies(arrange(found, ids, str(path), logging.warning), notes=(f"predictions={given}",))
-
-    # --- Who answers, and how ---
+    # --- How it is asked ---
 
     @property
     def temperature(self) -> float:
@@ -213,85 +208,3 @@ class EvalSettings(Settings):
     @property
     def draws(self) -> int:
         return self.evaluation.draws_where(self.com.use_com)
-
-    def policy(self, checkpoint: "Checkpoint", tokenizer: "MotionTokenizer") -> "Policy":
-        from models.policy.policy import build_policy
-        from utils.run.devices import model_dtype
-
-        policy = build_policy(checkpoint, self.evaluation.eval_task, tokenizer, self.model.llm_backbone)
-        policy.model.to(self.device, model_dtype(self.model.precision, self.device))
-        return policy
-
-    def reply_plan(self, questions: "Questions", tokenizer: "MotionTokenizer", judge: "Judge | None") -> "ReplyPlan":
-        """How many replies are asked for, how they are sampled and, with --use-com, searched.
-
-        Raises InputError where the judge would rank too."""
-        from com.answering import Asking
-        from com.replies import ReplyPlan
-        from models.evaluation.multimodality import SAMPLES
-        from models.language.decoding import Sampling
-
-        flags, com, ranker = self.evaluation, None, None
-        if self.com.use_com:
-            com, ranker = self._chain_of_motion(tokenizer, questions.tagger)
-            if ranker is not None and judge is not None and ranker.fingerprint == judge.evaluator.fingerprint:
-                self._refuse_judge_as_ranker()
-        mm_replies = flags.mm_repeats if flags.mm_repeats is not None else (0 if com else SAMPLES)
-        sampling = Sampling(
-            self.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=self.run.seed
-        )
-        return ReplyPlan(
-            asking=Asking(sampling, com),
-            draws=self.draws,
-            oracle=self.com.com_oracle,
-            mm_texts=flags.mm_texts,
-            mm_replies=mm_replies,
-            com_label=self.com.label,
-            ranked_by=None if ranker is None else ranker.fingerprint,
-        )
-
-    def _refuse_judge_as_ranker(self) -> None:
-        if not self.com.allow_judge_as_ranker:
-            raise InputError(
-                "the evaluator that judges would also rank what it judges, and the numbers flatter: give "
-                "--reward-evaluator FOLDER, another one than --eval-evaluator (prepare.train_evaluator with another "
-                "--seed makes one), rank without consistency (--com-scorers), or give --allow-judge-as-ranker"
-            )
-
-    def _chain_of_motion(
-        self, tokenizer: "MotionTokenizer", tagger: "Tagger"
-    ) -> "tuple[ComConfig, TextMotionEvaluator | None]":
-        """Chain-of-Motion as the flags say, and the evaluator among its scorers."""
-        from com.reply_search import ComConfig
-        from com.scorers import AGREEMENT, Ranking
-        from rewards.lacking import Lacking
-        from rewards.mixture.loading import load_rewards, parse_reward_weights
-        from rewards.mixture.ranking import scorer_weights
-        from rewards.text_models import SentenceEncoder
-
-        # What ranks: the scorers that were named, or the rewards of training that read no true caption.
-        com, flags = self.com, self.rewards
-        weights = parse_reward_weights(named) if (named := com.com_scorers or flags.rewards) else flags.weights()
-        task, by_name = self.evaluation.eval_task, com.com_scorers is not None
-        weights = scorer_weights(weights, task, AGREEMENT, by_name, com.com_oracle)
-        votes = weights.pop(AGREEMENT, 0.0)
-        if "consistency" in weights and flags.reward_evaluator is None:
-            self._refuse_judge_as_ranker()
-        models = flags.models(str(self.device), self.evaluation.eval_evaluator or self.data.default_evaluator)
-        rewarding = load_rewards(weights, tokenizer, models, lambda: tagger)
-        factors, embed = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True)), None
-        if votes:
-            factors[AGREEMENT] = votes
-            embed = SentenceEncoder(models.semantic, models.device, models.max_batch_size).embed
-        shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
-        logging.info("Chain-of-Motion ranks by %s", shown)
-        settings = ComConfig(
-            com.com_candidates,
-            com.com_refine_steps,
-            Ranking(rewarding.rewards.table, factors, embed),
-            Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device),
-            com.com_patience,
-            tuple(com.com_temperature),
-            com.com_max_new_tokens,
-        )
-        return settings, rewarding.evaluator

@@ -31,13 +31,13 @@ def evaluation_inputs(settings: "EvalSettings") -> Inputs:
     """What eval_mllm.py reads."""
     data, flags = settings.data, settings.evaluation
     named = settings.com.com_scorers or settings.rewards.rewards
-    evaluator = settings.rewards.reward_evaluator or data.default_evaluator
+    evaluator, judge = settings.rewards.reward_evaluator or data.default_evaluator, settings.judging_evaluator
     ranking = _rewarding(settings.rewards, named, (flags.eval_task,), evaluator) if settings.com.use_com else {}
     return {
         "eval_ckpt": _at(flags.eval_ckpt),
         "from_predictions": predictions(flags.from_predictions, flags.eval_task),
         "data_root": data_set(data, (flags.eval_split,), (flags.eval_split, "train")),
-        "eval_evaluator": _at(flags.eval_evaluator or data.default_evaluator),
+        **({} if judge is None else {"eval_evaluator": _at(judge)}),
         "motion_tokenizer": _at(data.motion_tokenizer),
         "llm_backbone": model(settings.model.llm_backbone),
         **({"bertscore_model": model(flags.bertscore_model)} if flags.eval_task == "m2t" else {}),

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from options.evaluate import EvalSettings
 from utils.metrics.report import Signature
-from utils.run.devices import model_dtype
 
 if TYPE_CHECKING:
     from models.evaluation.judge import Judge
@@ -20,19 +19,21 @@ def signed(
 
 
 def _signature(settings: EvalSettings, judge: "Judge | None", questions: "Questions", replies: "Replies") -> Signature:
+    judging = None if judge is None or judge.evaluator is None else judge.evaluator.fingerprint
+    notes = (*(() if judging is None else replies.partiality_of(judging)), *replies.notes)
     of_captions = settings.evaluation.eval_task == "m2t"
     return Signature(
         data=settings.data.dataname,
         split=settings.evaluation.eval_split,
         seed=settings.run.seed,
-        evaluator=None if judge is None else judge.evaluator.fingerprint,
+        evaluator=judging,
         checkpoint=replies.checkpoint,
         com=replies.com,
-        decoding=None if replies.checkpoint is None else _decoding(settings),
+        decoding=replies.decoding,
         protocol=settings.evaluation.m2t_protocol if of_captions else None,
-        tagger=questions.tagger.name if of_captions else None,
+        tagger=questions.tagger.name,
         bertscore=_bertscore(settings, questions),
-        notes=",".join(replies.notes) or None,
+        notes=",".join(notes) or None,
     )
 
 
@@ -44,16 +45,9 @@ def _about(settings: EvalSettings, questions: "Questions", replies: "Replies") -
         "tagger": questions.tagger.name,
         "bertscore": _bertscore(settings, questions),
         "chain_of_motion": replies.com_cost,
+        "ranked_by": replies.ranked_by,
+        "rewarded_by": list(replies.rewarded_by),
     }
-
-
-def _decoding(settings: EvalSettings) -> str:
-    """How replies were drawn: temperature (of each round), nucleus, longest reply, precision."""
-    flags, com = settings.evaluation, settings.com
-    rounds = com.com_temperature if com.use_com else []
-    shown = "/".join(f"{value:g}" for value in rounds or [settings.temperature])
-    precision = str(model_dtype(settings.model.precision, settings.device)).removeprefix("torch.")
-    return f"T{shown},p{flags.top_p:g},max{flags.max_new_tokens},{precision}"
 
 
 def _bertscore(settings: EvalSettings, questions: "Questions") -> str | None:

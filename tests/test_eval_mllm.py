@@ -178,7 +178,7 @@ def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
     for name in NUMBERS:
         assert again["rows"]["generated"][name]["mean"] == results["rows"]["generated"][name]["mean"], name
     assert "predictions=" in again["about"]["notes"] and again["about"]["checkpoint"] is None
-    assert again["rows"]["generated"]["MultiModality"]["mean"] is None  # not computed is not 0
+    assert "MultiModality" not in again["rows"]["generated"]  # nobody asked for it
 
 
 def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
@@ -296,7 +296,9 @@ def test_each_draw_asks_for_a_caption_drawn_anew_and_says_what_its_intervals_are
     assert asked[0] != asked[1] != asked[2] and all(len(own) == CLIPS for own in asked.values())
     well_formed = several["rows"]["generated"]["Well-formed"]
     assert (well_formed["over"], well_formed["repeats"]) == ("draws", 3)
-    assert "|ci:draws|" in well_formed["signature"] and "|decoding:T1,p1,max24,float32|" in well_formed["signature"]
+    assert (
+        "|ci:draws|" in well_formed["signature"] and "|decoding:T1,p1,max24,float32,free|" in well_formed["signature"]
+    )
     one, again = run(tmp_path, monkeypatch, "one", *given, "--quick")
     assert [row["text"] for row in again] == [row["text"] for row in rows[:CLIPS]]
     numbers = one["rows"]["generated"]
@@ -307,7 +309,9 @@ def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatc
     plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4", "--m2t-protocol", "words"]
     results, rows = run(world, monkeypatch, "greedy", *plain, task="m2t")
     signature = results["rows"]["generated"]["CIDEr"]["signature"]
-    assert len(rows) == 4 and "|decoding:T0,p1,max8,float32|protocol:words|tagger:" in signature
+    assert (
+        len(rows) == 4 and "|decoding:T0,p1,max8,float32,free|" in signature and "|protocol:words|tagger:" in signature
+    )
     with pytest.raises(InputError, match="--samples: greedy captions are all alike"):
         run(world, monkeypatch, "alike", *plain, "--samples", "2", task="m2t")
 
@@ -318,7 +322,7 @@ def test_an_evaluation_of_an_earlier_version_is_opened_by_the_same_command(world
     file = world / "runs/earlier/args.json"
     arguments = json.loads(file.read_text())
     del arguments["quick"]
-    file.write_text(json.dumps({**arguments, "m2t_protocol": "raw"}))
+    file.write_text(json.dumps({**arguments, "m2t_protocol": "raw", "mm_repeats": None}))
     given = ["eval_mllm.py", "--eval-task", "m2t", "--data-root", world / "data", "--eval-evaluator", world / "judge"]
     given += ["--repeats", "3", "--out-dir", world / "runs", "--device", "cpu", "--bertscore-model", "none", *plain]
     monkeypatch.setattr(sys, "argv", [*map(str, given), "--samples", "2", "--exp-name", "earlier"])

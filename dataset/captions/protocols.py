@@ -3,16 +3,16 @@
 | protocol   | prediction  | references                     | words are split                       |
 | ---------- | ----------- | ------------------------------ | ------------------------------------- |
 | ptb        | as written  | all, as written                | Penn treebank, lower case, no marks   |
-| words      | as written  | all, as written                | at blanks, case and marks kept        |
+| words      | as written  | as written, three a clip       | at blanks, case and marks kept        |
 | lemmatized | its lemmas  | lemmas, three a clip           | at blanks                             |
 | tm2t       | as written  | lemmas, three a clip           | at blanks                             |
 
-``ptb`` is what pycocoevalcap does, the scorer of image captioning. ``words`` is what nlg-eval does with captions as
-they are, and public re-measurements of motion captioning use. ``tm2t`` is the protocol of TM2T (Guo et al., ECCV 2022):
-references are the words of the ``word/POS`` tokens of the texts (letters only, nouns and verbs as lemmas: "a person
-walk forward"), exactly three per clip: the first three, two and the first again, or one three times. Under it a model
-that writes English loses "walks" against "walk" for no fault of its content; ``lemmatized`` mends that: the prediction
-is lemmatised by the tagger in the same way.
+``ptb`` is what pycocoevalcap does, the scorer of image captioning. ``tm2t`` is the protocol of TM2T (Guo et al., ECCV
+2022): references are the words of the ``word/POS`` tokens of the texts (letters only, nouns and verbs as lemmas: "a
+person walk forward"), exactly three per clip: the first three, two and the first again, or one three times. ``words``
+does the same with captions as they are written; public re-measurements of motion captioning use it, and call the
+scorers of pycocoevalcap, as nlg-eval does. Under ``tm2t`` a model that writes English loses "walks" against "walk" for
+no fault of its content; ``lemmatized`` mends that: the prediction is lemmatised by the tagger in the same way.
 
 A segment with times is a record of its own, with its one caption, under all of them.
 """
@@ -25,21 +25,20 @@ from dataset.captions.word_vectors import split_token
 from utils.errors import InputError
 
 PTB, WORDS, LEMMATIZED, TM2T = PROTOCOLS = ("ptb", "words", "lemmatized", "tm2t")
-LEMMATIZED_REFERENCES = 3
+REFERENCES = 3  # of a clip, under all protocols but ptb
 
 
 def references_of(captions: Sequence[Caption], protocol: str) -> list[str]:
-    """The references of one record: all its captions as written, or three texts of lemmas.
+    """The references of one record: all its captions (ptb), or three, as written or as lemmas.
 
     Raises InputError for a record without captions.
     """
     _check(protocol)
     if not captions:
         raise InputError("a motion without captions has no references")
-    if protocol in (PTB, WORDS):
-        return [caption.text for caption in captions]
-    texts = [_words(caption.tokens) for caption in captions]
-    return [texts[index % len(texts)] for index in range(LEMMATIZED_REFERENCES)]
+    written = protocol in (PTB, WORDS)
+    texts = [caption.text if written else _words(caption.tokens) for caption in captions]
+    return texts if protocol == PTB else [texts[index % len(texts)] for index in range(REFERENCES)]
 
 
 def prediction_of(text: str, protocol: str, tagger: Tagger) -> str:

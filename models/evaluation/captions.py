@@ -64,14 +64,16 @@ def judge_captions(
         records: the motions that were described, with their true captions.
         tagger: makes ``word/POS`` tokens of predicted captions.
     """
-    motion = to_numpy(judge.evaluator.embed_features([record.features for record in records]))
+    motion = None
+    if judge.evaluator is not None:
+        motion = to_numpy(judge.evaluator.embed_features([record.features for record in records]))
     references = [references_of(record.captions, scoring.protocol) for record in records]
     said = [_judge_draw(row, motion, references, tagger, judge, scoring) for row in draws]
     rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
-    rows = [draw.metrics(motion, shufflings, rng) for draw in said]
+    rows = [draw.metrics(shufflings, rng) for draw in said]
     counts = dict.fromkeys(rows[0], len(records))
     counts |= retrieval_counts(len(records), [int(draw.usable.sum()) for draw in said])
-    intervals = said[0].intervals_over_clips(motion, judge.seed) if len(said) == 1 else {}
+    intervals = said[0].intervals_over_clips(judge.seed) if len(said) == 1 else {}
     metrics = over_draws(rows, counts, intervals)
     # Its model cannot be assumed to be there: named, never counted as 0.
     metrics.setdefault("BERTScore", MetricValue(None, None, len(records), 0))
@@ -79,59 +81,94 @@ def judge_captions(
 
 
 @dataclass(frozen=True, eq=False)
+class _Pairs:
+    """Where N predicted captions lie in the evaluator's space beside the real motions.
+
+    Attributes:
+        text: (N, E); `NOWHERE` without a caption.
+        motion: (N, E).
+        usable: (N,) there is a caption.
+    """
+
+    text: np.ndarray
+    motion: np.ndarray
+    usable: np.ndarray
+
+    def metrics(self, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
+        """R-precision in the mean over shufflings, and MM-Dist."""
+
+        def measure() -> dict[str, float]:
+            order = rng.permutation(len(self.motion))
+            return ranks(self.text[order], self.motion[order], self.usable[order])
+
+        distance = self.distance[self.usable]
+        matching = float(distance.mean()) if len(distance) else math.nan
+        return {**mean_over_shufflings(measure, shufflings), "MM-Dist": matching}
+
+    def intervals_over_clips(self, weights: np.ndarray) -> dict[str, float | None]:
+        """Half-widths of all metrics."""
+        return {
+            **r_precision_intervals(weights, self.text, self.motion, self.usable),
+            **mean_intervals(weights, {"MM-Dist": self.distance}),
+        }
+
+    @property
+    def distance(self) -> np.ndarray:
+        """(N,) of captions and motions; NaN without a caption."""
+        return np.where(self.usable, np.linalg.norm(self.text - self.motion, axis=1), np.nan)
+
+
+@dataclass(frozen=True, eq=False)
 class _Draw:
     """One predicted caption a motion.
 
     Attributes:
-        text: (N, E) where the captions lie in the evaluator's space; `NOWHERE` without one.
         usable: (N,) there is a caption.
         well_formed: (N,) the reply can be used.
         bleu: (N, ...) counts behind BLEU (`utils.metrics.captions.bleu_counts`).
         own: (N,) of each score that captions have one by one.
-        samples: scores of each.
+        pairs: None without an evaluator.
     """
 
-    text: np.ndarray
     usable: np.ndarray
     well_formed: np.ndarray
     bleu: np.ndarray
     own: dict[str, np.ndarray]
-    samples: list[dict[str, float | None]]
+    pairs: _Pairs | None
 
-    def metrics(self, motion: np.ndarray, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
-        """All metrics; those that depend on an order in the mean over shufflings. `motion`: (N, E) real ones."""
-
-        def measure() -> dict[str, float]:
-            order = rng.permutation(len(motion))
-            return ranks(self.text[order], motion[order], self.usable[order])
-
-        distance = self._distance(motion)[self.usable]
+    def metrics(self, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
+        """All metrics; those that depend on an order in the mean over shufflings."""
         return {
             **{f"BLEU@{order}": float(value) for order, value in enumerate(bleu_of(self.bleu.sum(axis=0)), start=1)},
             **{name: float(values.mean()) for name, values in self.own.items()},
-            **mean_over_shufflings(measure, shufflings),
-            "MM-Dist": float(distance.mean()) if len(distance) else math.nan,
+            **({} if self.pairs is None else self.pairs.metrics(shufflings, rng)),
             "Well-formed": float(self.well_formed.mean()),
         }
 
-    def intervals_over_clips(self, motion: np.ndarray, seed: int) -> dict[str, float | None]:
+    @property
+    def samples(self) -> list[dict[str, float | None]]:
+        """Scores of each."""
+        pairs = self.pairs
+        matching = [{}] * len(self.usable) if pairs is None else sample_matching(pairs.text, pairs.motion, pairs.usable)
+        return [
+            {**{name: float(values[index]) for name, values in self.own.items()}, **row}
+            for index, row in enumerate(matching)
+        ]
+
+    def intervals_over_clips(self, seed: int) -> dict[str, float | None]:
         """Half-widths of all metrics. CIDEr's weights of words stay those of all clips."""
-        weights = resampled(len(motion), seed)
+        weights = resampled(len(self.usable), seed)
         of_bleu = bleu_of(weights @ self.bleu)
         return {
             **{f"BLEU@{order}": half_width(values) for order, values in enumerate(of_bleu.T, start=1)},
-            **mean_intervals(weights, {**self.own, "Well-formed": self.well_formed, "MM-Dist": self._distance(motion)}),
-            **r_precision_intervals(weights, self.text, motion, self.usable),
+            **mean_intervals(weights, {**self.own, "Well-formed": self.well_formed}),
+            **({} if self.pairs is None else self.pairs.intervals_over_clips(weights)),
         }
-
-    def _distance(self, motion: np.ndarray) -> np.ndarray:
-        """(N,) of captions and motions; NaN without a caption."""
-        return np.where(self.usable, np.linalg.norm(self.text - motion, axis=1), np.nan)
 
 
 def _judge_draw(
     row: Sequence[Prediction],
-    motion: np.ndarray,
+    motion: np.ndarray | None,
     references: Sequence[Sequence[str]],
     tagger: Tagger,
     judge: Judge,
@@ -146,16 +183,15 @@ def _judge_draw(
         own = {**own, "BERTScore": np.asarray(scoring.bert_score(compared, references), dtype=np.float64)}
     # Against the motion.
     usable = np.array([bool(answer.strip()) for answer in answers])
-    text = np.full(motion.shape, NOWHERE)
-    if usable.any():
-        tokens = [tagger.tag(answer) for answer, there in zip(answers, usable, strict=True) if there]
-        text[usable] = to_numpy(judge.evaluator.embed_captions(tokens))
-    matching = sample_matching(text, motion, usable)
-    samples = [
-        {**{name: float(values[index]) for name, values in own.items()}, **matching[index]} for index in range(len(row))
-    ]
+    pairs = None
+    if motion is not None:
+        text = np.full(motion.shape, NOWHERE)
+        if usable.any():
+            tokens = [tagger.tag(answer) for answer, there in zip(answers, usable, strict=True) if there]
+            text[usable] = to_numpy(judge.evaluator.embed_captions(tokens))
+        pairs = _Pairs(text, motion, usable)
     well_formed = np.array([prediction.well_formed for prediction in row], dtype=np.float64)
-    return _Draw(text, usable, well_formed, bleu_counts(compared, references, split), own, samples)
+    return _Draw(usable, well_formed, bleu_counts(compared, references, split), own, pairs)
 
 
 def real_caption_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
@@ -163,6 +199,8 @@ def real_caption_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metri
 
     There are no caption scores: a caption has none against itself.
     """
+    if judge.evaluator is None:
+        return {}
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
     used = samples_used(len(records))
     return {name: MetricValue.over_draws([row[name] for row in rows], used) for name in rows[0] if name in RETRIEVAL}

@@ -8,8 +8,12 @@ from models.evaluation.judge import Judge, Judged, Metrics
 from models.evaluation.motions import judge_motions, real_motion_metrics
 from models.evaluation.predictions import Prediction, Replies
 from models.evaluation.questions import Questions
-from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import GROUP, pairs_of_diversity, too_few
+
+WITHOUT_JUDGE = (
+    "no evaluator judged: what is measured in its space (R-precision, MM-Dist, FID, Diversity) is left out; --rescore "
+    "EVALUATOR measures it without asking the model again"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,26 +56,30 @@ def evaluate_replies(
             "is in predictions.jsonl"
         )
         return Evaluation({}, [[{} for _ in row] for row in replies.draws], {"remarks": [remark]})
+    judged = judge_replies(questions, replies.draws, judge, scoring)
+    generated, remarks = judged.metrics, _left_out(questions, judge)
     if questions.task == "m2t":
         real = real_caption_metrics(questions.records, judge)
-        judged = judge_replies(questions, replies.draws, judge, scoring)
-        about = {"remarks": _left_out(questions)}
-        return Evaluation({"real": real, "generated": judged.metrics}, judged.samples, about)
-    real = real_motion_metrics(questions.records, judge)
-    judged = judge_replies(questions, replies.draws, judge, scoring)
-    generated = {**judged.metrics, "MultiModality": replies.multimodality or MetricValue(None, None, 0, 0)}
-    usable = [sum(scores["MM-Dist"] is not None for scores in own) for own in judged.samples]
-    few = too_few(judged.metrics["FID"].n, judge.evaluator.sizes.embedding_size)
-    about = {
-        "diversity_pairs": [pairs_of_diversity(count) for count in usable],
-        "remarks": [*_left_out(questions), *([] if few is None else [few])],
-    }
-    return Evaluation({"real": real, "generated": generated}, judged.samples, about)
+        return Evaluation(
+            ({"real": real} if real else {}) | {"generated": generated}, judged.samples, {"remarks": remarks}
+        )
+    if replies.multimodality is not None:
+        generated = {**generated, "MultiModality": replies.multimodality}
+    about = {}
+    if judge.evaluator is not None:
+        usable = [sum(scores["MM-Dist"] is not None for scores in own) for own in judged.samples]
+        about["diversity_pairs"] = [pairs_of_diversity(count) for count in usable]
+        few = too_few(generated["FID"].n, judge.evaluator.sizes.embedding_size)
+        remarks += [] if few is None else [few]
+    rows = {"real": real_motion_metrics(questions.records, judge), "generated": generated}
+    return Evaluation(rows, judged.samples, {**about, "remarks": remarks})
 
 
-def _left_out(questions: Questions) -> list[str]:
-    """What so few clips have no value of, in words."""
+def _left_out(questions: Questions, judge: Judge) -> list[str]:
+    """What is not measured, in words: for want of a judge, or of clips."""
     clips = len(questions.records)
+    if judge.evaluator is None:
+        return [WITHOUT_JUDGE]
     if clips >= GROUP:
         return []
     return [f"R-precision is left out: it ranks among {GROUP} clips, and there are {clips}"]

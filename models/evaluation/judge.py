@@ -11,6 +11,7 @@ from scipy.stats import hypergeom
 from models.text_motion.evaluator import TextMotionEvaluator
 from utils.metrics.report import MetricValue
 from utils.metrics.text_motion import GROUP, r_precision, samples_used
+from utils.motion.skeleton import Skeleton
 
 # So far from everything that a missing motion or caption is no neighbour of the others.
 NOWHERE = 1e6
@@ -20,11 +21,23 @@ Metrics = dict[str, MetricValue]
 
 @dataclass(frozen=True)
 class Judge:
-    """The evaluator that measures, how many shufflings it takes over all draws, and their seed."""
+    """Who measures.
 
-    evaluator: TextMotionEvaluator
+    Attributes:
+        evaluator: None: what needs one is left out; physics and the comparison of captions need none.
+        repeats, seed: how many shufflings are taken over all draws, and their seed.
+        skeleton: of the motions; None: the evaluator's.
+    """
+
+    evaluator: TextMotionEvaluator | None
     repeats: int
     seed: int
+    skeleton: Skeleton | None = None
+
+    @property
+    def body(self) -> Skeleton:
+        """Whose motions are measured."""
+        return self.skeleton if self.evaluator is None else self.evaluator.skeleton
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,54 +49,85 @@ def judge_motions(
         captions: ``word/POS`` tokens of the caption that each prediction was asked for, by draw.
         real: real motions (T, D), the reference of FID.
     """
-    texts = [to_numpy(judge.evaluator.embed_captions(row)) for row in captions]
-    real_embeddings = to_numpy(judge.evaluator.embed_features(real))
     usable = [np.array([_is_embeddable(prediction.motion) for prediction in row]) for row in draws]
-    motions = [
-        _embed_where(judge.evaluator, [prediction.motion for prediction in row], mask)
-        for row, mask in zip(draws, usable, strict=True)
-    ]
-    drawn = [
-        _Draw(row, *embedded, [_physics(prediction.motion, judge.evaluator.skeleton) for prediction in row])
-        for row, *embedded in zip(draws, texts, motions, usable, strict=True)
-    ]
+    physics = [[_physics(prediction.motion, judge.body) for prediction in row] for row in draws]
+    pairs, real_embeddings = [None] * len(draws), None
+    if (evaluator := judge.evaluator) is not None:
+        real_embeddings = to_numpy(evaluator.embed_features(real))
+        texts = [to_numpy(evaluator.embed_captions(row)) for row in captions]
+        motions = [
+            _embed_where(evaluator, [prediction.motion for prediction in row], mask, real_embeddings.shape[1])
+            for row, mask in zip(draws, usable, strict=True)
+        ]
+        pairs = [_Pairs(*own) for own in zip(texts, motions, usable, strict=True)]
+    drawn = [_Draw(*own) for own in zip(draws, usable, physics, pairs, strict=True)]
     rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
     rows = [draw.metrics(real_embeddings, shufflings, rng) for draw in drawn]
     # Whole groups only, of the draw with the fewest; physics of all that have a motion.
     whole = min(samples_used(int(mask.sum())) for mask in usable)
-    counts = {**retrieval_counts(len(real), [whole]), "FID": whole, "Diversity": whole, "Well-formed": len(real)}
+    counts = {**retrieval_counts(len(real), [whole]), "Well-formed": len(real)}
+    counts |= dict.fromkeys(("FID", "FID-norm", "Diversity"), whole)
     counts |= {name: sum(draw.count(name) for draw in drawn) for name in PHYSICS}
     intervals = drawn[0].intervals_over_clips(judge.seed) if len(drawn) == 1 else {}
     return Judged(over_draws(rows, counts, intervals), [draw.samples for draw in drawn])
 
 
 @dataclass(frozen=True, eq=False)
-class _Draw:
-    """One prediction a caption, with what the evaluator and physics say of it.
+class _Pairs:
+    """What the evaluator says of N predictions.
 
     Attributes:
         text, motion: (N, E) paired embeddings; `NOWHERE` without a motion.
         usable: (N,) there is a motion to embed.
-        physics: of each prediction.
     """
 
-    predictions: Sequence[Prediction]
     text: np.ndarray
     motion: np.ndarray
     usable: np.ndarray
-    physics: Sequence[dict[str, float]]
 
     def metrics(self, real: np.ndarray, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
-        """All metrics, those that depend on an order in the mean over shufflings; NaN: there is nothing to measure."""
+        """In the mean over shufflings; `real`: (M, E), the reference of FID."""
 
         def measure() -> dict[str, float]:
             order, mask = rng.permutation(len(self.text)), self.usable
             row = evaluate_text_to_motion(self.text[mask], self.motion[mask], real, rng)
             return {**row, **ranks(self.text[order], self.motion[order], mask[order])}
 
+        return mean_over_shufflings(measure, shufflings)
+
+    @property
+    def samples(self) -> list[dict[str, float | None]]:
+        return sample_matching(self.text, self.motion, self.usable)
+
+    def intervals_over_clips(self, weights: np.ndarray) -> dict[str, float | None]:
+        """Half-widths of all but FID and Diversity, which are of motions together."""
+        distance = np.where(self.usable, np.linalg.norm(self.text - self.motion, axis=1), np.nan)
+        return {
+            **r_precision_intervals(weights, self.text, self.motion, self.usable),
+            **mean_intervals(weights, {"MM-Dist": distance}),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Draw:
+    """One prediction a caption, with what is said of it.
+
+    Attributes:
+        usable: (N,) there is a motion to embed.
+        physics: of each prediction.
+        pairs: None without an evaluator.
+    """
+
+    predictions: Sequence[Prediction]
+    usable: np.ndarray
+    physics: Sequence[dict[str, float]]
+    pairs: _Pairs | None
+
+    def metrics(self, real: np.ndarray | None, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
+        """All metrics; NaN: there is nothing to measure."""
         bodies = {name: values[np.isfinite(values)] for name, values in self._columns().items()}
         return {
-            **mean_over_shufflings(measure, shufflings),
+            **({} if self.pairs is None else self.pairs.metrics(real, shufflings, rng)),
             **{name: float(values.mean()) if len(values) else math.nan for name, values in bodies.items()},
             "Well-formed": float(np.mean([prediction.well_formed for prediction in self.predictions])),
         }
@@ -108,17 +139,16 @@ class _Draw:
     @property
     def samples(self) -> list[dict[str, float | None]]:
         """Scores of each prediction."""
-        matching = sample_matching(self.text, self.motion, self.usable)
+        matching = [{} for _ in self.physics] if self.pairs is None else self.pairs.samples
         return [{**own, **body} for own, body in zip(matching, self.physics, strict=True)]
 
     def intervals_over_clips(self, seed: int) -> dict[str, float | None]:
-        """Half-widths of all metrics but FID and Diversity, which are of motions together."""
-        weights = resampled(len(self.text), seed)
-        distance = np.where(self.usable, np.linalg.norm(self.text - self.motion, axis=1), np.nan)
+        """Half-widths of all metrics but FID and Diversity."""
+        weights = resampled(len(self.predictions), seed)
         formed = np.array([prediction.well_formed for prediction in self.predictions], dtype=np.float64)
         return {
-            **r_precision_intervals(weights, self.text, self.motion, self.usable),
-            **mean_intervals(weights, {"MM-Dist": distance, "Well-formed": formed, **self._columns()}),
+            **({} if self.pairs is None else self.pairs.intervals_over_clips(weights)),
+            **mean_intervals(weights, {"Well-formed": formed, **self._columns()}),
         }
 
     def _columns(self) -> dict[str, np.ndarray]:
@@ -128,11 +158,13 @@ class _Draw:
 
 def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
     """The same metrics of the real motions themselves, a random caption each: what a perfect generator would score."""
+    physics = _mean_physics([_physics(record.features, judge.body) for record in records])
+    if judge.evaluator is None:
+        return physics
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
-    physics = [_physics(record.features, judge.evaluator.skeleton) for record in records]
     found = {name: [row[name] for row in rows] for name in rows[0]}
     matched = {name: MetricValue.over_draws(values, samples_used(len(records))) for name, values in found.items()}
-    return {**matched, **_mean_physics(physics)}
+    return {**matched, **physics}
 
 
 def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
@@ -156,8 +188,11 @@ def _mean_physics(rows: Sequence[dict[str, float]]) -> Metrics:
     return {name: MetricValue(float(np.mean(own)), None, len(own), 1) for name, own in columns.items() if own}
 
 
-def _embed_where(evaluator: TextMotionEvaluator, motions: Sequence[np.ndarray | None], mask: np.ndarray) -> np.ndarray:
-    embeddings = np.full((len(motions), evaluator.sizes.embedding_size), NOWHERE)
+def _embed_where(
+    evaluator: TextMotionEvaluator, motions: Sequence[np.ndarray | None], mask: np.ndarray, size: int
+) -> np.ndarray:
+    """(N, size) embeddings of the motions in `mask`."""
+    embeddings = np.full((len(motions), size), NOWHERE)
     if mask.any():
         chosen = [motion for motion, usable in zip(motions, mask, strict=True) if usable]
         embeddings[mask] = to_numpy(evaluator.embed_features(chosen))

@@ -80,7 +80,9 @@ class Replies:
         draws: predictions, one list a draw.
         checkpoint: fingerprint of the policy that wrote them; None for predictions that were given.
         com: label of Chain-of-Motion, such as ``8x2``; None without.
-        notes: further words of the signature, such as ``judge=ranker``.
+        decoding: how they were drawn, such as ``T0.7,p1,max512,float32``; None where nobody knows.
+        ranked_by, rewarded_by: fingerprints of the evaluators that ranked candidates and that rewarded the policy.
+        notes: further words of the signature, such as ``predictions=<content>``.
         multimodality: of further replies (t2m); None where it was left out.
         com_cost: weights of the scorers, and what each round cost; None without Chain-of-Motion.
     """
@@ -88,9 +90,17 @@ class Replies:
     draws: list[list[Prediction]]
     checkpoint: str | None = None
     com: str | None = None
+    decoding: str | None = None
+    ranked_by: str | None = None
+    rewarded_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     multimodality: MetricValue | None = None
     com_cost: Mapping[str, Any] | None = None
+
+    def partiality_of(self, evaluator: str) -> tuple[str, ...]:
+        """Where the evaluator of this fingerprint is no outsider: it ranked the candidates, or rewarded the policy."""
+        ranked = ("judge=ranker",) if evaluator == self.ranked_by else ()
+        return (*ranked, "judge=reward") if evaluator in self.rewarded_by else ranked
 
 
 def from_reply(prediction: Prediction, task: str) -> Prediction:

@@ -11,6 +11,7 @@ from utils.errors import InputError
 
 DRAWN_AT = Sampling.temperature
 FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
+NO_EVALUATOR = "none"
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
 
 
@@ -24,7 +25,9 @@ class EvalFlags:
     eval_ckpt: str | None = flag(None, "checkpoint to evaluate, for example experiments/NAME/motionllm_t2m_best.pth")
     eval_split: str = flag("test", "split of the data set", "--m2t-eval-split")
     eval_evaluator: str | None = flag(
-        None, "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME"
+        None,
+        "text-motion evaluator that judges: a folder of prepare.train_evaluator; default checkpoints/DATANAME; none: "
+        "what needs one is left out, and --rescore measures it later",
     )
     eval_batch_size: int = flag(
         Sampling.batch_size, "replies generated together", "--m2t-eval-batch-size", "--batch-size", within=COUNT
@@ -48,16 +51,17 @@ class EvalFlags:
     )
     top_p: float = flag(Sampling.top_p, "nucleus", within=Range(above=0, most=1))
     max_new_tokens: int = flag(Sampling.max_new_tokens, "longest reply", within=COUNT)
-    mm_repeats: int | None = flag(
-        None,
-        "t2m: replies to one caption that MultiModality compares, 0 = leave it out; default 30, 0 with --use-com",
+    mm_repeats: int = flag(
+        0,
+        "t2m: replies to one caption that MultiModality compares, beside those that the other metrics see; the field "
+        "has 30, 0 leaves it out",
         within=COUNT_OR_NONE,
     )
     mm_texts: int = flag(100, "t2m: captions that MultiModality is averaged over", within=COUNT)
     m2t_protocol: Literal["ptb", "words", "lemmatized", "tm2t"] = flag(
         "ptb",
         "m2t: how captions are compared: as written, by the words of the Penn treebank (pycocoevalcap) or by blanks "
-        "(nlg-eval, most published numbers); as lemmas; or as written with lemmas for references (TM2T)",
+        "(public re-measurements); as lemmas; or as written with lemmas for references (TM2T)",
     )
     bertscore_model: str = flag(
         "roberta-large", "m2t: hub id or folder of the model behind BERTScore; none leaves it out"
@@ -71,6 +75,11 @@ class EvalFlags:
     any_posture: bool = flag(
         False,
         "--from-predictions: judge motions although most are no people who stand, of a person's size, left on the left",
+    )
+    rescore: str | None = flag(
+        None,
+        "judge a finished evaluation again by this evaluator, without asking the model again: give what named the run "
+        "(--exp-name, or its whole command); --m2t-protocol, --repeats and --bertscore-model may differ",
     )
     compare: list[str] = field(
         default_factory=list,
@@ -99,8 +108,9 @@ class EvalFlags:
             for name in ("temperature", "samples"):
                 if getattr(self, name) is None:
                     setattr(self, name, before.get(name))
-        was, now = before.get("m2t_protocol"), self.m2t_protocol
-        return ("m2t_protocol",) if (was, now) == ("raw", "ptb") else ()
+        was = before.get("m2t_protocol"), before.get("mm_repeats", 0)
+        protocol = ("m2t_protocol",) if (was[0], self.m2t_protocol) == ("raw", "ptb") else ()
+        return (*protocol, *(("mm_repeats",) if (was[1], self.mm_repeats) == (None, 0) else ()))
 
     def temperature_where(self, searches: bool) -> float:
         """Captions are the likeliest ones unless a search (Chain-of-Motion) needs several; motions are drawn."""

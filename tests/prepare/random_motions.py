@@ -59,8 +59,8 @@ def write_published_evaluator(folder: Path, words: Path) -> None:
     make_word_vectors([f"{word}/VERB" for word in WORDS], dim=8).save(words)
 
 
-def random_evaluator(skeleton: Skeleton = T2M, family: str = "guo") -> TextMotionEvaluator:
-    torch.manual_seed(0)
+def random_evaluator(skeleton: Skeleton = T2M, family: str = "guo", seed: int = 0) -> TextMotionEvaluator:
+    torch.manual_seed(seed)
     words = make_word_vectors(["a/DET", "person/NOUN", *(f"{word}/VERB" for word in WORDS)], dim=8)
     sizes = {"guo": EvaluatorSizes(16, 16, 16, 16, 12, word_size=8), "tmr": TransformerSizes(16, 16, 1, 12, 8)}
     networks = FAMILIES[family].build(skeleton.feature_dim, sizes[family])

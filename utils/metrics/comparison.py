@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
-from utils.files.json_files import numbered_rows
-from utils.metrics.criteria import COMPARED, METRICS, with_arrow
+from utils.files.json_files import numbered_rows, read_json
+from utils.metrics.criteria import COMPARED, METRICS, ON_REQUEST, with_arrow
 from utils.metrics.paired import score_differences
 from utils.metrics.report import Rows, format_table, read_remarks, read_results
 
@@ -15,6 +15,12 @@ TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID"
 BETTER = "↑ higher is better, ↓ lower, → nearer to real motion"
 GENERATED, REAL = "generated", "real"
+# What the signature says that must be the same for numbers to compare: which numbers that touches.
+_MUST_AGREE = {
+    "evaluator": ("evaluator", "R-precision, MM-Dist, FID, Diversity and MultiModality"),
+    "protocol": ("caption protocol", "BLEU, ROUGE-L and CIDEr"),
+    "split": ("split", "all numbers"),
+}
 _SCORES = (int, float, type(None))  # what a score may be
 
 
@@ -63,10 +69,23 @@ def comparison(arguments: Sequence[str]) -> str:
         real = next((item.rows[REAL] for item in results if REAL in item.rows), None)
         table = rows if real is None else {REAL: real, **rows}
         remarks = [f"{item.name}: {remark}" for item in results for remark in read_remarks(item.path)]
+        remarks += _made_differently(results)
+        columns = [name for name in columns if name not in ON_REQUEST or any(name in row for row in table.values())]
         shown = format_table(table, columns, heads={name: with_arrow(name) for name in columns})
         parts.append("\n".join([f"{TITLES[task]} ({INTERVALS}; {BETTER})", shown, *remarks]))
         parts += [_differences(results[0], other) for other in results[1:]]
     return "\n\n".join(parts)
+
+
+def _made_differently(results: Sequence[NamedResults]) -> list[str]:
+    """A warning for each reason why numbers of one column do not compare."""
+    found = []
+    for about, (what, touched) in _MUST_AGREE.items():
+        made_by = {item.name: (read_json(item.path).get("about") or {}).get(about) for item in results}
+        if len(set(made_by.values())) > 1:
+            shown = ", ".join(f"{name}: {value or 'none'}" for name, value in made_by.items())
+            found.append(f"warning: not of the same {what} ({shown}): {touched} do not compare")
+    return found
 
 
 def _differences(first: NamedResults, other: NamedResults) -> str:

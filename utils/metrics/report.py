@@ -19,6 +19,7 @@ FORMAT_VERSION = 1
 # so its metrics in millimetres and metres a second are 1.56 times what they were; those of HumanML3D are the same. 2.0:
 # a caption is drawn anew for each draw; intervals are over draws, or over clips where there is one draw, and say so.
 PROTOCOL_VERSION = "2.0"
+WELL_FORMED = "Well-formed"
 NORMAL_95 = 1.96
 FIELD_DRAWS = 20
 OVER_DRAWS, OVER_CLIPS = "draws", "clips"
@@ -105,19 +106,26 @@ class Signature:
     bertscore: str | None = None
     notes: str | None = None
 
-    def text(self, value: MetricValue) -> str:
+    def text(self, value: MetricValue, formed: float | None = None) -> str:
+        """With `formed`, the share of replies that could be used: what failed leaves a metric, or its rivals alone."""
         shown = {
             "data": self.data, "split": self.split, "n": value.n, "rep": value.repeats, "ci": value.over,
             "eval": self.evaluator,
             "ckpt": self.checkpoint, "com": self.com, "decoding": self.decoding,
+            "formed": None if formed is None else f"{formed:.3f}",
             "protocol": self.protocol, "tagger": self.tagger, "bertscore": self.bertscore, "notes": self.notes,
             "seed": self.seed, "v": PROTOCOL_VERSION,
         }  # fmt: skip
         return "|".join(f"{key}:{part}" for key, part in shown.items() if part is not None)
 
 
-def signed_line(metric: str, value: MetricValue, signature: Signature) -> str:
-    return f"{metric} {value.text()} | {signature.text(value)}"
+def signed_line(metric: str, value: MetricValue, signature: Signature, formed: float | None = None) -> str:
+    return f"{metric} {value.text()} | {signature.text(value, formed)}"
+
+
+def _formed(metrics: Mapping[str, MetricValue]) -> float | None:
+    """The share of replies that could be used, beside every metric of a row that failures touch."""
+    return metrics[WELL_FORMED].mean if WELL_FORMED in metrics else None
 
 
 def collect_repeats(repeats: Sequence[Mapping[str, float]], n: int | Mapping[str, int]) -> dict[str, MetricValue]:
@@ -138,7 +146,7 @@ def write_results(
             name: {
                 "mean": value.mean, "interval": value.interval, "n": value.n, "repeats": value.repeats,
                 "over": value.over,
-                "signature": signed_line(name, value, signature),
+                "signature": signed_line(name, value, signature, None if name == WELL_FORMED else _formed(metrics)),
             }
             for name, value in metrics.items()
         }

@@ -34,6 +34,13 @@ def frechet_distance(real: np.ndarray, generated: np.ndarray) -> float:
     return max(float(shift @ shift + (first**2).sum() + (second**2).sum() - 2.0 * overlap), 0.0)
 
 
+def unit_length(embeddings: np.ndarray) -> np.ndarray:
+    """(N, E) embeddings of length 1 each, as some benchmarks take FID of (here FID-norm); one of length 0 stays 0."""
+    embeddings = _checked("embeddings", embeddings)
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings / np.where(lengths > 0, lengths, 1.0)
+
+
 def r_precision(
     text: np.ndarray, motion: np.ndarray, top_k: int = 3, group: int = GROUP, usable: np.ndarray | None = None
 ) -> np.ndarray:
@@ -120,8 +127,8 @@ def evaluate_text_to_motion(
         rng: draws the shuffling and the pairs of Diversity.
 
     Returns:
-        R@1, R@2, R@3, MM-Dist, FID and Diversity by name. With fewer than `group` samples there is no R-precision
-        (NaN), and the others use all samples instead of whole groups.
+        R@1, R@2, R@3, MM-Dist, FID, FID-norm and Diversity by name. With fewer than `group` samples there is no
+        R-precision (NaN), and the others use all samples instead of whole groups.
     """
     # Shuffled, so that groups are random, and cut to whole groups.
     order, real_order = rng.permutation(len(motion_emb)), rng.permutation(len(real_motion_emb))
@@ -131,6 +138,7 @@ def evaluate_text_to_motion(
     values = {f"R@{rank}": float(value) for rank, value in enumerate(top, start=1)}
     values["MM-Dist"] = matching_score(text, motion)
     values["FID"] = frechet_distance(real, motion)
+    values["FID-norm"] = frechet_distance(unit_length(real), unit_length(motion))
     values["Diversity"] = diversity(motion, pairs_of_diversity(len(motion_emb), group), rng)
     return values
 

@@ -53,6 +53,18 @@ def test_the_table_says_of_how_many_clips_and_which_way_is_better(results):
     assert real.split()[:2] == ["real", "32"]
 
 
+def test_what_does_not_compare_is_told_and_what_nobody_asked_for_has_no_column(results):
+    a, b, _ = results
+    same = comparison([str(a), str(b)])
+    assert "warning" not in same and "MultiModality" not in same
+    content = json.loads(b.read_text())
+    content["about"]["evaluator"] = "another"
+    content["rows"]["generated"]["MultiModality"] = content["rows"]["generated"]["R@1"]
+    b.write_text(json.dumps(content))
+    text = comparison([str(a), str(b)])
+    assert "warning: not of the same evaluator (a: none, b: another): R-precision" in text and "MultiModality" in text
+
+
 def test_other_clips_are_told(results):
     a, b, _ = results
     assert "warning" not in comparison([str(a), str(b)])

@@ -59,6 +59,13 @@ def test_signed_line():
     )
 
 
+def test_the_share_of_usable_replies_stands_beside_every_metric_that_failures_touch(tmp_path):
+    rows = {"generated": collect_repeats([{"R@1": 0.5, "Well-formed": 0.9375}], n=64), "real": {}}
+    write_results(tmp_path / "results.json", rows, SIGNATURE)
+    written = json.loads((tmp_path / "results.json").read_text())["rows"]["generated"]
+    assert "|formed:0.938|" in written["R@1"]["signature"] and "|formed:" not in written["Well-formed"]["signature"]
+
+
 def test_results_file_round_trip(tmp_path):
     rows = {"real": collect_repeats([{"FID": 1.0, "R@1": math.nan}, {"FID": 3.0, "R@1": 0.5}], n=64)}
     path = tmp_path / "results.json"

@@ -12,6 +12,7 @@ from utils.metrics.text_motion import (
     r_precision,
     samples_used,
     too_few,
+    unit_length,
 )
 
 
@@ -189,7 +190,7 @@ def points():
 
 def test_protocol_on_perfect_motion(points):
     found = evaluate_text_to_motion(points, points, points, np.random.default_rng(0))
-    assert tuple(found) == ("R@1", "R@2", "R@3", "MM-Dist", "FID", "Diversity")
+    assert tuple(found) == ("R@1", "R@2", "R@3", "MM-Dist", "FID", "FID-norm", "Diversity")
     assert [found[name] for name in ("R@1", "R@2", "R@3", "MM-Dist")] == [1, 1, 1, 0]
 
 
@@ -200,6 +201,16 @@ def test_better_motion_is_better_on_every_metric(points):
     assert good["R@1"] > bad["R@1"]
     assert good["MM-Dist"] < bad["MM-Dist"]
     assert good["FID"] < bad["FID"]
+
+
+def test_fid_on_normalised_embeddings_sees_directions_only(points):
+    longer = 3.0 * points
+    found = evaluate_text_to_motion(points, longer, points, np.random.default_rng(0))
+    assert found["FID"] > 10 and found["FID-norm"] < 0.05  # two draws of 96 of the 100
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    turned = evaluate_text_to_motion(points, -np.abs(points), points, np.random.default_rng(0))
+    assert turned["FID-norm"] == pytest.approx(frechet_distance(unit, -np.abs(unit)), rel=0.1)
+    assert unit_length(np.zeros((2, 3))).tolist() == np.zeros((2, 3)).tolist()
 
 
 def test_pairs_stay_together_and_groups_change_with_the_generator(points):

@@ -1,0 +1,148 @@
+"""Who answers the questions of an evaluation: a model, and how it is asked, or predictions that are given.
+
+Imports are late: `--help` and a mistyped path must not wait for torch and transformers.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from options.rescoring import as_made
+from utils.errors import InputError
+from utils.run.devices import model_dtype
+
+if TYPE_CHECKING:
+    from com.replies import ReplyPlan
+    from com.reply_search import ComConfig
+    from dataset.captions.tagger import Tagger
+    from models.evaluation.judge import Judge
+    from models.evaluation.predictions import Replies
+    from models.evaluation.questions import Questions
+    from models.policy.checkpoint import Checkpoint
+    from models.policy.policy import Policy
+    from models.text_motion.evaluator import TextMotionEvaluator
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
+    from options.evaluate import EvalSettings
+
+
+def given_replies(
+    settings: "EvalSettings",
+    questions: "Questions",
+    tokenizer: "MotionTokenizer | None",
+    checkpoint: "Checkpoint | None",
+) -> "Replies":
+    """The predictions of --from-predictions or of --rescore, in the order of the questions."""
+    from models.evaluation.predictions import Replies, arrange
+    from models.evaluation.predictions_file import read_predictions
+    from utils.run.inputs import Input
+
+    flags, path = settings.evaluation, Path(settings.evaluation.from_predictions)
+    found = read_predictions(path, flags.eval_task, settings.skeleton, tokenizer, look=not flags.any_posture)
+    ids = [record.id for record in questions.records]
+    if flags.limit is not None:
+        wanted = set(ids)
+        found = [prediction for prediction in found if prediction.id in wanted]
+    replies = Replies(
+        arrange(found, ids, str(path), logging.warning), notes=(f"predictions={Input.at(path).content()}",)
+    )
+    return replies if flags.rescore is None else as_made(settings, replies, checkpoint)
+
+
+def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "MotionTokenizer") -> "Policy":
+    """The model that is asked, on its device."""
+    from models.policy.policy import build_policy
+
+    policy = build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, settings.model.llm_backbone)
+    policy.model.to(settings.device, model_dtype(settings.model.precision, settings.device))
+    return policy
+
+
+def reply_plan(
+    settings: "EvalSettings", questions: "Questions", tokenizer: "MotionTokenizer", judge: "Judge | None"
+) -> "ReplyPlan":
+    """How many replies are asked for, how they are sampled and, with --use-com, searched.
+
+    Raises InputError where the judge would rank too.
+    """
+    from com.answering import Asking
+    from com.replies import ReplyPlan
+    from models.language.decoding import Sampling
+
+    flags, com, ranker = settings.evaluation, None, None
+    if settings.com.use_com:
+        com, ranker = _chain_of_motion(settings, tokenizer, questions.tagger)
+        evaluator = None if judge is None else judge.evaluator
+        if None not in (ranker, evaluator) and ranker.fingerprint == evaluator.fingerprint:
+            _refuse_judge_as_ranker(settings)
+    if flags.mm_repeats and settings.judging_evaluator is None:
+        raise InputError("--mm-repeats: MultiModality needs an evaluator, and --eval-evaluator is none")
+    sampling = Sampling(
+        settings.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=settings.run.seed
+    )
+    return ReplyPlan(
+        asking=Asking(sampling, com),
+        draws=settings.draws,
+        oracle=settings.com.com_oracle,
+        mm_texts=flags.mm_texts,
+        mm_replies=flags.mm_repeats,
+        com_label=settings.com.label,
+        decoding=_decoding(settings),
+        ranked_by=None if ranker is None else ranker.fingerprint,
+    )
+
+
+def _decoding(settings: "EvalSettings") -> str:
+    """How replies are drawn: temperature (of each round), nucleus, longest reply, precision."""
+    flags, com = settings.evaluation, settings.com
+    rounds = com.com_temperature if com.use_com else []
+    shown = "/".join(f"{value:g}" for value in rounds or [settings.temperature])
+    precision = str(model_dtype(settings.model.precision, settings.device)).removeprefix("torch.")
+    return f"T{shown},p{flags.top_p:g},max{flags.max_new_tokens},{precision},free"  # no grammar mask
+
+
+def _refuse_judge_as_ranker(settings: "EvalSettings") -> None:
+    if not settings.com.allow_judge_as_ranker:
+        raise InputError(
+            "the evaluator that judges would also rank what it judges, and the numbers flatter: give "
+            "--reward-evaluator FOLDER, another one than --eval-evaluator (prepare.train_evaluator with another "
+            "--seed makes one), rank without consistency (--com-scorers), or give --allow-judge-as-ranker"
+        )
+
+
+def _chain_of_motion(
+    settings: "EvalSettings", tokenizer: "MotionTokenizer", tagger: "Tagger"
+) -> "tuple[ComConfig, TextMotionEvaluator | None]":
+    """Chain-of-Motion as the flags say, and the evaluator among its scorers."""
+    from com.reply_search import ComConfig
+    from com.scorers import AGREEMENT, Ranking
+    from rewards.lacking import Lacking
+    from rewards.mixture.loading import load_rewards, parse_reward_weights
+    from rewards.mixture.ranking import scorer_weights
+    from rewards.text_models import SentenceEncoder
+
+    # What ranks: the scorers that were named, or the rewards of training that read no true caption.
+    com, flags = settings.com, settings.rewards
+    weights = parse_reward_weights(named) if (named := com.com_scorers or flags.rewards) else flags.weights()
+    task, by_name = settings.evaluation.eval_task, com.com_scorers is not None
+    weights = scorer_weights(weights, task, AGREEMENT, by_name, com.com_oracle)
+    votes = weights.pop(AGREEMENT, 0.0)
+    if "consistency" in weights and flags.reward_evaluator is None:
+        _refuse_judge_as_ranker(settings)
+    models = flags.models(str(settings.device), settings.judging_evaluator)
+    rewarding = load_rewards(weights, tokenizer, models, lambda: tagger)
+    factors, embed = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True)), None
+    if votes:
+        factors[AGREEMENT] = votes
+        embed = SentenceEncoder(models.semantic, models.device, models.max_batch_size).embed
+    shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
+    logging.info("Chain-of-Motion ranks by %s", shown)
+    config = ComConfig(
+        com.com_candidates,
+        com.com_refine_steps,
+        Ranking(rewarding.rewards.table, factors, embed),
+        Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device),
+        com.com_patience,
+        tuple(com.com_temperature),
+        com.com_max_new_tokens,
+    )
+    return config, rewarding.evaluator

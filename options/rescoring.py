@@ -1,0 +1,116 @@
+"""A finished evaluation is judged again by another evaluator (--rescore): its replies are there already.
+
+Everything but who judges and how is read from the run's own record. The new numbers go into a run of their own inside
+the old one's folder; they keep what the old signature says of how the replies were made.
+"""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+from options.evaluate import EvalSettings
+from options.inputs import evaluation_inputs
+from utils.errors import InputError
+from utils.files.json_files import read_json
+from utils.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from models.evaluation.predictions import Replies
+    from models.policy.checkpoint import Checkpoint
+
+PREDICTIONS_FILE = "predictions.jsonl"  # models.evaluation.predictions_file.PREDICTIONS_FILE, which would import torch
+# What may be asked of the same replies anew, and what says only where and how loudly.
+_ANEW = ("repeats", "m2t_protocol", "bertscore_model")
+_WHERE = ("out_dir", "exp_name", "device", "reward_device", "eval_batch_size", "profile", "show_trace", "save_motions")
+# Files may have moved since; their contents are compared.
+_MOVED = ("eval_ckpt", "data_root", "from_predictions", "motion_tokenizer", "llm_backbone")
+Flags = TypeVar("Flags")
+
+
+def rescoring(asked: EvalSettings) -> EvalSettings:
+    """The settings of the finished evaluation that `asked` names, with the evaluator of --rescore for a judge.
+
+    Without --rescore they are what was asked.
+
+    Raises:
+        InputError: there is no finished evaluation, or `asked` contradicts what it was asked.
+    """
+    if asked.evaluation.rescore is None:
+        return asked
+    folder, before = _finished(asked)
+    given = _given(asked)
+    differing = {name for name in given if before.get(name) != given[name]} - {*_ANEW, *_WHERE, *_MOVED, "rescore"}
+    if differing:
+        shown = ", ".join(f"{name} was {before.get(name)!r}, now {given[name]!r}" for name in sorted(differing))
+        raise InputError(f"--rescore: {folder.path} was made with other arguments ({shown}): leave them out")
+    kept = {**before, **given}
+    settings = EvalSettings(*(_group(kind, kept) for kind in _groups()))
+    inputs = evaluation_inputs(settings)
+    folder.check_inputs({name: inputs[name] for name in _MOVED if name in inputs})
+    return _judged_anew(settings, asked, folder.path, before)
+
+
+def _finished(asked: EvalSettings) -> tuple[RunFolder, dict[str, Any]]:
+    """The finished evaluation that is named, and what it was asked."""
+    if not (asked.run.exp_name or asked.evaluation.eval_ckpt or asked.evaluation.from_predictions):
+        raise InputError("--rescore: give --exp-name of the finished evaluation, or the command that made it")
+    folder = RunFolder(asked.folder)
+    before = folder.recorded()
+    if before is None or folder.finished is None:
+        raise InputError(f"--rescore: {folder.path} holds no finished evaluation (finish it first, by its own command)")
+    if "eval_task" not in before:
+        raise InputError(f"--rescore: {folder.path} holds no evaluation, but another run")
+    return folder, before
+
+
+def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, before: dict[str, Any]) -> EvalSettings:
+    """The settings of a run within the folder of the old one."""
+    flags, evaluator = settings.evaluation, asked.evaluation.rescore
+    name = f"rescored_{Path(evaluator).name}"
+    if flags.eval_task == "m2t" and flags.m2t_protocol != before.get("m2t_protocol"):
+        name += f"_{flags.m2t_protocol}"
+    return replace(
+        settings,
+        run=replace(settings.run, out_dir=str(folder), exp_name=name),
+        evaluation=replace(
+            flags,
+            eval_evaluator=evaluator,
+            from_predictions=flags.from_predictions or str(folder / PREDICTIONS_FILE),
+            save_motions=asked.evaluation.save_motions,
+        ),
+        com=replace(settings.com, show_trace=0),  # the trace is the old run's
+    )
+
+
+def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint | None") -> "Replies":
+    """The replies of a finished evaluation with all that it says of how they were made."""
+    made = read_json(settings.folder.parent / "results.json")
+    about = made["about"]
+    notes = [note for note in (about["notes"] or "").split(",") if note and not note.startswith("judge=")]
+    if about["com"] is not None and "ranked_by" not in made:
+        notes.append("ranker=unknown")  # earlier versions did not write it down
+    return replace(
+        replies,
+        checkpoint=about["checkpoint"],
+        com=about["com"],
+        decoding=about.get("decoding"),
+        ranked_by=made.get("ranked_by"),
+        rewarded_by=() if checkpoint is None else checkpoint.rewarded_by(settings.evaluation.eval_task),
+        notes=tuple(notes),
+        com_cost=made.get("chain_of_motion"),
+    )
+
+
+def _groups() -> list[type]:
+    hints = get_type_hints(EvalSettings)
+    return [hints[field.name] for field in fields(EvalSettings)]
+
+
+def _group(kind: type[Flags], values: dict[str, Any]) -> Flags:
+    return kind(**{field.name: values[field.name] for field in fields(kind) if field.name in values})
+
+
+def _given(asked: EvalSettings) -> dict[str, Any]:
+    """The flags that have another value than their default."""
+    plain = EvalSettings(*(kind() for kind in _groups())).as_dict()
+    return {name: value for name, value in asked.as_dict().items() if value != plain[name]}

@@ -1,0 +1,91 @@
+"""--eval-evaluator none and --rescore: replies are made once, and judged when there is somebody to judge them."""
+
+import json
+import sys
+
+import pytest
+
+import eval_mllm
+from models.inference.motion_llm import MotionLLM
+from tests.prepare.random_motions import random_evaluator
+from tests.test_eval_mllm import NUMBERS, generated, run, world  # noqa: F401
+from utils.errors import InputError
+
+SMALL = ["--limit", "33", "--samples", "2"]
+
+
+def again(world, monkeypatch, name, evaluator, *more):  # noqa: F811
+    """--rescore of a finished evaluation by its name alone -> (its folder, results.json, predictions)."""
+    given = ["--exp-name", name, "--out-dir", world / "runs", "--rescore", evaluator, *more]
+    monkeypatch.setattr(sys, "argv", ["eval_mllm.py", *map(str, given)])
+    with monkeypatch.context() as patch:
+        patch.setattr(MotionLLM, "_generate", lambda *_: pytest.fail("the model was asked again"))
+        eval_mllm.main()
+    (folder,) = [path for path in (world / "runs" / name).glob(f"rescored_{evaluator.name}*") if path.is_dir()]
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    return folder, json.loads((folder / "results.json").read_text()), rows
+
+
+def numbers_of(results):
+    return {row: {name: (value["mean"], value["interval"]) for name, value in metrics.items()}
+            for row, metrics in results["rows"].items()}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["t2m", "m2t"])
+def test_what_nobody_judged_is_judged_later_as_if_it_had_been_judged_at_once(world, monkeypatch, capsys, task):  # noqa: F811
+    at_once, rows = run(world, monkeypatch, f"at_once_{task}", *generated(world), *SMALL, task=task)
+    given = [*generated(world), *SMALL, "--eval-evaluator", "none"]
+    without, _ = run(world, monkeypatch, f"without_{task}", *given, task=task)
+    printed = capsys.readouterr().out
+    generated_row = without["rows"]["generated"]
+    assert without["about"]["evaluator"] is None and "no evaluator judged" in printed
+    assert not {"R@1", "MM-Dist", "FID", "Diversity"} & generated_row.keys()
+    kept = ("Well-formed", *(("Skating",) if task == "t2m" else ("BLEU@1", "CIDEr")))
+    assert [generated_row[name]["mean"] for name in kept] == [
+        at_once["rows"]["generated"][name]["mean"] for name in kept
+    ]
+
+    folder, later, judged = again(world, monkeypatch, f"without_{task}", world / "judge")
+    assert numbers_of(later) == numbers_of(at_once) and judged == rows
+    assert later["about"] == at_once["about"]  # who made the replies, how, and who judged: nothing of it is lost
+    run(world, monkeypatch, f"without_{task}", *given, task=task)
+    assert "already finished" in capsys.readouterr().out  # the run is as it was
+    again(world, monkeypatch, f"without_{task}", world / "judge")
+    assert f"already finished {folder / 'results.json'}" in capsys.readouterr().out
+
+
+def test_another_judge_sees_other_numbers_and_the_signature_says_who_was_partial(world, monkeypatch, capsys):  # noqa: F811
+    other = world / "other"
+    random_evaluator(seed=5).save(other)
+    com = ["--use-com", "--com-candidates", "2", "--com-refine-steps", "1", "--reward-evaluator", other]
+    first, _ = run(world, monkeypatch, "ranked", *generated(world), "--limit", "4", *com)
+    assert first["about"]["notes"] is None
+    _, by_ranker, _ = again(world, monkeypatch, "ranked", other)
+    assert by_ranker["about"]["notes"] == "judge=ranker" and by_ranker["about"]["com"] == "2x1"
+    assert by_ranker["about"]["evaluator"] == random_evaluator(seed=5).fingerprint
+    assert by_ranker["chain_of_motion"] == first["chain_of_motion"]
+    eval_mllm.main()  # the same command shows it
+    assert "already finished" in capsys.readouterr().out
+
+
+def test_captions_can_be_compared_by_another_protocol(world, monkeypatch):  # noqa: F811
+    given = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4"]
+    run(world, monkeypatch, "spoken", *given, task="m2t")
+    folder, results, _ = again(world, monkeypatch, "spoken", world / "judge", "--m2t-protocol", "words")
+    assert folder.name == "rescored_judge_words" and results["about"]["protocol"] == "words"
+
+
+def test_mistakes_are_told(world, monkeypatch):  # noqa: F811
+    with pytest.raises(InputError, match="holds no finished evaluation"):
+        again(world, monkeypatch, "nowhere", world / "judge")
+    run(world, monkeypatch, "told", *generated(world), "--limit", "3")
+    with pytest.raises(InputError, match=r"made with other arguments .limit was 3, now 5.: leave them out"):
+        again(world, monkeypatch, "told", world / "judge", "--limit", "5")
+    with pytest.raises(InputError, match="give --exp-name of the finished evaluation"):
+        monkeypatch.setattr(sys, "argv", ["eval_mllm.py", "--rescore", str(world / "judge")])
+        eval_mllm.main()
+    other = world / "data" / "Mean.npy"
+    with pytest.raises(InputError, match="made of something else"):
+        again(world, monkeypatch, "told", world / "judge", "--eval-ckpt", other)
+    with pytest.raises(InputError, match="MultiModality needs an evaluator"):
+        run(world, monkeypatch, "mm", *generated(world), "--eval-evaluator", "none", "--mm-repeats", "2")
