@@ -35,7 +35,8 @@ SAMPLING = Sampling(temperature=1.0, max_new_tokens=12, seed=7)
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     write_motions(folder / "data", {"train": 8, "val": CLIPS})
-    random_evaluator().save(folder / "judge")
+    for name, family in (("judge", "guo"), ("transformer", "tmr")):
+        random_evaluator(family=family).save(folder / name)
     return folder
 
 
@@ -50,11 +51,12 @@ def validation(world, start, motion_tokenizer, name="CIDEr", tasks=("t2m", "m2t"
     return ReplyValidation.of_folder(CRITERIA[name], clips, tasks, language, SAMPLING, torch.device("cpu"))
 
 
-def test_the_numbers_are_those_of_an_evaluation(world, start, motion_tokenizer):
+@pytest.mark.parametrize("evaluator", ["judge", "transformer"])
+def test_the_numbers_are_those_of_an_evaluation(world, start, motion_tokenizer, evaluator):
     start.model.train()
-    found = validation(world, start, motion_tokenizer)(start.model)
+    found = validation(world, start, motion_tokenizer, evaluator=evaluator)(start.model)
     records = read_split(world / "data", "val", T2M)[:33]
-    judge = Judge(TextMotionEvaluator.load(world / "judge"), 1, SAMPLING.seed)
+    judge = Judge(TextMotionEvaluator.load(world / evaluator), 1, SAMPLING.seed)
     tagger = tagger_of(str(world / "data"), T2M)
     expected = {}
     for task in ("t2m", "m2t"):
@@ -69,7 +71,7 @@ def test_the_numbers_are_those_of_an_evaluation(world, start, motion_tokenizer):
     assert found["BLEU@4"] == pytest.approx(expected["m2t"]["BLEU@4"].mean)
     fid = expected["t2m"]["FID"].mean  # random weights: too few usable replies for a FID, which is then left out
     assert ("FID" in found) == (fid is not None) and np.isfinite(list(found.values())).all()
-    assert validation(world, start, motion_tokenizer)(start.model) == found
+    assert validation(world, start, motion_tokenizer, evaluator=evaluator)(start.model) == found
 
 
 def test_what_is_missing_is_named(world, start, motion_tokenizer):

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.pipeline
 @pytest.fixture
 def rlvr(tmp_path, cot_jsonl, backbone, motion_tokenizer, monkeypatch, capsys):
     write_motions(tmp_path / "data", {"train": 8, "val": 34})
-    random_evaluator().save(tmp_path / "judge")
+    for name, family in (("judge", "guo"), ("transformer", "tmr")):
+        random_evaluator(family=family).save(tmp_path / name)
     save_checkpoint(tmp_path / "sft.pth", policy_of(backbone, motion_tokenizer).checkpoint)
     common = {
         "train-stage": "rlvr", "training-task": "both", "cot-train-jsonl": cot_jsonl, "out-dir": tmp_path,
@@ -43,6 +44,14 @@ def test_held_out_metrics_by_another_evaluator(rlvr):
     assert {"held_out/well_formed_t2m", "held_out/well_formed_m2t", "held_out/CIDEr"} <= before.keys() & after.keys()
     assert (rlvr.folder / "judged" / "samples" / "replies.jsonl").is_file()
     assert json.loads((rlvr.folder / "judged" / "args.json").read_text())["constrain_grammar"] is True
+
+
+@pytest.mark.parametrize(("ranker", "judge"), [("judge", "transformer"), ("transformer", "judge")])
+def test_evaluators_of_two_families_reward_and_judge(rlvr, ranker, judge):
+    folder = rlvr.folder
+    rewarded = {"rewards": "consistency=1", "reward_evaluator": folder / ranker, "val_evaluator": folder / judge}
+    before, after = rlvr("families", **rewarded)
+    assert {"held_out/well_formed_t2m", "held_out/CIDEr"} <= before.keys() & after.keys()
 
 
 def test_without_a_judge_there_are_none(rlvr):
