@@ -22,11 +22,11 @@ export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 SIZE="${MORL_SIZE:-full}"
 case "$SIZE" in
 full)
-    CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 NLI_STEPS=600 T2M_EPOCHS=3 M2T_EPOCHS=2
+    CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 JUDGE_EPOCHS=32 NLI_STEPS=600 T2M_EPOCHS=3 M2T_EPOCHS=2
     RL_PROMPTS=480 RL_BATCH=24 RL_EPOCHS=2 HELD_OUT=96 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
     ;;
 smoke)
-    CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 NLI_STEPS=5 T2M_EPOCHS=1 M2T_EPOCHS=1
+    CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 JUDGE_EPOCHS=1 NLI_STEPS=5 T2M_EPOCHS=1 M2T_EPOCHS=1
     RL_PROMPTS=4 RL_BATCH=2 RL_EPOCHS=1 HELD_OUT=4 SAMPLES=2 CANDIDATES=2 REPEATS=2 LIMIT=(--limit 8)
     ;;
 *)
@@ -80,15 +80,15 @@ tokenizer() {
         python -m prepare.write_cot_jsonl --codes "$OUT/codes.jsonl" --data-root "$DATA" --out-dir "$OUT/cot" \
         --with-reflections
 }
-evaluators() { # two seeds: `ranker` rewards and ranks, `judge` only ever measures
-    local name seed=0
-    for name in ranker judge; do
-        step "3/8 text-motion evaluator: $name" \
-            python -m prepare.train_evaluator --data-root "$DATA" --out-dir "$OUT" --exp-name $name --seed $seed \
-            --train-word-vectors --hidden-size 96 --motion-hidden-size 96 --embedding-size 128 --batch-size 32 \
-            --learning-rate 1.5e-3 --epochs "$EVALUATOR_EPOCHS"
-        seed=$((seed + 1))
-    done
+evaluators() { # of two families: `ranker` rewards and ranks, `judge` only ever measures
+    local common=(--data-root "$DATA" --out-dir "$OUT" --train-word-vectors --hidden-size 96 --motion-hidden-size 96
+        --embedding-size 128 --batch-size 32)
+    step "3/8 text-motion evaluator: ranker" \
+        python -m prepare.train_evaluator "${common[@]}" --exp-name ranker --seed 0 \
+        --learning-rate 1.5e-3 --epochs "$EVALUATOR_EPOCHS"
+    step "3/8 text-motion evaluator of another family: judge" \
+        python -m prepare.train_evaluator "${common[@]}" --exp-name judge --seed 1 --family tmr --layers 2 \
+        --learning-rate 1e-3 --epochs "$JUDGE_EPOCHS"
 }
 beside evaluators tokenizer
 
@@ -144,6 +144,9 @@ text_to_motion() {
 }
 beside motion_to_text text_to_motion
 
+step "do ranker and judge see what is worse?" \
+    python -m prepare.compare_evaluators --evaluators "$OUT/ranker" "$OUT/judge" --data-root "$DATA" \
+    --motion-tokenizer "$OUT/tokenizer/motion_tokenizer.pth" --out-dir "$OUT/order"
 results=()
 for task in t2m m2t; do
     results+=("SFT=$OUT/eval_${task}_sft/results.json" "RLVR=$OUT/eval_${task}_rlvr/results.json"

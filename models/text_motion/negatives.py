@@ -17,7 +17,7 @@ from scipy import sparse
 from dataset.captions.word_vectors import split_token, word_class
 
 # The cosine above which captions are alike: by their words, and by a sentence model (TMR: .8 on a scale from 0 to 1).
-WORDS_ABOVE, SENTENCES_ABOVE = 0.9, 0.6
+WORDS_ABOVE, SENTENCES_ABOVE = 0.8, 0.6
 _TELLING = ("Loc_VIP", "Desc_VIP", "NUM")
 
 
