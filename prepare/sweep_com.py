@@ -10,7 +10,6 @@ it: kxt against (k t)x1, clip by clip, wherever k t is itself among the candidat
 OUT_DIR gets a folder of eval_mllm.py for every k and t, sweep.json and sweep.png. The same command again continues.
 """
 
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,16 +20,15 @@ from typing import Any
 
 from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import COUNT
+from prepare.sweeps.evaluations import differences, evaluate, metrics_of, split_line
 from utils.errors import InputError
 from utils.files.json_files import read_json, read_jsonl, write_json, write_jsonl
 from utils.files.lock import locked
-from utils.metrics.comparison import GENERATED, REAL
+from utils.metrics.comparison import REAL
 from utils.metrics.criteria import DRAWN, SWEPT
-from utils.metrics.paired import score_differences
-from utils.metrics.report import MetricValue, format_table, read_results
-from utils.run.command import EXIT_INTERRUPTED, run_command
+from utils.metrics.report import MetricValue, format_table
+from utils.run.command import run_command
 
-EVAL = Path(__file__).resolve().parent.parent / "eval_mllm.py"
 OURS = ("--use-com", "--com-candidates", "--com-refine-steps", "--exp-name", "--out-dir", "--from-predictions")
 
 
@@ -77,12 +75,8 @@ class _Spent:
 
 
 def main() -> None:
-    given = sys.argv[1:]
-    at = given.index("--") if "--" in given else len(given)
-    (flags,) = parse_flags(SweepFlags, description=__doc__, argv=given[:at])
-    evaluation = given[at + 1 :]
-    if taken := [name for name in OURS if name in evaluation]:
-        raise InputError(f"{', '.join(taken)} after --: the sweep sets these itself")
+    given, evaluation = split_line(sys.argv[1:], OURS)
+    (flags,) = parse_flags(SweepFlags, description=__doc__, argv=given)
     out = Path(flags.out_dir)
     with locked(out):
         sweep(flags, out, evaluation)
@@ -102,7 +96,7 @@ def sweep(flags: SweepFlags, out: Path, evaluation: Sequence[str]) -> None:
         {
             point.name: {
                 "tokens": point.tokens, "seconds": point.seconds,
-                **{name: value.mean for name, value in metrics_of(point).items()},
+                **{name: value.mean for name, value in metrics_of(point.folder).items()},
             }
             for point in points
         },
@@ -145,18 +139,6 @@ def _readable(folder: Path) -> Iterator[None]:
         raise InputError(f"{folder} is damaged ({reason}): remove it and give the same command again") from None
 
 
-def evaluate(folder: Path, flags: Sequence[str]) -> None:
-    line = [sys.executable, str(EVAL), *flags, "--out-dir", str(folder.parent), "--exp-name", folder.name]
-    status = subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode
-    if status == EXIT_INTERRUPTED:
-        raise KeyboardInterrupt
-    if status:
-        raise InputError(
-            f"eval_mllm.py ended with status {status} for {folder} (its message is above): where that holds another "
-            "evaluation, give another --out-dir, or remove it"
-        )
-
-
 def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:
     """Lines of a predictions.jsonl: the best candidates of the first `rounds` rounds of a search."""
     predictions = {(row["draw"], row["id"]): row for row in read_jsonl(folder / "predictions.jsonl")}
@@ -170,35 +152,21 @@ def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:
     return answers
 
 
-def metrics_of(point: Point, row: str = GENERATED) -> dict[str, MetricValue]:
-    return read_results(point.folder / "results.json")[row]
-
-
 def report(points: Sequence[Point], task: str) -> str:
     """The table by cost, then what refinement adds at equal numbers of candidates."""
-    rows = {"real": metrics_of(points[0], REAL)}
+    rows = {"real": metrics_of(points[0].folder, REAL)}
     for point in sorted(points, key=lambda point: (point.candidates * point.rounds, point.rounds)):
         spent = {"tokens": MetricValue(point.tokens, None, 0, 0), "seconds": MetricValue(point.seconds, None, 0, 0)}
-        rows[point.name] = {**spent, **metrics_of(point)}
+        rows[point.name] = {**spent, **metrics_of(point.folder)}
     lines = [format_table(rows, ("tokens", "seconds", *SWEPT[task])), "", "refined minus best of as many, clip by clip"]
     single = {point.candidates: point for point in points if point.rounds == 1}
     compared = [(point, single.get(point.candidates * point.rounds)) for point in points if point.rounds > 1]
     for refined, control in compared:
         if control is not None:
-            lines.append(f"  {refined.name} - {control.name}: " + ", ".join(differences(refined, control, task)))
+            lines.append(
+                f"  {refined.name} - {control.name}: " + ", ".join(differences(refined.folder, control.folder, task))
+            )
     return "\n".join(lines if len(lines) > 3 else lines[:1])
-
-
-def differences(refined: Point, control: Point, task: str) -> list[str]:
-    """Each metric that clips have scores of; ``*`` where the interval does not hold 0."""
-    found = []
-    every = score_differences(*(read_jsonl(point.folder / "predictions.jsonl") for point in (refined, control)))
-    for name in SWEPT[task]:
-        difference = every.get(name)
-        if difference and difference.interval is not None:  # else there are no two clips with a score on both sides
-            clear = " *" if difference.clear else ""
-            found.append(f"{name} {difference.mean:+.3f} +- {difference.interval:.3f}{clear}")
-    return found
 
 
 def plot(points: Sequence[Point], task: str, picture: Path) -> None:
@@ -210,7 +178,7 @@ def plot(points: Sequence[Point], task: str, picture: Path) -> None:
     for axes, name in zip(figure.subplots(1, len(DRAWN[task]), squeeze=False)[0], DRAWN[task], strict=True):
         for rounds in sorted({point.rounds for point in points}):
             own = sorted((point for point in points if point.rounds == rounds), key=lambda point: point.tokens)
-            found = [metrics_of(point).get(name) for point in own]  # none where no reply was usable
+            found = [metrics_of(point.folder).get(name) for point in own]  # none where no reply was usable
             values = [float("nan") if value is None or value.mean is None else value.mean for value in found]
             axes.plot([point.tokens for point in own], values, marker="o", label=f"{rounds} round{'s'[: rounds - 1]}")
         axes.set(title=name, xlabel="tokens", xscale="log")

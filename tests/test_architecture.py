@@ -65,6 +65,7 @@ ROOMS = (
     "prepare/annotation",
     "prepare/demo",
     "prepare/rendering",
+    "prepare/sweeps",
     "prepare/export",
     "prepare",
 )

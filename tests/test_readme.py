@@ -19,7 +19,11 @@ FOLDERS = ("com", "dataset", "models", "options", "prepare", "rewards", "tests",
 PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
 COMMANDS = sorted(f"prepare.{file.stem}" for file in (ROOT / "prepare").glob("[!_]*.py"))
 ENTRY_MODULES = ["train_mllm", "eval_mllm", "demo", *COMMANDS]
-HANDED_ON = {"tests.benchmarks.rlvr_gain": "train_mllm", "prepare.sweep_com": "eval_mllm"}  # what follows ``--``
+HANDED_ON = {  # what follows ``--``
+    "tests.benchmarks.rlvr_gain": "train_mllm",
+    "prepare.sweep_com": "eval_mllm",
+    "prepare.sweep_sampling": "eval_mllm",
+}
 LAUNCHERS = ("python", "torchrun", "accelerate")
 # Flags of other programs that a page may name: torchrun, accelerate, pytest, pip.
 FOREIGN_FLAGS = {"--nproc_per_node", "--num_processes", "--config_file", "--help", "--durations", "--import-mode"}
