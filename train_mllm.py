@@ -20,7 +20,7 @@ from utils.run.session import Begin
 
 
 def main() -> None:
-    settings = TrainSettings.parse(__doc__)
+    settings = TrainSettings.parse(__doc__).with_defaults()
     if settings.sft.show_samples:
         show_samples(SftSettings.of(settings))
         return
@@ -39,11 +39,13 @@ def main() -> None:
 def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     """Supervised fine-tuning: lines of reasoning -> motionllm_{task}_best.pth."""
     # Late imports, here and below: `--help` and a mistyped path must not wait for torch and trl.
-    from models.sft.training import SftPlan, supervise
+    from models.sft.training import supervise
 
     # What --init-ckpt holds.
     initial = settings.initial_checkpoint()
     session = begin(settings.data_fingerprint, backbone_of(initial, settings.model.llm_backbone))
+    # Learning rates and lengths that no flag gives.
+    settings = settings.settled(initial, session.folder)
     # Before anything is loaded: of several processes it tells each its GPU.
     trainer = settings.trainer_config(session.folder)
     # The motion tokenizer that the codes are of; it goes into the checkpoint.
@@ -55,7 +57,7 @@ def run_sft(settings: SftSettings, begin: Begin) -> dict | None:
     # Loss alone, or replies to held-out clips too (--best-by FID or CIDEr).
     validation = settings.validation(policy.language)
     logging.info("SFT of %s", settings.in_words(data, policy, lora))
-    plan = SftPlan(trainer, lora, settings.training.save_minutes, settings.training.trainer_config)
+    plan = settings.plan(trainer, lora)
     return supervise(policy, data, settings.supervision(data), validation, plan, session)
 
 
@@ -66,6 +68,7 @@ def run_grpo(settings: GrpoSettings, begin: Begin) -> dict | None:
     # The policy that is trained, and the reference of the KL divergence.
     checkpoint = settings.reference_checkpoint()
     session = begin(settings.data_fingerprint, backbone_of(checkpoint, settings.model.llm_backbone))
+    settings = settings.settled(checkpoint, session.folder)
     # What replies earn, by name.
     weights = settings.reward_weights()
     # Before anything is loaded: of several processes it tells each its GPU.
@@ -87,6 +90,7 @@ def show_samples(settings: SftSettings) -> None:
     quiet_libraries()
     from models.sft.sample_view import describe_samples
 
+    settings = settings.settled(settings.initial_checkpoint())
     for text in describe_samples(settings.collator(), settings.sft.show_samples, settings.tasks, sys.stdout.isatty()):
         print(text)
 

@@ -83,7 +83,7 @@ class EvalSettings(Settings):
         renamed = flags.go_on(folder.recorded() or {})
         if flags.from_predictions is None:
             _ = self.draws  # a mistake is told before anything is loaded
-        may_differ = (*_MAY_DIFFER, *not_read(inputs), *renamed)
+        may_differ = (*_MAY_DIFFER, *ONLY_TRAINING, *not_read(inputs), *renamed)
         return Run(folder, self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
 
     @property

@@ -1,9 +1,11 @@
 """What the flags of train_mllm.py mean to GRPO."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from options.flags.recipes import PUBLISHED
 from options.train import TrainSettings
 from utils.errors import InputError
 from utils.files.journal import Journal
@@ -49,6 +51,7 @@ class GrpoSettings(TrainSettings):
 
     def plan(self, weights: dict[str, float], folder: RunFolder) -> "GrpoPlan":
         """How GRPO goes about it: trl's settings, the adapter, and our rules for replies."""
+        from rewards.grpo.best import BestBy
         from rewards.grpo.rules import Reflecting, ReplyRules
         from rewards.grpo.training import GrpoPlan
 
@@ -63,6 +66,8 @@ class GrpoSettings(TrainSettings):
             extra_log=self.extra_log(folder),
             save_minutes=self.training.save_minutes,
             settings_file=self.training.trainer_config,
+            best_by=BestBy(rl.rl_best_by, self.tasks, rl.rl_stop_on_hacking),
+            stop_on_hacking=rl.rl_stop_on_hacking,
         )
 
     def extra_log(self, folder: RunFolder) -> "Callable[[dict], None] | None":
@@ -93,6 +98,11 @@ class GrpoSettings(TrainSettings):
                 f"--gradient-accumulation {training.gradient_accumulation} must divide --batch-size x "
                 f"--rl-group-size = {completions}"
             )
+        if self.training.val_evaluator is None and rl.rl_best_by == "reward":
+            logging.info(
+                "the best epoch is the one of the highest held-out reward, which rises too where the policy only "
+                "learns to please the reward; --val-evaluator gives a judge that decides instead"
+            )
         aggregation = "sum_then_normalize" if rl.disable_rl_component_norm else "normalize_then_sum"
         fields = {
             "num_train_epochs": rl.rl_epochs,
@@ -109,7 +119,7 @@ class GrpoSettings(TrainSettings):
             "top_p": rl.rl_top_p,
             "top_k": 0,
             "loss_type": "dapo",
-            "lr_scheduler_type": training.lr_schedule or "constant_with_warmup",
+            "lr_scheduler_type": training.lr_schedule or PUBLISHED.lr_schedule,
             "log_completions": False,
         }
         return trainer_config(GRPOConfig, fields, self, folder)
@@ -139,20 +149,23 @@ class GrpoSettings(TrainSettings):
         )
 
     def prompts(self, data: "TrainingData") -> "Prompts":
-        """Questions to learn from, at least those of one step."""
+        """Questions to learn from, an epoch of them at least those of one step."""
         from rewards.grpo.prompts import draw_prompts
 
-        prompts = draw_prompts(data.train, self.tasks, self.rl.rl_prompts, self.run.seed)
+        rl = self.rl
+        prompts = draw_prompts(
+            data.train, self.tasks, rl.rl_prompts, self.run.seed, rl.rl_epochs if rl.rl_new_prompts else 1
+        )
         a_step = self.training.batch_size * launched_processes()
-        if len(prompts.queries) < a_step:
+        if prompts.an_epoch < a_step:
             raise InputError(
-                f"{len(prompts.queries)} prompts are fewer than the {a_step} of one step: give a smaller --batch-size, "
+                f"{prompts.an_epoch} prompts are fewer than the {a_step} of one step: give a smaller --batch-size, "
                 "or a larger --rl-prompts or file"
             )
         return prompts
 
     def held_out(self, data: "TrainingData", policy: "Policy", rewarding: "Rewarding") -> "HeldOut":
-        """What a validation asks: prompts that choose the best checkpoint, and clips for --val-evaluator."""
+        """What a validation asks: prompts whose reward is measured, and clips for --val-evaluator."""
         from rewards.grpo.prompts import draw_prompts
         from rewards.grpo.validation import HeldOut, refuse_rewarding_judge
 

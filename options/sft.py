@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.policy.policy import Policy
     from models.sft.batch import SupervisionCollator
     from models.sft.config import SupervisionConfig
-    from models.sft.training import Validation
+    from models.sft.training import SftPlan, Validation
     from models.tokenizer.motion_tokenizer import MotionTokenizer
 
 
@@ -106,6 +106,15 @@ class SftSettings(TrainSettings):
             max_reasoning_tokens=self.model.max_text_len,
             reflection_share=sft.reflection_share,
             weight_scale=1 / data.train.mean_weight() if sft.normalize_reward else 1.0,
+        )
+
+    def plan(self, trainer: "SFTConfig", lora: "LoraSize | None") -> "SftPlan":
+        """How supervised fine-tuning goes about it: trl's settings, and the adapter (None: all weights)."""
+        from models.sft.training import SftPlan
+
+        training, rate = self.training, self.sft.token_learning_rate
+        return SftPlan(
+            trainer, lora, training.save_minutes, training.trainer_config, rate, reply_tokens=self.max_reply_tokens
         )
 
     def validation(self, language: "MotionLanguage") -> "Validation":

@@ -4,10 +4,11 @@ Here and in `options.sft` and `options.grpo` imports are late: `--help` and a mi
 transformers and trl.
 """
 
+import logging
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
 from options.flags.grpo import RlFlags
@@ -19,7 +20,7 @@ from options.inputs import not_read, training_inputs
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder
-from utils.run.launcher import launched_processes
+from utils.run.launcher import launched_as_main, launched_processes
 from utils.run.session import PROCESSES, Run
 
 if TYPE_CHECKING:
@@ -29,13 +30,17 @@ if TYPE_CHECKING:
     from models.evaluation.reply_validation import ReplyValidation
     from models.language.motion_language import MotionLanguage
     from models.policy.adapters import LoraSize
+    from models.policy.checkpoint import Checkpoint
     from models.tokenizer.motion_tokenizer import MotionTokenizer
+
+Own = TypeVar("Own", bound="TrainSettings")
 
 _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 # Flags that change where or how loudly a run works, not what it computes.
 _MAY_DIFFER = (
     "device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "exp_name", "resume", "report_to",
     "save_minutes",
+    "published_rl",  # the values that it stands for are compared
 )  # fmt: skip
 # Flags of groups that both stages have, which only supervised fine-tuning reads: GRPO trains LoRA without dropout.
 _OF_SFT = ("finetune", "prompt_style", "token_rows", "load_in_4bit", "lora_dropout", "cot_num_workers")
@@ -79,18 +84,45 @@ class TrainSettings(Settings):
 
     # --- The run ---
 
+    def with_defaults(self: Own) -> Own:
+        """The settings with what the command line left open and its task decides, or an earlier version's run."""
+        from options.defaults import by_command_line
+
+        return by_command_line(self, {} if not self.training.resume else self.folder.recorded() or {})
+
+    def settled(self: Own, begun_with: "Checkpoint | None", folder: RunFolder | None = None) -> Own:
+        """The settings with what the model and the data decide: learning rate, lengths. It is logged.
+
+        Args:
+            begun_with: the checkpoint that training starts from; None: the plain backbone.
+            folder: gets a record of it in its environment.json; None: there is no run.
+        """
+        from options.defaults import by_model_and_data
+
+        settled, chosen = by_model_and_data(self, begun_with)
+        if chosen:
+            shown = ", ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in chosen.items())
+            logging.info("by what is trained, on what: %s", shown)
+        if folder is not None and launched_as_main():
+            folder.record_chosen(chosen)
+        return settled
+
+    @property
+    def folder(self) -> RunFolder:
+        place = Path(self.run.out_dir) / (self.run.exp_name or "test")
+        return RunFolder(place, "use another --exp-name, or --no-resume to begin anew")
+
     def open_run(self) -> Run:
         """The run folder with what it was asked. Raises InputError without a file to learn from."""
         if self.model.load_in_4bit and self.model.finetune == "full":
             raise InputError("--load-in-4bit goes with --finetune lora")
         self.need_cot_jsonl()
-        place = Path(self.run.out_dir) / (self.run.exp_name or "test")
-        folder = RunFolder(place, "use another --exp-name, or --no-resume to begin anew")
         # Each process has batches of its own: with another number of them the steps are other ones.
         arguments = {**self.as_dict(), PROCESSES: launched_processes()}
         anew, inputs = not self.training.resume, training_inputs(self)
-        may_differ = (*_MAY_DIFFER, *not_read(inputs))
-        return Run(folder, arguments, may_differ, self.run.seed, self.device, anew, inputs)
+        of_the_other_stage = [name for names in self.unused().values() for name in names]
+        may_differ = (*_MAY_DIFFER, *of_the_other_stage, *not_read(inputs))
+        return Run(self.folder, arguments, may_differ, self.run.seed, self.device, anew, inputs)
 
     def need_cot_jsonl(self) -> None:
         """Raises InputError without a file to learn from."""
@@ -109,9 +141,7 @@ class TrainSettings(Settings):
 
     @cached_property
     def device(self) -> "torch.device":
-        from utils.run.devices import narrow_to_gpu, resolve_device
-
-        return resolve_device(narrow_to_gpu(self.run.device))
+        return device_of(self.run.device)
 
     @property
     def dtype(self) -> "torch.dtype":
@@ -178,3 +208,11 @@ class TrainSettings(Settings):
         clips = HeldOutClips(data.data_root_or_default, training.val_clips, evaluator)
         sampling = Sampling(max_new_tokens=self.max_reply_tokens, seed=self.run.seed)
         return ReplyValidation.of_folder(CRITERIA[metric], clips, self.tasks, language, sampling, self.device)
+
+
+@cache
+def device_of(name: str) -> "torch.device":
+    """Of all settings of a process the same: hiding the other GPUs a second time would count among those left."""
+    from utils.run.devices import narrow_to_gpu, resolve_device
+
+    return resolve_device(narrow_to_gpu(name))

@@ -105,8 +105,11 @@ class CotSamples:
 
     def at_most(self, max_codes: int) -> "CotSamples":
         """Only the rows whose motion has at most `max_codes` codes."""
-        lengths = pc.list_value_length(self._lines.data.column("codes")).to_numpy()
-        return self.only(lengths[self._index] <= max_codes)
+        return self.only(self.code_lengths() <= max_codes)
+
+    def code_lengths(self) -> np.ndarray:
+        """(N,) codes of each motion."""
+        return pc.list_value_length(self._lines.data.column("codes")).to_numpy()[self._index]
 
     def mean_weight(self) -> float:
         """The mean weight of the samples, to divide weights by; 1 where it is not positive."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.utils.other import TrainableTokensWrapper
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from models.language.vocabulary import MotionVocabulary
@@ -16,6 +17,9 @@ from utils.errors import InputError
 
 # Attention and MLP projections of Qwen (and of most decoder-only models).
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+_ROWS = "trainable_tokens_delta"  # in the name of the weight that peft keeps the rows of new tokens in
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,20 @@ def add_sft_adapter(model: PreTrainedModel, vocabulary: MotionVocabulary, size: 
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def give_token_rows_a_rate(optimizer: Optimizer, model: nn.Module, rate: float) -> None:
+    """Move the rows of new tokens out of the optimiser's groups into one of their own, before it has taken a step.
+
+    The group has all settings of the one that the rows were in but for its learning rate; a model without such rows,
+    one without an adapter, keeps its groups.
+    """
+    rows = {id(weight) for name, weight in model.named_parameters() if _ROWS in name and weight.requires_grad}
+    for group in list(optimizer.param_groups):
+        own = [weight for weight in group["params"] if id(weight) in rows]
+        if own:
+            group["params"] = [weight for weight in group["params"] if id(weight) not in rows]
+            optimizer.add_param_group({**group, "params": own, "lr": rate})
 
 
 def full_part(weights: dict[str, Tensor], tasks: Sequence[str], stage: str, **about: Any) -> Part:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
@@ -16,7 +17,7 @@ from transformers.utils import is_bitsandbytes_available
 from models.language.vocabulary import MotionVocabulary
 from models.policy.token_rows import add_token_rows
 from utils.asset_hints import how_to_get
-from utils.errors import InputError
+from utils.errors import InputError, first_line
 from utils.files.pretrained import load_part, load_weights
 
 
@@ -26,6 +27,19 @@ def load_text_tokenizer(name: str) -> PreTrainedTokenizerBase:
         return load_part(AutoTokenizer, name)
     except InputError as error:
         raise _no_backbone(name, error) from error
+
+
+def parameters_of(name: str) -> int:
+    """How many parameters a backbone (hub id or folder) has, before motion tokens; only its configuration is read."""
+    try:
+        config = load_part(AutoConfig, name)
+    except InputError as error:
+        raise _no_backbone(name, error) from error
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config).num_parameters()
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise _no_backbone(name, InputError(f"its config.json: {first_line(error)}")) from error
 
 
 def load_backbone(

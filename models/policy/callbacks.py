@@ -108,7 +108,15 @@ class KeepBest(TrainerCallback):
             self.save(metrics)
 
 
-class StopWithoutGain(TrainerCallback):
+class EndsEarly(TrainerCallback):
+    """May end a run before its last step; a state of such a run is one that no training goes on from."""
+
+    def is_over(self, state: TrainerState) -> bool:
+        """Whether a run of this history is at its end."""
+        raise NotImplementedError
+
+
+class StopWithoutGain(EndsEarly):
     """End the run after `patience` validations in a row that were no better than an earlier one.
 
     It reads the trainer's own history, which a resumed run has too, so that it ends where a straight one would.
@@ -119,7 +127,6 @@ class StopWithoutGain(TrainerCallback):
         self.patience = patience
 
     def is_over(self, state: TrainerState) -> bool:
-        """Whether a run of this history is at its end."""
         values = [self.criterion.badness(row) for row in state.log_history if "eval_loss" in row]
         return bool(values) and len(values) - 1 - values.index(min(values)) >= self.patience
 
@@ -157,6 +164,27 @@ class AfterEpoch(TrainerCallback):
         if self.waiting is not None:
             epoch, self.waiting = self.waiting, None
             self.act(epoch)
+
+
+class StopWhere(EndsEarly):
+    """End the run after an epoch of which `over(step)` is true. It stands behind the `AfterEpoch` that finds that out.
+
+    Args:
+        over: whether the run is at its end after so many steps: the same answer in every process, and in a run that
+            goes on from there.
+    """
+
+    def __init__(self, over: Callable[[int], bool]) -> None:
+        self.over = over
+
+    def is_over(self, state: TrainerState) -> bool:
+        return self.over(state.global_step)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if self.is_over(state):
+            control.should_training_stop = True
 
 
 def _ended_epoch(state: TrainerState) -> int | None:

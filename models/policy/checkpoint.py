@@ -62,6 +62,7 @@ class Part:
         lora: keyword arguments of `LoraConfig`; None: `weights` take the place of all parts before.
         use_reasoning: it was trained to reason before it answers.
         rewarded_by: fingerprint of the text-motion evaluator whose reward it was trained on, None without one.
+        reply_tokens: longest reply that its training showed or allowed; None: not known.
     """
 
     tasks: tuple[str, ...]
@@ -70,6 +71,7 @@ class Part:
     lora: dict[str, Any] | None = None
     use_reasoning: bool = True
     rewarded_by: str | None = None
+    reply_tokens: int | None = None
 
     @property
     def finetune(self) -> str:
@@ -110,6 +112,11 @@ class Checkpoint:
     def rewarded_by(self, task: str) -> tuple[str, ...]:
         """Fingerprints of all evaluators whose reward the policy of `task` was trained on."""
         return tuple(dict.fromkeys(p.rewarded_by for p in self.parts_of(task) if p.rewarded_by is not None))
+
+    def reply_tokens(self, task: str) -> int | None:
+        """Longest reply of the last training of `task`; None: not known."""
+        known = [part.reply_tokens for part in self.parts_of(task)]
+        return known[-1] if known else None
 
     def fingerprint(self, task: str) -> str:
         """Names the weights of the policy of `task`, whatever else the file holds."""

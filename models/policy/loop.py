@@ -7,7 +7,7 @@ from typing import TypeVar
 from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
-from models.policy.callbacks import StopWithoutGain
+from models.policy.callbacks import EndsEarly
 from models.policy.logs import TrainingBar
 from models.policy.resumable import ResumableTrainer
 from utils.run.interrupt import InterruptFlag
@@ -49,7 +49,7 @@ def _is_over(trainer: ResumableTrainer, folder: Path) -> bool:
     state = TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
     if state.global_step >= state.max_steps:
         return True
-    return any(stop.is_over(state) for stop in _callbacks(trainer, StopWithoutGain))
+    return any(stop.is_over(state) for stop in _callbacks(trainer, EndsEarly))
 
 
 def _callbacks(trainer: ResumableTrainer, kind: type[Found]) -> list[Found]:

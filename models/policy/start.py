@@ -9,11 +9,9 @@ from models.language.prompts import prompt_style
 from models.policy.backbone import four_bit, load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, check_motion_tokenizer, motion_tokenizer_of
 from models.policy.policy import Policy, continue_policy
+from models.policy.rates import TINY
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
-
-# A random model this small learns nothing through adapters; a pretrained one this small does not exist.
-FULL_FINETUNE_BELOW = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class BackboneChoice:
 
     Attributes:
         name: hub id or folder; None: the checkpoint's own.
-        finetune: ``full``, ``lora``, or ``auto``: full below `FULL_FINETUNE_BELOW`, or where the checkpoint was.
+        finetune: ``full``, ``lora``, or ``auto``: full below `models.policy.rates.TINY`, or where the checkpoint was.
         dtype: precision of a frozen backbone; weights that are trained are float32 always.
         style: ``plain``, ``chat`` or ``auto``, see `models.language.prompts.prompt_style`.
         rows: first embeddings of motion tokens: ``noise``, ``codebook`` (see `models.policy.token_rows`) or ``auto``:
@@ -62,7 +60,7 @@ def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTo
     model, vocabulary, text_vocabulary = load_backbone(
         choice.name, nb_code, choice.seed, codebook, **choice.loading(full)
     )
-    if choice.finetune == "auto" and not choice.in_4bit and model.num_parameters() < FULL_FINETUNE_BELOW:
+    if choice.finetune == "auto" and not choice.in_4bit and model.num_parameters() < TINY:
         full, model = True, model.float()
     style = prompt_style(choice.style, vocabulary.tokenizer)
     state = motion_tokenizer.state() if motion_tokenizer else None

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from transformers import DataCollator, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
 
+from models.policy.adapters import give_token_rows_a_rate
 from models.policy.resumable import ResumableTrainer, settings_of_trl
 from models.sft.batch import IGNORED_LABEL
 
@@ -30,12 +32,19 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
     Args:
         eval_collator: makes validation batches; None: as training ones.
         reply_metrics: measures replies of the model at every validation; its numbers join the validation's.
+        token_learning_rate: peak learning rate of the rows of new tokens beside an adapter; None: that of the adapter.
         named: arguments of trl's trainer.
     """
 
     def __init__(
-        self, *, eval_collator: DataCollator | None = None, reply_metrics: ReplyMetrics | None = None, **named: Any
+        self,
+        *,
+        eval_collator: DataCollator | None = None,
+        reply_metrics: ReplyMetrics | None = None,
+        token_learning_rate: float | None = None,
+        **named: Any,
     ) -> None:
+        self._token_rate = token_learning_rate
         super().__init__(**named)
         self._eval_collator = eval_collator
         self._reply_metrics = reply_metrics
@@ -72,6 +81,14 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
             model.train()
         return output
 
+    def create_optimizer(self, *given: Any, **named: Any) -> Optimizer:
+        """The optimiser; the rows of new tokens, where they have a rate of their own, are its last group."""
+        made = self.optimizer is None
+        optimizer = super().create_optimizer(*given, **named)
+        if made and self._token_rate not in (None, self.args.learning_rate):
+            give_token_rows_a_rate(optimizer, self.model, self._token_rate)
+        return optimizer
+
     def gathered_state(self) -> dict[str, Tensor]:
         """The whole model's state dict on the CPU, whatever shards the processes hold. Every process must call it."""
         return {name: value.cpu() for name, value in self.accelerator.get_state_dict(self.model_wrapped).items()}
@@ -82,6 +99,8 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
             if self._speed_since is not None and now[1] > self._speed_since[1]:
                 logs["tokens_per_second"] = (now[1] - self._speed_since[1]) / (now[0] - self._speed_since[0])
             self._speed_since = now
+            if self._token_rate is not None and "learning_rate" in logs:  # the schedule is one for all groups
+                logs["token_learning_rate"] = logs["learning_rate"] * self._token_rate / self.args.learning_rate
         super().log(logs, start_time)
 
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> Tensor | None:

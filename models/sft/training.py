@@ -57,6 +57,8 @@ class SftPlan:
         trainer: trl's settings: epochs, batches, learning rate, where its state is kept.
         lora: size of the adapter; None trains every weight.
         save_minutes: between two states of the trainer inside an epoch; infinite: only its end has one.
+        token_learning_rate: of the rows of new tokens beside an adapter; None: that of the adapter.
+        reply_tokens: longest reply that the samples show; the checkpoint tells it. None: not known.
         settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
     """
 
@@ -64,6 +66,8 @@ class SftPlan:
     lora: LoraSize | None
     save_minutes: float = math.inf
     settings_file: str | None = None
+    token_learning_rate: float | None = None
+    reply_tokens: int | None = None
 
 
 def supervise(
@@ -146,6 +150,7 @@ def _make_trainer(
             data_collator=SupervisionCollator(data.train, language, supervision, seed),
             eval_collator=SupervisionCollator(data.validation, language, unshown, 0),
             reply_metrics=validation.replies,
+            token_learning_rate=plan.token_learning_rate,
             settings_file=plan.settings_file,
             processing_class=language.vocabulary.tokenizer,
         )
@@ -163,9 +168,10 @@ def _trained_part(
     state = trainer.gathered_state() if plan.lora is None else {}
     if not trainer.is_world_process_zero():
         return None
+    about = {"use_reasoning": use_reasoning, "reply_tokens": plan.reply_tokens}
     if plan.lora is None:
-        return full_part(state, tasks, "sft", use_reasoning=use_reasoning)
-    return lora_part(trainer.accelerator.unwrap_model(trainer.model), tasks, "sft", use_reasoning=use_reasoning)
+        return full_part(state, tasks, "sft", **about)
+    return lora_part(trainer.accelerator.unwrap_model(trainer.model), tasks, "sft", **about)
 
 
 def _kept(metrics: dict[str, float]) -> dict[str, float]:

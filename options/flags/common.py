@@ -8,7 +8,6 @@ keep their names. A default that the library has too is read from there. Groups 
 from dataclasses import dataclass
 from typing import Literal
 
-from models.sft.config import SupervisionConfig
 from options.flags.parsing import flag
 from options.flags.ranges import COUNT, SEED, Range
 
@@ -93,10 +92,18 @@ class ModelFlags:
     lora_r_m2t: int = flag(32, "rank of the m2t adapter", within=COUNT)
     lora_alpha_m2t: int = flag(32, "scale of the m2t adapter", within=COUNT)
     lora_dropout: float = flag(0.1, "dropout inside adapters", within=Range(least=0, below=1))
-    max_text_len: int = flag(
-        SupervisionConfig.max_reasoning_tokens, "most tokens of reasoning; longer reasoning is shortened", within=COUNT
+    max_text_len: int | None = flag(
+        None,
+        "most tokens of reasoning; longer reasoning is shortened. Default: those of 99.9 % of the jsonl's reasonings, "
+        "to the next multiple of 8",
+        within=COUNT,
     )
-    max_motion_len: int = flag(200, "most motion codes; longer samples are dropped and counted", within=COUNT)
+    max_motion_len: int | None = flag(
+        None,
+        "most motion codes; longer samples are dropped and counted. Default: those of the jsonl's longest motion (for "
+        "m2t also the tokens of 99.9 % of its captions), to the next multiple of 8",
+        within=COUNT,
+    )
 
     def lora_size(self, tasks: tuple[str, ...]) -> tuple[int, int, float]:
         """(rank, scale, dropout) of an adapter for `tasks`; one for both tasks has t2m's size."""

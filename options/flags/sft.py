@@ -34,6 +34,12 @@ class SftFlags:
     patience: int | None = flag(
         None, "validations in a row without a gain after which to stop; default: never", within=COUNT
     )
+    token_learning_rate: float | None = flag(
+        None,
+        "with LoRA: peak learning rate of the rows of the motion tokens, which adapters train beside themselves; "
+        "default: --learning-rate",
+        within=POSITIVE,
+    )
     use_reasoning: bool = flag(
         SupervisionConfig.use_reasoning, "train on the chain of thought; without it the reasoning is empty"
     )

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from models.policy.rates import PUBLISHED_RL_RATE, rates_in_words
 from options.flags.parsing import flag
 from options.flags.ranges import COUNT, NOT_NEGATIVE, POSITIVE
+from options.flags.recipes import both_defaults
 
 
 @dataclass
@@ -15,13 +17,16 @@ class TrainingFlags:
 
     train_stage: Literal["sft", "rlvr"] = flag("sft", "supervised fine-tuning, or GRPO under verifiable rewards")
     training_task: Literal["t2m", "m2t", "both"] = flag("t2m", "text to motion, motion to text, or one model for both")
-    learning_rate: float = flag(
-        1e-5, "peak learning rate (1e-5 suits LoRA on a 4B model; 2e-3 a tiny one)", within=POSITIVE
+    learning_rate: float | None = flag(
+        None,
+        f"peak learning rate; default by stage and by what is trained: {rates_in_words()}; with --published-rl "
+        f"{PUBLISHED_RL_RATE:g}",
+        within=POSITIVE,
     )
     batch_size: int = flag(6, "samples (rlvr: prompts) a step", within=COUNT)
     gradient_accumulation: int = flag(1, "micro-batches an optimiser step", within=COUNT)
     lr_schedule: Literal["cosine", "linear", "constant_with_warmup"] | None = flag(
-        None, "how the learning rate falls; default: cosine for sft, constant_with_warmup for rlvr"
+        None, f"how the learning rate falls; default of sft: cosine, of rlvr: {both_defaults('lr_schedule')}"
     )
     warm_up: float = flag(
         0.05, "steps in which the learning rate rises from 0; below 1: share of all steps", within=NOT_NEGATIVE
@@ -44,7 +49,8 @@ class TrainingFlags:
         None,
         "text-motion evaluator (a folder of prepare.train_evaluator) that judges replies to clips of the data "
         "set's val split. sft: behind --best-by FID or CIDEr, default checkpoints/DATANAME. rlvr: for held-out metrics "
-        "beside the held-out reward, so it must not be --reward-evaluator; default: no such metrics",
+        "beside the held-out reward, and behind --rl-best-by judge, so it must not be --reward-evaluator; default: "
+        "no such metrics",
     )
     val_clips: int = flag(256, "clips of the data set's val split that --val-evaluator judges replies to", within=COUNT)
     trainer_config: str | None = flag(None, "yaml file with further fields of trl's SFTConfig / GRPOConfig")

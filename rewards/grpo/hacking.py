@@ -7,6 +7,7 @@ from utils.metrics.criteria import lower_is_better
 
 TRAINING_REWARD = "training_reward"
 HELD_OUT_TOTAL = "held_out_reward/total"
+HACKING = "reward_hacking"  # in the row of every validation: how many metrics say that it is
 HELD_OUT = "held_out/"  # prefix of metrics by an evaluator that gives no reward
 STEPS = 2  # so many validations in a row must have got worse: one alone is often noise
 MIN_LOSS = 0.02  # share of the value that is lost in all; less is noise as well

@@ -18,10 +18,20 @@ PROMPT, DRAFT_SCORE = "prompt", "draft_score"
 
 @dataclass(frozen=True)
 class Prompts:
-    """Queries and, for each, every true caption of its clip."""
+    """Queries and, for each, every true caption of its clip.
+
+    Attributes:
+        epoch_size: how many of them an epoch asks, the next ones each time; None: all.
+    """
 
     queries: tuple[Query, ...]
     references: tuple[tuple[str, ...], ...]
+    epoch_size: int | None = None
+
+    @property
+    def an_epoch(self) -> int:
+        """How many queries an epoch asks."""
+        return min(self.epoch_size or len(self.queries), len(self.queries))
 
     def rows(self, language: MotionLanguage) -> list[dict]:
         """The GRPO training set: one row a query."""
@@ -29,8 +39,12 @@ class Prompts:
         return [prompt_row(query, language, references) for query, references in pairs]
 
 
-def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, seed: int) -> Prompts:
-    """`count` (None = all) different queries, tasks in turn while they last, in an order drawn by `seed`."""
+def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, seed: int, epochs: int = 1) -> Prompts:
+    """`count` (None = all) different queries for each of some epochs, in an order drawn by `seed`.
+
+    Tasks take turns while they last. Where there are fewer than all epochs ask, the first ones are asked again when
+    all were.
+    """
     by_task = []
     for number, task in enumerate(tasks):
         indices = np.flatnonzero(samples.usable_for(task)).tolist()
@@ -38,8 +52,9 @@ def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, s
         by_task.append([(task, index) for index in indices])
     rows = [row for turn in zip_longest(*by_task) for row in turn if row is not None]
     captions = samples.captions_by_clip()
-    queries = [query_of(samples.sample(index, task)) for task, index in rows[:count]]
-    return Prompts(tuple(queries), tuple(captions[query.id] for query in queries))
+    asked = rows if count is None else rows[: count * epochs]
+    queries = [query_of(samples.sample(index, task)) for task, index in asked]
+    return Prompts(tuple(queries), tuple(captions[query.id] for query in queries), count)
 
 
 def prompt_row(query: Query, language: MotionLanguage, references: Sequence[str]) -> dict:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Iterator, Sized
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
@@ -32,13 +33,15 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
     2. The replies of a step are scored once by `scorer`, before trl asks each reward function for its column.
     3. Replies are sampled from merged weights, and under the grammar where `rules` say so.
     4. Some prompts become reflections, and advantages are clipped, where `rules` say so.
-    5. The order of prompts is a function of seed and epoch, so that a resumed run sees the order of a straight one.
+    5. Which prompts an epoch asks and in which order is a function of seed and epoch, so that a resumed run sees those
+       of a straight one, and an epoch need not ask all.
 
     Args:
         language: how the policy is asked.
         scorer: judges its replies.
         rules: how the replies that are trained on are drawn and weighed.
         reflections: turns some prompts of each step into reflections; None for none.
+        prompts_an_epoch: how many of the rows an epoch asks, the next ones each time; None: all.
         args: trl's settings.
         named: further arguments of trl's trainer.
     """
@@ -51,12 +54,14 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         args: GRPOConfig,
         rules: ReplyRules = NO_RULES,
         reflections: Reflections | None = None,
+        prompts_an_epoch: int | None = None,
         **named: Any,
     ) -> None:
         self._language = language
         self._scorer = scorer
         self._rules = rules
         self._reflections = reflections
+        self._prompts_an_epoch = prompts_an_epoch
         self._told_of_cuts = False
         text_tokenizer = language.vocabulary.tokenizer
         super().__init__(reward_funcs=scorer.functions(), args=args, processing_class=text_tokenizer, **named)
@@ -156,6 +161,7 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
             of_trl.repeat_count,
             of_trl.shuffle,
             of_trl.seed,
+            self._prompts_an_epoch,
         )
 
     def last_replies(self) -> list[dict[str, Any]]:
@@ -179,15 +185,39 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
 
 
 class EpochSampler(RepeatSampler):
-    """trl's order of prompts as a function of seed and epoch.
+    """trl's order of prompts as a function of seed and epoch, and each epoch its own part of the prompts.
 
     trl's own goes on with its generator from epoch to epoch, so that a resumed run would see the prompts in another
-    order than a straight one. The trainer calls `set_epoch` at the start of every epoch.
+    order than a straight one; and every epoch asks all of its rows. The trainer calls `set_epoch` at the start of every
+    epoch.
+
+    Args:
+        data_source, mini_repeat_count, batch_size, repeat_count, shuffle, seed: of trl's.
+        epoch_size: rows that an epoch asks: those after the rows of the epoch before, and the first again after the
+            last. None: all.
     """
 
+    def __init__(
+        self,
+        data_source: Sized,
+        mini_repeat_count: int,
+        batch_size: int,
+        repeat_count: int,
+        shuffle: bool,
+        seed: int,
+        epoch_size: int | None = None,
+    ) -> None:
+        super().__init__(data_source, mini_repeat_count, batch_size, repeat_count, shuffle, seed)
+        self._rows, self._first = len(data_source), 0
+        self.num_samples = min(epoch_size or self._rows, self._rows)
+
     def set_epoch(self, epoch: int) -> None:
+        self._first = epoch * self.num_samples
         if self.shuffle:
             self.generator.manual_seed(self.seed + epoch)
+
+    def __iter__(self) -> Iterator[int]:
+        return ((self._first + place) % self._rows for place in super().__iter__())
 
 
 def steps_per_batch(config: GRPOConfig) -> int:

@@ -1,24 +1,26 @@
 """Reinforcement learning from a checkpoint to checkpoints: trl's GRPOTrainer under our rewards."""
 
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 from datasets import Dataset
 from peft import LoraConfig
 from trl import GRPOConfig
 
 from models.language.decoding import Sampling
 from models.policy.adapters import LORA_TARGETS, LoraSize, lora_part
-from models.policy.callbacks import AfterEpoch, SaveEvery, StopOnInterrupt
-from models.policy.checkpoint import metrics_of, save_checkpoint
+from models.policy.callbacks import AfterEpoch, SaveEvery, StopOnInterrupt, StopWhere
+from models.policy.checkpoint import save_checkpoint
 from models.policy.logs import ReplyLog, RunLog, TrainingBar
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
 from models.policy.resumable import settings_of_trl
-from rewards.grpo.hacking import HELD_OUT_TOTAL, TRAINING_REWARD
+from rewards.grpo.best import BEFORE, BY_REWARD, LAST, BestBy
+from rewards.grpo.hacking import HACKING, HELD_OUT_TOTAL, TRAINING_REWARD
 from rewards.grpo.logs import shown_replies
 from rewards.grpo.prompts import Prompts
 from rewards.grpo.reflection import Reflections
@@ -29,8 +31,6 @@ from rewards.grpo.validation import GrpoValidation, HeldOut
 from rewards.mixture.loading import Rewarding
 from utils.errors import InputError
 from utils.run.session import Session
-
-BEFORE = -1  # the epoch before the first
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,8 @@ class GrpoPlan:
         extra_log: gets every row of metrics.
         save_minutes: between two states of the trainer inside an epoch; infinite: only its end has one.
         settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
+        best_by: which epoch becomes ``_best``.
+        stop_on_hacking: end the run after an epoch at which rewards.grpo.hacking warns; it is never the best.
     """
 
     tasks: tuple[str, ...]
@@ -55,6 +57,8 @@ class GrpoPlan:
     extra_log: Callable[[dict], None] | None = None
     save_minutes: float = math.inf
     settings_file: str | None = None
+    best_by: BestBy = BY_REWARD
+    stop_on_hacking: bool = False
 
     @property
     def sampling(self) -> Sampling:
@@ -66,7 +70,7 @@ class GrpoPlan:
 def reinforce(
     policy: Policy, train: Prompts, held_out: HeldOut, rewarding: Rewarding, plan: GrpoPlan, session: Session
 ) -> dict[str, float | str] | None:
-    """Train and write ``motionllm_rlvr_epoch_{n}.pth``, ``_latest`` and ``_best`` (by held-out reward).
+    """Train and write ``motionllm_rlvr_epoch_{n}.pth``, ``_latest`` and ``_best``.
 
     The policy is the merged model under a fresh LoRA, so with the adapter off it is the reference: the KL divergence
     is exactly 0 at the first step, and no second copy of the model is held.
@@ -74,12 +78,12 @@ def reinforce(
     Args:
         policy: what is trained; its checkpoint gets one more part.
         train: prompts.
-        held_out: what the validation before training and after each epoch asks; it chooses the best checkpoint.
+        held_out: what the validation before training and after each epoch asks; its numbers choose the best checkpoint.
         rewarding: what replies earn.
 
     Returns:
-        rewards before and after, and the best checkpoint's path. An empty dict in all processes but the first; None
-        where the training was interrupted.
+        rewards before and after, what chose the best checkpoint, and its path. An empty dict in all processes but the
+        first; None where the training was interrupted.
 
     Raises:
         InputError: a grammar mask or reflections with vLLM or continuous batching, which they do not reach; an epoch
@@ -91,7 +95,7 @@ def reinforce(
     trainer = _make_trainer(policy, train, scorer, plan)
     log = RunLog(folder, plan.extra_log)
     validation = GrpoValidation(held_out, rewarding.rewards, policy.language, plan.sampling, folder)
-    epochs = _Epochs(trainer, scorer, validation, log, _Saving(policy, rewarding, plan), folder.path)
+    epochs = _Epochs(trainer, scorer, validation, log, _Saving(policy, rewarding, plan), plan, folder.path)
 
     # What happens beside the loop: one bar, logs, shown replies, validations and checkpoints.
     shown = {"reward": "reward", "kl": "kl", "completions/mean_length": "length"}
@@ -105,6 +109,7 @@ def reinforce(
         StopOnInterrupt(session.interrupt, steps_per_batch(plan.trainer)),
         SaveEvery(plan.save_minutes, steps_per_batch(plan.trainer)),
         AfterEpoch(epochs.end),
+        StopWhere(lambda step: step in epochs.over_at),
     ):
         trainer.add_callback(callback)
 
@@ -145,6 +150,7 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
             train_dataset=rows,
             peft_config=lora,
             settings_file=plan.settings_file,
+            prompts_an_epoch=train.an_epoch,
         )
 
 
@@ -157,6 +163,7 @@ class _Saving:
         self._about = {
             "use_reasoning": all(part.use_reasoning for part in policy.checkpoint.parts_of(plan.tasks[0])),
             "rewarded_by": rewarding.evaluator_fingerprint,
+            "reply_tokens": plan.trainer.max_completion_length,
         }
 
     def __call__(self, path: Path, trainer: MotionGRPOTrainer, metrics: dict[str, float]) -> None:
@@ -176,10 +183,14 @@ class _Epochs:
         validation: GrpoValidation,
         log: RunLog,
         save: _Saving,
+        plan: GrpoPlan,
         folder: Path,
     ) -> None:
         self._trainer, self._scorer, self._validation = trainer, scorer, validation
         self._log, self._save, self._folder = log, save, folder
+        self._best_by, self._stops = plan.best_by, plan.stop_on_hacking
+        hacked = [row["step"] for row in validation.history if row[HACKING]]
+        self.over_at = set(hacked if self._stops else ())  # steps after which the run is at its end
         self.best, self.latest = (folder / f"motionllm_rlvr_{kind}.pth" for kind in ("best", "latest"))
 
     def end(self, epoch: int) -> None:
@@ -196,36 +207,60 @@ class _Epochs:
             trainer.refuse_divergence(self._validation.first_query)
         last = epoch != BEFORE and trainer.state.global_step >= trainer.state.max_steps
         numbers = self._validation.measure(trainer.accelerator.unwrap_model(trainer.model), epoch, last)
-        if not trainer.is_world_process_zero():
-            return
-        earned = [total for part in parts for total in part.totals]
-        row = {"step": trainer.state.global_step, **self._validation.add(epoch, numbers, earned)}
+        hacked = False
+        if trainer.is_world_process_zero():
+            earned = [total for part in parts for total in part.totals]
+            hacked = self._keep(epoch, numbers, earned)
+        (hacked,) = broadcast_object_list([hacked])
+        if hacked and self._stops:
+            self.over_at.add(trainer.state.global_step)
+            logging.warning("epoch %d: the training ends here (--rl-stop-on-hacking)", epoch)
+
+    def _keep(self, epoch: int, numbers: dict[str, float], earned: list[float]) -> bool:
+        """Write down what a validation found, and the checkpoints; whether it is one of reward hacking."""
+        row = {"step": self._trainer.state.global_step, **self._validation.add(epoch, numbers, earned)}
         if epoch == BEFORE:
             self._log.scalars.log(row)  # the extra log begins with the first step
-            return
+            return False
         self._log.write(row)
-        self._save(self._folder / f"motionllm_rlvr_epoch_{epoch}.pth", trainer, numbers)
+        self._save(self._folder / f"motionllm_rlvr_epoch_{epoch}.pth", self._trainer, numbers)
         self.save_latest(numbers)
-        if numbers.get(HELD_OUT_TOTAL, -math.inf) > self._best_total():
-            self._save(self.best, trainer, numbers)
+        # Of all validations so far, those before an interruption too: a resumed run chooses as a straight one.
+        if self._best_by.best_epoch(self._validation.until(epoch)) == epoch:
+            self._save(self.best, self._trainer, numbers)
+        return bool(row[HACKING])
 
     def save_latest(self, metrics: dict[str, float]) -> None:
         self._save(self.latest, self._trainer, metrics)
 
     def summary(self) -> dict[str, float | str]:
-        """Rewards before and after, and the path of the best checkpoint; without a best one of the latest."""
+        """Rewards before and after, the number that chose the best checkpoint, and its path; without a best one the
+        latest's."""
         history = self._validation.history
         earned = [row[TRAINING_REWARD] for row in history if TRAINING_REWARD in row]
         totals = [row[HELD_OUT_TOTAL] for row in history if HELD_OUT_TOTAL in row]
-        return {
-            **({"training_reward_first_epoch": earned[0], "training_reward_last_epoch": earned[-1]} if earned else {}),
-            **({"held_out_reward_before": totals[0]} if totals else {}),
-            **(
-                {"held_out_reward": self._best_total(), "best": str(self.best)}
-                if self.best.is_file()
-                else {"latest": str(self.latest)}
-            ),
-        }
+        numbers: dict[str, float | str] = {}
+        if earned:
+            numbers |= {"training_reward_first_epoch": earned[0], "training_reward_last_epoch": earned[-1]}
+        if totals:
+            numbers["held_out_reward_before"] = totals[0]
+        epoch = self._best_by.best_epoch(history)
+        if epoch is None or not self.best.is_file():
+            logging.warning("no validation could compute the %s: there is no best checkpoint", self._best_by)
+            return {**numbers, "latest": str(self.latest)}
+        best = next(row for row in history if row["epoch"] == epoch)
+        self._compare_with_start(history, best)
+        for name in dict.fromkeys((HELD_OUT_TOTAL, *self._best_by.names)):
+            if name in best:
+                numbers[name.removesuffix("/total")] = best[name]
+        return {**numbers, "best_by": str(self._best_by), "best_epoch": epoch, "best": str(self.best)}
 
-    def _best_total(self) -> float:
-        return metrics_of(self.best)[HELD_OUT_TOTAL] if self.best.is_file() else -math.inf
+    def _compare_with_start(self, history: Sequence[dict[str, float]], best: dict[str, float]) -> None:
+        """Say so where no epoch is better than the policy that the training began with."""
+        start, by = [row for row in history if row["epoch"] == BEFORE], self._best_by
+        if by.kind != LAST and start and by.badness(start[0]) <= by.badness(best):
+            logging.warning(
+                "by the %s no epoch is better than the start: the best checkpoint is the best of the epochs, and the "
+                "one that the training began with may be the better one",
+                by,
+            )

@@ -12,14 +12,12 @@ from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query
 from models.text_motion.evaluator import TextMotionEvaluator
-from rewards.grpo.hacking import HELD_OUT, HELD_OUT_TOTAL, TRAINING_REWARD, hacked_metrics
+from rewards.grpo.hacking import HACKING, HELD_OUT, HELD_OUT_TOTAL, TRAINING_REWARD, hacked_metrics
 from rewards.grpo.prompts import Prompts
 from rewards.mixture.weighted import WeightedRewards
 from utils.errors import InputError
 from utils.run.folder import RunFolder
 from utils.run.launcher import launched_as_main
-
-HACKING = "reward_hacking"  # in the row of every validation: how many metrics say that it is
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class HeldOut:
     """What a validation asks.
 
     Attributes:
-        prompts: their reward chooses the best checkpoint.
+        prompts: their reward is measured at every validation.
         replies: metrics by an evaluator that gives no reward (`models.evaluation.reply_validation`), called in every
             process; None for none.
         every: epochs between two measurements of `replies`; the first is before training, another after its end.
@@ -75,7 +73,11 @@ class GrpoValidation:
     @property
     def history(self) -> list[dict[str, float]]:
         """Every validation so far, by epoch."""
-        return [self._by_epoch[epoch] for epoch in sorted(self._by_epoch)]
+        return self.until(max(self._by_epoch, default=0))
+
+    def until(self, epoch: int) -> list[dict[str, float]]:
+        """Every validation up to that of `epoch`: a run that goes on may know of later ones, which it makes again."""
+        return [self._by_epoch[known] for known in sorted(self._by_epoch) if known <= epoch]
 
     def measure(self, model: PreTrainedModel, epoch: int, last: bool = False) -> dict[str, float]:
         """Numbers by name: ``held_out_reward/...`` in the first process, and ``held_out/...`` when it is their turn.
@@ -101,12 +103,12 @@ class GrpoValidation:
         if HELD_OUT_TOTAL not in numbers and not self._by_epoch:
             logging.warning(
                 "epoch %d: no reward judges any of the held-out replies, so that none of the checkpoints can be the "
-                "best (more --rl-eval-prompts, or further --rewards, may help)",
+                "best by it (more --rl-eval-prompts, or further --rewards, may help)",
                 epoch,
             )
         training = {TRAINING_REWARD: fmean(earned)} if earned else {}
         self._by_epoch[epoch] = {"epoch": epoch, **training, **numbers}
-        hacked = hacked_metrics([row for row in self.history if row["epoch"] <= epoch])
+        hacked = hacked_metrics(self.until(epoch))
         if hacked:
             logging.warning(
                 "epoch %d: the training reward rises while %s got worse at each of the last validations: the policy "
@@ -115,7 +117,8 @@ class GrpoValidation:
                 epoch,
                 ", ".join(hacked),
             )
-        return {**self._by_epoch[epoch], HACKING: len(hacked), **{f"{HACKING}/{n}": 1 for n in hacked}}
+        self._by_epoch[epoch] |= {HACKING: len(hacked), **{f"{HACKING}/{name}": 1 for name in hacked}}
+        return dict(self._by_epoch[epoch])
 
     def _reward(self, model: PreTrainedModel) -> dict[str, float]:
         llm = MotionLLM(model, self._language)

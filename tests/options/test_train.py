@@ -1,5 +1,6 @@
 """Codes belong to one motion tokenizer: whatever meets in a training has to agree on it."""
 
+import os
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from dataset.cot.source import CotSource, write_cot_source
 from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
 from options.grpo import GrpoSettings
 from options.sft import SftSettings
+from options.train import TrainSettings, device_of
 from utils.errors import InputError
 from utils.run.folder import RunFolder
 
@@ -89,3 +91,15 @@ def test_metrics_are_never_appended_to_what_holds_something_else(world, name):
     assert own.read_text() == '{"step": 1}\n{"step": 2}\n'
     with pytest.raises(InputError, match="holds metrics of another run"):
         settings_of(GrpoSettings, *given[:-1], own).extra_log(RunFolder(world / "another"))
+
+
+def test_other_gpus_are_hidden_once_whoever_reads_the_flags(monkeypatch):
+    """A second time `cuda:1` would be looked for among the one that is left. (There need be no GPU here.)"""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    monkeypatch.setattr("utils.run.devices.resolve_device", lambda name: name)
+    settings = settings_of(TrainSettings, "--device", "cuda:1")
+    try:
+        assert [settings.device, SftSettings.of(settings).device] == ["cuda", "cuda"]
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
+    finally:
+        device_of.cache_clear()

@@ -157,6 +157,11 @@ class RunFolder:
             },
         )
 
+    def record_chosen(self, chosen: dict[str, Any]) -> None:
+        """Add to environment.json what was chosen where the arguments leave it open, by what is worked on."""
+        file = self.path / "environment.json"
+        write_json(file, {**read_json(file), "chosen": chosen})
+
     def log(self, row: dict[str, Any]) -> None:
         """Append one row to metrics.jsonl."""
         self.metrics.append(row)

@@ -156,6 +156,8 @@ def trainer_config_of(folder: Path) -> Any:
         "cpu",
         "--report-to",
         "none",
+        "--learning-rate",
+        "1e-5",
     ]
     settings = SftSettings.of(TrainSettings.parse("x", argv))
     return settings.trainer_config(RunFolder(folder / "run"))

@@ -56,6 +56,7 @@ def run_supervise(
     tasks=("t2m",),
     save_minutes=math.inf,
     supervision=SUPERVISION,
+    token_learning_rate=None,
     **fields,
 ):
     """Train from `start` (default: the plain backbone) and return the model."""
@@ -63,6 +64,9 @@ def run_supervise(
     train_rows, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
     fields = {"max_steps": -1, "num_train_epochs": epochs, "save_strategy": "epoch", **fields}
     trainer_config = config(folder / "trainer_state", **fields)
-    data, plan = TrainingData(train_rows, held_out, tasks), SftPlan(trainer_config, lora, save_minutes)
+    data, plan = (
+        TrainingData(train_rows, held_out, tasks),
+        SftPlan(trainer_config, lora, save_minutes, token_learning_rate=token_learning_rate),
+    )
     supervise(start, data, supervision, validation or Validation(), plan, session_in(folder, interrupt))
     return start.model

@@ -14,6 +14,7 @@ from models.policy.adapters import LoraSize, add_sft_adapter
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import load_checkpoint
 from models.policy.policy import build_policy
+from models.policy.states import newest_state
 from models.sft.batch import SupervisionCollator
 from models.sft.trainer import WeightedSFTTrainer
 from models.sft.training import Validation
@@ -144,6 +145,46 @@ def test_interrupted_and_resumed_equals_straight(cot_jsonl, backbone, tmp_path, 
     straight, resumed = (load_checkpoint(file).parts[0].weights for file in files)
     assert straight.keys() == resumed.keys()
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+
+def test_token_rows_learn_at_a_rate_of_their_own_and_a_resumed_run_goes_on(cot_jsonl, backbone, tmp_path):
+    """Beside a rate of next to nothing for the adapter only the rows move; and the other way round."""
+    size, few = LoraSize(4, 8, 0.0), 1e-12
+    run_supervise(cot_jsonl, backbone, tmp_path / "rows", size, learning_rate=few, token_learning_rate=1e-2)
+    run_supervise(cot_jsonl, backbone, tmp_path / "adapter", size, learning_rate=1e-2, token_learning_rate=few)
+    run_supervise(cot_jsonl, backbone, tmp_path / "neither", size, learning_rate=few)
+    start, rows, adapter = (weights_of(tmp_path / name) for name in ("neither", "rows", "adapter"))
+    assert {name for name in start if moved(start[name], rows[name])} == {n for n in start if "token" in n} != set()
+    assert {name for name in start if moved(start[name], adapter[name])} == {n for n in start if "lora" in n}
+    # The schedule is one for both: the rate of the rows is logged beside that of the adapter.
+    logged = [json.loads(line) for line in (tmp_path / "rows" / "metrics.jsonl").read_text().splitlines()]
+    rates = [(row["learning_rate"], row["token_learning_rate"]) for row in logged if "loss" in row]
+    assert len(rates) == 10 and all(token == pytest.approx(1e10 * rate) for rate, token in rates) and rates[1][1] > 0
+
+    given = {"learning_rate": 1e-3, "token_learning_rate": 5e-3}
+    run_supervise(cot_jsonl, backbone, tmp_path / "straight", size, **given)
+    run_supervise(cot_jsonl, backbone, tmp_path / "resumed", size, interrupt=InterruptAfter(6), **given)
+    run_supervise(cot_jsonl, backbone, tmp_path / "resumed", size, **given)
+    straight, resumed = weights_of(tmp_path / "straight"), weights_of(tmp_path / "resumed")
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+
+def test_rows_without_a_rate_of_their_own_stay_in_the_groups_they_were_in(cot_jsonl, backbone, tmp_path):
+    run_supervise(cot_jsonl, backbone, tmp_path / "plain", LoraSize(4, 8, 0.0))
+    run_supervise(cot_jsonl, backbone, tmp_path / "same", LoraSize(4, 8, 0.0), token_learning_rate=3e-3)
+    plain, same = weights_of(tmp_path / "plain"), weights_of(tmp_path / "same")
+    assert all(torch.equal(plain[name], same[name]) for name in plain)
+    states = [newest_state(tmp_path / name / "trainer_state") / "optimizer.pt" for name in ("plain", "same")]
+    groups = [torch.load(state, weights_only=True)["param_groups"] for state in states]
+    assert [len(found) for found in groups] == [2, 2]
+
+
+def weights_of(folder):
+    return load_checkpoint(folder / "motionllm_t2m_latest.pth").parts[0].weights
+
+
+def moved(before, after):
+    return (before - after).abs().max() > 1e-5
 
 
 def test_training_stops_when_validation_no_longer_gains(cot_jsonl, backbone, tmp_path):

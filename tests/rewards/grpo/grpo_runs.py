@@ -16,6 +16,7 @@ from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig
 from models.policy.policy import Policy
 from rewards.base import Reward, RewardContext
+from rewards.grpo.best import BY_REWARD
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import NO_RULES
 from rewards.grpo.scoring import Earned
@@ -88,17 +89,28 @@ def run_grpo(
     extra_log=None,
     interrupt=None,
     rules=NO_RULES,
+    best_by=BY_REWARD,
+    stop_on_hacking=False,
+    drawn_for=1,
     **fields,
 ):
-    """8 prompts, so 2 steps an epoch. Returns the summary."""
+    """8 prompts an epoch, so 2 steps; drawn for so many epochs. Returns the summary."""
     disable_progress_bars()
     train, held_out = read_cot_jsonl(cot_jsonl, nb_code=16).split(0.2, seed=0)
     return reinforce(
         policy_of(backbone, motion_tokenizer),
-        draw_prompts(train, TASKS, 8, 0),
+        draw_prompts(train, TASKS, 8, 0, drawn_for),
         HeldOut(draw_prompts(held_out, TASKS, 4, 0), replies, every),
         Rewarding(rewards or short_replies(), Judge()),
-        GrpoPlan(TASKS, config(folder, **fields), LoraSize(8, 8, 0.0), rules, extra_log),
+        GrpoPlan(
+            TASKS,
+            config(folder, **fields),
+            LoraSize(8, 8, 0.0),
+            rules,
+            extra_log,
+            best_by=best_by,
+            stop_on_hacking=stop_on_hacking,
+        ),
         session_in(folder, interrupt),
     )
 

@@ -13,7 +13,7 @@ from models.language.decoding import Sampling
 from models.policy.checkpoint import load_checkpoint
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import Reflecting, ReplyRules
-from rewards.grpo.trainer import MotionGRPOTrainer
+from rewards.grpo.trainer import EpochSampler, MotionGRPOTrainer
 from rewards.grpo.validation import GrpoValidation, HeldOut
 from tests.rewards.grpo.grpo_runs import TASKS, policy_of, run_grpo, short_replies
 from utils.errors import InputError
@@ -40,6 +40,7 @@ def test_reference_is_the_start_and_the_policy_leaves_it(run):
         saved = load_checkpoint(folder / f"motionllm_rlvr_{name}.pth")
         assert [(part.stage, part.finetune) for part in saved.parts] == [("sft", "full"), ("rlvr", "lora")]
         assert saved.rewarded_by("t2m") == ("judge",)
+        assert saved.reply_tokens("t2m") == 20 and saved.parts[0].reply_tokens is None
     # The best checkpoint is the epoch with the highest held-out reward, and the summary reports that one.
     totals = [
         load_checkpoint(folder / f"motionllm_rlvr_epoch_{epoch}.pth").metrics["held_out_reward/total"]
@@ -109,6 +110,7 @@ def weights_of(folder):
         (3, 4, {}),  # at its end
         (2, 3, {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2}),
         (2, 3, {"rules": ReplyRules(reflecting=Reflecting(0.5, 1.0))}),
+        (2, 3, {"drawn_for": 2}),  # other prompts in the second epoch, and those of the first again in the third
         (4, 6, {"num_iterations": 2}),  # the replies of steps 5 and 6 are the same and are not saved
     ],
 )
@@ -130,7 +132,8 @@ def test_a_resumed_run_is_a_straight_one(run, logged, last_step, fields):
     assert {name: summary[name] for name in same} == {name: expected[name] for name in same}
 
 
-def test_the_order_of_prompts_changes_by_epoch(run, monkeypatch):
+@pytest.mark.parametrize("drawn_for", [1, 2])
+def test_prompts_or_their_order_change_by_epoch(run, monkeypatch, drawn_for):
     asked = []
     tokenize = MotionGRPOTrainer._tokenize_prompts
 
@@ -139,9 +142,44 @@ def test_the_order_of_prompts_changes_by_epoch(run, monkeypatch):
         return tokenize(self, prompts)
 
     monkeypatch.setattr(MotionGRPOTrainer, "_tokenize_prompts", spy)
-    run()
+    run(drawn_for=drawn_for)
     first, second = asked[0] + asked[1], asked[2] + asked[3]
-    assert sorted(first) == sorted(second) and first != second
+    assert len(first) == len(second) == 8 and first != second
+    assert (sorted(first) == sorted(second)) == (drawn_for == 1)
+
+
+def rows_by_epoch(total, epoch_size, epochs, shuffle=True):
+    sampler = EpochSampler(range(total), 2, 3, 1, shuffle, 5, epoch_size)
+    seen = []
+    for epoch in range(epochs):
+        sampler.set_epoch(epoch)
+        rows = list(sampler)
+        assert len(rows) == len(sampler) and rows[::2] == rows[1::2]
+        seen.append(rows[::2])
+    return seen
+
+
+def test_an_epoch_asks_the_next_prompts_and_begins_again_after_the_last():
+    assert [sorted(rows) for rows in rows_by_epoch(9, 6, 3)] == [
+        [0, 1, 2, 3, 4, 5],
+        [0, 1, 2, 6, 7, 8],
+        [3, 4, 5, 6, 7, 8],
+    ]
+    assert rows_by_epoch(9, 3, 4, shuffle=False) == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 1, 2]]
+    assert rows_by_epoch(9, 6, 3) == rows_by_epoch(9, 6, 3)
+    for alone in (None, 9, 50):  # all of them, in another order each time
+        first, second = rows_by_epoch(9, alone, 2)
+        assert sorted(first) == sorted(second) == list(range(9)) and first != second
+
+
+def test_the_first_epoch_asks_the_same_prompts_however_many_follow(cot_jsonl):
+    samples = read_cot_jsonl(cot_jsonl, nb_code=16)
+    one, three = draw_prompts(samples, TASKS, 10, 4), draw_prompts(samples, TASKS, 10, 4, epochs=3)
+    assert three.queries[:10] == one.queries and len(three.queries) == len(three.references) == 30
+    assert (one.an_epoch, three.an_epoch) == (10, 10)
+    few = draw_prompts(samples, ("t2m",), 40, 4, epochs=3)  # there are 45
+    assert len(few.queries) == 45 and few.an_epoch == 40
+    assert draw_prompts(samples, ("t2m",), None, 4, epochs=3).an_epoch == 45
 
 
 def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run, backbone, tmp_path, monkeypatch):
