@@ -46,6 +46,20 @@ from utils.run.session import Begin, Run, Session
 _FEWEST = 2  # motions of a batch: a pair needs another one that it is told from
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir", "exp_name")
+# Sizes by family, as the flags call them.
+_PUBLISHED = {
+    GUO.name: {
+        "hidden_size": PUBLISHED_SIZES.text_hidden,
+        "motion_hidden_size": PUBLISHED_SIZES.motion_hidden,
+        "embedding_size": PUBLISHED_SIZES.embedding_size,
+    },
+    TMR.name: {
+        "hidden_size": TMR_SIZES.text_width,
+        "motion_hidden_size": TMR_SIZES.motion_width,
+        "embedding_size": TMR_SIZES.embedding_size,
+    },
+}
+_OF_TMR = ("layers", "frames_per_token", "similar_captions", "semantic_model_name")
 
 
 @dataclass
@@ -90,24 +104,11 @@ class EvaluatorFlags:
 
     def __post_init__(self) -> None:
         # What was not given is as published.
-        published = (
-            PUBLISHED_SIZES
-            if self.family == GUO.name
-            else EvaluatorSizes(
-                text_hidden=TMR_SIZES.text_width,
-                motion_hidden=TMR_SIZES.motion_width,
-                embedding_size=TMR_SIZES.embedding_size,
-            )
-        )
-        above = WORDS_ABOVE if self.semantic_model_name is None else SENTENCES_ABOVE
-        for name, default in (
-            ("hidden_size", published.text_hidden),
-            ("motion_hidden_size", published.motion_hidden),
-            ("embedding_size", published.embedding_size),
-            ("similar_captions", above),
-        ):
+        for name, published in _PUBLISHED[self.family].items():
             if getattr(self, name) is None:
-                setattr(self, name, default)
+                setattr(self, name, published)
+        if self.similar_captions is None and self.family == TMR.name:
+            self.similar_captions = WORDS_ABOVE if self.semantic_model_name is None else SENTENCES_ABOVE
         # What is impossible.
         sizes = ("word_size", "hidden_size", "motion_hidden_size", "embedding_size", "layers", "frames_per_token")
         for name in (*sizes, "epochs", "patience", "val_repeats", "repeats"):
@@ -163,7 +164,7 @@ def _enough(train: list[MotionRecord], validation: list[MotionRecord]) -> tuple[
 
 
 def main() -> None:
-    flags, run_flags = parse_flags(EvaluatorFlags, RunFlags, description=__doc__)
+    flags, run_flags = parse_flags(EvaluatorFlags, RunFlags, description=__doc__, unused=_unused)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = RunFolder(Path(run_flags.out_dir) / (run_flags.exp_name or f"evaluator_{flags.dataname}"))
     arguments = asdict(flags) | asdict(run_flags)
@@ -174,6 +175,10 @@ def main() -> None:
     forget_state(folder)
     if summary.already:
         print(f"already finished: {folder.path} ({_in_words(summary.numbers)})")
+
+
+def _unused(flags: EvaluatorFlags, _: RunFlags) -> dict[str, Sequence[str]]:
+    return {"needs --family tmr": _OF_TMR} if flags.family == GUO.name else {}
 
 
 def inputs(flags: EvaluatorFlags) -> Inputs:

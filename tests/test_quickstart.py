@@ -24,6 +24,9 @@ def test_quickstart(tmp_path):
     shown = quickstart(tmp_path)
     for row in ("real", "SFT", "RLVR", "RLVR+CoM", "text to motion", "motion to text"):
         assert row in shown
+    # Judge and ranker are of two families, and both are asked for an order that is known.
+    for name, family in (("ranker", "guo"), ("judge", "tmr")):
+        assert f"{name} (family {family}, " in shown and f"{name}: real > reconstruction > shuffled > another" in shown
     for task in ("t2m", "m2t"):
         assert (tmp_path / f"sft_{task}" / f"motionllm_{task}_best.pth").is_file()
         assert (tmp_path / f"rlvr_{task}" / "motionllm_rlvr_epoch_0.pth").is_file()

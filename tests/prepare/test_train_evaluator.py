@@ -132,7 +132,9 @@ def test_sizes_that_are_not_given_are_those_published_for_the_family():
         (512, 1024, 512),
         (256, 256, 256),
     ]
-    assert [EvaluatorFlags("data", semantic_model_name=name).similar_captions for name in (None, "some")] == [0.8, 0.6]
+    assert [
+        EvaluatorFlags("data", family="tmr", semantic_model_name=name).similar_captions for name in (None, "some")
+    ] == [0.8, 0.6]
 
 
 def test_the_test_split_is_seen_once_after_everything_is_chosen(data_root, tmp_path, capsys, monkeypatch):
@@ -171,6 +173,7 @@ def test_two_validation_clips_are_enough(data_root, tmp_path, capsys, monkeypatc
         (("--batch-size", "1"), "--batch-size 1: must be at least 2"),
         (("--hidden", "8"), "--hidden"),
         (("--family", "clip"), "--family"),
+        (("--layers", "2"), "of no use here: --layers (needs --family tmr)"),
         ((*TRANSFORMER, "--hidden-size", "6"), "widths 6 and 8: expected multiples of 4"),
         ((*TRANSFORMER, "--frames-per-token", "3"), "3 frames a token: expected one of (1, 2, 4)"),
         ((*TRANSFORMER, "--semantic-model-name", "/nowhere"), "/nowhere"),
