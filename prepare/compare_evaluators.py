@@ -97,7 +97,7 @@ def names_of(folders: Sequence[str]) -> list[str]:
 
 def report(order: Order) -> list[str]:
     """The table of one evaluator, then how much farther each state is than the one before it."""
-    lines = format_table(order.metrics).splitlines()
+    lines = format_table(order.metrics, digits=4).splitlines()  # on the unit sphere a FID is of some thousandths
     steps = [f"{second} {value.text()}" for (_, second), value in order.farther.items()]
     return [*lines, f"farther from its captions than the state before, clip by clip: {', '.join(steps)}"]
 

@@ -88,7 +88,7 @@ evaluators() { # of two families: `ranker` rewards and ranks, `judge` only ever 
         --learning-rate 1.5e-3 --epochs "$EVALUATOR_EPOCHS"
     step "3/8 text-motion evaluator of another family: judge" \
         python -m prepare.train_evaluator "${common[@]}" --exp-name judge --seed 1 --family tmr --layers 2 \
-        --learning-rate 1e-3 --epochs "$JUDGE_EPOCHS"
+        --learning-rate 1e-3 --temperature 0.05 --epochs "$JUDGE_EPOCHS"
 }
 beside evaluators tokenizer
 
