@@ -24,6 +24,7 @@ from options.flags.ranges import COUNT
 from utils.errors import InputError
 from utils.files.outputs import check_replaceable
 from utils.metrics.report import Signature, format_table, read_results, write_results
+from utils.metrics.text_motion import GROUP
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
 
@@ -107,15 +108,20 @@ def verdict(names: Sequence[str], orders: Sequence[Order]) -> list[str]:
     asked = " > ".join(STATES)
     lines = []
     for name, order in zip(names, orders, strict=True):
-        answers = [
-            f"{'holds' if order.holds(metric) else 'does not hold: ' + ' > '.join(order.sequence(metric))} by {metric}"
-            for metric in ORDER_BY
-        ]
-        lines.append(f"{name}: {asked} {', '.join(answers)}")
+        lines.append(f"{name}: {asked} {', '.join(_answer(order, metric) for metric in ORDER_BY)}")
     if len(orders) > 1:
         same = {metric: len({order.sequence(metric) for order in orders}) == 1 for metric in ORDER_BY}
-        lines.append(", ".join(f"they {'agree' if same[name] else 'do not agree'} by {name}" for name in ORDER_BY))
+        told = [name for name in ORDER_BY if all(order.known(name) for order in orders)]
+        lines.append(", ".join(f"they {'agree' if same[name] else 'do not agree'} by {name}" for name in told))
     return lines
+
+
+def _answer(order: Order, metric: str) -> str:
+    if not order.known(metric):
+        return f"is not known by {metric} (of {GROUP} clips at least)"
+    if order.holds(metric):
+        return f"holds by {metric}"
+    return f"does not hold by {metric}, which says {' > '.join(order.sequence(metric))}"
 
 
 if __name__ == "__main__":

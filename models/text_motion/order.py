@@ -67,6 +67,10 @@ class Order:
         sign = 1 if metric == "MM-Dist" else -1
         return tuple(sorted(STATES, key=lambda state: sign * _number(self.metrics[state][metric])))
 
+    def known(self, metric: str) -> bool:
+        """Whether there is a number for every state: R-precision needs a group of clips."""
+        return all(self.metrics[state][metric].mean is not None for state in STATES)
+
     def holds(self, metric: str) -> bool:
         """Whether every state is worse than the one before it, and none as good."""
         values = [_number(self.metrics[state][metric]) for state in self.sequence(metric)]
