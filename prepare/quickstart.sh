@@ -114,18 +114,24 @@ train() { # task, SFT epochs, further flags of GRPO
         --rl-epochs "$RL_EPOCHS" "--lora-r-$task" 16 "--lora-alpha-$task" 16 "$@"
 }
 evaluate() { # task
-    local task=$1 common sft rlvr
-    sft="$OUT/sft_$task/motionllm_${task}_best.pth" rlvr="$OUT/rlvr_$task/motionllm_rlvr_best.pth"
+    local task=$1 common stage checkpoint greedy
     common=(--eval-task "$task" --data-root "$DATA" --eval-evaluator "$OUT/judge" --out-dir "$OUT"
         --repeats "$REPEATS" --max-new-tokens 140 --seed 0 --bertscore-model none "${LIMIT[@]}")
-    step "7/8 evaluate $task after SFT" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$sft" --samples "$SAMPLES" --temperature 0.7 --exp-name "eval_${task}_sft" \
-        --mm-texts 32 --mm-repeats 4
-    step "7/8 evaluate $task after GRPO" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --samples "$SAMPLES" --temperature 0.7 --exp-name "eval_${task}_rlvr" \
-        --mm-texts 32 --mm-repeats 4
-    step "8/8 evaluate $task after GRPO with Chain-of-Motion" \
-        python eval_mllm.py "${common[@]}" --eval-ckpt "$rlvr" --exp-name "eval_${task}_com" "${REWARDS[@]}" \
+    # Greedy captions of a motion are all alike; motions still differ by the caption that is drawn.
+    greedy=(--temperature 0)
+    [ "$task" = m2t ] || greedy+=(--samples "$SAMPLES")
+    for stage in sft rlvr; do
+        checkpoint="$OUT/sft_$task/motionllm_${task}_best.pth"
+        [ $stage = sft ] || checkpoint="$OUT/rlvr_$task/motionllm_rlvr_best.pth"
+        step "7/8 evaluate $task after $stage, sampled" \
+            python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "eval_${task}_$stage" \
+            --temperature 0.7 --samples "$SAMPLES"
+        step "7/8 evaluate $task after $stage, greedy" \
+            python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "eval_${task}_${stage}_greedy" \
+            "${greedy[@]}"
+    done
+    step "8/8 evaluate $task after rlvr with Chain-of-Motion" \
+        python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "eval_${task}_com" "${REWARDS[@]}" \
         --use-com --com-candidates "$CANDIDATES" --com-refine-steps 2
 }
 # What GRPO takes without flags was measured here: sampling near the temperature of the evaluation and small steps over
@@ -147,14 +153,18 @@ beside motion_to_text text_to_motion
 step "do ranker and judge see what is worse?" \
     python -m prepare.compare_evaluators --evaluators "$OUT/ranker" "$OUT/judge" --data-root "$DATA" \
     --motion-tokenizer "$OUT/tokenizer/motion_tokenizer.pth" --out-dir "$OUT/order"
-results=()
+sampled=() greedy=()
 for task in t2m m2t; do
-    results+=("SFT=$OUT/eval_${task}_sft/results.json" "RLVR=$OUT/eval_${task}_rlvr/results.json"
+    sampled+=("SFT=$OUT/eval_${task}_sft/results.json" "RLVR=$OUT/eval_${task}_rlvr/results.json"
         "RLVR+CoM=$OUT/eval_${task}_com/results.json")
+    greedy+=("SFT greedy=$OUT/eval_${task}_sft_greedy/results.json"
+        "RLVR greedy=$OUT/eval_${task}_rlvr_greedy/results.json")
 done
-step "results on held-out clips ($SAMPLES replies a prompt, temperature 0.7; the judge neither rewarded nor ranked)" \
-    python -m prepare.compare_results --results "${results[@]}" \
+step "results on held-out clips, greedy" \
+    python -m prepare.compare_results --results "${greedy[@]}" \
     --runs "$OUT"/{tokenizer,ranker,judge,nli,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
+step "results on held-out clips ($SAMPLES replies a prompt, temperature 0.7; the judge neither rewarded nor ranked)" \
+    python -m prepare.compare_results --results "${sampled[@]}"
 step "a sentence becomes a motion" \
     python demo.py --ckpt "$OUT/rlvr_t2m/motionllm_rlvr_best.pth" --caption "a person walks in a circle to the left." \
     --use-com --device cpu --out "$OUT/motion.gif" "$OUT/motion.html"

@@ -22,7 +22,7 @@ def quickstart(folder):
 
 def test_quickstart(tmp_path):
     shown = quickstart(tmp_path)
-    for row in ("real", "SFT", "RLVR", "RLVR+CoM", "text to motion", "motion to text"):
+    for row in ("real", "SFT", "RLVR", "SFT greedy", "RLVR greedy", "RLVR+CoM", "text to motion", "motion to text"):
         assert row in shown
     # Judge and ranker are of two families, and both are asked for an order that is known.
     for name, family in (("ranker", "guo"), ("judge", "tmr")):
@@ -30,12 +30,13 @@ def test_quickstart(tmp_path):
     for task in ("t2m", "m2t"):
         assert (tmp_path / f"sft_{task}" / f"motionllm_{task}_best.pth").is_file()
         assert (tmp_path / f"rlvr_{task}" / "motionllm_rlvr_epoch_0.pth").is_file()
-        for name in ("sft", "rlvr", "com"):
+        one_draw = ("com",) if task == "t2m" else ("com", "sft_greedy", "rlvr_greedy")
+        for name in ("sft", "rlvr", "sft_greedy", "rlvr_greedy", "com"):
             folder = tmp_path / f"eval_{task}_{name}"
             results = json.loads((folder / "results.json").read_text())
             assert results["task"] == task and ("FID" in results["rows"]["generated"]) == (task == "t2m")
             predictions = (folder / "predictions.jsonl").read_text().splitlines()
-            assert len(predictions) == results["replies"] == 8 * (1 if name == "com" else 2)
+            assert len(predictions) == results["replies"] == 8 * (1 if name in one_draw else 2)
     page = (tmp_path / "results.html").read_text()
     assert all(name in page for name in ("rlvr_t2m", "eval_m2t_com", "R@1")) and "https://" not in page
     assert (tmp_path / "motion.gif").read_bytes()[:3] == b"GIF" and "a person walks" in (
