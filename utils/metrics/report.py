@@ -22,6 +22,7 @@ PROTOCOL_VERSION = "2.0"
 WELL_FORMED = "Well-formed"
 NORMAL_95 = 1.96
 FIELD_DRAWS = 20
+_NOISE = 1e-6  # what is smaller is shown as 0
 OVER_DRAWS, OVER_CLIPS = "draws", "clips"
 _EVALUATE_AGAIN = "delete it and finished.json beside it, and give the command that made them again"
 
@@ -76,8 +77,13 @@ class MetricValue:
         return replace(found, over=OVER_DRAWS)
 
     def text(self, digits: int = 3) -> str:
+        """With so many digits after the point; with more where two of the mean or one of the interval would not show,
+        as of a FID of embeddings of length 1."""
         if self.mean is None:
             return "-"
+        for number, shown in ((self.mean, 2), (self.interval, 1)):
+            if number is not None and _NOISE < abs(number) < 1:
+                digits = max(digits, shown - 1 - math.floor(math.log10(abs(number))))
         number = f"{self.mean:.{digits}f}"
         return number if self.interval is None else f"{number} +- {self.interval:.{digits}f}"
 

@@ -51,6 +51,17 @@ def test_one_repeat_has_no_interval_and_nan_is_not_zero():
     assert missing.text() == "-"
 
 
+@pytest.mark.parametrize(
+    ("mean", "interval", "text"),
+    [
+        (0.00123, 0.00004, "0.00123 +- 0.00004"), (0.000456, None, "0.00046"), (0.0169, None, "0.017"),
+        (1e-9, None, "0.000"), (0.0, None, "0.000"), (12.3456, 0.5, "12.346 +- 0.500"), (-0.004, None, "-0.0040"),
+    ],
+)  # fmt: skip
+def test_small_values_keep_two_digits(mean, interval, text):
+    assert MetricValue(mean, interval, 32, 20).text() == text
+
+
 def test_signed_line():
     line = signed_line("FID", MetricValue(0.2314, 0.0062, 4384, 20, "draws"), SIGNATURE)
     assert line == (
