@@ -62,7 +62,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
         with timer.stage("loading the model"):
             policy = policy_of(settings, checkpoint, tokenizer)
             # How they are asked: sampling and, with --use-com, Chain-of-Motion around the model.
-            plan = reply_plan(settings, questions, tokenizer, judge)
+            plan = reply_plan(settings, questions, policy, judge)
         replies = asked_replies(policy, questions, plan, judge, folder, timer)
     with timer.stage("judging"):
         evaluation = evaluate_replies(questions, replies, judge, scoring)

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from options.flags.evaluation import LONGEST_REPLY
 from options.rescoring import as_made
 from utils.errors import InputError
 from utils.run.devices import model_dtype
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from models.evaluation.judge import Judge
     from models.evaluation.predictions import Replies
     from models.evaluation.questions import Questions
+    from models.language.decoding import Sampling
     from models.policy.checkpoint import Checkpoint
     from models.policy.policy import Policy
     from models.text_motion.evaluator import TextMotionEvaluator
@@ -58,7 +60,7 @@ def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "Mo
 
 
 def reply_plan(
-    settings: "EvalSettings", questions: "Questions", tokenizer: "MotionTokenizer", judge: "Judge | None"
+    settings: "EvalSettings", questions: "Questions", policy: "Policy", judge: "Judge | None"
 ) -> "ReplyPlan":
     """How many replies are asked for, how they are sampled and, with --use-com, searched.
 
@@ -70,34 +72,38 @@ def reply_plan(
 
     flags, com, ranker = settings.evaluation, None, None
     if settings.com.use_com:
-        com, ranker = _chain_of_motion(settings, tokenizer, questions.tagger)
+        com, ranker = _chain_of_motion(settings, policy.language.motion_tokenizer, questions.tagger)
         evaluator = None if judge is None else judge.evaluator
         if None not in (ranker, evaluator) and ranker.fingerprint == evaluator.fingerprint:
             _refuse_judge_as_ranker(settings)
     if flags.mm_repeats and settings.judging_evaluator is None:
         raise InputError("--mm-repeats: MultiModality needs an evaluator, and --eval-evaluator is none")
-    sampling = Sampling(
-        settings.temperature, flags.top_p, flags.max_new_tokens, flags.eval_batch_size, seed=settings.run.seed
-    )
+    longest = flags.max_new_tokens or policy.checkpoint.reply_tokens(flags.eval_task) or LONGEST_REPLY
+    sampling = Sampling(settings.temperature, flags.top_p, longest, flags.eval_batch_size, seed=settings.run.seed)
     return ReplyPlan(
         asking=Asking(sampling, com),
-        draws=settings.draws,
+        draws=_draws(settings, questions),
         oracle=settings.com.com_oracle,
         mm_texts=flags.mm_texts,
         mm_replies=flags.mm_repeats,
         com_label=settings.com.label,
-        decoding=_decoding(settings),
+        decoding=_decoding(settings, sampling),
         ranked_by=None if ranker is None else ranker.fingerprint,
     )
 
 
-def _decoding(settings: "EvalSettings") -> str:
-    """How replies are drawn: temperature (of each round), nucleus, longest reply, precision."""
-    flags, com = settings.evaluation, settings.com
-    rounds = com.com_temperature if com.use_com else []
-    shown = "/".join(f"{value:g}" for value in rounds or [settings.temperature])
+def _draws(settings: "EvalSettings", questions: "Questions") -> int:
+    """Sets of replies. Greedy motions differ by the caption that is drawn, where clips have more than one."""
+    alike = settings.temperature == 0 and all(len(record.captions) < 2 for record in questions.records)
+    return settings.evaluation.one_of_alike("motions for the only caption of each clip") if alike else settings.draws
+
+
+def _decoding(settings: "EvalSettings", sampling: "Sampling") -> str:
+    """How replies are drawn: temperature (of each round), nucleus, longest reply, precision; no grammar mask."""
+    rounds = settings.com.com_temperature if settings.com.use_com else []
+    shown = "/".join(f"{value:g}" for value in rounds or [sampling.temperature])
     precision = str(model_dtype(settings.model.precision, settings.device)).removeprefix("torch.")
-    return f"T{shown},p{flags.top_p:g},max{flags.max_new_tokens},{precision},free"  # no grammar mask
+    return f"T{shown},p{sampling.top_p:g},max{sampling.max_new_tokens},{precision},free"
 
 
 def _refuse_judge_as_ranker(settings: "EvalSettings") -> None:

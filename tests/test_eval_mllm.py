@@ -316,6 +316,26 @@ def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatc
         run(world, monkeypatch, "alike", *plain, "--samples", "2", task="m2t")
 
 
+def test_greedy_motions_for_the_only_caption_of_each_clip_are_drawn_once(world, monkeypatch):
+    plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4", "--temperature", "0"]
+    with pytest.raises(InputError, match="--samples: greedy motions for the only caption of each clip are all alike"):
+        run(world, monkeypatch, "alike t2m", *plain, "--samples", "2")
+    results, rows = run(world, monkeypatch, "once", *plain)
+    assert len(rows) == 4 and results["rows"]["generated"]["Well-formed"]["over"] in (None, "clips")
+
+
+def test_the_longest_reply_is_what_training_showed_unless_a_flag_says_another(world, monkeypatch):
+    saved = torch.load(world / "policy.pth")
+    saved["parts"][0]["reply_tokens"] = 9
+    torch.save(saved, world / "short.pth")
+    given = ["--eval-ckpt", world / "short.pth", "--limit", "2"]
+    signatures = []
+    for name, more in (("trained", []), ("longer", ["--max-new-tokens", "11"])):
+        results, _ = run(world, monkeypatch, name, *given, *more)
+        signatures.append(results["rows"]["generated"]["Well-formed"]["signature"])
+    assert "|decoding:T0.7,p1,max9,float32,free|" in signatures[0] and ",max11," in signatures[1]
+
+
 def test_an_evaluation_of_an_earlier_version_is_opened_by_the_same_command(world, monkeypatch, capsys):
     plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "3"]
     results, _ = run(world, monkeypatch, "earlier", *plain, "--temperature", "0.7", "--samples", "2", task="m2t")

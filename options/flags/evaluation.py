@@ -9,7 +9,7 @@ from options.flags.parsing import flag, need
 from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE, Range
 from utils.errors import InputError
 
-DRAWN_AT = Sampling.temperature
+DRAWN_AT, LONGEST_REPLY = Sampling.temperature, Sampling.max_new_tokens
 FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
 NO_EVALUATOR = "none"
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
@@ -50,7 +50,11 @@ class EvalFlags:
         within=NOT_NEGATIVE,
     )
     top_p: float = flag(Sampling.top_p, "nucleus", within=Range(above=0, most=1))
-    max_new_tokens: int = flag(Sampling.max_new_tokens, "longest reply", within=COUNT)
+    max_new_tokens: int | None = flag(
+        None,
+        f"longest reply; default what the checkpoint's training showed, {LONGEST_REPLY} where it does not say",
+        within=COUNT,
+    )
     mm_repeats: int = flag(
         0,
         "t2m: replies to one caption that MultiModality compares, beside those that the other metrics see; the field "
@@ -108,6 +112,8 @@ class EvalFlags:
             for name in ("temperature", "samples"):
                 if getattr(self, name) is None:
                     setattr(self, name, before.get(name))
+        if self.max_new_tokens is None and before.get("max_new_tokens") == LONGEST_REPLY:
+            self.max_new_tokens = LONGEST_REPLY
         was = before.get("m2t_protocol"), before.get("mm_repeats", 0)
         protocol = ("m2t_protocol",) if (was[0], self.m2t_protocol) == ("raw", "ptb") else ()
         return (*protocol, *(("mm_repeats",) if (was[1], self.mm_repeats) == (None, 0) else ()))
@@ -119,7 +125,13 @@ class EvalFlags:
 
     def draws_where(self, searches: bool) -> int:
         """Sets of replies; a search costs as much as many plain ones. Raises InputError for many that are all alike."""
-        alike = self.eval_task == "m2t" and self.temperature_where(searches) == 0
-        if alike and (self.samples or 1) > 1:
-            raise InputError("--samples: greedy captions are all alike: give a --temperature, or leave it out")
-        return self.samples or (1 if self.quick or alike or searches else FIELD_DRAWS)
+        greedy = self.temperature_where(searches) == 0
+        if self.eval_task == "m2t" and greedy:
+            return self.one_of_alike("captions")
+        return self.samples or (1 if self.quick or searches else FIELD_DRAWS)
+
+    def one_of_alike(self, replies: str) -> int:
+        """One draw: greedy `replies` to the same question are all alike. Raises InputError where more are asked for."""
+        if (self.samples or 1) > 1:
+            raise InputError(f"--samples: greedy {replies} are all alike: give a --temperature, or leave it out")
+        return 1
