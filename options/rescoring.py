@@ -4,14 +4,16 @@ Everything but who judges and how is read from the run's own record. The new num
 the old one's folder; they keep what the old signature says of how the replies were made.
 """
 
+import types
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from options.evaluate import EvalSettings
 from options.inputs import evaluation_inputs
 from utils.errors import InputError
 from utils.files.json_files import read_json
+from utils.metrics.report import read_about
 from utils.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ _ANEW = ("repeats", "m2t_protocol", "bertscore_model")
 _WHERE = ("out_dir", "exp_name", "device", "reward_device", "eval_batch_size", "profile", "show_trace", "save_motions")
 # Files may have moved since; their contents are compared.
 _MOVED = ("eval_ckpt", "data_root", "from_predictions", "motion_tokenizer", "llm_backbone")
-Flags = TypeVar("Flags")
 
 
 def rescoring(asked: EvalSettings) -> EvalSettings:
@@ -43,8 +44,7 @@ def rescoring(asked: EvalSettings) -> EvalSettings:
     if differing:
         shown = ", ".join(f"{name} was {before.get(name)!r}, now {given[name]!r}" for name in sorted(differing))
         raise InputError(f"--rescore: {folder.path} was made with other arguments ({shown}): leave them out")
-    kept = {**before, **given}
-    settings = EvalSettings(*(_group(kind, kept) for kind in _groups()))
+    settings = _settings_of({**before, **given}, folder.path / "args.json")
     inputs = evaluation_inputs(settings)
     folder.check_inputs({name: inputs[name] for name in _MOVED if name in inputs})
     return _judged_anew(settings, asked, folder.path, before)
@@ -84,8 +84,9 @@ def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, befo
 
 def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint | None") -> "Replies":
     """The replies of a finished evaluation with all that it says of how they were made."""
-    made = read_json(settings.folder.parent / "results.json")
-    about = made["about"]
+    file = settings.folder.parent / "results.json"
+    made, about = read_json(file), read_about(file)
+    ranked_by, cost = made.get("ranked_by"), made.get("chain_of_motion")
     notes = [note for note in (about["notes"] or "").split(",") if note and not note.startswith("judge=")]
     if about["com"] is not None and "ranked_by" not in made:
         notes.append("ranker=unknown")  # earlier versions did not write it down
@@ -93,21 +94,46 @@ def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint 
         replies,
         checkpoint=about["checkpoint"],
         com=about["com"],
-        decoding=about.get("decoding"),
-        ranked_by=made.get("ranked_by"),
+        decoding=about["decoding"],
+        ranked_by=ranked_by if isinstance(ranked_by, str) else None,
         rewarded_by=() if checkpoint is None else checkpoint.rewarded_by(settings.evaluation.eval_task),
         notes=tuple(notes),
-        com_cost=made.get("chain_of_motion"),
+        com_cost=cost if isinstance(cost, dict) else None,
     )
+
+
+def _settings_of(values: dict[str, Any], where: Path) -> EvalSettings:
+    """The settings with these flags. Raises InputError for values that no flag can have: the record is damaged."""
+    groups = []
+    try:
+        for kind in _groups():
+            hints = get_type_hints(kind)
+            own = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+            wrong = [name for name, value in own.items() if not _fits(value, hints[name])]
+            if wrong:
+                raise ValueError(f"{wrong[0]} is {own[wrong[0]]!r:.60}")
+            groups.append(kind(**own))
+    except ValueError as error:
+        raise InputError(f"{where} is damaged ({error}): make the evaluation again") from None
+    return EvalSettings(*groups)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value that json has read is of the kind of a flag."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(_fits(value, kind) for kind in get_args(hint))
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if hint is float:
+        return type(value) in (int, float)
+    return type(value) is hint
 
 
 def _groups() -> list[type]:
     hints = get_type_hints(EvalSettings)
     return [hints[field.name] for field in fields(EvalSettings)]
-
-
-def _group(kind: type[Flags], values: dict[str, Any]) -> Flags:
-    return kind(**{field.name: values[field.name] for field in fields(kind) if field.name in values})
 
 
 def _given(asked: EvalSettings) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import InputError
-from utils.files.json_files import numbered_rows, read_json
+from utils.files.json_files import numbered_rows
 from utils.metrics.criteria import COMPARED, METRICS, ON_REQUEST, with_arrow
 from utils.metrics.paired import score_differences
-from utils.metrics.report import Rows, format_table, read_remarks, read_results
+from utils.metrics.report import Rows, format_table, read_about, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID"
@@ -81,7 +81,7 @@ def _made_differently(results: Sequence[NamedResults]) -> list[str]:
     """A warning for each reason why numbers of one column do not compare."""
     found = []
     for about, (what, touched) in _MUST_AGREE.items():
-        made_by = {item.name: (read_json(item.path).get("about") or {}).get(about) for item in results}
+        made_by = {item.name: read_about(item.path)[about] for item in results}
         if len(set(made_by.values())) > 1:
             shown = ", ".join(f"{name}: {value or 'none'}" for name, value in made_by.items())
             found.append(f"warning: not of the same {what} ({shown}): {touched} do not compare")

@@ -171,6 +171,14 @@ def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
         raise InputError(f"{path}: not a results.json ({error!r}); {_EVALUATE_AGAIN}") from None
 
 
+def read_about(path: str | Path) -> dict[str, str | None]:
+    """The parts of the signature of a results.json that are texts; None where it does not say."""
+    about = read_json(path, _EVALUATE_AGAIN).get("about")
+    said = about if isinstance(about, dict) else {}
+    texts = {field.name: said.get(field.name) for field in fields(Signature) if field.name != "seed"}
+    return {name: text if isinstance(text, str) else None for name, text in texts.items()}
+
+
 def read_remarks(path: str | Path) -> list[str]:
     """What a reader of the numbers of a results.json must know."""
     remarks = read_json(path, _EVALUATE_AGAIN).get("remarks")

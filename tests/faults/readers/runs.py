@@ -9,6 +9,9 @@ import numpy as np
 
 from dataset.sources.config import ConversionConfig, read_config, write_config
 from dataset.sources.record import ClipRecord, ConversionRecord
+from models.evaluation.predictions import Replies
+from options.evaluate import EvalSettings
+from options.rescoring import as_made, rescoring
 from options.sft import SftSettings
 from options.train import TrainSettings
 from prepare.make_toy_dataset import finished_fingerprint
@@ -113,6 +116,26 @@ def _wrong_results(content: bytes, value: Any) -> str | None:
     return f"a mean that is {bad[0]!r:.40}" if bad else None
 
 
+def _prepare_finished(folder: Path) -> None:
+    _prepare_results(folder)
+    run = RunFolder(folder / "a")
+    run.record_arguments({**EvalSettings.parse("x", []).as_dict(), "limit": 4, "temperature": 0.5, "eval_task": "m2t"})
+    run.finish({"replies": 4})
+
+
+def _rescored(folder: Path) -> Any:
+    argv = ["--exp-name", "a", "--out-dir", str(folder), "--rescore", str(folder / "judge")]
+    settings = rescoring(EvalSettings.parse("x", argv))
+    return settings, as_made(settings, Replies([]), None)
+
+
+def _wrong_rescored(content: bytes, value: Any) -> str | None:
+    flags = value[0].evaluation
+    kinds = {"limit": int, "temperature": int | float, "repeats": int, "top_p": int | float}
+    bad = [name for name, kind in kinds.items() if not isinstance(getattr(flags, name), kind | None)]
+    return f"{bad[0]} is {getattr(flags, bad[0])!r:.40}" if bad else None
+
+
 def _prepare_config(folder: Path) -> None:
     write_config(folder, ConversionConfig("t2m", 20.0, "joints", "a", ((0.0, 1.0, 2.0),) * 22, 1.0), "none")
 
@@ -188,6 +211,8 @@ READERS = [
         {"torn": METRICS[:-9].encode(), "NULs of a crash": METRICS.encode() + b"\x00" * 4096},
     ),
     Reader("results.json", "a/results.json", "json", _prepare_results, _results, _wrong_results),
+    Reader("args.json of an evaluation", "a/args.json", "json", _prepare_finished, _rescored, _wrong_rescored),
+    Reader("results.json to rescore", "a/results.json", "json", _prepare_finished, _rescored, _wrong_rescored),
     Reader("scored predictions", "a/predictions.jsonl", "jsonl", _prepare_results, _results, share=0.8),
     Reader("dataset.json of a conversion", "dataset.json", "json", _prepare_config, read_config, _wrong_config),
     Reader("conversion.jsonl", "conversion.jsonl", "jsonl", _prepare_record, ConversionRecord, _wrong_record),
