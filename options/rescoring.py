@@ -13,7 +13,6 @@ from options.evaluate import EvalSettings
 from options.inputs import evaluation_inputs
 from utils.errors import InputError
 from utils.files.json_files import read_json
-from utils.metrics.report import read_about
 from utils.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -84,6 +83,8 @@ def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, befo
 
 def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint | None") -> "Replies":
     """The replies of a finished evaluation with all that it says of how they were made."""
+    from utils.metrics.report import read_about  # which imports scipy
+
     file = settings.folder.parent / "results.json"
     made, about = read_json(file), read_about(file)
     ranked_by, cost = made.get("ranked_by"), made.get("chain_of_motion")
