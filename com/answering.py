@@ -34,6 +34,11 @@ class Asking:
     sampling: Sampling
     com: ComConfig | None = None
 
+    @property
+    def greedy(self) -> bool:
+        """Whether the same question has the same reply in every draw."""
+        return self.com is None and self.sampling.temperature == 0
+
     def of_draw(self, draw: int) -> Sampling:
         return replace(self.sampling, seed=self.sampling.seed + 1000 * draw)
 
@@ -62,6 +67,8 @@ def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file
         rows = [file.rows.get(key) for key in _keys(draw, asked)]
         pairs = zip(rows, asked.queries, strict=True)
         waiting = asked.take([place for place, (row, query) in enumerate(pairs) if not _answers(row, query, draw)])
+        if asking.greedy:
+            waiting = _copied(file, waiting, draw)
         if not len(waiting):
             continue
 
@@ -86,6 +93,16 @@ def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file
             for row, asked in zip(keys, draws, strict=True)
         ],
     )
+
+
+def _copied(file: ReplyFile, asked: QueryBatch, draw: int) -> QueryBatch:
+    """Copy the replies that earlier draws have to the same questions; returns the questions that are left."""
+    rows = [row for row in file.rows.values() if isinstance(row.get("caption", 0), str | None)]
+    known = {(row["query"], row["caption"]): row for row in rows}
+    pairs = list(zip(asked.query_numbers, asked.queries, strict=True))
+    found = [known.get((number, _caption(query))) for number, query in pairs]
+    file.add([{**row, "draw": draw} for row in found if row is not None])
+    return asked.take([place for place, row in enumerate(found) if row is None])
 
 
 def _keys(draw: int, asked: QueryBatch) -> list[tuple[int, int]]:

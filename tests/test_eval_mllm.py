@@ -19,6 +19,7 @@ from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
+from options.flags.evaluation import EvalFlags
 from tests.prepare.random_motions import random_evaluator, write_motions
 from utils.errors import InputError
 from utils.run.command import run_command
@@ -324,6 +325,27 @@ def test_greedy_motions_for_the_only_caption_of_each_clip_are_drawn_once(world, 
     assert len(rows) == 4 and results["rows"]["generated"]["Well-formed"]["over"] in (None, "clips")
 
 
+def test_a_greedy_motion_for_the_same_caption_is_asked_for_once(world, tmp_path, monkeypatch):
+    for name in ("data", "judge"):
+        shutil.copytree(world / name, tmp_path / name, ignore=shutil.ignore_patterns(".cache"))
+    for text in (tmp_path / "data" / "texts").iterdir():
+        text.write_text(text.read_text().rstrip() + "\nsomeone else.#someone/NOUN else/ADV#0.0#0.0\n")
+    asked, generate = [], MotionLLM._generate
+
+    def count(llm, prompts, *more):
+        asked.extend(prompts)
+        return generate(llm, prompts, *more)
+
+    monkeypatch.setattr(MotionLLM, "_generate", count)
+    given = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "6", "--samples", "8"]
+    results, rows = run(tmp_path, monkeypatch, "greedy", *given)
+    assert len(rows) == 8 * 6 and len(asked) == len({(row["id"], row["caption"]) for row in rows}) <= 12
+    assert len({(row["id"], row["caption"], row["text"]) for row in rows}) == len(asked)
+    assert "|decoding:T0," in results["rows"]["generated"]["Well-formed"]["signature"]
+    with pytest.raises(ValueError, match="--mm-repeats: greedy replies are all alike"):
+        EvalFlags(mm_repeats=3)
+
+
 def test_the_longest_reply_is_what_training_showed_unless_a_flag_says_another(world, monkeypatch):
     saved = torch.load(world / "policy.pth")
     saved["parts"][0]["reply_tokens"] = 9
@@ -333,7 +355,7 @@ def test_the_longest_reply_is_what_training_showed_unless_a_flag_says_another(wo
     for name, more in (("trained", []), ("longer", ["--max-new-tokens", "11"])):
         results, _ = run(world, monkeypatch, name, *given, *more)
         signatures.append(results["rows"]["generated"]["Well-formed"]["signature"])
-    assert "|decoding:T0.7,p1,max9,float32,free|" in signatures[0] and ",max11," in signatures[1]
+    assert "|decoding:T0,p1,max9,float32,free|" in signatures[0] and ",max11," in signatures[1]
 
 
 def test_an_evaluation_of_an_earlier_version_is_opened_by_the_same_command(world, monkeypatch, capsys):

@@ -46,7 +46,8 @@ class EvalFlags:
     limit: int | None = flag(None, "evaluate only the first N clips", within=COUNT)
     temperature: float | None = flag(
         None,
-        f"sampling temperature; default 0 (greedy) for m2t, {DRAWN_AT} for t2m and with --use-com",
+        f"sampling temperature; default 0 (greedy), which was measured to be best for both tasks, and {DRAWN_AT} where "
+        "several replies are needed (--use-com)",
         within=NOT_NEGATIVE,
     )
     top_p: float = flag(Sampling.top_p, "nucleus", within=Range(above=0, most=1))
@@ -101,6 +102,9 @@ class EvalFlags:
         need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
         need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
+        need(
+            not self.mm_repeats or self.temperature, "--mm-repeats: greedy replies are all alike: give a --temperature"
+        )
 
     def go_on(self, before: Mapping[str, Any]) -> tuple[str, ...]:
         """Take the defaults of the version that began an evaluation, where that had others than this one.
@@ -114,14 +118,17 @@ class EvalFlags:
                     setattr(self, name, before.get(name))
         if self.max_new_tokens is None and before.get("max_new_tokens") == LONGEST_REPLY:
             self.max_new_tokens = LONGEST_REPLY
+        renamed = []
+        if before and "rescore" not in before and self.temperature is None and self.eval_task == "t2m":
+            self.temperature = DRAWN_AT
+            renamed.append("temperature")
         was = before.get("m2t_protocol"), before.get("mm_repeats", 0)
-        protocol = ("m2t_protocol",) if (was[0], self.m2t_protocol) == ("raw", "ptb") else ()
-        return (*protocol, *(("mm_repeats",) if (was[1], self.mm_repeats) == (None, 0) else ()))
+        renamed += ["m2t_protocol"] if (was[0], self.m2t_protocol) == ("raw", "ptb") else []
+        return (*renamed, *(("mm_repeats",) if (was[1], self.mm_repeats) == (None, 0) else ()))
 
     def temperature_where(self, searches: bool) -> float:
-        """Captions are the likeliest ones unless a search (Chain-of-Motion) needs several; motions are drawn."""
-        greedy = self.eval_task == "m2t" and not searches
-        return self.temperature if self.temperature is not None else 0.0 if greedy else DRAWN_AT
+        """Replies are the likeliest ones (models/evaluation/README.md) unless a search needs several of them."""
+        return self.temperature if self.temperature is not None else DRAWN_AT if searches else 0.0
 
     def draws_where(self, searches: bool) -> int:
         """Sets of replies; a search costs as much as many plain ones. Raises InputError for many that are all alike."""

@@ -95,7 +95,7 @@ _CPU = "--device cpu --seed 0 --out-dir ."
 _COT = "--cot-train-jsonl cot/cot_train.jsonl --cot-val-jsonl cot/cot_val.jsonl --data-root toy"
 _SIZES = "--batch-size 8 --epochs 4 --hidden-size 16 --motion-hidden-size 16 --embedding-size 16"
 _EVAL = f"""--eval-task t2m --data-root toy --eval-evaluator ranker --eval-ckpt sft_t2m/motionllm_t2m_best.pth {_CPU}
-    --limit 5 --eval-batch-size 2 --max-new-tokens 40 --repeats 2 --mm-texts 4 --mm-repeats 2"""
+    --limit 5 --eval-batch-size 2 --max-new-tokens 40 --temperature 0.7 --repeats 2 --mm-texts 4 --mm-repeats 2"""
 
 STAGES = (
     Stage("make_toy_dataset", "prepare.make_toy_dataset", f"--out-dir toy --clips {CLIPS} --seed 0", "", "toy"),

@@ -166,7 +166,8 @@ def _judged(folder: Path) -> Any:
     out = fresh(folder)
     files = ["--from-predictions", folder / "predictions.jsonl", "--data-root", folder / "data"]
     models = ["--motion-tokenizer", folder / "t.pth", "--eval-evaluator", folder / "judge", "--device", "cpu"]
-    how = ["--eval-task", "t2m", "--repeats", "2", "--mm-texts", "2", "--mm-repeats", "2"]
+    how = ["--eval-task", "t2m", "--repeats", "2", "--temperature", "0.7", "--mm-texts", "2"]
+    how += ["--mm-repeats", "2"]
     command("eval_mllm", *files, *models, *how, "--out-dir", out, "--exp-name", "e")
     return json.loads((out / "e/results.json").read_text("utf-8"))
 
