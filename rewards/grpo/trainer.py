@@ -31,7 +31,7 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
     1. Prompts become ids as in SFT and evaluation: whole, without the beginning-of-sequence token that some
        tokenizers put in front.
     2. The replies of a step are scored once by `scorer`, before trl asks each reward function for its column.
-    3. Replies are sampled from merged weights, and under the grammar where `rules` say so.
+    3. Replies are sampled from merged weights where that is exact, and under the grammar where `rules` say so.
     4. Some prompts become reflections, and advantages are clipped, where `rules` say so.
     5. Which prompts an epoch asks and in which order is a function of seed and epoch, so that a resumed run sees those
        of a straight one, and an epoch need not ask all.

@@ -33,6 +33,25 @@ def test_merged_weights_are_the_same_policy_and_leave_no_trace(tmp_path, cot_jso
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_in_bf16_replies_come_from_the_policy_that_learns(tmp_path, cot_jsonl, backbone, motion_tokenizer):
+    """A small update of the adapter moves what is sampled exactly as it moves what is trained."""
+    _, model = _policy(tmp_path, cot_jsonl, backbone, motion_tokenizer)
+    for module in model.modules():
+        if isinstance(module, LoraLayer):
+            module.get_base_layer().weight.data = module.get_base_layer().weight.data.bfloat16()
+            torch.nn.init.normal_(module.lora_B["default"].weight, std=1e-6)  # as after a step or two
+    layer = next(module for module in model.modules() if isinstance(module, LoraLayer))
+    base = layer.get_base_layer().weight
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        trained = _logits(model)
+        with merged_adapter(model):
+            assert not layer.merged and torch.equal(_logits(model), trained)
+    # What merging would do: nearly all of the update is below the grid of the weights.
+    update = layer.get_delta_weight("default").detach()
+    kept = (base.float() + update).bfloat16().float() - base.float()
+    assert (kept - update).norm() > 0.5 * update.norm() > 0
+
+
 def test_weights_come_back_after_an_error(tmp_path, cot_jsonl, backbone, motion_tokenizer):
     _, model = _policy(tmp_path, cot_jsonl, backbone, motion_tokenizer)
     before = _logits(model)
