@@ -10,15 +10,13 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from models.policy.rates import PUBLISHED_RL_RATE, TINY, learning_rate
-from options.flags.recipes import MEASURED, PUBLISHED, RECIPE
+from options.flags.recipes import MEASURED, OF_THIS_VERSION, PUBLISHED, RECIPE
 from utils.errors import InputError
 
 if TYPE_CHECKING:
     from models.policy.checkpoint import Checkpoint
     from options.train import TrainSettings
 
-# An args.json without this flag was written by a version that had other defaults, all of which it holds.
-_MARK = "published_rl"
 _CHANGED = ("learning_rate", "max_text_len", "max_motion_len", *RECIPE)
 
 
@@ -32,10 +30,8 @@ def by_command_line(settings: "TrainSettings", before: Mapping[str, Any]) -> "Tr
     Raises:
         InputError: flags that contradict each other.
     """
-    older = before if before and _MARK not in before else {}
+    older = before if before and OF_THIS_VERSION not in before else {}
     settings = _filled(settings, {name: older.get(name) for name in _CHANGED})
-    if older and older.get("learning_rate") is not None:
-        settings = _filled(settings, {"token_learning_rate": older["learning_rate"]})
     return settings if settings.training.train_stage == "sft" else _with_recipe(settings, bool(older))
 
 

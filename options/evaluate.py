@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from options.flags.com import ComFlags
 from options.flags.common import DataFlags, ModelFlags, RunFlags
-from options.flags.evaluation import NO_EVALUATOR, EvalFlags
+from options.flags.evaluation import NO_EVALUATOR, OF_THIS_VERSION, EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.inputs import evaluation_inputs, not_read
@@ -79,12 +79,17 @@ class EvalSettings(Settings):
         flags = self.evaluation
         if flags.eval_ckpt is None and flags.from_predictions is None:
             raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
-        inputs, folder = evaluation_inputs(self), RunFolder(self.folder)
-        renamed = flags.go_on(folder.recorded() or {})
-        if flags.from_predictions is None:
-            _ = self.draws  # a mistake is told before anything is loaded
+        way_out = "use another --exp-name" if flags.rescore is None else "remove it first"
+        inputs, folder = evaluation_inputs(self), RunFolder(self.folder, way_out)
+        before = folder.recorded() or {}
+        renamed = flags.go_on(before)
+        if flags.from_predictions is None:  # mistakes are told before anything is loaded
+            _ = self.draws
+            if flags.mm_repeats and self.temperature == 0:
+                raise InputError("--mm-repeats: greedy replies are all alike: give a --temperature")
         may_differ = (*_MAY_DIFFER, *ONLY_TRAINING, *not_read(inputs), *renamed)
-        return Run(folder, self.as_dict(), may_differ, self.run.seed, self.device, inputs=inputs)
+        arguments = self.as_recorded(before, OF_THIS_VERSION)
+        return Run(folder, arguments, may_differ, self.run.seed, self.device, inputs=inputs)
 
     @property
     def folder(self) -> Path:

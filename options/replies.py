@@ -94,8 +94,11 @@ def reply_plan(
 
 def _draws(settings: "EvalSettings", questions: "Questions") -> int:
     """Sets of replies. Greedy motions differ by the caption that is drawn, where clips have more than one."""
-    alike = settings.temperature == 0 and all(len(record.captions) < 2 for record in questions.records)
-    return settings.evaluation.one_of_alike("motions for the only caption of each clip") if alike else settings.draws
+    draws = settings.draws
+    if draws > 1 and settings.temperature == 0 and all(len(record.captions) < 2 for record in questions.records):
+        logging.info("greedy motions for the only caption of each clip are all alike: one draw instead of %d", draws)
+        return 1
+    return draws
 
 
 def _decoding(settings: "EvalSettings", sampling: "Sampling") -> str:
@@ -107,6 +110,11 @@ def _decoding(settings: "EvalSettings", sampling: "Sampling") -> str:
 
 
 def _refuse_judge_as_ranker(settings: "EvalSettings") -> None:
+    if settings.judging_evaluator is None:
+        raise InputError(
+            "nothing ranks how well a motion fits its caption: give --reward-evaluator FOLDER, or rank "
+            "without consistency (--com-scorers)"
+        )
     if not settings.com.allow_judge_as_ranker:
         raise InputError(
             "the evaluator that judges would also rank what it judges, and the numbers flatter: give "

@@ -4,12 +4,16 @@ Everything but who judges and how is read from the run's own record. The new num
 the old one's folder; they keep what the old signature says of how the replies were made.
 """
 
+import sys
 import types
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from options.evaluate import EvalSettings
+from options.flags.evaluation import in_todays_words
+from options.flags.parsing import names_on
 from options.inputs import evaluation_inputs
 from utils.errors import InputError
 from utils.files.json_files import read_json
@@ -27,10 +31,13 @@ _WHERE = ("out_dir", "exp_name", "device", "reward_device", "eval_batch_size", "
 _MOVED = ("eval_ckpt", "data_root", "from_predictions", "motion_tokenizer", "llm_backbone")
 
 
-def rescoring(asked: EvalSettings) -> EvalSettings:
+def rescoring(asked: EvalSettings, words: Sequence[str] | None = None) -> EvalSettings:
     """The settings of the finished evaluation that `asked` names, with the evaluator of --rescore for a judge.
 
     Without --rescore they are what was asked.
+
+    Args:
+        words: the command line that asks; None: that of this process.
 
     Raises:
         InputError: there is no finished evaluation, or `asked` contradicts what it was asked.
@@ -38,12 +45,21 @@ def rescoring(asked: EvalSettings) -> EvalSettings:
     if asked.evaluation.rescore is None:
         return asked
     folder, before = _finished(asked)
-    given = _given(asked)
+    before = {**in_todays_words(before), "mm_repeats": 0}  # its replies are not kept
+    named, now = names_on(sys.argv[1:] if words is None else words, _groups()), asked.as_dict()
+    given = {name: now[name] for name in named}
     differing = {name for name in given if before.get(name) != given[name]} - {*_ANEW, *_WHERE, *_MOVED, "rescore"}
     if differing:
         shown = ", ".join(f"{name} was {before.get(name)!r}, now {given[name]!r}" for name in sorted(differing))
         raise InputError(f"--rescore: {folder.path} was made with other arguments ({shown}): leave them out")
-    settings = _settings_of({**before, **given}, folder.path / "args.json")
+    try:
+        _ = _settings_of(before)
+    except ValueError as error:
+        raise InputError(f"{folder.path / 'args.json'} is damaged ({error}): make the evaluation again") from None
+    try:
+        settings = _settings_of({**before, "save_motions": [], **given})
+    except ValueError as error:
+        raise InputError(str(error)) from None
     inputs = evaluation_inputs(settings)
     folder.check_inputs({name: inputs[name] for name in _MOVED if name in inputs})
     return _judged_anew(settings, asked, folder.path, before)
@@ -65,9 +81,8 @@ def _finished(asked: EvalSettings) -> tuple[RunFolder, dict[str, Any]]:
 def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, before: dict[str, Any]) -> EvalSettings:
     """The settings of a run within the folder of the old one."""
     flags, evaluator = settings.evaluation, asked.evaluation.rescore
-    name = f"rescored_{Path(evaluator).name}"
-    if flags.eval_task == "m2t" and flags.m2t_protocol != before.get("m2t_protocol"):
-        name += f"_{flags.m2t_protocol}"
+    changed = [name for name in _ANEW if getattr(flags, name) != before.get(name, getattr(flags, name))]
+    name = "_".join([f"rescored_{Path(evaluator).name}", *(Path(f"{getattr(flags, name)}").name for name in changed)])
     return replace(
         settings,
         run=replace(settings.run, out_dir=str(folder), exp_name=name),
@@ -75,7 +90,6 @@ def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, befo
             flags,
             eval_evaluator=evaluator,
             from_predictions=flags.from_predictions or str(folder / PREDICTIONS_FILE),
-            save_motions=asked.evaluation.save_motions,
         ),
         com=replace(settings.com, show_trace=0),  # the trace is the old run's
     )
@@ -87,7 +101,10 @@ def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint 
 
     file = settings.folder.parent / "results.json"
     made, about = read_json(file), read_about(file)
-    ranked_by, cost = made.get("ranked_by"), made.get("chain_of_motion")
+    ranked_by, cost, rewarded_by = (made.get(name) for name in ("ranked_by", "chain_of_motion", "rewarded_by"))
+    if not isinstance(rewarded_by, list):  # earlier versions did not write it down
+        policy = checkpoint if about["checkpoint"] is not None else None
+        rewarded_by = () if policy is None else policy.rewarded_by(settings.evaluation.eval_task)
     notes = [note for note in (about["notes"] or "").split(",") if note and not note.startswith("judge=")]
     if about["com"] is not None and "ranked_by" not in made:
         notes.append("ranker=unknown")  # earlier versions did not write it down
@@ -97,25 +114,22 @@ def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint 
         com=about["com"],
         decoding=about["decoding"],
         ranked_by=ranked_by if isinstance(ranked_by, str) else None,
-        rewarded_by=() if checkpoint is None else checkpoint.rewarded_by(settings.evaluation.eval_task),
+        rewarded_by=tuple(rewarded_by),
         notes=tuple(notes),
         com_cost=cost if isinstance(cost, dict) else None,
     )
 
 
-def _settings_of(values: dict[str, Any], where: Path) -> EvalSettings:
-    """The settings with these flags. Raises InputError for values that no flag can have: the record is damaged."""
+def _settings_of(values: dict[str, Any]) -> EvalSettings:
+    """The settings with these flags. Raises ValueError for values that no flag can have."""
     groups = []
-    try:
-        for kind in _groups():
-            hints = get_type_hints(kind)
-            own = {field.name: values[field.name] for field in fields(kind) if field.name in values}
-            wrong = [name for name, value in own.items() if not _fits(value, hints[name])]
-            if wrong:
-                raise ValueError(f"{wrong[0]} is {own[wrong[0]]!r:.60}")
-            groups.append(kind(**own))
-    except ValueError as error:
-        raise InputError(f"{where} is damaged ({error}): make the evaluation again") from None
+    for kind in _groups():
+        hints = get_type_hints(kind)
+        own = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+        wrong = [name for name, value in own.items() if not _fits(value, hints[name])]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is {own[wrong[0]]!r:.60}")
+        groups.append(kind(**own))
     return EvalSettings(*groups)
 
 
@@ -135,9 +149,3 @@ def _fits(value: Any, hint: Any) -> bool:
 def _groups() -> list[type]:
     hints = get_type_hints(EvalSettings)
     return [hints[field.name] for field in fields(EvalSettings)]
-
-
-def _given(asked: EvalSettings) -> dict[str, Any]:
-    """The flags that have another value than their default."""
-    plain = EvalSettings(*(kind() for kind in _groups())).as_dict()
-    return {name: value for name, value in asked.as_dict().items() if value != plain[name]}

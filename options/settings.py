@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from options.flags.parsing import parse_flags
 from utils.run.launcher import launched_as_main
@@ -49,3 +49,13 @@ class Settings:
     def as_dict(self) -> dict:
         """Every flag by name, as args.json keeps them."""
         return {name: value for group in asdict(self).values() for name, value in group.items()}
+
+    def as_recorded(self, before: Mapping[str, Any], marks: Collection[str]) -> dict:
+        """`as_dict` for an args.json that goes on from `before`.
+
+        A run of an earlier version is known by flags that it does not have (`marks`): it stays without them, or the
+        next command would take it for one of this version.
+        """
+        return {
+            name: value for name, value in self.as_dict().items() if not before or name in before or name not in marks
+        }

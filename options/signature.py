@@ -39,9 +39,10 @@ def _signature(settings: EvalSettings, judge: "Judge | None", questions: "Questi
 
 def _about(settings: EvalSettings, questions: "Questions", replies: "Replies") -> dict[str, object]:
     flags = settings.evaluation
+    sampling = {"temperature": settings.temperature, "top_p": flags.top_p, "samples": len(replies.draws)}
     return {
         "task": flags.eval_task,
-        "sampling": {"temperature": settings.temperature, "top_p": flags.top_p, "samples": len(replies.draws)},
+        "sampling": None if replies.decoding is None else sampling,
         "tagger": questions.tagger.name,
         "bertscore": _bertscore(settings, questions),
         "chain_of_motion": replies.com_cost,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
 from options.flags.grpo import RlFlags
 from options.flags.published import IGNORED_IN_TRAINING, PUBLISHED_FOR_BOTH_STAGES, TokenizerShapeFlags
+from options.flags.recipes import OF_THIS_VERSION
 from options.flags.rewards import RewardFlags
 from options.flags.sft import SftFlags
 from options.flags.training import TrainingFlags
@@ -40,7 +41,7 @@ _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 _MAY_DIFFER = (
     "device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "exp_name", "resume", "report_to",
     "save_minutes",
-    "published_rl",  # the values that it stands for are compared
+    OF_THIS_VERSION,  # the values that it stands for are compared
 )  # fmt: skip
 # Flags of groups that both stages have, which only supervised fine-tuning reads: GRPO trains LoRA without dropout.
 _OF_SFT = ("finetune", "prompt_style", "token_rows", "load_in_4bit", "lora_dropout", "cot_num_workers")
@@ -118,7 +119,8 @@ class TrainSettings(Settings):
             raise InputError("--load-in-4bit goes with --finetune lora")
         self.need_cot_jsonl()
         # Each process has batches of its own: with another number of them the steps are other ones.
-        arguments = {**self.as_dict(), PROCESSES: launched_processes()}
+        before = (self.folder.recorded() or {}) if self.training.resume else {}
+        arguments = {**self.as_recorded(before, (OF_THIS_VERSION,)), PROCESSES: launched_processes()}
         anew, inputs = not self.training.resume, training_inputs(self)
         of_the_other_stage = [name for names in self.unused().values() for name in names]
         may_differ = (*_MAY_DIFFER, *of_the_other_stage, *not_read(inputs))

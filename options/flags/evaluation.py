@@ -13,6 +13,20 @@ DRAWN_AT, LONGEST_REPLY = Sampling.temperature, Sampling.max_new_tokens
 FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
 NO_EVALUATOR = "none"
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
+# An args.json without one of these was written by an earlier version.
+OF_THIS_VERSION = {"quick", "rescore"}
+
+
+def in_todays_words(before: Mapping[str, Any]) -> dict[str, Any]:
+    """The args.json of an evaluation with the names and defaults of today for what an earlier version said."""
+    today = dict(before)
+    if before.get("m2t_protocol") == "raw":
+        today["m2t_protocol"] = "ptb"
+    if before.get("mm_repeats", 0) is None:
+        today["mm_repeats"] = 0  # 30 where nobody said
+    if "rescore" not in before and before.get("temperature", 0) is None and before.get("eval_task") == "t2m":
+        today["temperature"] = DRAWN_AT
+    return today
 
 
 @dataclass
@@ -102,29 +116,24 @@ class EvalFlags:
         need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
         need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
-        need(
-            not self.mm_repeats or self.temperature, "--mm-repeats: greedy replies are all alike: give a --temperature"
-        )
 
     def go_on(self, before: Mapping[str, Any]) -> tuple[str, ...]:
         """Take the defaults of the version that began an evaluation, where that had others than this one.
 
+        Args:
+            before: the args.json of the evaluation; empty where there is none.
+
         Returns:
             names whose values are called otherwise now
         """
-        if "quick" not in before:
-            for name in ("temperature", "samples"):
-                if getattr(self, name) is None:
-                    setattr(self, name, before.get(name))
-        if self.max_new_tokens is None and before.get("max_new_tokens") == LONGEST_REPLY:
-            self.max_new_tokens = LONGEST_REPLY
-        renamed = []
-        if before and "rescore" not in before and self.temperature is None and self.eval_task == "t2m":
-            self.temperature = DRAWN_AT
-            renamed.append("temperature")
-        was = before.get("m2t_protocol"), before.get("mm_repeats", 0)
-        renamed += ["m2t_protocol"] if (was[0], self.m2t_protocol) == ("raw", "ptb") else []
-        return (*renamed, *(("mm_repeats",) if (was[1], self.mm_repeats) == (None, 0) else ()))
+        was = in_todays_words(before)
+        kept = set() if before.keys() >= OF_THIS_VERSION or not before else {"temperature", "samples", "max_new_tokens"}
+        for name in kept:
+            if getattr(self, name) is None:
+                setattr(self, name, was.get(name))
+        return tuple(
+            name for name, value in was.items() if value != before[name] and value == getattr(self, name, None)
+        )
 
     def temperature_where(self, searches: bool) -> float:
         """Replies are the likeliest ones (models/evaluation/README.md) unless a search needs several of them."""

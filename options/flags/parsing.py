@@ -170,9 +170,7 @@ def _declare(parser: argparse.ArgumentParser, groups: Sequence[type], first: Seq
 
 def _add_flag(section: argparse._ArgumentGroup, field: dataclasses.Field, kind: Any) -> None:
     """One field as one argument; a switch that is on by default gets a `--no-` of its own."""
-    spellings = dict.fromkeys(
-        (f"--{field.name.replace('_', '-')}", f"--{field.name}", *field.metadata.get("aliases", ()))
-    )
+    spellings = _spellings(field)
     about: dict[str, Any] = {"help": field.metadata["help"], "dest": field.name}
     if field.default is not dataclasses.MISSING:
         about["default"] = field.default
@@ -198,6 +196,16 @@ def _add_flag(section: argparse._ArgumentGroup, field: dataclasses.Field, kind: 
         section.add_argument(
             *negations, action="store_false", dest=field.name, default=True, help=f"not: {field.metadata['help']}"
         )
+
+
+def _spellings(field: dataclasses.Field) -> dict[str, None]:
+    return dict.fromkeys((_spelled(field.name), f"--{field.name}", *field.metadata.get("aliases", ())))
+
+
+def names_on(words: Sequence[str], groups: Sequence[type]) -> set[str]:
+    """The fields of `groups` whose flags stand on a command line."""
+    found = {word.partition("=")[0] for word in words}
+    return {field.name for group in groups for field in dataclasses.fields(group) if found & _spellings(field).keys()}
 
 
 def _without_none(kind: Any) -> Any:

@@ -6,6 +6,9 @@ It was measured (rewards/grpo/README.md). `PUBLISHED` are the values of the publ
 
 from dataclasses import dataclass, fields
 
+# An args.json without this flag was written by a version that had other defaults, all of which it holds.
+OF_THIS_VERSION = "published_rl"
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -82,12 +82,31 @@ def test_a_run_of_an_earlier_version_goes_on_with_its_defaults(tmp_path, stage):
     assert {name: found[name] for name in ("learning_rate", "max_text_len", "max_motion_len")} == {
         "learning_rate": 1e-5, "max_text_len": 256, "max_motion_len": 200,
     }  # fmt: skip
-    assert found["lr_schedule"] is None and found["token_learning_rate"] == 1e-5
+    assert found["lr_schedule"] is None and found["token_learning_rate"] is None  # that is, the learning rate
     if stage == "rlvr":
         assert {name: found[name] for name in OLDER} == OLDER
         assert found["rl_new_prompts"] is False and found["rl_best_by"] == "reward"
         assert flags(*RLVR, "--rl-kl-coef", 0.5)["rl_kl_coef"] == 0.5  # which such a run is then refused for
     assert flags("--train-stage", stage, "--cot-train-jsonl", "x", "--no-resume")["max_text_len"] is None
+
+
+@pytest.mark.parametrize("stage", ["sft", "rlvr"])
+def test_it_goes_on_with_them_however_often_it_is_interrupted(tmp_path, cot_jsonl, stage):
+    file = tmp_path / "experiments/test/args.json"
+    write_json(file, OLDER)
+    (tmp_path / "experiments/test/metrics.jsonl").touch()
+    words = ["--train-stage", stage, "--cot-train-jsonl", str(cot_jsonl), "--device", "cpu"]
+    kind = {"sft": SftSettings, "rlvr": GrpoSettings}[stage]
+    for _ in range(3):
+        run = kind.parse("", words).with_defaults().open_run()
+        with pytest.raises(KeyboardInterrupt):
+            run.complete(lambda begin: begin("data") and _interrupted())
+        asked = json.loads(file.read_text())
+        assert asked["learning_rate"] == 1e-5 and "published_rl" not in asked
+
+
+def _interrupted():
+    raise KeyboardInterrupt
 
 
 @pytest.fixture

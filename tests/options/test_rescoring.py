@@ -75,6 +75,29 @@ def test_captions_can_be_compared_by_another_protocol(world, monkeypatch):  # no
     assert folder.name == "rescored_judge_words" and results["about"]["protocol"] == "words"
 
 
+def test_a_flag_that_is_given_counts_also_where_it_is_the_default(world, monkeypatch):  # noqa: F811
+    given = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4", "--m2t-protocol", "words"]
+    run(world, monkeypatch, "in words", *given, task="m2t")
+    folder, results, _ = again(world, monkeypatch, "in words", world / "judge", "--m2t-protocol", "ptb")
+    assert folder.name == "rescored_judge_ptb" and results["about"]["protocol"] == "ptb"
+    with pytest.raises(InputError, match=r"eval_split was .test., now .val."):
+        again(world, monkeypatch, "in words", world / "judge", "--eval-split", "val")
+    with pytest.raises(InputError, match="--save-motions: only t2m answers with motions"):
+        again(world, monkeypatch, "in words", world / "judge", "--save-motions", "npy")
+
+
+@pytest.mark.parametrize("task", ["t2m", "m2t"])
+def test_evaluations_of_earlier_versions_are_judged_again_too(world, monkeypatch, task):  # noqa: F811
+    run(world, monkeypatch, f"early {task}", *generated(world), "--limit", "4", task=task)
+    folder = world / "runs" / f"early {task}"
+    asked = json.loads((folder / "args.json").read_text())
+    del asked["rescore"]
+    asked |= {"mm_repeats": None, "temperature": None, **({"m2t_protocol": "raw"} if task == "m2t" else {})}
+    (folder / "args.json").write_text(json.dumps(asked))
+    _, results, _ = again(world, monkeypatch, f"early {task}", world / "judge")
+    assert results["sampling"]["temperature"] == (0.7 if task == "t2m" else 0)
+
+
 def test_mistakes_are_told(world, monkeypatch):  # noqa: F811
     with pytest.raises(InputError, match="holds no finished evaluation"):
         again(world, monkeypatch, "nowhere", world / "judge")

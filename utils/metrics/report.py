@@ -176,6 +176,8 @@ def read_about(path: str | Path) -> dict[str, str | None]:
     about = read_json(path, _EVALUATE_AGAIN).get("about")
     said = about if isinstance(about, dict) else {}
     texts = {field.name: said.get(field.name) for field in fields(Signature) if field.name != "seed"}
+    if texts["protocol"] == "raw":
+        texts["protocol"] = "ptb"  # as earlier versions called it
     return {name: text if isinstance(text, str) else None for name, text in texts.items()}
 
 

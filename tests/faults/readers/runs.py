@@ -125,7 +125,7 @@ def _prepare_finished(folder: Path) -> None:
 
 def _rescored(folder: Path) -> Any:
     argv = ["--exp-name", "a", "--out-dir", str(folder), "--rescore", str(folder / "judge")]
-    settings = rescoring(EvalSettings.parse("x", argv))
+    settings = rescoring(EvalSettings.parse("x", argv), argv)
     return settings, as_made(settings, Replies([]), None)
 
 
