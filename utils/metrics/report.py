@@ -61,20 +61,18 @@ class MetricValue:
     def over_draws(cls, values: Sequence[float], n: int, over_clips: float | None = None) -> "MetricValue":
         """The mean of one value per draw of replies, each of `n` samples.
 
-        With the field's 20 draws the interval is the field's (`over_repeats`). With fewer it is Student's, since the
-        field's would hold the true mean in 89 % of cases for 8 draws and in 81 % for 4. One draw has the interval
-        `over_clips`, which may be None.
+        The interval is Student's, t(draws - 1) sd / sqrt(draws). The field's (`over_repeats`) takes sd for known, and
+        holds the true mean in 93 % of cases for its 20 draws, in 89 % for 8 and in 81 % for 4: Student's is 1.10, 1.29
+        and 1.87 times as wide. One draw has the interval `over_clips`, which may be None.
         """
         found = cls.over_repeats(values, n)
         if found.mean is None:
             return found
         if found.repeats == 1:
             return replace(found, interval=over_clips, over=None if over_clips is None else OVER_CLIPS)
-        if found.repeats < FIELD_DRAWS:
-            quantile = float(student_t.ppf(0.975, df=found.repeats - 1))
-            wider = quantile / NORMAL_95 * math.sqrt(found.repeats / (found.repeats - 1))
-            found = replace(found, interval=found.interval * wider)
-        return replace(found, over=OVER_DRAWS)
+        quantile = float(student_t.ppf(0.975, df=found.repeats - 1))
+        wider = quantile / NORMAL_95 * math.sqrt(found.repeats / (found.repeats - 1))
+        return replace(found, interval=found.interval * wider, over=OVER_DRAWS)
 
     def text(self, digits: int = 3) -> str:
         """With so many digits after the point; with more where two of the mean or one of the interval would not show,

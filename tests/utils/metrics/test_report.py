@@ -1,6 +1,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from options.flags.evaluation import FIELD_DRAWS as FLAG_DRAWS
@@ -28,14 +29,21 @@ def test_interval_by_hand():
     assert value == MetricValue(2.5, pytest.approx(1.96 * math.sqrt(1.25) / 2), 64, 4)
 
 
-def test_twenty_draws_have_the_interval_of_the_field_and_fewer_students():
+def test_the_interval_over_draws_is_students():
     values = [1.0, 2.0, 3.0, 4.0]
     # sd of (1, 2, 3, 4) over n - 1 is sqrt(5 / 3); t(3) is 3.1824
     few = MetricValue.over_draws(values, 64)
     assert few == MetricValue(2.5, pytest.approx(3.1824 * math.sqrt(5 / 3) / 2, abs=1e-4), 64, 4, "draws")
     assert FIELD_DRAWS == FLAG_DRAWS == 20
-    twenty = MetricValue.over_draws(values * 5, 64)
-    assert twenty == MetricValue(2.5, pytest.approx(1.96 * math.sqrt(1.25) / math.sqrt(20)), 64, 20, "draws")
+    twenty, field = MetricValue.over_draws(values * 5, 64), MetricValue.over_repeats(values * 5, 64)
+    assert twenty.interval == pytest.approx(1.0956 * field.interval, rel=1e-4)  # t(19) is 2.0930
+
+
+@pytest.mark.parametrize("draws", [4, 20])
+def test_intervals_over_draws_hold_the_mean_as_often_as_they_say(draws):
+    rng = np.random.default_rng(0)
+    found = [MetricValue.over_draws(rng.normal(size=draws).tolist(), 64) for _ in range(2000)]
+    assert np.mean([abs(value.mean) <= value.interval for value in found]) == pytest.approx(0.95, abs=0.015)
 
 
 def test_one_draw_has_the_interval_over_clips_or_none():
