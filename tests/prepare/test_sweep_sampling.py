@@ -43,7 +43,7 @@ def test_checkpoints_are_compared_at_each_setting_and_at_their_best(tmp_path, li
     assert all(found[f"A, {setting}"] == found[f"B, {setting}"] for setting in settings)  # the same checkpoint twice
     assert "B minus A, clip by clip" in done.stdout and "  each at its best Well-formed (" in done.stdout
     assert "+0.000 +- 0.000" in done.stdout and (tmp_path / "sweep" / "sweep.png").stat().st_size > 1000
-    assert draws(tmp_path) == {0, 1}  # captions are drawn anew
+    assert draws(tmp_path, "T1") == {0, 1} and draws(tmp_path, "T0") == {0}  # greedy, with one caption a clip
     refused = run(line, own, "--samples", "3")
     assert refused.returncode == 2 and "--samples after --" in refused.stderr
 
@@ -52,11 +52,12 @@ def test_checkpoints_are_compared_at_each_setting_and_at_their_best(tmp_path, li
 def test_greedy_captions_are_drawn_once(tmp_path, line):
     done = run(line, ["--temperatures", "0"], "--eval-task", "m2t")
     assert done.returncode == 0, done.stderr
-    assert draws(tmp_path) == {0} and "best CIDEr: " in done.stdout
+    assert draws(tmp_path, "T0") == {0} and "best CIDEr: " in done.stdout
 
 
-def draws(tmp_path):
-    return {json.loads(row)["draw"] for row in (tmp_path / "sweep/A_T0_k1/predictions.jsonl").read_text().splitlines()}
+def draws(tmp_path, decoding):
+    rows = (tmp_path / f"sweep/A_{decoding}_k1/predictions.jsonl").read_text().splitlines()
+    return {json.loads(row)["draw"] for row in rows}
 
 
 def test_settings_are_named_as_they_decode():
