@@ -34,8 +34,11 @@ def command(name, *words):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.pipeline
-def test_judges_of_both_families_see_what_is_worse(tmp_path):
+def test_judges_of_both_families_see_what_is_worse(tmp_path, request):
+    if "slow" not in request.config.getoption("markexpr"):
+        pytest.skip("trains two evaluators and a tokenizer, a minute or more: run with -m slow")
     toy = tmp_path / "toy"
     command("make_toy_dataset", "--out-dir", toy, "--clips", 320, "--seed", 0)
     common = ["--data-root", toy, "--out-dir", tmp_path, "--device", "cpu", "--seed", 0]
