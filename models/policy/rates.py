@@ -9,8 +9,9 @@ Stage = Literal["sft", "rlvr"]
 TINY = 20_000_000
 PUBLISHED_RL_RATE = 1e-5
 # Peak learning rates of AdamW: (stage, what is trained) -> (of a pretrained language model, of a tiny one). Adapters
-# take about ten times the rate of full weights. A tiny model was measured at its own (prepare/quickstart.sh); the rates
-# of pretrained ones are those of the field, and were not tried here. GRPO trains adapters only.
+# take about ten times the rate of full weights. A tiny model was trained at its own in prepare/quickstart.sh, but for
+# adapters in SFT, which were not tried; nor were the rates of pretrained ones: they are the field's. GRPO trains
+# adapters only.
 RATES: dict[tuple[Stage, str], tuple[float, float]] = {
     ("sft", "full"): (1e-5, 3e-3),
     ("sft", "lora"): (1e-4, 3e-3),

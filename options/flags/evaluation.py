@@ -60,8 +60,8 @@ class EvalFlags:
     limit: int | None = flag(None, "evaluate only the first N clips", within=COUNT)
     temperature: float | None = flag(
         None,
-        f"sampling temperature; default 0 (greedy), which was measured to be best for both tasks, and {DRAWN_AT} where "
-        "several replies are needed (--use-com)",
+        "sampling temperature; default 0 (greedy), better than sampling for the quickstart's models, and "
+        f"{DRAWN_AT} where several replies are needed (--use-com)",
         within=NOT_NEGATIVE,
     )
     top_p: float = flag(Sampling.top_p, "nucleus", within=Range(above=0, most=1))
