@@ -14,6 +14,7 @@ from options.flags.com import ComFlags
 from options.flags.common import RunFlags
 from options.flags.demo import DemoFlags, LengthFlags, PageFlags, ReadingFlags
 from options.flags.rewards import RewardFlags
+from options.search import scorers_of, search_of
 from options.settings import Settings
 from utils.errors import InputError
 
@@ -203,31 +204,17 @@ class DemoSettings(Settings):
         return folder if isinstance(folder, str) and Path(folder).is_dir() else None
 
     def _chain_of_motion(self, llm: "MotionLLM") -> "ComConfig":
-        from com.reply_search import ComConfig
-        from com.scorers import AGREEMENT, Ranking
         from dataset.captions.tagger import CaptionTagger
         from dataset.toy.lexicon import lexicon_pairs
-        from rewards.lacking import Lacking
-        from rewards.mixture.loading import load_rewards, parse_reward_weights
-        from rewards.mixture.ranking import scorer_weights
 
-        com, flags, tokenizer = self.com, self.rewards, llm.language.motion_tokenizer
+        com, flags = self.com, self.rewards
         evaluator = flags.reward_evaluator or self._evaluator_of_the_run("t2m")
-        named = com.com_scorers or flags.rewards
-        weights = parse_reward_weights(named) if named else flags.weights()
-        if not named and evaluator is None:
-            weights.pop("consistency", None)  # it needs an evaluator
+        weights = scorers_of(com, flags, "t2m")
+        if evaluator is None and not (com.com_scorers or flags.rewards) and weights.pop("consistency", None):
             logging.info("without --reward-evaluator nothing ranks how well a motion fits its caption")
-        weights = scorer_weights(weights, "t2m", AGREEMENT, com.com_scorers is not None, False)
-        weights.pop(AGREEMENT, None)
         models = flags.models(str(llm.model.device), evaluator)
-        rewarding = load_rewards(weights, tokenizer, models, lambda: CaptionTagger.default(lexicon_pairs()))
-        factors = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True))
-        return ComConfig(
-            com.com_candidates,
-            com.com_refine_steps,
-            Ranking(rewarding.rewards.table, factors),
-            Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device),
-            com.com_patience,
-            tuple(com.com_temperature),
-        )
+
+        def tagger() -> CaptionTagger:
+            return CaptionTagger.default(lexicon_pairs())
+
+        return search_of(com, weights, models, llm.language.motion_tokenizer, tagger)[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from options.flags.evaluation import LONGEST_REPLY
 from options.rescoring import as_made
+from options.search import scorers_of, search_of
 from utils.errors import InputError
 from utils.run.devices import model_dtype
 
@@ -127,36 +128,9 @@ def _chain_of_motion(
     settings: "EvalSettings", tokenizer: "MotionTokenizer", tagger: "Tagger"
 ) -> "tuple[ComConfig, TextMotionEvaluator | None]":
     """Chain-of-Motion as the flags say, and the evaluator among its scorers."""
-    from com.reply_search import ComConfig
-    from com.scorers import AGREEMENT, Ranking
-    from rewards.lacking import Lacking
-    from rewards.mixture.loading import load_rewards, parse_reward_weights
-    from rewards.mixture.ranking import scorer_weights
-    from rewards.text_models import SentenceEncoder
-
-    # What ranks: the scorers that were named, or the rewards of training that read no true caption.
-    com, flags = settings.com, settings.rewards
-    weights = parse_reward_weights(named) if (named := com.com_scorers or flags.rewards) else flags.weights()
-    task, by_name = settings.evaluation.eval_task, com.com_scorers is not None
-    weights = scorer_weights(weights, task, AGREEMENT, by_name, com.com_oracle)
-    votes = weights.pop(AGREEMENT, 0.0)
+    flags = settings.rewards
+    weights = scorers_of(settings.com, flags, settings.evaluation.eval_task)
     if "consistency" in weights and flags.reward_evaluator is None:
         _refuse_judge_as_ranker(settings)
     models = flags.models(str(settings.device), settings.judging_evaluator)
-    rewarding = load_rewards(weights, tokenizer, models, lambda: tagger)
-    factors, embed = dict(zip(rewarding.rewards.names, rewarding.rewards.weights, strict=True)), None
-    if votes:
-        factors[AGREEMENT] = votes
-        embed = SentenceEncoder(models.semantic, models.device, models.max_batch_size).embed
-    shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
-    logging.info("Chain-of-Motion ranks by %s", shown)
-    config = ComConfig(
-        com.com_candidates,
-        com.com_refine_steps,
-        Ranking(rewarding.rewards.table, factors, embed),
-        Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device),
-        com.com_patience,
-        tuple(com.com_temperature),
-        com.com_max_new_tokens,
-    )
-    return config, rewarding.evaluator
+    return search_of(settings.com, weights, models, tokenizer, lambda: tagger)

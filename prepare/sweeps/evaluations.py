@@ -56,5 +56,5 @@ def differences(folder: Path, other: Path, task: str) -> list[str]:
         difference = every.get(name)
         if difference and difference.interval is not None:  # else there are no two clips with a score on both sides
             clear = " *" if difference.clear else ""
-            found.append(f"{name} {difference.mean:+.3f} +- {difference.interval:.3f}{clear}")
+            found.append(f"{name} {difference.number()}{clear}")
     return found

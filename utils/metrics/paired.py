@@ -12,6 +12,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from utils.errors import InputError
+from utils.metrics.digits import digits_that_show
 
 CONFIDENCE = 0.95
 
@@ -41,11 +42,19 @@ class PairedDifference:
         """The interval does not hold 0."""
         return self.interval is not None and abs(self.mean) > self.interval
 
+    def number(self, digits: int = 3) -> str:
+        """Such as `+0.012 +- 0.004`; `-` without pairs. Small ones get the digits that they need."""
+        if self.mean is None:
+            return "-"
+        if self.interval is None:
+            return f"{self.mean:+.{digits}f}"
+        # Of the mean only what its interval lets one see.
+        digits = digits_that_show(self.interval, self.interval, digits)
+        return f"{self.mean:+.{digits}f} +- {self.interval:.{digits}f}"
+
     def text(self, digits: int = 3) -> str:
-        """Such as `+0.012 +- 0.004 (n 380: 210 above, 150 below, 20 equal; 6 left out)`; `-` without pairs."""
-        number = "-" if self.mean is None else f"{self.mean:+.{digits}f}"
-        if self.interval is not None:
-            number += f" +- {self.interval:.{digits}f}"
+        """The number and its pairs, such as `+0.012 +- 0.004 (n 380: 210 above, 150 below, 20 equal; 6 left out)`."""
+        number = self.number(digits)
         counts = f"n {self.n}: {self.wins} above, {self.losses} below, {self.ties} equal"
         return f"{number} ({counts}{f'; {self.left_out} left out' if self.left_out else ''})"
 

@@ -13,6 +13,7 @@ from scipy.stats import t as student_t
 
 from utils.errors import InputError
 from utils.files.json_files import read_json, write_json
+from utils.metrics.digits import digits_that_show
 
 FORMAT_VERSION = 1
 # Raise it when a change makes numbers incomparable. 1.1: KIT-ML's unit is 1/640 m, where 1.0 took it for a millimetre,
@@ -22,7 +23,6 @@ PROTOCOL_VERSION = "2.0"
 WELL_FORMED = "Well-formed"
 NORMAL_95 = 1.96
 FIELD_DRAWS = 20
-_NOISE = 1e-6  # what is smaller is shown as 0
 OVER_DRAWS, OVER_CLIPS = "draws", "clips"
 _EVALUATE_AGAIN = "delete it and finished.json beside it, and give the command that made them again"
 
@@ -79,9 +79,7 @@ class MetricValue:
         as of a FID of embeddings of length 1."""
         if self.mean is None:
             return "-"
-        for number, shown in ((self.mean, 2), (self.interval, 1)):
-            if number is not None and _NOISE < abs(number) < 1:
-                digits = max(digits, shown - 1 - math.floor(math.log10(abs(number))))
+        digits = digits_that_show(self.mean, self.interval, digits)
         number = f"{self.mean:.{digits}f}"
         return number if self.interval is None else f"{number} +- {self.interval:.{digits}f}"
 

@@ -44,6 +44,12 @@ def test_missing_scores_leave_their_pair_out():
     assert paired_difference([], []).n == 0
 
 
+def test_an_interval_is_never_shown_as_0_where_it_is_not():
+    assert PairedDifference(0.00012, 0.00004, 9, 9, 0, 0, 0).number() == "+0.00012 +- 0.00004"
+    assert PairedDifference(0.0, 0.0, 9, 0, 0, 9, 0).number() == "+0.000 +- 0.000"
+    assert PairedDifference(0.5, None, 1, 1, 0, 0, 0).number() == "+0.500"
+
+
 def test_text():
     assert PairedDifference(0.0124, 0.004, 380, 210, 150, 20, 6).text() == (
         "+0.012 +- 0.004 (n 380: 210 above, 150 below, 20 equal; 6 left out)"
