@@ -49,7 +49,7 @@ class PairedDifference:
         if self.interval is None:
             return f"{self.mean:+.{digits}f}"
         # Of the mean only what its interval lets one see.
-        digits = digits_that_show(self.interval, self.interval, digits)
+        digits = digits_that_show(0.0, self.interval, digits)
         return f"{self.mean:+.{digits}f} +- {self.interval:.{digits}f}"
 
     def text(self, digits: int = 3) -> str:
