@@ -17,6 +17,10 @@ from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, MARKERS, MOTION_CLO
 from models.language.vocabulary import MotionVocabulary
 from utils.errors import InputError
 
+# What may follow: all of one kind, and one id beside (None: none).
+_NOTHING, _WORDS, _CODES = "nothing", "words", "codes"
+_Allowed = tuple[str, int | None]
+
 _TAGS_AND_END = 6  # </think> <answer> <Motion> </Motion> </answer> and the end of sequence
 
 
@@ -66,38 +70,49 @@ class ReplyGuide(LogitsProcessor):
         self._eos = vocabulary.eos_id
         self._special = {self._eos, *vocabulary.tokenizer.all_special_ids}
         self._codes = vocabulary.code_ids
-        self._is_code: Tensor | None = None
-        self._is_word: Tensor | None = None
+        self._code_ids = set(self._codes)
+        self._masks: dict[_Allowed, Tensor] = {}  # (V,) by what is allowed, on the device of the scores
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(B, L) ids so far and (B, V) scores -> (B, V) scores, minus infinity where a token may not follow."""
-        if self._is_code is None:
-            self._is_code = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
-            self._is_code[self._codes] = True
-            self._is_word = ~self._is_code
-            self._is_word[[*self._ids.values(), *self._special]] = False
-        said = input_ids[:, self._prompt_length :]
-        allowed = torch.stack([self._row(ids, wanted) for ids, wanted in zip(said, self._wanted, strict=True)])
-        return scores.masked_fill(~allowed, -torch.inf)
+        said = input_ids[:, self._prompt_length :].tolist()  # once for all rows: what follows is decided on the host
+        allowed = [self._what_follows(ids, wanted) for ids, wanted in zip(said, self._wanted, strict=True)]
+        kinds = list(dict.fromkeys(allowed))
+        table = torch.stack([self._mask(kind, scores) for kind in kinds])
+        place = {kind: number for number, kind in enumerate(kinds)}
+        rows = torch.tensor([place[kind] for kind in allowed], device=scores.device)
+        return scores.masked_fill(~table[rows], -torch.inf)
 
-    def _row(self, said: Tensor, wanted: Wanted) -> Tensor:
-        """(V,) what may follow (L,) ids that one reply has so far."""
-        ids = self._ids
-        place = {marker: index for index, marker in enumerate(self._tags(wanted))}
-        tags = [place[marker] for marker, id in ids.items() if marker in place and bool((said == id).any())]
-        done = max(tags, default=-1)  # the last tag that was said
-        following = self._tags(wanted)[done + 1] if done + 1 < len(place) else None
-        if following is None:
-            return self._only(self._eos)
-        length = len(said)
+    def _mask(self, allowed: _Allowed, scores: Tensor) -> Tensor:
+        """(V,) True where a token may follow; made once."""
+        if allowed not in self._masks:
+            many, one = allowed
+            mask = torch.zeros(scores.shape[1], dtype=torch.bool)
+            if many == _WORDS:
+                mask[:] = True
+                mask[[*self._codes, *self._ids.values(), *self._special]] = False
+            elif many == _CODES:
+                mask[self._codes] = True
+            if one is not None:
+                mask[one] = True
+            self._masks[allowed] = mask.to(scores.device)
+        return self._masks[allowed]
+
+    def _what_follows(self, said: list[int], wanted: Wanted) -> _Allowed:
+        """What may follow the ids that one reply has so far."""
+        ids, order = self._ids, self._tags(wanted)
+        done = max((place for place, marker in enumerate(order) if ids[marker] in said), default=-1)
+        if done + 1 == len(order):
+            return _NOTHING, self._eos
+        following = order[done + 1]
         if following == THINK_CLOSE:
-            return self._words_or(THINK_CLOSE, length, wanted.max_words, may_end=True)
+            return self._words_or(THINK_CLOSE, len(said), wanted.max_words, may_end=True)
         if following == MOTION_CLOSE:
-            return self._motion(int(self._is_code[said].sum()), wanted)
+            return self._motion(sum(id in self._code_ids for id in said), wanted)
         if following == ANSWER_CLOSE and wanted.task == "m2t":
-            opened = int((said == ids[ANSWER_OPEN]).nonzero()[-1]) + 1
-            return self._words_or(ANSWER_CLOSE, length - opened, wanted.max_words, may_end=length > opened)
-        return self._only(ids[following])
+            opened = len(said) - said[::-1].index(ids[ANSWER_OPEN])
+            return self._words_or(ANSWER_CLOSE, len(said) - opened, wanted.max_words, may_end=len(said) > opened)
+        return _NOTHING, ids[following]
 
     @staticmethod
     def _tags(wanted: Wanted) -> tuple[str, ...]:
@@ -105,24 +120,13 @@ class ReplyGuide(LogitsProcessor):
         motion = (MOTION_OPEN, MOTION_CLOSE) if wanted.task == "t2m" else ()
         return (THINK_CLOSE, ANSWER_OPEN, *motion, ANSWER_CLOSE)
 
-    def _only(self, id: int) -> Tensor:
-        allowed = torch.zeros_like(self._is_code)
-        allowed[id] = True
-        return allowed
-
-    def _words_or(self, tag: str, said: int, most: int, may_end: bool) -> Tensor:
+    def _words_or(self, tag: str, said: int, most: int, may_end: bool) -> _Allowed:
         """Text, or the tag that ends it; that alone after `most` tokens."""
-        if said >= most:
-            return self._only(self._ids[tag])
-        allowed = self._is_word.clone()
-        allowed[self._ids[tag]] = may_end
-        return allowed
+        return (_NOTHING if said >= most else _WORDS), (self._ids[tag] if may_end or said >= most else None)
 
-    def _motion(self, codes: int, wanted: Wanted) -> Tensor:
+    def _motion(self, codes: int, wanted: Wanted) -> _Allowed:
         if codes < len(wanted.start):
-            return self._only(self._codes[wanted.start[codes]])
+            return _NOTHING, self._codes[wanted.start[codes]]
         if codes >= wanted.max_codes:
-            return self._only(self._ids[MOTION_CLOSE])
-        allowed = self._is_code.clone()
-        allowed[self._ids[MOTION_CLOSE]] = codes >= wanted.min_codes
-        return allowed
+            return _NOTHING, self._ids[MOTION_CLOSE]
+        return _CODES, (self._ids[MOTION_CLOSE] if codes >= wanted.min_codes else None)
