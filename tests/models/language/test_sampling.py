@@ -112,7 +112,7 @@ def test_frequencies_are_the_filtered_softmax(temperature, top_p):
 def test_a_row_draws_the_same_wherever_it_stands(monkeypatch):
     logits = torch.randn(6, 300, generator=torch.Generator().manual_seed(0))
     together = SeededSampling(0.9, 0.95, 1, range(6), 8)(torch.zeros(6, 10, dtype=torch.long), logits)
-    monkeypatch.setattr(seeded_sampling, "_ELEMENTS_AT_ONCE", 70)  # in chunks, the last one incomplete
+    monkeypatch.setitem(seeded_sampling._ELEMENTS_AT_ONCE, "cpu", 70)  # in chunks, the last one incomplete
     for row in range(6):  # alone, after a shorter prompt, at the same step
         alone = SeededSampling(0.9, 0.95, 1, [row], 4)(torch.zeros(1, 6, dtype=torch.long), logits[row : row + 1])
         assert torch.equal(alone[0], together[row])
