@@ -38,6 +38,7 @@ class ResumableTrainer(Trainer):
         self._settings_file = settings_file
         self._writing: Path | None = None  # the folder that gets the state in writing
         self._saved_step = -1
+        self._losses: list[torch.Tensor] = []  # of the micro-batches of this step, not looked at yet
         self._since_log: dict[str, Any] = {}  # `since_log` of the state that training goes on from
         self._summed_from: int | None = None  # the step that the sum of losses begins at; None: where `train` began
         super().__init__(**named)
@@ -161,11 +162,14 @@ class ResumableTrainer(Trainer):
 
     def training_step(self, *given: Any, **named: Any) -> torch.Tensor:
         loss = super().training_step(*given, **named)
-        self.refuse_no_number("loss", loss.item())
+        self._losses.append(loss.detach())  # a look at each would wait for the device; see `_get_grad_norm`
         return loss
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)
+        losses, self._losses = self._losses, []
+        for loss in torch.stack(losses).tolist() if losses else ():
+            self.refuse_no_number("loss", loss)
         # With float16 the scaler finds too large gradients itself, and leaves the step out.
         if norm is not None and getattr(self.accelerator, "scaler", None) is None:
             self.refuse_no_number("norm of the gradient", float(norm))

@@ -49,6 +49,7 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
         self._eval_collator = eval_collator
         self._reply_metrics = reply_metrics
         self._speed_since: tuple[float, float] | None = None
+        self._not_counted: list[Tensor] = []  # of each micro-batch since the last row of metrics, on the device
         self._validated: Tensor | None = None  # sums over the validation that is running
 
     def get_eval_dataloader(self, eval_dataset: Dataset | str | None = None) -> DataLoader:
@@ -93,7 +94,12 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
         """The whole model's state dict on the CPU, whatever shards the processes hold. Every process must call it."""
         return {name: value.cpu() for name, value in self.accelerator.get_state_dict(self.model_wrapped).items()}
 
+    def since_log(self) -> dict[str, Any]:
+        self._count()
+        return super().since_log()
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        self._count()
         if "loss" in logs:
             now = (time.perf_counter(), self._total_train_tokens)
             if self._speed_since is not None and now[1] > self._speed_since[1]:
@@ -118,7 +124,9 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
     ) -> Tensor:
         if return_outputs:
             raise NotImplementedError("the fused head gives losses, not logits")
-        weights = inputs.pop("loss_weights")[:, 1:]
+        weights, real = inputs.pop("loss_weights")[:, 1:], inputs.pop("attention_mask")
+        # Padding stands on the right and has no label: no token that is learned sees it, with or without a mask. With
+        # one transformers would wait for the device to look for padding, and attention would take its slower kernels.
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         total = weights.sum() if num_items_in_batch is None else num_items_in_batch
         loss = -(outputs.log_probs * weights).sum() / total.clamp(min=1e-8)
@@ -126,17 +134,22 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
             loss = loss * self.accelerator.num_processes  # DDP averages gradients over processes
         supervised = inputs["labels"][:, 1:] != IGNORED_LABEL
         if self.model.training:
-            self._record_step(inputs, outputs.is_top1, supervised)
+            self._record_step(real, outputs.is_top1, supervised)
         elif self._validated is not None:
             self._record_validation(outputs.log_probs * weights, weights, outputs.is_top1, supervised)
         return loss
 
-    def _record_step(self, inputs: dict[str, Tensor], correct: Tensor, supervised: Tensor) -> None:
-        counts = torch.stack([correct.sum(), supervised.sum(), inputs["attention_mask"].sum()])
-        correct_count, supervised_count, tokens = self.accelerator.gather(counts[None]).sum(dim=0).tolist()
-        self._metrics["train"]["mean_token_accuracy"].append(correct_count / max(supervised_count, 1))
-        self._total_train_tokens += tokens
-        self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+    def _record_step(self, real: Tensor, correct: Tensor, supervised: Tensor) -> None:
+        counts = torch.stack([correct.sum(), supervised.sum(), real.sum()])
+        self._not_counted.append(self.accelerator.gather(counts[None]).sum(dim=0))
+
+    def _count(self) -> None:
+        """Take up what `_record_step` left on the device: once a row of metrics, since it waits for the device."""
+        waiting, self._not_counted = self._not_counted, []
+        for correct, supervised, tokens in torch.stack(waiting).tolist() if waiting else ():
+            self._metrics["train"]["mean_token_accuracy"].append(correct / max(supervised, 1))
+            self._total_train_tokens += tokens
+            self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
 
     def _record_validation(self, log_probs: Tensor, weights: Tensor, correct: Tensor, supervised: Tensor) -> None:
         sums = [column.sum(dim=1).float() for column in (-log_probs, weights, correct, supervised)]

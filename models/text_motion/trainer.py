@@ -94,11 +94,12 @@ class EvaluatorTrainer:
         loss = self.loss(self._embed_text(batch), self._embed_motion(batch), self._alike(batch.caption_ids))
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self._parts.parameters(), MAX_GRADIENT_NORM)
-        for what, value in (("loss", loss.item()), ("norm of the gradient", norm.item())):
+        loss_value, norm_value = torch.stack([loss.detach(), norm]).tolist()  # together: each look waits for the device
+        for what, value in (("loss", loss_value), ("norm of the gradient", norm_value)):
             if not math.isfinite(value):
                 raise InputError(f"the {what} is {value}: the training has diverged; give a smaller --learning-rate")
         self.optimizer.step()
-        return loss.item()
+        return loss_value
 
     def words_with(self, vectors: np.ndarray) -> WordVectorizer:
         """The vocabulary with other vectors (V, word_size)."""

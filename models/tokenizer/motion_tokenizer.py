@@ -136,9 +136,10 @@ class MotionTokenizer:
         codes, margins = self.network.encode_with_margin(batch, lengths)
         ends = torch.full((len(batch),), batch.shape[1], device=batch.device) if lengths is None else lengths
         real = torch.arange(codes.shape[1], device=codes.device)[None] < (ends // unit)[:, None]
-        for row in ((margins < _UNCLEAR) & real).any(1).nonzero().flatten().tolist():
-            end = int(ends[row])
-            codes[row, : end // unit] = self.network.encode(batch[row : row + 1, :end])[0]
+        unclear = ((margins < _UNCLEAR) & real).any(1)
+        for row, end in enumerate((ends * unclear).tolist()):
+            if end:
+                codes[row, : end // unit] = self.network.encode(batch[row : row + 1, :end])[0]
         return codes
 
     def _statistics(self) -> tuple[Tensor, Tensor]:

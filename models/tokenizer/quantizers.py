@@ -19,6 +19,7 @@ latents together, so that every process holds the same codebook as one process a
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,7 @@ class _Quantizer(nn.Module):
         self.beta = beta
         self._generator = torch.Generator().manual_seed(0)
         self._processes = ALONE
+        self._prepared = False  # whether `_prepare` has seen that there is nothing to do: each look waits for a GPU
 
     def table(self) -> Tensor:
         """(nb_code, code_dim) codes as vectors."""
@@ -116,17 +118,17 @@ class _Quantizer(nn.Module):
         """Quantize (B, N, C) latents; `valid` (B, 1, N) of 0/1 keeps padding out of losses and averages."""
         with torch.autocast(latents.device.type, enabled=False):
             # Padding is encoded too (its codes are ignored), but only real latents count and learn.
-            real = latents.flatten(0, 1) if valid is None else latents[valid[:, 0] > 0]
+            # Their places are looked up once: a GPU makes the host wait whenever it selects by a mask.
+            places = None if valid is None else (valid[:, 0] > 0).flatten().nonzero().squeeze(1)
+            real = latents.flatten(0, 1) if places is None else latents.flatten(0, 1)[places]
             if self.training:
                 with torch.no_grad():
                     self._prepare(real.detach())
             codes = self.nearest(latents)
             chosen = functional.embedding(codes, self.table())
-            real_codes, real_chosen = (
-                (codes.flatten(), chosen.flatten(0, 1))
-                if valid is None
-                else (codes[valid[:, 0] > 0], chosen[valid[:, 0] > 0])
-            )
+            real_codes, real_chosen = codes.flatten(), chosen.flatten(0, 1)
+            if places is not None:
+                real_codes, real_chosen = real_codes[places], real_chosen[places]
             counts = torch.bincount(real_codes, minlength=self.nb_code).to(latents.dtype)
             if self.training:
                 self._processes.add_up(counts)
@@ -144,6 +146,11 @@ class _Quantizer(nn.Module):
 
     def load_training_state(self, state: dict) -> None:
         self._generator.set_state(state["generator"])
+        self._prepared = False
+
+    def _load_from_state_dict(self, *given: Any, **named: Any) -> None:
+        super()._load_from_state_dict(*given, **named)
+        self._prepared = False
 
     def seed(self, seed: int) -> None:
         """Make the choice of replacements for dead codes repeatable."""
@@ -189,6 +196,9 @@ class EmaQuantizer(_Quantizer):
         return self.codebook
 
     def _prepare(self, latents: Tensor) -> None:
+        if self._prepared:
+            return
+        self._prepared = True
         if self.code_count.any():
             return
         if not self.codebook.any():  # a loaded codebook without averages goes on from where it is
@@ -257,8 +267,9 @@ class ResetQuantizer(_Quantizer):
         return self.codebook
 
     def _prepare(self, latents: Tensor) -> None:
-        if not self.codebook.any():
+        if not self._prepared and not self.codebook.any():
             self.codebook.copy_(self._random_latents(latents))
+        self._prepared = True
 
     def _learn(self, latents: Tensor, codes: Tensor, counts: Tensor) -> None:
         dead = counts < DEAD_BELOW
