@@ -58,20 +58,23 @@ def sample_matching(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) ->
     """Per paired row (N, E): distance of caption and motion, and its chance to be among the top 1 to 3 of its group.
 
     That chance is exact over all groups of 32 that the row could be in (hypergeometric in the number of motions that
-    are nearer to the caption), so systems can be compared clip by clip without the noise of one grouping.
+    are nearer to the caption), so systems can be compared clip by clip without the noise of one grouping. Motions that
+    are as near as its own, such as greedy ones of the same caption, are before it in as many orders as behind it.
     """
     others = len(text) - 1
     distances = cdist(text, motion)
     own = distances.diagonal()
     nearer = (distances < own[:, None]).sum(axis=1)
-    rows: list[dict[str, float | None]] = []
-    for index in range(len(text)):
-        row: dict[str, float | None] = {"MM-Dist": float(own[index]) if usable[index] else None}
-        for rank in range(1, TOP + 1):
-            chance = hypergeom.cdf(rank - 1, others, nearer[index], GROUP - 1) if others >= GROUP - 1 else np.nan
-            chance = float(chance) if usable[index] else 0.0
-            row[f"R@{rank}"] = chance if np.isfinite(chance) else None
-        rows.append(row)
+    as_near = (distances == own[:, None]).sum(axis=1)  # itself too
+    places = np.arange(others + 1)
+    rows: list[dict[str, float | None]] = [
+        {"MM-Dist": float(d) if there else None} for d, there in zip(own, usable, strict=True)
+    ]
+    for rank in range(1, TOP + 1):
+        chances = hypergeom.cdf(rank - 1, others, places, GROUP - 1) if others >= GROUP - 1 else None
+        for row, first, count, there in zip(rows, nearer, as_near, usable, strict=True):
+            chance = None if chances is None else float(chances[first : first + count].mean())
+            row[f"R@{rank}"] = chance if there else 0.0
     return rows
 
 

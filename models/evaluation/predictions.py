@@ -161,7 +161,7 @@ def arrange(
     unknown = sorted({p.id for p in predictions} - known)
     if unknown:
         raise InputError(f"{where}: {len(unknown)} ids are not in the evaluated split, the first is {unknown[0]!r}")
-    draws = 1 + max(p.draw for p in predictions)
+    draws = 1 + max((p.draw for p in predictions), default=0)  # none: of the first clips of --limit
     arranged = [[by_key.get((id, draw), Prediction(id, draw, problem=MISSING)) for id in ids] for draw in range(draws)]
     missing = sum(p.problem == MISSING for row in arranged for p in row)
     if missing:

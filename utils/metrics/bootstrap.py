@@ -22,9 +22,15 @@ def resampled(clips: int, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
 
 
 def half_width(values: np.ndarray) -> float | None:
-    """Half of the 95 % interval of a number that has (B,) values over the samples; None where it has fewer than two."""
+    """Half of the 95 % interval of a number that has (B,) values over the samples.
+
+    None where it has fewer than two, or where all are the same: one clip, or clips that all scored alike, do not show
+    how others would differ, and an interval of 0 would say that they would not.
+    """
     values = values[np.isfinite(values)]
-    return float(NORMAL_95 * values.std(ddof=1)) if len(values) > 1 else None
+    if len(values) < 2 or np.allclose(values, values[0], rtol=1e-9, atol=0):
+        return None
+    return float(NORMAL_95 * values.std(ddof=1))
 
 
 def means(weights: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -88,12 +88,13 @@ def test_numbers_say_how_many_clips_they_are_of():
 
 def test_perfect_and_failed_generation():
     perfect = judge_motions([[t2m(number) for number in range(32)]], CAPTIONS, REAL, JUDGE)
-    assert perfect.metrics["R@1"] == MetricValue(1.0, 0.0, 32, 1, "clips")
+    assert perfect.metrics["R@1"] == MetricValue(1.0, None, 32, 1)  # no clip shows how others would differ
     assert perfect.metrics["FID"].mean == pytest.approx(0, abs=1e-8) and perfect.metrics["MM-Dist"].mean == 0
     assert perfect.metrics["Well-formed"].mean == 1
     assert all(scores["R@1"] == 1 and scores["MM-Dist"] == 0 for scores in perfect.samples[0])
     half = judge_motions([[t2m(number, ok=number % 2 == 0) for number in range(32)]], CAPTIONS, REAL, JUDGE)
     assert half.metrics["R@1"].mean == half.metrics["R@3"].mean == 0.5
+    assert half.metrics["R@1"].interval > 0.1 and half.metrics["R@1"].over == "clips"
     assert half.metrics["Well-formed"].mean == 0.5 and half.metrics["MM-Dist"].mean == 0
     failed = half.samples[0][1]
     assert failed["R@3"] == 0 and failed["MM-Dist"] is None and "Skating" not in failed
@@ -136,14 +137,15 @@ def test_captions_by_lemmas_and_by_a_given_sentence_score():
 
     found = judge_captions([other], RECORDS, tagger, JUDGE, CaptionScoring("lemmatized", score))
     assert found.metrics["BLEU@1"].mean == pytest.approx(1) and seen == [("3", ["3"] * 3)]
-    assert found.metrics["BERTScore"] == MetricValue(0.5, 0.0, 32, 1, "clips")
+    assert found.metrics["BERTScore"] == MetricValue(0.5, None, 32, 1)
     assert judge_captions([other], RECORDS, tagger, JUDGE, RAW).metrics["BLEU@1"].mean < 0.5
 
 
-def test_chance_of_a_rank_is_the_mean_of_r_precision_over_groupings():
+@pytest.mark.parametrize("alike", [1, 3], ids=["all differ", "greedy replies to the same caption"])
+def test_chance_of_a_rank_is_the_mean_of_r_precision_over_groupings(alike):
     rng = np.random.default_rng(0)
-    text = rng.normal(size=(96, 5))
-    motions = text + rng.normal(size=(96, 5)) * 1.5
+    text = np.repeat(rng.normal(size=(96 // alike, 5)), alike, axis=0)
+    motions = text + np.repeat(rng.normal(size=(96 // alike, 5)) * 1.5, alike, axis=0)
     usable = rng.random(96) > 0.1
     chances = np.array([[row[f"R@{rank}"] for rank in (1, 2, 3)] for row in sample_matching(text, motions, usable)])
     shuffled = []

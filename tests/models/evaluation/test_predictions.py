@@ -155,5 +155,6 @@ def test_missing_predictions_count_as_failures_and_unknown_ones_are_refused():
     assert warnings == ["p: 2 of 4 predictions are missing and count as failures"]
     with pytest.raises(InputError, match="1 ids are not in the evaluated split, the first is 'c'"):
         arrange([Prediction("c", 0)], ["a"], "p", warnings.append)
+    assert [p.problem for p in arrange([], ["a"], "p", warnings.append)[0]] == [MISSING]  # none of --limit's clips
     other = arrange([Prediction("a", 0, "x"), Prediction("a", 1, "y")], ["a"], "p", warnings.append)
     assert [[p.caption for p in row] for row in other] == [["x"], ["y"]]  # a caption is drawn anew for each draw

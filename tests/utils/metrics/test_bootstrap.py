@@ -21,10 +21,19 @@ def test_the_interval_of_a_mean_is_that_of_the_textbook():
     assert found == pytest.approx(1.96 * values.std(ddof=1) / 20, rel=0.1)
 
 
-def test_a_clip_without_a_score_has_no_part_in_it_and_one_value_has_no_interval():
+def test_a_clip_without_a_score_has_no_part_in_it():
+    weights, values = resampled(50, seed=0), np.random.default_rng(0).normal(size=50)
+    some = mean_intervals(weights, {"x": np.where(np.arange(50) < 30, values, np.nan)})["x"]
+    assert some == pytest.approx(mean_intervals(resampled(30, seed=0), {"x": values[:30]})["x"], rel=0.2)
+
+
+def test_what_does_not_show_how_clips_differ_has_no_interval():
+    """An interval of 0 would say that other clips had the same score."""
     weights = resampled(50, seed=0)
-    some = np.where(np.arange(50) < 30, 1.0, np.nan)
-    assert mean_intervals(weights, {"x": some, "none": np.full(50, np.nan)}) == {"x": 0.0, "none": None}
+    alone = np.where(np.arange(50) == 7, 3.2, np.nan)
+    scores = {"none": np.full(50, np.nan), "one": alone, "alike": np.full(50, 0.3), "misses": np.zeros(50)}
+    assert mean_intervals(weights, scores) == dict.fromkeys(scores)
+    assert mean_intervals(resampled(1, seed=0), {"of one clip": np.array([2.4])}) == {"of one clip": None}
     assert half_width(np.array([1.0])) is None
 
 
