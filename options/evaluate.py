@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from options.flags.com import ComFlags
 from options.flags.common import DataFlags, ModelFlags, RunFlags
-from options.flags.evaluation import NO_EVALUATOR, OF_THIS_VERSION, EvalFlags
+from options.flags.evaluation import NO_EVALUATOR, OF_MULTIMODALITY, OF_THIS_VERSION, EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.inputs import evaluation_inputs, not_read
@@ -56,7 +56,7 @@ class EvalSettings(Settings):
         "exp_name",
     )
     IGNORED = IGNORED_IN_EVALUATION
-    TOLERATED = PUBLISHED_FOR_EVALUATION
+    TOLERATED = PUBLISHED_FOR_EVALUATION | set(OF_MULTIMODALITY)
 
     run: RunFlags
     data: DataFlags
@@ -67,10 +67,15 @@ class EvalSettings(Settings):
     shape: TokenizerShapeFlags
 
     def unused(self) -> dict[str, Sequence[str]]:
-        given = self.evaluation.from_predictions is not None  # the answers of a search, perhaps
-        of_searches = [] if self.com.use_com or given else [field.name for field in fields(ComFlags)]
-        of_given = {"without --from-predictions": [] if given else ["any_posture"]}
-        return {"of train_mllm.py": ONLY_TRAINING, "without --use-com": of_searches, **of_given}
+        flags = self.evaluation
+        given = (flags.from_predictions or flags.rescore) is not None  # the answers of a search, perhaps
+        asks = flags.eval_task == "t2m" and flags.from_predictions is None
+        return {
+            "of train_mllm.py": ONLY_TRAINING,
+            "without --use-com": [] if self.com.use_com or given else [field.name for field in fields(ComFlags)],
+            "without --from-predictions": [] if given else ["any_posture"],
+            "only where t2m is asked": [] if asks else OF_MULTIMODALITY,
+        }
 
     # --- The run ---
 
@@ -85,7 +90,7 @@ class EvalSettings(Settings):
         renamed = flags.go_on(before)
         if flags.from_predictions is None:  # mistakes are told before anything is loaded
             _ = self.draws
-            if flags.mm_repeats and self.temperature == 0:
+            if flags.eval_task == "t2m" and flags.mm_repeats and self.temperature == 0:
                 raise InputError("--mm-repeats: greedy replies are all alike: give a --temperature")
         may_differ = (*_MAY_DIFFER, *ONLY_TRAINING, *not_read(inputs), *renamed)
         arguments = self.as_recorded(before, OF_THIS_VERSION)

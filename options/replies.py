@@ -77,7 +77,7 @@ def reply_plan(
         evaluator = None if judge is None else judge.evaluator
         if None not in (ranker, evaluator) and ranker.fingerprint == evaluator.fingerprint:
             _refuse_judge_as_ranker(settings)
-    if flags.mm_repeats and settings.judging_evaluator is None:
+    if flags.eval_task == "t2m" and flags.mm_repeats and settings.judging_evaluator is None:
         raise InputError("--mm-repeats: MultiModality needs an evaluator, and --eval-evaluator is none")
     longest = flags.max_new_tokens or policy.checkpoint.reply_tokens(flags.eval_task) or LONGEST_REPLY
     sampling = Sampling(settings.temperature, flags.top_p, longest, flags.eval_batch_size, seed=settings.run.seed)
@@ -105,9 +105,10 @@ def _draws(settings: "EvalSettings", questions: "Questions") -> int:
 def _decoding(settings: "EvalSettings", sampling: "Sampling") -> str:
     """How replies are drawn: temperature (of each round), nucleus, longest reply, precision; no grammar mask."""
     rounds = settings.com.com_temperature if settings.com.use_com else []
+    longest = settings.com.com_max_new_tokens if settings.com.use_com else None
     shown = "/".join(f"{value:g}" for value in rounds or [sampling.temperature])
     precision = str(model_dtype(settings.model.precision, settings.device)).removeprefix("torch.")
-    return f"T{shown},p{sampling.top_p:g},max{sampling.max_new_tokens},{precision},free"
+    return f"T{shown},p{sampling.top_p:g},max{longest or sampling.max_new_tokens},{precision},free"
 
 
 def _refuse_judge_as_ranker(settings: "EvalSettings") -> None:

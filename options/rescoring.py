@@ -4,6 +4,7 @@ Everything but who judges and how is read from the run's own record. The new num
 the old one's folder; they keep what the old signature says of how the replies were made.
 """
 
+import logging
 import sys
 import types
 from collections.abc import Sequence
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 PREDICTIONS_FILE = "predictions.jsonl"  # models.evaluation.predictions_file.PREDICTIONS_FILE, which would import torch
 # What may be asked of the same replies anew, and what says only where and how loudly.
 _ANEW = ("repeats", "m2t_protocol", "bertscore_model")
-_WHERE = ("out_dir", "exp_name", "device", "reward_device", "eval_batch_size", "profile", "show_trace", "save_motions")
+_WHERE = (
+    "out_dir", "exp_name", "device", "reward_device", "eval_batch_size", "profile", "show_trace", "save_motions",
+    "any_posture",
+)  # fmt: skip
 # Files may have moved since; their contents are compared.
 _MOVED = ("eval_ckpt", "data_root", "from_predictions", "motion_tokenizer", "llm_backbone")
 
@@ -45,13 +49,16 @@ def rescoring(asked: EvalSettings, words: Sequence[str] | None = None) -> EvalSe
     if asked.evaluation.rescore is None:
         return asked
     folder, before = _finished(asked)
-    before = {**in_todays_words(before), "mm_repeats": 0}  # its replies are not kept
+    before = in_todays_words(before)
     named, now = names_on(sys.argv[1:] if words is None else words, _groups()), asked.as_dict()
     given = {name: now[name] for name in named}
     differing = {name for name in given if before.get(name) != given[name]} - {*_ANEW, *_WHERE, *_MOVED, "rescore"}
     if differing:
         shown = ", ".join(f"{name} was {before.get(name)!r}, now {given[name]!r}" for name in sorted(differing))
         raise InputError(f"--rescore: {folder.path} was made with other arguments ({shown}): leave them out")
+    if before.get("mm_repeats"):
+        logging.info("MultiModality is not measured again: its replies were not kept")
+    before["mm_repeats"] = given["mm_repeats"] = 0
     try:
         _ = _settings_of(before)
     except ValueError as error:

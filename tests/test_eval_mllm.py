@@ -302,12 +302,22 @@ def test_each_draw_asks_for_a_caption_drawn_anew_and_says_what_its_intervals_are
     one, again = run(tmp_path, monkeypatch, "one", *given, "--quick")
     assert [row["text"] for row in again] == [row["text"] for row in rows[:CLIPS]]
     numbers = one["rows"]["generated"]
-    assert numbers["R@1"]["over"] == "clips" and numbers["FID"]["interval"] is None
+    assert numbers["R@1"] | {"signature": ""} == {
+        "mean": 0,
+        "interval": None,
+        "n": 32,
+        "repeats": 1,
+        "over": None,
+        "signature": "",
+    }
+    assert numbers["FID"]["interval"] is None
 
 
-def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatch, capsys):
+def test_captions_are_greedy_and_then_one_draw_is_all_there_is(world, monkeypatch, caplog):
     plain = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4", "--m2t-protocol", "words"]
-    results, rows = run(world, monkeypatch, "greedy", *plain, task="m2t")
+    with caplog.at_level("WARNING"):
+        results, rows = run(world, monkeypatch, "greedy", *plain, "--mm-repeats", "3", task="m2t")
+    assert "not needed and ignored: --mm-repeats (only where t2m is asked)" in caplog.text
     signature = results["rows"]["generated"]["CIDEr"]["signature"]
     assert (
         len(rows) == 4 and "|decoding:T0,p1,max8,float32,free|" in signature and "|protocol:words|tagger:" in signature
@@ -400,8 +410,9 @@ def test_the_judge_does_not_rank_unless_it_is_asked_to(world, monkeypatch):
     for ranker in ([], ["--reward-evaluator", world / "judge"]):
         with pytest.raises(InputError, match=r"would also rank what it judges.*--allow-judge-as-ranker"):
             run(world, monkeypatch, f"refused {len(ranker)}", *given, *ranker)
-    results, _ = run(world, monkeypatch, "allowed", *given, "--allow-judge-as-ranker")
+    results, _ = run(world, monkeypatch, "allowed", *given, "--allow-judge-as-ranker", "--com-max-new-tokens", "7")
     assert results["about"]["notes"] == "judge=ranker"
+    assert results["about"]["decoding"] == "T1,p1,max7,float32,free"  # of the search, not of --max-new-tokens
 
 
 def test_compare_prints_and_does_nothing_else(world, monkeypatch, capsys):

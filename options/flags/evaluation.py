@@ -12,6 +12,7 @@ from utils.errors import InputError
 DRAWN_AT, LONGEST_REPLY = Sampling.temperature, Sampling.max_new_tokens
 FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
 NO_EVALUATOR = "none"
+OF_MULTIMODALITY = ("mm_repeats", "mm_texts")
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
 # An args.json without one of these was written by an earlier version.
 OF_THIS_VERSION = {"quick", "rescore"}

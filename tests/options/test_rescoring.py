@@ -98,6 +98,17 @@ def test_evaluations_of_earlier_versions_are_judged_again_too(world, monkeypatch
     assert results["sampling"]["temperature"] == (0.7 if task == "t2m" else 0)
 
 
+def test_the_whole_command_names_a_run_too(world, monkeypatch, caplog):  # noqa: F811
+    """Also with what is not measured again: MultiModality, whose replies are not kept."""
+    given = [*generated(world), "--limit", "4", "--mm-repeats", "3"]
+    run(world, monkeypatch, "whole", *given)
+    with pytest.raises(InputError, match=r"mm_repeats was 3, now 4"):
+        again(world, monkeypatch, "whole", world / "judge", *given[:-1], "4")
+    with caplog.at_level("INFO"):
+        again(world, monkeypatch, "whole", world / "judge", *given, "--quick", "--any-posture")
+    assert "MultiModality is not measured again" in caplog.text
+
+
 def test_mistakes_are_told(world, monkeypatch):  # noqa: F811
     with pytest.raises(InputError, match="holds no finished evaluation"):
         again(world, monkeypatch, "nowhere", world / "judge")
