@@ -61,9 +61,11 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     else:
         with timer.stage("loading the model"):
             policy = policy_of(settings, checkpoint, tokenizer)
-            # How they are asked: sampling and, with --use-com, Chain-of-Motion around the model.
             plan = reply_plan(settings, questions, policy, judge)
-        replies = asked_replies(policy, questions, plan, judge, folder, timer)
+        with settings.share() as share:  # of several processes or commands each asks its part
+            replies = asked_replies(policy, questions, plan, judge, folder, timer, share)
+        if replies is None:  # another process judges them, or a later command
+            return {}
     with timer.stage("judging"):
         evaluation = evaluate_replies(questions, replies, judge, scoring)
     if kinds := settings.evaluation.save_motions:
@@ -80,8 +82,7 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     from models.reporting.report import where_to_look
     from utils.metrics.report import format_table, read_remarks, read_results, transposed
 
-    folder = summary.folder.path
-    results = folder / "results.json"
+    folder, results = summary.folder.path, summary.folder.path / "results.json"
     if summary.already and (kinds := settings.evaluation.save_motions):
         judged = settings.evaluation.from_predictions
         save_motions_of(folder, judged, kinds, settings.skeleton, settings.motion_tokenizer(settings.checkpoint()))
@@ -91,8 +92,7 @@ def show(settings: EvalSettings, summary: Summary, timer: StageTimer) -> None:
     for text in readable_traces(folder / TRACE_FILE, settings.com.show_trace if settings.com.use_com else 0):
         print(text)
     print("\n".join(filter(None, [format_table(transposed(read_results(results))), *read_remarks(results)])))
-    already = "already " if summary.already else ""
-    print(f"{already}finished {results}", *where_to_look(folder, summary.already), sep="\n")
+    print(f"{'already ' * summary.already}finished {results}", *where_to_look(folder, summary.already), sep="\n")
 
 
 if __name__ == "__main__":

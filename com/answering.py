@@ -18,6 +18,8 @@ from models.language.rollout import Rollout
 
 # Takes finished replies: the numbers of their queries, and the replies.
 Keep = Callable[[Sequence[int], Sequence[Found]], None]
+# Replies as they were generated, by draw and number of the query.
+Fresh = dict[tuple[int, int], Prediction]
 # Queries whose candidates are generated and ranked together: bounds what an interruption loses.
 QUERIES_AT_ONCE = 64
 
@@ -56,13 +58,16 @@ class Answers:
     predictions: list[list[Prediction]]
 
 
-def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file: ReplyFile, label: str) -> Answers:
-    """A reply to each query of each draw; those that `file` holds are not generated again.
+def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file: ReplyFile, label: str) -> Fresh:
+    """A reply to each query of each draw goes to `file`; those that it holds are not generated again.
 
     Args:
         draws: what is asked in each; a query has the same number in all of them, though perhaps another caption.
+
+    Returns:
+        the replies that were generated, as `answers_in` takes them
     """
-    fresh: dict[tuple[int, int], Prediction] = {}
+    fresh: Fresh = {}
     for draw, asked in enumerate(draws):
         rows = [file.rows.get(key) for key in _keys(draw, asked)]
         pairs = zip(rows, asked.queries, strict=True)
@@ -82,6 +87,11 @@ def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file
             _ask(llm, waiting, asking.of_draw(draw), keep, progress)
         else:
             _search(llm, waiting, asking.of_draw(draw), asking.com, keep, progress)
+    return fresh
+
+
+def answers_in(file: ReplyFile, draws: Sequence[QueryBatch], fresh: Fresh) -> Answers:
+    """What `answer_all` has left in a file, here or elsewhere, for these queries."""
     keys = [_keys(draw, asked) for draw, asked in enumerate(draws)]
     return Answers(
         [[file.rows[key] for key in row] for row in keys],

@@ -1,14 +1,16 @@
 """A policy answers the questions of an evaluation here: draws, Chain-of-Motion, MultiModality."""
 
+import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from com.answering import Answers, Asking, answer_all
-from com.reply_file import ReplyFile
+from com.answering import Answers, Asking, answer_all, answers_in
+from com.reply_file import parts_of
 from com.reply_search import QueryBatch, cost_of_rounds
+from com.sharing import WHOLE, Share
 from com.trace import write_trace
 from models.evaluation.judge import Judge
 from models.evaluation.multimodality import multimodality_metric
@@ -16,6 +18,7 @@ from models.evaluation.predictions import Replies, with_motions
 from models.evaluation.questions import Questions
 from models.inference.motion_llm import MotionLLM
 from models.policy.policy import Policy
+from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.metrics.report import MetricValue
 from utils.run.stage_timer import StageTimer
 
@@ -50,25 +53,49 @@ class ReplyPlan:
 
 
 def asked_replies(
-    policy: Policy, questions: Questions, plan: ReplyPlan, judge: Judge | None, folder: Path, timer: StageTimer
-) -> Replies:
+    policy: Policy,
+    questions: Questions,
+    plan: ReplyPlan,
+    judge: Judge | None,
+    folder: Path,
+    timer: StageTimer,
+    share: Share = WHOLE,
+) -> Replies | None:
     """Replies of the policy to every question; those on disk from an interrupted evaluation are not asked again.
 
     Args:
         judge: who will measure MultiModality; None where nothing is scored.
+        share: what this process asks. The replies are the same however they are shared out.
+
+    Returns:
+        None in processes that do not judge; their replies are on disk
     """
     llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.motion_tokenizer
     references = questions.references if plan.oracle else None
     asked = [QueryBatch.all(queries, references) for queries in questions.queries(tokenizer, plan.draws)]
+    # This process's part, which goes to its own file.
     with timer.stage("generation"):
-        file = ReplyFile(folder / REPLIES_FILE)
-        answers = answer_all(llm, asked, plan.asking, file, questions.task)
+        file = share.file(folder / REPLIES_FILE)
+        fresh = answer_all(llm, [share.of(draw) for draw in asked], plan.asking, file, questions.task)
+    again = None
+    if questions.task == "t2m" and plan.mm_replies and judge is not None:
+        with timer.stage("MultiModality"):
+            again = _Again(llm, asked[0], plan, share, folder)
+    # From here on the replies of all are on disk, and one process goes on.
+    share.processes.wait()
+    if share.count > 1:
+        file.read()
+    if not share.judges:
+        _tell(share, sum(len(draw) for draw in asked), len(file.rows))
+        return None
+    answers = answers_in(file, asked, fresh)
+    # What is judged, and what the signature says of it.
     with timer.stage("decoding motions"):
         draws = [with_motions(row, tokenizer) for row in answers.predictions]
     multimodality = None
-    if questions.task == "t2m" and plan.mm_replies and judge is not None:
+    if again is not None:
         with timer.stage("MultiModality"):
-            multimodality = _multimodality(llm, asked[0], plan, judge, folder)
+            multimodality = again.measured(tokenizer, judge)
     cost = None
     if plan.asking.com is not None:
         write_trace(folder / TRACE_FILE, answers.rows)
@@ -88,20 +115,44 @@ def asked_replies(
 def forget_parts(folder: Path) -> None:
     """Remove what only an unfinished evaluation needs."""
     for name in (REPLIES_FILE, MULTIMODALITY_FILE):
-        (folder / name).unlink(missing_ok=True)
+        for file in parts_of(folder / name):
+            file.unlink(missing_ok=True)
 
 
-def _multimodality(llm: MotionLLM, asked: QueryBatch, plan: ReplyPlan, judge: Judge, folder: Path) -> MetricValue:
-    seed = plan.asking.sampling.seed
-    chosen = random.Random(seed).sample(range(len(asked)), min(plan.mm_texts, len(asked)))
-    again = replace(plan.asking, sampling=replace(plan.asking.sampling, seed=seed + _MULTIMODALITY_SEED))
-    part = asked.take(chosen)
-    part = QueryBatch.all(part.queries, part.references)  # a file of its own, which counts its queries from 0
-    file = ReplyFile(folder / MULTIMODALITY_FILE)
-    answers = answer_all(llm, [part] * plan.mm_replies, again, file, "MultiModality")
-    draws = [with_motions(row, llm.language.motion_tokenizer) for row in answers.predictions]
-    by_text = list(zip(*draws, strict=True))
-    return multimodality_metric(judge.evaluator, by_text, repeats=judge.repeats, seed=judge.seed)
+def _tell(share: Share, wanted: int, found: int) -> None:
+    """Say how far the evaluation is, when one of the commands that share it is done."""
+    if share.shards > 1 and share.processes.is_main:
+        logging.info(
+            "shard %d/%d is answered; of %d replies of the evaluation %d are there%s",
+            share.shard + 1,
+            share.shards,
+            wanted,
+            found,
+            ": the same command without --shard judges them" if found >= wanted else "",
+        )
+
+
+class _Again:
+    """Some captions are asked again for MultiModality, several times each; then the motions are compared."""
+
+    def __init__(self, llm: MotionLLM, asked: QueryBatch, plan: ReplyPlan, share: Share, folder: Path) -> None:
+        seed = plan.asking.sampling.seed
+        chosen = random.Random(seed).sample(range(len(asked)), min(plan.mm_texts, len(asked)))
+        again = replace(plan.asking, sampling=replace(plan.asking.sampling, seed=seed + _MULTIMODALITY_SEED))
+        part = asked.take(chosen)
+        # A file of its own, which counts its queries from 0.
+        self._asked = [QueryBatch.all(part.queries, part.references)] * plan.mm_replies
+        self._file = share.file(folder / MULTIMODALITY_FILE)
+        own = [share.of(part) for part in self._asked]
+        self._fresh = answer_all(llm, own, again, self._file, "MultiModality")
+
+    def measured(self, tokenizer: MotionTokenizer | None, judge: Judge) -> MetricValue:
+        """The metric of the replies of all processes."""
+        self._file.read()  # what the others have written since
+        answers = answers_in(self._file, self._asked, self._fresh)
+        draws = [with_motions(row, tokenizer) for row in answers.predictions]
+        by_text = list(zip(*draws, strict=True))
+        return multimodality_metric(judge.evaluator, by_text, repeats=judge.repeats, seed=judge.seed)
 
 
 def _cost(weights: Mapping[str, float], answers: Answers) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The replies of an evaluation that is not finished are kept in this file, and read back when it goes on."""
+"""The replies of an evaluation that is not finished are kept in files, and read back when it goes on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +12,46 @@ class ReplyFile:
 
     A row holds the number of the query, the draw, text and finished; with Chain-of-Motion also trace and cost.
 
+    Several processes that share the queries have a file each. All files are read, so nothing is asked again where the
+    next command has another number of processes.
+
+    Args:
+        path: of the file where one process works alone.
+        part: of the work that this process does, such as ``2-of-8``; its file is ``replies-2-of-8.part.jsonl`` where
+            `path` is ``replies.part.jsonl``.
+
     Attributes:
         rows: by draw and number of the query.
     """
 
-    def __init__(self, path: Path) -> None:
-        kinds = {"draw": int, "query": int, "id": str, "text": str, "finished": bool}
-        wanted = "a reply of an interrupted evaluation; delete this line, and that reply is asked for again"
-        self._journal = Journal(path, wanted, tuple(kinds), kinds=tuple(kinds.values()))
-        self.rows = {(row["draw"], row["query"]): row for row in self._journal.rows()}
+    def __init__(self, path: Path, part: str = "") -> None:
+        self._path = path
+        self._own = _journal(_named(path, f"-{part}" if part else ""))
+        self.rows: dict[tuple[int, int], dict[str, Any]] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Read what all processes have written up to now."""
+        for file in parts_of(self._path):
+            self.rows.update({(row["draw"], row["query"]): row for row in _journal(file).rows()})
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """Append finished replies and keep them."""
-        self._journal.append(*rows)
+        self._own.append(*rows)
         self.rows.update({(row["draw"], row["query"]): row for row in rows})
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files of all processes that keep replies at `path`; what one process alone has kept comes first."""
+    return [*([path] if path.is_file() else []), *sorted(path.parent.glob(_named(path, "-*-of-*").name))]
+
+
+def _named(path: Path, part: str) -> Path:
+    name, _, rest = path.name.partition(".")
+    return path.with_name(f"{name}{part}.{rest}")
+
+
+def _journal(path: Path) -> Journal:
+    kinds = {"draw": int, "query": int, "id": str, "text": str, "finished": bool}
+    wanted = "a reply of an interrupted evaluation; delete this line, and that reply is asked for again"
+    return Journal(path, wanted, tuple(kinds), kinds=tuple(kinds.values()))

@@ -4,7 +4,8 @@ Imports are late: `--help` and a mistyped path must not wait for torch and trans
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +20,13 @@ from options.inputs import evaluation_inputs, not_read
 from options.settings import Settings
 from utils.errors import InputError
 from utils.run.folder import RunFolder
+from utils.run.launcher import launched_processes
 from utils.run.session import Run
 
 if TYPE_CHECKING:
     import torch
 
+    from com.sharing import Share
     from models.evaluation.captions import CaptionScoring
     from models.evaluation.judge import Judge
     from models.evaluation.questions import Questions
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 # Flags that change where an evaluation works and what it shows, not what it finds.
 _MAY_DIFFER = (
     "device", "reward_device", "profile", "eval_batch_size", "show_trace", "save_motions", "out_dir", "exp_name",
-    "any_posture", "rescore",
+    "any_posture", "rescore", "shard",
 )  # fmt: skip
 
 
@@ -85,6 +88,7 @@ class EvalSettings(Settings):
         if flags.eval_ckpt is None and flags.from_predictions is None:
             raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
         way_out = "use another --exp-name" if flags.rescore is None else "remove it first"
+        self._refuse_to_share()
         inputs, folder = evaluation_inputs(self), RunFolder(self.folder, way_out)
         before = folder.recorded() or {}
         renamed = flags.go_on(before)
@@ -93,8 +97,17 @@ class EvalSettings(Settings):
             if flags.eval_task == "t2m" and flags.mm_repeats and self.temperature == 0:
                 raise InputError("--mm-repeats: greedy replies are all alike: give a --temperature")
         may_differ = (*_MAY_DIFFER, *ONLY_TRAINING, *not_read(inputs), *renamed)
-        arguments = self.as_recorded(before, OF_THIS_VERSION)
-        return Run(folder, arguments, may_differ, self.run.seed, self.device, inputs=inputs)
+        arguments = {**self.as_recorded(before, OF_THIS_VERSION), "shard": None}  # of this command, not of the run
+        part = None if flags.shard is None else f"shard {flags.shard.replace('/', ' of ')}"
+        return Run(folder, arguments, may_differ, self.run.seed, self.device, inputs=inputs, part=part)
+
+    def _refuse_to_share(self) -> None:
+        """Raises InputError where several processes are to do what one must."""
+        if self.evaluation.from_predictions is not None and (self.evaluation.shard or launched_processes() > 1):
+            raise InputError(
+                "given predictions are judged by one process: leave out --shard, and start it without a launcher "
+                "(torchrun, accelerate)"
+            )
 
     @property
     def folder(self) -> Path:
@@ -107,9 +120,21 @@ class EvalSettings(Settings):
 
     @cached_property
     def device(self) -> "torch.device":
-        from utils.run.devices import resolve_device
+        from utils.run.processes import own_device
 
-        return resolve_device(self.run.device)
+        return own_device(self.run.device)
+
+    @contextmanager
+    def share(self) -> "Iterator[Share]":
+        """The part of the questions that this process answers, beside those that a launcher started with it.
+
+        Raises InputError where they cannot work together on --device.
+        """
+        from com.sharing import Share
+        from utils.run.processes import joined_processes
+
+        with joined_processes(self.run.device) as processes:
+            yield Share(processes, *self.evaluation.part)
 
     # --- What is judged, by whom ---
 

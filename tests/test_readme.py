@@ -26,7 +26,10 @@ HANDED_ON = {  # what follows ``--``
 }
 LAUNCHERS = ("python", "torchrun", "accelerate")
 # Flags of other programs that a page may name: torchrun, accelerate, pytest, pip.
-FOREIGN_FLAGS = {"--nproc_per_node", "--num_processes", "--config_file", "--help", "--durations", "--import-mode"}
+FOREIGN_FLAGS = {
+    "--nproc_per_node", "--num_processes", "--config_file", "--shutdown-timeout", "--help", "--durations",
+    "--import-mode",
+}  # fmt: skip
 COMMAND_NAME = re.compile(r"(prepare\.\w+|tests\.benchmarks\.\w+|train_mllm\.py|eval_mllm\.py|demo\.py)(\s|$)")
 OUR_PATH = re.compile(rf"({'|'.join(FOLDERS)})/[\w./-]+")
 MAX_LINE, MAX_FRONT_PAGE = 120, 230

@@ -6,6 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from utils.run.launcher import launched_as_main
+
 # Seconds between two lines of a log; work that is done sooner says nothing there.
 LOG_EVERY = 60.0
 _COUNTED = "{desc}: {percentage:.0f}% ({n_fmt} of {total_fmt} {units}), {elapsed}<{remaining}, {rate_fmt}{postfix}"
@@ -13,7 +15,8 @@ _UNCOUNTED = "{desc}: {n_fmt} {units}, {elapsed}, {rate_fmt}{postfix}"
 
 
 class Progress(tqdm):
-    """A tqdm bar (same arguments, on stderr) whose lines in a file or a pipe are few and whole.
+    """A tqdm bar (same arguments, on stderr) whose lines in a file or a pipe are few and whole. Of several processes
+    that work together only the first shows one.
 
     A bar draws over itself with carriage returns; in a file that is one line of megabytes.
     """
@@ -28,6 +31,8 @@ class Progress(tqdm):
             line = (_COUNTED if total else _UNCOUNTED).replace("{units}", _plural(settings.get("unit", "it")))
             settings |= {"bar_format": line, "mininterval": LOG_EVERY, "miniters": 1}
             settings |= {"delay": LOG_EVERY, "dynamic_ncols": False}
+        if not launched_as_main():  # the bars of several processes would overwrite one another
+            settings["disable"] = True
         super().__init__(*args, **settings)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:

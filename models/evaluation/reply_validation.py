@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, gather_object
+from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
 from dataset.humanml.layout import read_split, tagger_of
@@ -15,6 +14,7 @@ from models.evaluation.evaluate import judge_replies
 from models.evaluation.judge import Judge
 from models.evaluation.predictions import Prediction, with_motions
 from models.evaluation.questions import Questions
+from models.evaluation.sharing import shared_answers
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
@@ -86,16 +86,12 @@ class ReplyValidation:
 
     def __call__(self, model: PreTrainedModel) -> dict[str, float]:
         """Metrics by name; one that could not be computed is left out. Every process must call it."""
-        processes = PartialState()
         llm = MotionLLM(model, self._language).without_motions()
         metrics: dict[str, float] = {}
         for questions, queries in self._asked:
-            own = range(processes.process_index, len(queries), processes.num_processes)
-            rollouts = llm.answer([queries[index] for index in own], self._sampling, keys=own)
-            answered = [(index, Prediction.of_rollout(one, 0)) for index, one in zip(own, rollouts, strict=True)]
-            answered = gather_object(answered)
-            if processes.is_main_process:
-                replies = [prediction for _, prediction in sorted(answered, key=lambda pair: pair[0])]
+            rollouts = shared_answers(llm, queries, self._sampling)
+            if rollouts is not None:
+                replies = [Prediction.of_rollout(rollout, 0) for rollout in rollouts]
                 metrics |= self._measure(questions, with_motions(replies, self._language.motion_tokenizer))
         (metrics,) = broadcast_object_list([metrics])
         return metrics

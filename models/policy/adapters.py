@@ -1,6 +1,5 @@
 """LoRA adapters with the rows of new tokens: how they are added to a backbone, and what of training is kept."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +8,11 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from peft.utils.other import TrainableTokensWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainingArguments
 
 from models.language.vocabulary import MotionVocabulary
 from models.policy.checkpoint import Part
+from models.policy.resumable import spread_weights
 from utils.errors import InputError
 
 # Attention and MLP projections of Qwen (and of most decoder-only models).
@@ -76,15 +76,11 @@ def lora_part(model: PeftModel, tasks: Sequence[str], stage: str, **about: Any) 
     return Part(tuple(tasks), stage, weights, values, **about)
 
 
-def refuse_spread_weights() -> None:
-    """Raise InputError under FSDP and ZeRO-3: peft's adapters with token rows fail on weights held in pieces.
-
-    accelerate tells the processes that it starts by these variables.
-    """
-    spread = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
-    if spread or os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3":
+def refuse_spread_weights(settings: TrainingArguments) -> None:
+    """Raise InputError under FSDP and ZeRO-3: peft's adapters with token rows fail on weights held in pieces."""
+    if (spread := spread_weights(settings)) is not None:
         raise InputError(
-            "LoRA with token rows cannot be trained with FSDP or ZeRO-3: give --finetune full, or launch with "
+            f"LoRA with token rows cannot be trained with {spread}: give --finetune full, or launch with "
             "options/accelerate/ddp.yaml or deepspeed.yaml (ZeRO-2)"
         )
 

@@ -1,5 +1,6 @@
 """What happens around trl's training loops: validations, our checkpoints, states to go on from, a gentle stop."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -7,7 +8,8 @@ from collections.abc import Callable
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from utils.metrics.criteria import Criterion
-from utils.run.interrupt import InterruptFlag
+from utils.run.interrupt import InterruptFlag, Stopped
+from utils.run.launcher import launched_as_main, launched_processes, launcher_patience
 from utils.run.processes import Processes
 
 
@@ -23,14 +25,64 @@ class StopOnInterrupt(TrainerCallback):
         self.flag = flag
         self.every = every
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if anywhere(self.flag.raised, args):  # in what was done before the first step, which leaves nothing to save
+            raise Stopped
+
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
-        if state.global_step % self.every == 0 and _anywhere(self.flag.raised, args):
+        if state.global_step % self.every == 0 and anywhere(self.flag.raised, args):
             self.flag.raised = True
             control.should_save = _ended_epoch(state) is None  # what belongs to an epoch's end is done before it saves
             control.should_training_stop = True
         return control
+
+
+class WarnOfLauncher(TrainerCallback):
+    """Warn, once, of a step that a launcher would not let end after Ctrl-C."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._told = launched_processes() == 1 or not launched_as_main()
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        self._began = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        seconds, patience = time.monotonic() - self._began, launcher_patience()
+        if not self._told and seconds > patience:
+            self._told = True
+            logging.warning(
+                "a step takes %.0f s, and the launcher kills its processes %.0f s after Ctrl-C: export "
+                "TORCH_ELASTIC_SHUTDOWN_TIMEOUT=%.0f before you start it, or what was learned since the last state is "
+                "lost",
+                seconds,
+                patience,
+                5 * seconds,
+            )
+
+
+class FirstOfAll(TrainerCallback):
+    """Call `act` before the first step of a run, in every process, when the model is where it will be trained.
+
+    DeepSpeed moves it there at the beginning of the loop only; asked before, it would answer on the CPU.
+    """
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act = act
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        if state.global_step == 0:
+            self.act()
 
 
 class SaveEvery(TrainerCallback):
@@ -57,7 +109,7 @@ class SaveEvery(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
     ) -> TrainerControl:
         may_save = state.global_step % self.every == 0 and _ended_epoch(state) is None
-        if may_save and _anywhere(time.monotonic() - self.saved_at >= self.seconds, args):
+        if may_save and anywhere(time.monotonic() - self.saved_at >= self.seconds, args):
             control.should_save = True
         return control
 
@@ -195,7 +247,7 @@ def _ended_epoch(state: TrainerState) -> int | None:
     return math.ceil(epoch) - 1
 
 
-def _anywhere(happened: bool, args: TrainingArguments) -> bool:
-    """Whether it happened in any process: the same answer in all."""
+def anywhere(happened: bool, args: TrainingArguments) -> bool:
+    """Whether it happened in any process: the same answer in all, which must all ask."""
     (found,) = Processes(args.process_index, args.world_size, args.device).largest(float(happened))
     return found > 0

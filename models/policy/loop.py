@@ -7,7 +7,7 @@ from typing import TypeVar
 from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
-from models.policy.callbacks import EndsEarly
+from models.policy.callbacks import EndsEarly, WarnOfLauncher, anywhere
 from models.policy.logs import TrainingBar
 from models.policy.resumable import ResumableTrainer
 from utils.run.interrupt import InterruptFlag
@@ -21,14 +21,17 @@ def train_to_the_end(
     """Train from the trainer's own last whole state on, or from the start where there is none.
 
     After Ctrl-C the step is finished and `save_latest` writes a checkpoint of the weights as they are; every process
-    calls it. Where that step was the last one, the training is at its end all the same.
+    calls it. Where that step was the last one, the training is at its end all the same. Several processes do the same,
+    whichever of them heard the signal, and none leaves before all have written.
 
     Returns:
         False where an interrupt ended it before its end
 
     Raises:
         InputError: the training diverges, or another number of processes wrote the last state.
+        Stopped: an interrupt came before the first step, which leaves nothing to save.
     """
+    trainer.add_callback(WarnOfLauncher())
     with interrupt:
         state = trainer.newest_state()
         if state is not None and _is_over(trainer, state):
@@ -38,8 +41,10 @@ def train_to_the_end(
         finally:
             for bar in _callbacks(trainer, TrainingBar):
                 bar.close()
-        if interrupt.raised and trainer.state.global_step < trainer.state.max_steps:
+        # A signal that came too late for its step to hear of it is agreed on here.
+        if anywhere(interrupt.raised, trainer.args) and trainer.state.global_step < trainer.state.max_steps:
             save_latest({"step": float(trainer.state.global_step)})
+            trainer.accelerator.wait_for_everyone()  # of those that leave earlier the launcher would kill the others
             return False
     return True
 

@@ -4,6 +4,7 @@ It stands before trl's class among the bases: ``class Ours(ResumableTrainer, SFT
 """
 
 import math
+import os
 import pickle
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
+from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
@@ -205,8 +207,20 @@ def settings_of_trl(file: str | None = None) -> Iterator[None]:
         raise InputError(f"trl cannot train with these settings: {kind}{first_line(error)} ({where})") from error
 
 
+def spread_weights(settings: TrainingArguments) -> str | None:
+    """What holds a piece of the weights in each process, ``FSDP`` or ``ZeRO-3``; None: every process holds them whole.
+
+    accelerate tells the processes that it starts by variables; the rest stands in the settings themselves.
+    """
+    if settings.fsdp or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+        return "FSDP"
+    plugin = settings.deepspeed_plugin
+    stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") if plugin is None else plugin.zero_stage
+    return "ZeRO-3" if str(stage) == "3" else None
+
+
 class _GoOn(TrainerCallback):
-    """Gives the counters of a state back when the loop has set its own to zero."""
+    """Gives the counters of a state back when the loop has set its own to zero, and the epoch to the order of rows."""
 
     def __init__(self, trainer: ResumableTrainer) -> None:
         self.trainer = trainer
@@ -216,6 +230,19 @@ class _GoOn(TrainerCallback):
     ) -> None:
         if self.trainer._since_log:
             self.trainer.go_on(self.trainer._since_log)
+
+    def on_epoch_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: DataLoader | None = None,
+        **kwargs: object,
+    ) -> None:
+        # The loop tells it to the batches that are left of an epoch, from where it does not reach the sampler of
+        # several processes: their order of rows would be that of the first epoch.
+        if hasattr(train_dataloader, "set_epoch"):
+            train_dataloader.set_epoch(int(state.epoch or 0))
 
 
 def _refused(unfinished: Path, place: Path, error: Exception) -> OSError | None:

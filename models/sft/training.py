@@ -92,7 +92,7 @@ def supervise(
         InputError: the training diverges, or trl refuses its settings.
     """
     if plan.lora is not None:
-        refuse_spread_weights()
+        refuse_spread_weights(plan.trainer)
     folder, name = session.folder, data.tasks[0] if len(data.tasks) == 1 else "both"
     latest, best = (folder.path / f"motionllm_{name}_{kind}.pth" for kind in ("latest", "best"))
     trainer = _make_trainer(policy, data, supervision, validation, plan)

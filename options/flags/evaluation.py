@@ -1,5 +1,6 @@
 """What eval_mllm.py asks, how it decodes, and who judges."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -101,6 +102,11 @@ class EvalFlags:
         "judge a finished evaluation again by this evaluator, without asking the model again: give what named the run "
         "(--exp-name, or its whole command); --m2t-protocol, --repeats and --bertscore-model may differ",
     )
+    shard: str | None = flag(
+        None,
+        "2/8: answer the second of 8 parts of the questions and judge nothing; 8 such commands may run at once, on one "
+        "machine or several with a shared folder, and the same command without --shard judges",
+    )
     compare: list[str] = field(
         default_factory=list,
         metadata={"help": "print these results.json side by side, with differences clip by clip, and do nothing else"},
@@ -117,6 +123,15 @@ class EvalFlags:
         need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
         need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
+        if self.shard is not None:
+            fits = re.fullmatch(r"[0-9]{1,6}/[0-9]{1,6}", self.shard) is not None and 0 <= self.part[0] < self.part[1]
+            need(fits, f"--shard {self.shard}: expected NUMBER/COUNT from 1/COUNT to COUNT/COUNT, such as 2/8")
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """(number from 0, of how many) parts of the questions that --shard names; all of them without it."""
+        number, count = map(int, (self.shard or "1/1").split("/"))
+        return number - 1, count
 
     def go_on(self, before: Mapping[str, Any]) -> tuple[str, ...]:
         """Take the defaults of the version that began an evaluation, where that had others than this one.

@@ -13,12 +13,12 @@ from trl import GRPOConfig
 
 from models.language.decoding import Sampling
 from models.policy.adapters import LORA_TARGETS, LoraSize, lora_part
-from models.policy.callbacks import AfterEpoch, SaveEvery, StopOnInterrupt, StopWhere
+from models.policy.callbacks import AfterEpoch, FirstOfAll, SaveEvery, StopOnInterrupt, StopWhere
 from models.policy.checkpoint import save_checkpoint
 from models.policy.logs import ReplyLog, RunLog, TrainingBar
 from models.policy.loop import train_to_the_end
 from models.policy.policy import Policy
-from models.policy.resumable import settings_of_trl
+from models.policy.resumable import settings_of_trl, spread_weights
 from rewards.grpo.best import BEFORE, BY_REWARD, LAST, BestBy
 from rewards.grpo.hacking import HACKING, HELD_OUT_TOTAL, TRAINING_REWARD
 from rewards.grpo.logs import shown_replies
@@ -59,6 +59,15 @@ class GrpoPlan:
     settings_file: str | None = None
     best_by: BestBy = BY_REWARD
     stop_on_hacking: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises InputError where every process would hold a piece of the weights: none could sample from it."""
+        spread = spread_weights(self.trainer)
+        if spread is not None:
+            raise InputError(
+                f"GRPO samples from the policy that it trains, which {spread} holds in pieces: launch it with "
+                "options/accelerate/ddp.yaml or deepspeed.yaml (ZeRO-2), or by torchrun"
+            )
 
     @property
     def sampling(self) -> Sampling:
@@ -106,6 +115,7 @@ def reinforce(
             folder.path / "samples" / "replies.jsonl",
             lambda: shown_replies(trainer.last_replies(), plan.trainer.num_generations, rewarding.rewards),
         ),
+        FirstOfAll(epochs.begin),
         StopOnInterrupt(session.interrupt, steps_per_batch(plan.trainer)),
         SaveEvery(plan.save_minutes, steps_per_batch(plan.trainer)),
         AfterEpoch(epochs.end),
@@ -113,8 +123,6 @@ def reinforce(
     ):
         trainer.add_callback(callback)
 
-    if BEFORE not in validation:
-        epochs.end(BEFORE)
     if not train_to_the_end(trainer, session.interrupt, epochs.save_latest):
         return None
     if not trainer.is_world_process_zero():
@@ -192,6 +200,11 @@ class _Epochs:
         hacked = [row["step"] for row in validation.history if row[HACKING]]
         self.over_at = set(hacked if self._stops else ())  # steps after which the run is at its end
         self.best, self.latest = (folder / f"motionllm_rlvr_{kind}.pth" for kind in ("best", "latest"))
+
+    def begin(self) -> None:
+        """Measure the policy that training starts from, unless an interrupted run has done so."""
+        if BEFORE not in self._validation:
+            self.end(BEFORE)
 
     def end(self, epoch: int) -> None:
         """Validate after `epoch` and keep the best checkpoint; `BEFORE` measures the start. Every process calls it.

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from transformers import PreTrainedModel
 
+from models.evaluation.sharing import shared_answers
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
@@ -17,7 +18,6 @@ from rewards.grpo.prompts import Prompts
 from rewards.mixture.weighted import WeightedRewards
 from utils.errors import InputError
 from utils.run.folder import RunFolder
-from utils.run.launcher import launched_as_main
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,14 @@ class GrpoValidation:
     def measure(self, model: PreTrainedModel, epoch: int, last: bool = False) -> dict[str, float]:
         """Numbers by name: ``held_out_reward/...`` in the first process, and ``held_out/...`` when it is their turn.
 
+        Every process must call it: they share the questions, and the first one scores the replies of all.
+
         Args:
             model: the policy; left in training mode.
             epoch: the one that has ended, -1 before training.
             last: no epoch follows.
         """
-        numbers = self._reward(model) if launched_as_main() else {}
+        numbers = self._reward(model)
         if self._held_out.replies is not None and (last or (epoch + 1) % self._held_out.every == 0):
             numbers |= {f"{HELD_OUT}{name}": value for name, value in self._held_out.replies(model).items()}
         model.train()
@@ -123,7 +125,9 @@ class GrpoValidation:
     def _reward(self, model: PreTrainedModel) -> dict[str, float]:
         llm = MotionLLM(model, self._language)
         prompts, times = self._held_out.prompts, self._held_out.samples
-        replies = llm.answer(prompts.queries * times, self._sampling, prompts.references * times)
+        replies = shared_answers(llm, prompts.queries * times, self._sampling, prompts.references * times)
+        if replies is None:
+            return {}
         table = self._rewards.table(replies)
         columns = {**table, "total": self._rewards.combine(table)}
         means = {}

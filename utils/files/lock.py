@@ -37,6 +37,25 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 
 @contextmanager
+def locked_part(folder: str | Path, part: str) -> Iterator[None]:
+    """Work in `folder` beside others that do other parts, for the length of the block; nobody works there `locked`.
+
+    Args:
+        part: names what this process does; two processes cannot do the same.
+
+    Raises:
+        InputError: another process does this part, or works here alone; its id and machine are named.
+        OSError: the folder cannot be made or written to.
+    """
+    folder = Path(folder)
+    with (
+        _held(folder / LOCK_FILE, str(folder), "is working here", "another folder", shared=True),
+        _held(folder / f".{part}{LOCK_FILE}", f"{folder}, {part}", "is doing this", "another part"),
+    ):
+        yield
+
+
+@contextmanager
 def locked_output(path: str | Path) -> Iterator[None]:
     """Write one file alone for the length of the block; others may write other files of its folder.
 
@@ -51,17 +70,20 @@ def locked_output(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(lock: Path, place: str, doing: str, instead: str) -> Iterator[None]:
+def _held(lock: Path, place: str, doing: str, instead: str, shared: bool = False) -> Iterator[None]:
     if fcntl is None:
         yield
         return
     made = _make(lock.parent)
     try:
-        handle = _take(lock, place, doing, instead)
+        handle = _take(lock, place, doing, instead, shared)
         try:
             yield
         finally:
-            _leave(lock, handle)
+            if shared:  # others may hold it still; who works here alone removes it
+                os.close(handle)
+            else:
+                _leave(lock, handle)
     finally:
         for folder in made:
             try:
@@ -99,15 +121,15 @@ def _make(folder: Path) -> list[Path]:
     return missing
 
 
-def _take(path: Path, place: str, doing: str, instead: str) -> int:
-    """The handle that holds the lock."""
+def _take(path: Path, place: str, doing: str, instead: str, shared: bool) -> int:
+    """The handle that holds the lock; `shared`: with others that share it."""
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise named(error, path) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.read(handle, 200).decode("utf-8", "replace").strip()
             os.close(handle)

@@ -20,7 +20,7 @@ from utils.errors import InputError
 from utils.files.atomic import named
 from utils.files.journal import Journal
 from utils.files.json_files import read_json, write_json
-from utils.files.lock import LOCK_FILE, locked
+from utils.files.lock import LOCK_FILE, locked, locked_part
 from utils.run.inputs import INPUTS, Inputs, Record, differences, read_record, record_of
 from utils.run.launcher import launched_as_main, launched_processes
 from utils.wording import listed
@@ -57,12 +57,14 @@ class RunFolder:
                     raise InputError(f"{place} is a file, and the run needs a folder {self.path}: use another name")
                 return
 
-    def locked(self) -> AbstractContextManager[None]:
+    def locked(self, part: str | None = None) -> AbstractContextManager[None]:
         """The context in which this process alone works here; of launched processes the first holds the lock for all.
 
-        Raises InputError where another one works here.
+        Raises InputError where another one works here; with a `part`: where another one does that part, or all.
         """
-        return locked(self.path) if launched_as_main() else nullcontext()
+        if not launched_as_main():
+            return nullcontext()
+        return locked(self.path) if part is None else locked_part(self.path, part)
 
     def recorded(self) -> dict[str, Any] | None:
         """What the run here was asked and made of (args.json); None where nothing was made yet.

@@ -2,9 +2,16 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from utils.run.launcher import launched_processes
+
+# A launcher hands a signal on to processes that may have heard it themselves: a scheduler tells all of a job. So what
+# comes so soon after the first is the same one.
+_ECHO_SECONDS = 10.0
 
 
 class Stopped(KeyboardInterrupt):
@@ -35,11 +42,13 @@ def termination_interrupts() -> Iterator[None]:
 class InterruptFlag:
     """Context in which the first SIGINT or SIGTERM sets `raised`; a second one interrupts at once.
 
-    Loops look at `raised` after each step, save, and leave.
+    Loops look at `raised` after each step, save, and leave. Several processes agree on it first, so it may be raised
+    in one that has heard no signal yet.
     """
 
     def __init__(self) -> None:
         self.raised = False
+        self._heard: float | None = None  # when the first signal came
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "InterruptFlag":
@@ -52,6 +61,9 @@ class InterruptFlag:
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.raised:
+        now = time.monotonic()
+        if self._heard is None:
+            self._heard = now
+            self.raised = True
+        elif launched_processes() == 1 or now - self._heard > _ECHO_SECONDS:
             raise KeyboardInterrupt
-        self.raised = True

@@ -16,7 +16,7 @@ from torch import Tensor
 from utils.errors import InputError
 from utils.run.devices import resolve_device
 from utils.run.interrupt import Stopped
-from utils.run.launcher import launched_here, launched_processes
+from utils.run.launcher import launched_here, launched_number_here, launched_processes
 
 # Processes wait this long for one that validates or writes. One that dies is noticed by the launcher, not by this.
 _TIMEOUT = timedelta(hours=3)
@@ -42,6 +42,13 @@ class Processes:
     def share(self, total: int) -> slice:
         """This process's part of `total` rows; the parts follow one another and differ by one row at most."""
         return slice(total * self.index // self.count, total * (self.index + 1) // self.count)
+
+    def deal(self, total: int) -> list[int]:
+        """This process's part of `total` rows that are dealt out one by one.
+
+        All processes get equally many: where the rows do not divide, the first of them are dealt a second time.
+        """
+        return [(self.index + taken) % total for taken in range(0, total, self.count)]
 
     def add_up(self, *tensors: Tensor) -> None:
         """Replace tensors, in place, by their sums over the processes. One message; all of one floating type."""
@@ -104,6 +111,23 @@ class Processes:
 ALONE = Processes()
 
 
+def own_device(name: str) -> torch.device:
+    """Where this process computes: `resolve_device`, and with several processes a GPU of its own.
+
+    Raises:
+        InputError: more processes than GPUs, or all of them told to use the same one.
+    """
+    wanted, started = resolve_device(name), launched_processes()
+    if started == 1 or wanted.type != "cuda":
+        return wanted
+    here, gpus = launched_here(), torch.cuda.device_count()
+    if wanted.index is not None:
+        raise InputError(f"--device {name} with {started} processes: each takes a GPU of its own, say cuda")
+    if here > gpus:
+        raise InputError(f"{here} processes on a machine with {gpus} GPU(s): start as many as GPUs, or --device cpu")
+    return torch.device("cuda", launched_number_here())
+
+
 @contextmanager
 def joined_processes(device: str) -> Iterator[Processes]:
     """Join the processes that a launcher started, for the length of the block; without one, be alone.
@@ -114,22 +138,13 @@ def joined_processes(device: str) -> Iterator[Processes]:
     Raises:
         InputError: more processes than GPUs, all of them told to use the same one, or a device without messages.
     """
-    started = launched_processes()
-    wanted = resolve_device(device)
+    started, wanted = launched_processes(), own_device(device)
     if started == 1:
         yield Processes(device=wanted)
         return
     # Imported here: a run without a launcher has no use for it.
     from accelerate import PartialState
 
-    if wanted.type == "cuda":
-        here, gpus = launched_here(), torch.cuda.device_count()
-        if wanted.index is not None:
-            raise InputError(f"--device {device} with {started} processes: each takes a GPU of its own, say cuda")
-        if here > gpus:
-            raise InputError(
-                f"{here} processes on a machine with {gpus} GPU(s): start as many as GPUs, or --device cpu"
-            )
     state = PartialState(cpu=wanted.type == "cpu", timeout=_TIMEOUT)
     if state.num_processes != started:
         raise InputError(f"--device {device}: {started} processes cannot work together there, only on cpu and cuda")

@@ -92,6 +92,8 @@ class Run:
         anew: what the folder holds already is set aside (--no-resume).
         inputs: what it reads, by flag: a run is neither continued nor called finished with other contents. A flag
             that names an input may name another path with the same content.
+        part: of the work that this command does beside others, which do theirs at the same time; it finishes nothing.
+            None: all that is left to do.
     """
 
     folder: RunFolder
@@ -101,6 +103,7 @@ class Run:
     device: "torch.device"
     anew: bool = False
     inputs: Inputs = field(default_factory=dict)
+    part: str | None = None
 
     def complete(self, work: Work) -> Summary | None:
         """Do what is left to do of the run; a finished one is left as it is.
@@ -111,7 +114,8 @@ class Run:
                 processes only the numbers of the first one count.
 
         Returns:
-            the finished run; None in all processes but the first, which alone prints
+            the finished run; None where only a part of it was to be done, and in all processes but the first, which
+            alone prints
 
         Raises:
             InputError: the folder holds a run of other arguments or inputs, or another process works there.
@@ -125,11 +129,13 @@ class Run:
         already = numbers is not None
         if numbers is None:
             with ExitStack() as ending:
-                ending.enter_context(self.folder.locked())
+                ending.enter_context(self.folder.locked(self.part))
                 made_of = self._check(finished=False)  # before the data are read, which can take a while
                 numbers = work(lambda data, found=MappingProxyType({}): self._begin(data, found, made_of, ending))
                 if numbers is None:
                     raise Stopped
+                if self.part is not None:
+                    return None
                 if launched_as_main():
                     self.folder.finish(numbers)
         else:

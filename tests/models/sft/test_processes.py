@@ -7,9 +7,11 @@ import sys
 import pytest
 import torch
 import yaml
+from trl import SFTConfig
 
 from models.policy.adapters import refuse_spread_weights
 from models.policy.backbone import load_backbone
+from tests.models.tiny_trl import TINY
 from tests.places import ROOT
 from utils.errors import InputError
 
@@ -114,17 +116,18 @@ def test_two_processes_equal_one(tmp_path, cot_jsonl, backbone, one, kind):
         assert two[name] == pytest.approx(one[name], abs=1e-5)
 
 
-def test_adapters_are_refused_where_weights_are_spread(monkeypatch):
-    refuse_spread_weights()
+def test_adapters_are_refused_where_weights_are_spread(monkeypatch, tmp_path):
+    settings = SFTConfig(output_dir=tmp_path, **TINY)
+    refuse_spread_weights(settings)
     monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", "2")
-    refuse_spread_weights()
+    refuse_spread_weights(settings)
     monkeypatch.setenv("ACCELERATE_DEEPSPEED_ZERO_STAGE", "3")
-    with pytest.raises(InputError, match="--finetune full"):
-        refuse_spread_weights()
+    with pytest.raises(InputError, match="with ZeRO-3: give --finetune full"):
+        refuse_spread_weights(settings)
     monkeypatch.delenv("ACCELERATE_DEEPSPEED_ZERO_STAGE")
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(InputError, match="--finetune full"):
-        refuse_spread_weights()
+    with pytest.raises(InputError, match="with FSDP: give --finetune full"):
+        refuse_spread_weights(settings)
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)

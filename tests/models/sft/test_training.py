@@ -117,7 +117,7 @@ def test_checkpoint_rebuilds_the_policy(cot_jsonl, backbone, tmp_path, lora):
 
 
 class InterruptAfter(InterruptFlag):
-    """Raised once the trainer has looked at it `steps` times."""
+    """Raised once the trainer has looked at it `steps` times: before the first step, and after each."""
 
     def __init__(self, steps):
         super().__init__()
@@ -137,7 +137,7 @@ class InterruptAfter(InterruptFlag):
 def test_interrupted_and_resumed_equals_straight(cot_jsonl, backbone, tmp_path, lora):
     """Optimiser, schedule, order of the data and, with dropout, the random numbers go on where they were."""
     run_supervise(cot_jsonl, backbone, tmp_path / "straight", lora)
-    run_supervise(cot_jsonl, backbone, tmp_path / "resumed", lora, interrupt=InterruptAfter(6))
+    run_supervise(cot_jsonl, backbone, tmp_path / "resumed", lora, interrupt=InterruptAfter(7))
     assert not (tmp_path / "resumed" / "finished.json").exists()
     assert load_checkpoint(tmp_path / "resumed" / "motionllm_t2m_latest.pth").metrics["step"] == 7
     run_supervise(cot_jsonl, backbone, tmp_path / "resumed", lora)
@@ -163,7 +163,7 @@ def test_token_rows_learn_at_a_rate_of_their_own_and_a_resumed_run_goes_on(cot_j
 
     given = {"learning_rate": 1e-3, "token_learning_rate": 5e-3}
     run_supervise(cot_jsonl, backbone, tmp_path / "straight", size, **given)
-    run_supervise(cot_jsonl, backbone, tmp_path / "resumed", size, interrupt=InterruptAfter(6), **given)
+    run_supervise(cot_jsonl, backbone, tmp_path / "resumed", size, interrupt=InterruptAfter(7), **given)
     run_supervise(cot_jsonl, backbone, tmp_path / "resumed", size, **given)
     straight, resumed = weights_of(tmp_path / "straight"), weights_of(tmp_path / "resumed")
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)

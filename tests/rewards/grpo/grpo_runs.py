@@ -92,6 +92,7 @@ def run_grpo(
     best_by=BY_REWARD,
     stop_on_hacking=False,
     drawn_for=1,
+    held_out_prompts=4,
     **fields,
 ):
     """8 prompts an epoch, so 2 steps; drawn for so many epochs. Returns the summary."""
@@ -100,7 +101,7 @@ def run_grpo(
     return reinforce(
         policy_of(backbone, motion_tokenizer),
         draw_prompts(train, TASKS, 8, 0, drawn_for),
-        HeldOut(draw_prompts(held_out, TASKS, 4, 0), replies, every),
+        HeldOut(draw_prompts(held_out, TASKS, held_out_prompts, 0), replies, every),
         Rewarding(rewards or short_replies(), Judge()),
         GrpoPlan(
             TASKS,
