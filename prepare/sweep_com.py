@@ -29,7 +29,9 @@ from utils.metrics.criteria import DRAWN, SWEPT
 from utils.metrics.report import MetricValue, format_table
 from utils.run.command import run_command
 
-OURS = ("--use-com", "--com-candidates", "--com-refine-steps", "--exp-name", "--out-dir", "--from-predictions")
+OURS = (
+    "--use-com", "--com-candidates", "--com-refine-steps", "--exp-name", "--out-dir", "--from-predictions", "--rescore",
+)  # fmt: skip
 
 
 @dataclass
@@ -154,7 +156,8 @@ def answers_after(folder: Path, rounds: int) -> list[dict[str, Any]]:
 
 def report(points: Sequence[Point], task: str) -> str:
     """The table by cost, then what refinement adds at equal numbers of candidates."""
-    rows = {"real": metrics_of(points[0].folder, REAL)}
+    real = metrics_of(points[0].folder, REAL)
+    rows = {REAL: real} if real else {}
     for point in sorted(points, key=lambda point: (point.candidates * point.rounds, point.rounds)):
         spent = {"tokens": MetricValue(point.tokens, None, 0, 0), "seconds": MetricValue(point.seconds, None, 0, 0)}
         rows[point.name] = {**spent, **metrics_of(point.folder)}

@@ -22,7 +22,7 @@ from options.flags.parsing import flag, need, parse_flags, required_flag
 from options.flags.ranges import COUNT, NOT_NEGATIVE
 from prepare.sweeps.evaluations import differences, evaluate, metrics_of, split_line
 from utils.errors import InputError
-from utils.files.json_files import read_json, write_json
+from utils.files.json_files import write_json
 from utils.files.lock import locked
 from utils.metrics.comparison import REAL
 from utils.metrics.criteria import DRAWN, METRICS, SWEPT, lower_is_better
@@ -35,6 +35,7 @@ OURS = (
 )  # fmt: skip
 # What decides between settings where nobody says: how well a reply fits, as the judge or the references see it.
 BEST_BY = {"t2m": "R@1", "m2t": "CIDEr"}
+_CAN_DECIDE = [name for name, metric in METRICS.items() if metric.better != "nearer real" and name != "loss"]
 
 
 @dataclass
@@ -60,7 +61,7 @@ class SweepFlags:
         names = [one.partition("=")[0] for one in self.ckpts]
         need(all("=" in one for one in self.ckpts), f"--ckpts: expected NAME=FILE, got {' '.join(self.ckpts)}")
         need(len(set(names)) == len(names) and all(names), "--ckpts: every checkpoint needs a name of its own")
-        need(self.best_by is None or self.best_by in METRICS, f"--best-by: expected one of {', '.join(METRICS)}")
+        need(self.best_by in (None, *_CAN_DECIDE), f"--best-by: expected one of {', '.join(_CAN_DECIDE)}")
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ def best_of(points: Sequence[Point], metric: str) -> Point | None:
 def report(points: Sequence[Point], task: str, best_by: str) -> str:
     """The table, then what each checkpoint gains on the first: at each setting, and between the best of each."""
     first = points[0].checkpoint
-    real = read_json(points[0].folder / "results.json")["rows"]
-    rows = {"real": metrics_of(points[0].folder, REAL)} if REAL in real else {}
+    real = metrics_of(points[0].folder, REAL)
+    rows = {REAL: real} if real else {}
     rows |= {point.name: metrics_of(point.folder) for point in points}
     lines = [format_table(rows, SWEPT[task])]
     own = {name: [point for point in points if point.checkpoint == name] for name in dict.fromkeys(_names(points))}
@@ -184,7 +185,7 @@ def report(points: Sequence[Point], task: str, best_by: str) -> str:
             gain = ", ".join(differences(best[name].folder, best[first].folder, task))
             lines.append(f"  each at its best {best_by} ({both}): {gain}")
     chosen = [f"{name} {point.setting.name}" for name, point in best.items() if point is not None]
-    return "\n".join([*lines, "", f"best {best_by}: " + "; ".join(chosen)])
+    return "\n".join([*lines, "", f"best {best_by}: {'; '.join(chosen) or 'not measured'}"])
 
 
 def _names(points: Sequence[Point]) -> list[str]:

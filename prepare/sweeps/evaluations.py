@@ -26,7 +26,8 @@ def split_line(given: Sequence[str], ours: Sequence[str]) -> tuple[list[str], li
     """
     at = given.index("--") if "--" in given else len(given)
     evaluation = list(given[at + 1 :])
-    if taken := [name for name in ours if name in evaluation]:
+    spelled = {word.partition("=")[0].replace("_", "-") for word in evaluation if word.startswith("--")}
+    if taken := [name for name in ours if name in spelled]:
         raise InputError(f"{', '.join(taken)} after --: the sweep sets these itself")
     return list(given[:at]), evaluation
 
@@ -45,7 +46,8 @@ def evaluate(folder: Path, flags: Sequence[str]) -> None:
 
 
 def metrics_of(folder: Path, row: str = GENERATED) -> dict[str, MetricValue]:
-    return read_results(folder / "results.json")[row]
+    """A row of an evaluation; empty where it has none, as real motion for captions that no evaluator judges."""
+    return read_results(folder / "results.json").get(row, {})
 
 
 def differences(folder: Path, other: Path, task: str) -> list[str]:

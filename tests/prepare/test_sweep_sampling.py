@@ -6,10 +6,14 @@ import sys
 
 import pytest
 
-from prepare.sweep_sampling import Setting, task_of, without_search
+from prepare import sweep_com
+from prepare.sweep_sampling import OURS, Point, Setting, SweepFlags, report, task_of, without_search
+from prepare.sweeps.evaluations import split_line
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.prepare.test_sweep_com import SCORER
 from tests.test_eval_mllm import save_policy
+from utils.errors import InputError
+from utils.metrics.report import MetricValue, Signature, write_results
 
 CLIPS = 33
 
@@ -65,6 +69,29 @@ def test_settings_are_named_as_they_decode():
 )
 def test_the_task_is_read_as_eval_mllm_reads_it(words, task):
     assert task_of(words) == task
+
+
+@pytest.mark.parametrize("words", [["--temperature", "0"], ["--temperature=0"], ["--com_candidates", "4"]])
+def test_what_the_sweep_sets_is_refused_however_it_is_spelled(words):
+    with pytest.raises(InputError, match=r"--(temperature|com-candidates) after --: the sweep sets these itself"):
+        split_line(["--out-dir", "x", "--", "--limit", "5", *words], OURS)
+    assert split_line(["--x", "--", "--limit=5"], OURS) == (["--x"], ["--limit=5"])
+
+
+@pytest.mark.parametrize("name", ["Diversity", "MultiModality", "loss"])
+def test_no_setting_is_chosen_by_what_has_no_better_way_or_is_not_measured(name):
+    with pytest.raises(ValueError, match="--best-by: expected one of R@1, "):
+        SweepFlags("out", ["A=a.pth"], best_by=name)
+
+
+@pytest.mark.parametrize("row", [{}, {"BLEU@4": MetricValue(0.5, 0.1, 4, 1)}], ids=["nothing is scored", "no judge"])
+def test_what_no_evaluator_judged_is_tabled_without_a_row_of_real_motion(tmp_path, row):
+    rows = {"generated": row} if row else {}
+    write_results(tmp_path / "results.json", rows, Signature("t2m", "test", 0))
+    searched = sweep_com.report([sweep_com.Point(2, 1, tmp_path, 10.0, 1.0)], "m2t")
+    sampled = report([Point("A", Setting(0, 1), tmp_path)], "m2t", "CIDEr")
+    assert "\nreal" not in searched + sampled and "best CIDEr: not measured" in sampled
+    assert ("0.500 +- 0.100" in searched and "0.500 +- 0.100" in sampled) is bool(row)
 
 
 def test_plain_settings_are_not_given_what_only_a_search_reads():
