@@ -9,7 +9,7 @@ from utils.errors import InputError
 from utils.files.json_files import numbered_rows
 from utils.metrics.criteria import COMPARED, METRICS, ON_REQUEST, with_arrow
 from utils.metrics.paired import score_differences
-from utils.metrics.report import Rows, format_table, read_about, read_remarks, read_results
+from utils.metrics.report import VERSION, Rows, format_table, read_about, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID"
@@ -19,8 +19,14 @@ GENERATED, REAL = "generated", "real"
 _MUST_AGREE = {
     "evaluator": ("evaluator", "R-precision, MM-Dist, FID, Diversity and MultiModality"),
     "protocol": ("caption protocol", "BLEU, ROUGE-L and CIDEr"),
+    "data": ("data set", "all numbers"),
     "split": ("split", "all numbers"),
+    "bertscore": ("BERTScore model", "BERTScore"),
+    "tagger": ("tagger", "what an evaluator says of captions"),
+    VERSION: ("version of the protocol", "numbers and their intervals"),
 }
+# None says nothing here: it was not measured, or an earlier version did not write it down.
+_WHERE_KNOWN = ("bertscore", "tagger", VERSION)
 _SCORES = (int, float, type(None))  # what a score may be
 
 
@@ -82,6 +88,8 @@ def _made_differently(results: Sequence[NamedResults]) -> list[str]:
     found = []
     for about, (what, touched) in _MUST_AGREE.items():
         made_by = {item.name: read_about(item.path)[about] for item in results}
+        if about in _WHERE_KNOWN:
+            made_by = {name: value for name, value in made_by.items() if value is not None}
         if len(set(made_by.values())) > 1:
             shown = ", ".join(f"{name}: {value or 'none'}" for name, value in made_by.items())
             found.append(f"warning: not of the same {what} ({shown}): {touched} do not compare")

@@ -4,7 +4,9 @@ Every number carries a signature of what made it, such as
 `FID 0.231 +- 0.006 | data:t2m|split:test|n:4384|rep:20|eval:<fingerprint>|seed:123|v:1.1`.
 """
 
+import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -20,6 +22,8 @@ FORMAT_VERSION = 1
 # so its metrics in millimetres and metres a second are 1.56 times what they were; those of HumanML3D are the same. 2.0:
 # a caption is drawn anew for each draw; intervals are over draws, or over clips where there is one draw, and say so.
 PROTOCOL_VERSION = "2.0"
+VERSION = "version"
+_VERSION = re.compile(r"\|v:([\d.]+)")
 WELL_FORMED = "Well-formed"
 NORMAL_95 = 1.96
 FIELD_DRAWS = 20
@@ -168,12 +172,17 @@ def read_results(path: str | Path) -> dict[str, dict[str, MetricValue]]:
 
 
 def read_about(path: str | Path) -> dict[str, str | None]:
-    """The parts of the signature of a results.json that are texts; None where it does not say."""
-    about = read_json(path, _EVALUATE_AGAIN).get("about")
+    """The parts of the signature of a results.json that are texts; None where it does not say.
+
+    One of them, `VERSION`, is that of the protocol: it stands in the signature of every number.
+    """
+    content = read_json(path, _EVALUATE_AGAIN)
+    about = content.get("about")
     said = about if isinstance(about, dict) else {}
     texts = {field.name: said.get(field.name) for field in fields(Signature) if field.name != "seed"}
     if texts["protocol"] == "raw":
         texts["protocol"] = "ptb"  # as earlier versions called it
+    texts[VERSION] = next(iter(_VERSION.findall(json.dumps(content.get("rows")))), None)
     return {name: text if isinstance(text, str) else None for name, text in texts.items()}
 
 

@@ -65,6 +65,32 @@ def test_what_does_not_compare_is_told_and_what_nobody_asked_for_has_no_column(r
     assert "warning: not of the same evaluator (a: none, b: another): R-precision" in text and "MultiModality" in text
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        (
+            {"bertscore": "roberta-large"},
+            {"bertscore": "tiny"},
+            "BERTScore model (a: roberta-large, b: tiny): BERTScore",
+        ),
+        (
+            {"tagger": "lexicon"},
+            {"tagger": "spacy"},
+            "tagger (a: lexicon, b: spacy): what an evaluator says of captions",
+        ),
+        ({"data": "t2m"}, {"data": "kit"}, "data set (a: t2m, b: kit): all numbers"),
+        ({"v": "1.1"}, {}, "version of the protocol (a: 1.1, b: 2.0): numbers and their intervals"),
+        ({"bertscore": None, "tagger": None}, {"bertscore": "tiny", "tagger": "spacy"}, None),  # nobody knows
+    ],
+)
+def test_numbers_that_were_made_otherwise_are_told(results, was, now, told):
+    for path, said in zip(results, (was, now), strict=False):
+        text = path.read_text().replace("|v:2.0", f"|v:{said.get('v', '2.0')}")
+        path.write_text(json.dumps({**json.loads(text), "about": {**json.loads(text)["about"], **said}}))
+    text = comparison([str(path) for path in results[:2]])
+    assert "warning" not in text if told is None else f"warning: not of the same {told} do not compare" in text
+
+
 def test_other_clips_are_told(results):
     a, b, _ = results
     assert "warning" not in comparison([str(a), str(b)])
