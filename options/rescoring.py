@@ -104,7 +104,7 @@ def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, befo
 
 def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint | None") -> "Replies":
     """The replies of a finished evaluation with all that it says of how they were made."""
-    from utils.metrics.report import read_about  # which imports scipy
+    from utils.metrics.report import PROTOCOL_VERSION, VERSION, read_about  # which imports scipy
 
     file = settings.folder.parent / "results.json"
     made, about = read_json(file), read_about(file)
@@ -113,6 +113,8 @@ def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint 
         policy = checkpoint if about["checkpoint"] is not None else None
         rewarded_by = () if policy is None else policy.rewarded_by(settings.evaluation.eval_task)
     notes = [note for note in (about["notes"] or "").split(",") if note and not note.startswith("judge=")]
+    if about[VERSION] not in (None, PROTOCOL_VERSION):
+        notes.append(f"replies=v{about[VERSION]}")  # up to 1.1 all draws answered the same captions
     if about["com"] is not None and "ranked_by" not in made:
         notes.append("ranker=unknown")  # earlier versions did not write it down
     return replace(

@@ -94,7 +94,10 @@ def test_evaluations_of_earlier_versions_are_judged_again_too(world, monkeypatch
     del asked["rescore"]
     asked |= {"mm_repeats": None, "temperature": None, **({"m2t_protocol": "raw"} if task == "m2t" else {})}
     (folder / "args.json").write_text(json.dumps(asked))
+    made = folder / "results.json"
+    made.write_text(made.read_text().replace("|v:2.0", "|v:1.1"))
     _, results, _ = again(world, monkeypatch, f"early {task}", world / "judge")
+    assert results["about"]["notes"] == "replies=v1.1"
     assert results["sampling"]["temperature"] == (0.7 if task == "t2m" else 0)
 
 
