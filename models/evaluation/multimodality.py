@@ -7,12 +7,13 @@ space; an evaluation repeats the drawing some 20 times. A motion may so be paire
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from models.text_motion.evaluator import TextMotionEvaluator, fit_length
-from utils.metrics.report import MetricValue
+from utils.metrics.report import OVER_PAIRS, MetricValue
 from utils.metrics.text_motion import multimodality
 
 PAIRS = 10
@@ -33,7 +34,8 @@ def multimodality_metric(
     repeats: int = 20,
     seed: int = 0,
 ) -> MetricValue:
-    """MultiModality of several replies to each of T captions, with its interval over the drawings.
+    """MultiModality of several replies to each of T captions, with its interval over the drawings of pairs: with other
+    replies it may differ by more.
 
     A reply without a usable motion (none, or fewer than 4 frames) is left out; a caption with fewer than two usable
     ones is left out too, and one with fewer than `pairs` uses as many pairs as it has motions. Every caption counts
@@ -63,4 +65,5 @@ def multimodality_of_embeddings(rows: Sequence[np.ndarray], pairs: int, repeats:
         sums = [len(group) * multimodality(group, min(pairs, size), rng) for size, group in by_size.items()]
         return float(sum(sums) / len(rows))
 
-    return MetricValue.over_repeats([draw() for _ in range(repeats)], len(rows))
+    found = MetricValue.over_repeats([draw() for _ in range(repeats)], len(rows))
+    return found if found.interval is None else replace(found, over=OVER_PAIRS)

@@ -27,7 +27,7 @@ _VERSION = re.compile(r"\|v:([\d.]+)")
 WELL_FORMED = "Well-formed"
 NORMAL_95 = 1.96
 FIELD_DRAWS = 20
-OVER_DRAWS, OVER_CLIPS = "draws", "clips"
+OVER_DRAWS, OVER_CLIPS, OVER_PAIRS = "draws", "clips", "pairs"
 _EVALUATE_AGAIN = "delete it and finished.json beside it, and give the command that made them again"
 
 
@@ -36,7 +36,8 @@ class MetricValue:
     """A metric: mean over repeats, half-width of its 95 % interval (None where unknown), samples, repeats.
 
     `mean` is None where the metric could not be computed; it is never 0 for that reason. `over` says what the interval
-    is over: ``draws`` of replies, or ``clips`` (`utils.metrics.bootstrap`); None where that was not written down.
+    is over: ``draws`` of replies, ``clips`` (`utils.metrics.bootstrap`), or ``pairs`` of the same replies
+    (MultiModality); None where that was not written down.
     """
 
     mean: float | None

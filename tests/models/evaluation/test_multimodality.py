@@ -34,7 +34,7 @@ def measure(texts, pairs=10, repeats=20, seed=0):
 
 def test_identical_motions_have_none():
     found = measure([replies(*[3.0] * 12), replies(*[900.0] * 12)])  # different captions may be far apart
-    assert (found.mean, found.interval, found.n, found.repeats) == (0.0, 0.0, 2, 20)
+    assert (found.mean, found.interval, found.n, found.repeats, found.over) == (0.0, 0.0, 2, 20, "pairs")
 
 
 def test_two_motions_by_hand():
