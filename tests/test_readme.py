@@ -28,7 +28,7 @@ LAUNCHERS = ("python", "torchrun", "accelerate")
 # Flags of other programs that a page may name: torchrun, accelerate, pytest, pip.
 FOREIGN_FLAGS = {
     "--nproc_per_node", "--num_processes", "--config_file", "--shutdown-timeout", "--help", "--durations",
-    "--import-mode",
+    "--import-mode", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port",
 }  # fmt: skip
 COMMAND_NAME = re.compile(r"(prepare\.\w+|tests\.benchmarks\.\w+|train_mllm\.py|eval_mllm\.py|demo\.py)(\s|$)")
 OUR_PATH = re.compile(rf"({'|'.join(FOLDERS)})/[\w./-]+")
