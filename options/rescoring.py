@@ -107,7 +107,7 @@ def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint 
     from utils.metrics.report import PROTOCOL_VERSION, VERSION, read_about  # which imports scipy
 
     file = settings.folder.parent / "results.json"
-    made, about = read_json(file), read_about(file)
+    about, made = read_about(file), read_json(file)
     ranked_by, cost, rewarded_by = (made.get(name) for name in ("ranked_by", "chain_of_motion", "rewarded_by"))
     if not isinstance(rewarded_by, list):  # earlier versions did not write it down
         policy = checkpoint if about["checkpoint"] is not None else None

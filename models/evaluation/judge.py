@@ -73,8 +73,8 @@ def sample_matching(text: np.ndarray, motion: np.ndarray, usable: np.ndarray) ->
     for rank in range(1, TOP + 1):
         chances = hypergeom.cdf(rank - 1, others, places, GROUP - 1) if others >= GROUP - 1 else None
         for row, first, count, there in zip(rows, nearer, as_near, usable, strict=True):
-            chance = None if chances is None else float(chances[first : first + count].mean())
-            row[f"R@{rank}"] = chance if there else 0.0
+            known = None if chances is None else float(chances[first : first + count].mean())
+            row[f"R@{rank}"] = known if there or known is None else 0.0
     return rows
 
 

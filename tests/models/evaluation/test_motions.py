@@ -155,4 +155,5 @@ def test_chance_of_a_rank_is_the_mean_of_r_precision_over_groupings(alike):
     np.testing.assert_allclose(chances.mean(0), np.mean(shuffled, axis=0), atol=0.01)
     assert (chances[~usable] == 0).all()
     few = sample_matching(text[:20], motions[:20], usable[:20])
-    assert few[0]["R@1"] is None and few[0]["MM-Dist"] > 0  # no group of 32 can be drawn
+    assert {row["R@1"] for row in few} == {None}  # no group of 32 can be drawn, whether a reply is usable or not
+    assert few[0]["MM-Dist"] > 0 and not usable[:20].all()
