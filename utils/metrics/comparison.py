@@ -53,7 +53,8 @@ def read_named(arguments: Sequence[str]) -> list[NamedResults]:
         file = Path(path) / "results.json" if Path(path).is_dir() else Path(path)
         rows = read_results(file)
         if GENERATED not in rows:
-            raise InputError(f"{file} is no result of eval_mllm.py: it has no row {GENERATED!r}")
+            why = "its clips have no captions" if read_remarks(file) else "it is no result of eval_mllm.py"
+            raise InputError(f"{file} has no row {GENERATED!r} to compare ({why}): leave it out")
         found.append(NamedResults(name or file.resolve().parent.name, file, rows))
     for task in COMPARED:
         names = [results.name for results in found if results.task == task]

@@ -91,6 +91,17 @@ def test_numbers_that_were_made_otherwise_are_told(results, was, now, told):
     assert "warning" not in text if told is None else f"warning: not of the same {told} do not compare" in text
 
 
+def test_what_nothing_was_scored_of_is_named_with_the_reason(tmp_path):
+    mute = write(tmp_path / "mute", {})
+    for remarks, why in (
+        ([], "it is no result of eval_mllm.py"),
+        (["nothing can be scored"], "its clips have no captions"),
+    ):
+        mute.write_text(json.dumps({**json.loads(mute.read_text()), "remarks": remarks}))
+        with pytest.raises(InputError, match=rf"has no row 'generated' to compare \({why}\): leave it out"):
+            comparison([str(mute)])
+
+
 def test_other_clips_are_told(results):
     a, b, _ = results
     assert "warning" not in comparison([str(a), str(b)])
