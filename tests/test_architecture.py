@@ -36,6 +36,7 @@ ROOMS = (
     "utils/run",
     "utils",
     "dataset/captions",
+    "dataset/actions",
     "dataset/facts",
     "dataset/humanml",
     "dataset/toy",

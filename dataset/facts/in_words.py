@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dataset.facts.motion_events import Turn, joined
+from dataset.actions.series import Turn, joined
 from dataset.facts.motion_facts import MotionFacts, hand_level
 
 # A person who ends nearer than the first to the start, with a shorter way than the second, stood still: the pelvis

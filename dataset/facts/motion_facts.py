@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from dataset.facts.motion_events import Turn, count_steps, spans_of, turns_of
+from dataset.actions.body import headings
+from dataset.actions.events import Event
+from dataset.actions.measured import measured
+from dataset.actions.series import Turn, count_steps, spans_of, turns_of
 from utils.motion.skeleton import Skeleton
 
 # A hand's level by the height of its wrist above the head joint, highest first. The words are those of captions of
@@ -48,10 +51,11 @@ class MotionFacts:
         pelvis_end_m: how far above it the clip ends; negative below.
         bend_deg: by how much the trunk comes to lean further forward than in the first frame.
         left_foot_m, right_foot_m: by how much the ankle comes above its lowest height.
-        turns: every turn of at least `dataset.facts.motion_events.TURN_DEG`, in order.
+        turns: every turn of at least `dataset.actions.series.TURN_DEG`, in order.
         steps: how often one foot comes before the other; None where it is not measured.
         left_hand_up_s, right_hand_up_s: (start, end) in seconds of every time that the wrist is at chest height or
             above.
+        actions: what happens, in order of its start (`dataset.actions.events`).
     """
 
     seconds: float
@@ -74,6 +78,7 @@ class MotionFacts:
     steps: int | None = None
     left_hand_up_s: tuple[tuple[float, float], ...] = ()
     right_hand_up_s: tuple[tuple[float, float], ...] = ()
+    actions: tuple[Event, ...] = ()
 
 
 def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
@@ -116,22 +121,13 @@ def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
         steps=count_steps(_ahead(left_ankle - right_ankle, heading)),
         left_hand_up_s=spans_of(left >= HAND_UP_M, skeleton.fps),
         right_hand_up_s=spans_of(right >= HAND_UP_M, skeleton.fps),
+        actions=measured(joints, skeleton),
     )
 
 
 def hand_level(height_m: float) -> str:
     """The name in `LEVELS` of the height of a wrist above the head joint."""
     return next(name for name, lowest in LEVELS if height_m >= lowest)
-
-
-def headings(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """joints (T, J, 3) in metres -> (T,) radians, unwrapped: 0 faces +Z, growing to the left (+X)."""
-    left, right = (
-        joints[:, skeleton.joint(f"{side}_hip")] + joints[:, skeleton.joint(f"{side}_shoulder")]
-        for side in ("left", "right")
-    )
-    across = left - right
-    return np.unwrap(np.arctan2(-across[:, 2], across[:, 0]))
 
 
 def _ahead(vectors: np.ndarray, heading: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dataset.actions.series import Turn
 from dataset.captions.lines import Caption
 from dataset.cot.acceptance import Bounds, rejection_of
 from dataset.cot.templates import MAX_SENTENCES, template_reasoning
 from dataset.facts.contradictions import contradictions
-from dataset.facts.motion_events import Turn
 from dataset.facts.motion_facts import MotionFacts, motion_facts
 from dataset.sources.mirroring import mirror_caption, mirror_joints
 from dataset.toy.clips import toy_clips

@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 
+from dataset.actions.series import joined
 from dataset.facts.in_words import facts_text
-from dataset.facts.motion_events import joined
 from dataset.facts.motion_facts import motion_facts
 from tests.dataset.facts.test_motion_facts import body
 from utils.motion.skeleton import T2M

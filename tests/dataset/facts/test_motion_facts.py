@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from dataset.facts.motion_events import Turn, count_steps, spans_of, turns_of
+from dataset.actions.series import Turn, count_steps, spans_of, turns_of
 from dataset.facts.motion_facts import hand_level, motion_facts
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
 from utils.motion.skeleton import KIT, T2M

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from dataset.actions.series import Turn
 from dataset.facts.contradictions import contradictions
-from dataset.facts.motion_events import Turn
 from dataset.facts.motion_facts import MotionFacts
 from models.reporting.cards import marks_of, measured
 from utils.report.player import Mark
