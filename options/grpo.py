@@ -134,9 +134,7 @@ class GrpoSettings(TrainSettings):
         """The policy that is trained; with its adapter off it is the reference of the KL divergence."""
         from models.policy.policy import build_policy
 
-        policy = build_policy(checkpoint, self.tasks[0], tokenizer, self.model.llm_backbone)
-        policy.model.to(self.dtype)
-        return policy
+        return build_policy(checkpoint, self.tasks[0], tokenizer, self.model.llm_backbone, **self.loading)
 
     def load_rewards(self, weights: dict[str, float], tokenizer: "MotionTokenizer") -> "Rewarding":
         """The rewards with the models behind them."""

@@ -11,7 +11,7 @@ from options.flags.evaluation import LONGEST_REPLY
 from options.rescoring import as_made
 from options.search import scorers_of, search_of
 from utils.errors import InputError
-from utils.run.devices import model_dtype
+from utils.run.devices import local_device, model_dtype
 
 if TYPE_CHECKING:
     from com.replies import ReplyPlan
@@ -53,11 +53,15 @@ def given_replies(
 
 def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "MotionTokenizer") -> "Policy":
     """The model that is asked, on its device."""
+    from models.policy.backbone import attention
     from models.policy.policy import build_policy
 
-    policy = build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, settings.model.llm_backbone)
-    policy.model.to(settings.device, model_dtype(settings.model.precision, settings.device))
-    return policy
+    loading = {
+        "device": local_device(settings.device),
+        "dtype": model_dtype(settings.model.precision, settings.device),
+        **attention(settings.model.attn_implementation),
+    }
+    return build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, settings.model.llm_backbone, **loading)
 
 
 def reply_plan(

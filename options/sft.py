@@ -74,6 +74,7 @@ class SftSettings(TrainSettings):
     ) -> "tuple[Policy, LoraSize | None]":
         """What SFT starts from, and the size of the adapter that it trains; None: every weight is trained."""
         from models.policy.start import BackboneChoice, start_fresh, start_from
+        from utils.run.devices import local_device
 
         model, path = self.model, self.sft.init_ckpt
         choice = BackboneChoice(
@@ -84,6 +85,8 @@ class SftSettings(TrainSettings):
             rows=model.token_rows,
             in_4bit=model.load_in_4bit,
             seed=self.run.seed,
+            device=local_device(self.device),
+            attention=model.attn_implementation,
         )
         if initial is None:
             policy, full = start_fresh(choice, nb_code, tokenizer)

@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
 from options.flags.grpo import RlFlags
@@ -151,6 +151,15 @@ class TrainSettings(Settings):
         from utils.run.devices import model_dtype
 
         return model_dtype(self.model.precision, self.device)
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """How a trained policy is loaded: straight to its device, at its precision."""
+        from models.policy.backbone import attention
+        from utils.run.devices import local_device
+
+        where = {"device": local_device(self.device), "dtype": self.dtype}
+        return {**where, **attention(self.model.attn_implementation)}
 
     # --- Both stages ---
 

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import PROMPT_VERSION, PromptStyle
 from models.language.vocabulary import MotionVocabulary
+from models.policy.backbone import placed_on
 from models.policy.checkpoint import Checkpoint, load_checkpoint, motion_tokenizer_of
 from models.policy.policy import build_policy
 from models.tokenizer.motion_tokenizer import MotionTokenizer
@@ -19,6 +20,7 @@ from utils.errors import InputError
 from utils.files.json_files import read_json, write_json
 from utils.files.pretrained import load_part, load_weights
 from utils.hub import hub_is_reachable
+from utils.run.devices import local_device
 
 # What an exported folder holds beside a transformers model.
 TOKENIZER_FILE, ABOUT_FILE = "motion_tokenizer.pth", "morl.json"
@@ -74,9 +76,10 @@ def _of_checkpoint(
     if not checkpoint.shared_by(tasks):
         raise InputError(f"{source} has a policy of its own for each of {' and '.join(tasks)}: say which task")
     tokenizer = motion_tokenizer_of(checkpoint, None, source).to(device)
-    policy = build_policy(checkpoint, tasks[0], tokenizer, _backbone_near(Path(source), checkpoint.config.backbone))
+    backbone = _backbone_near(Path(source), checkpoint.config.backbone)
+    policy = build_policy(checkpoint, tasks[0], tokenizer, backbone, device=local_device(device), dtype=dtype)
     shared = tuple(one for one in checkpoint.tasks if checkpoint.shared_by((tasks[0], one)))
-    return policy.model.to(device, dtype), policy.language, shared
+    return policy.model, policy.language, shared
 
 
 def _backbone_near(checkpoint: Path, backbone: str) -> str | None:
@@ -106,7 +109,7 @@ def _of_folder(
     if task is not None and task not in tasks:
         raise InputError(f"{source} was trained for {', '.join(tasks)}, not for {task}")
     try:
-        model = load_weights(AutoModelForCausalLM, str(folder), dtype=dtype).to(device)
+        model = load_weights(AutoModelForCausalLM, str(folder), dtype=dtype, **placed_on(local_device(device)))
         tokenizer = load_part(AutoTokenizer, str(folder))
     except InputError as error:
         raise InputError(f"{source}: cannot be loaded ({error}): export it again") from None

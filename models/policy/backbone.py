@@ -43,7 +43,13 @@ def parameters_of(name: str) -> int:
 
 
 def load_backbone(
-    name: str, nb_code: int, seed: int, codebook: Tensor | None = None, **loading: Any
+    name: str,
+    nb_code: int,
+    seed: int,
+    codebook: Tensor | None = None,
+    row_multiple: int = 1,
+    device: torch.device | None = None,
+    **loading: Any,
 ) -> tuple[PreTrainedModel, MotionVocabulary, int]:
     """A language model with motion tokens.
 
@@ -51,20 +57,35 @@ def load_backbone(
         name: hub id or folder.
         nb_code: size of the codebook.
         seed, codebook: first rows of the new tokens, see `models.policy.token_rows`.
-        loading: further arguments of `from_pretrained`, for example `in_4bit`'s; float32 where they say nothing.
+        row_multiple: see `models.policy.token_rows`.
+        device: weights are read straight to it, each at the precision that it shall have; None: the CPU.
+        loading: further arguments of `from_pretrained`, for example `four_bit`'s; float32 where they say nothing.
 
     Returns:
         (model with one fresh row per new token, vocabulary, text tokens before extension)
     """
     tokenizer = load_text_tokenizer(name)
     try:
-        model = load_weights(AutoModelForCausalLM, name, **{"dtype": torch.float32, **loading})
+        model = load_weights(AutoModelForCausalLM, name, **{"dtype": torch.float32, **placed_on(device), **loading})
     except InputError as error:
         raise _no_backbone(name, error) from error
     text_vocabulary = len(tokenizer)
     vocabulary = MotionVocabulary(tokenizer, nb_code)
-    add_token_rows(model, vocabulary, seed, codebook)
+    add_token_rows(model, vocabulary, seed, codebook, row_multiple=row_multiple)
     return model, vocabulary, text_vocabulary
+
+
+def attention(name: str) -> dict[str, str]:
+    """Arguments of `from_pretrained` for attention by ``sdpa``, ``eager`` or ``flash_attention_2``.
+
+    The first is what transformers takes by itself, where the architecture has it.
+    """
+    return {} if name == "sdpa" else {"attn_implementation": name}
+
+
+def placed_on(device: torch.device | None) -> dict[str, Any]:
+    """Arguments of `from_pretrained` that read weights straight to a device."""
+    return {} if device is None or device.type == "cpu" else {"device_map": {"": device}}
 
 
 def four_bit(dtype: torch.dtype) -> dict[str, Any]:

@@ -6,7 +6,7 @@ their own (adapters `t2m` and `m2t` on one backbone). The motion tokenizer rides
 shape flag.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from dataset.cot.sample import TASKS
 from models.language.prompts import PLAIN, PROMPT_VERSION, PromptStyle
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
-from utils.files.fingerprints import fingerprint
+from utils.files.fingerprints import fingerprint_of
 from utils.files.torch_files import (
     check_finite,
     from_values,
@@ -29,6 +29,7 @@ from utils.files.torch_files import (
 
 FORMAT = "morl-checkpoint"
 FORMAT_VERSION = 2
+_MOST_ROWS_ADDED = 4096  # more than any GPU likes: the number is damaged
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class PolicyConfig:
         text_vocabulary: tokens of the backbone's tokenizer before motion tokens were added.
         seed: drew the first rows of the motion tokens.
         style: what stands around a question.
+        row_multiple: see `models.policy.token_rows.add_token_rows`.
     """
 
     backbone: str
@@ -49,6 +51,12 @@ class PolicyConfig:
     seed: int = 0
     style: PromptStyle = PLAIN
     prompt_version: str = PROMPT_VERSION
+    row_multiple: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields; what earlier versions did not know only where it differs from theirs, so names stay the same."""
+        values = asdict(self)
+        return values if self.row_multiple != 1 else {k: v for k, v in values.items() if k != "row_multiple"}
 
 
 @dataclass(frozen=True)
@@ -120,13 +128,16 @@ class Checkpoint:
 
     def fingerprint(self, task: str) -> str:
         """Names the weights of the policy of `task`, whatever else the file holds."""
-        names: list[bytes | str] = [str(asdict(self.config))]
+        return fingerprint_of(self._names(task))
+
+    def _names(self, task: str) -> Iterator[str | memoryview]:
+        yield str(self.config.as_dict())
         for part in self.parts_of(task):
-            names += [part.stage, str(part.lora)]
+            yield from (part.stage, str(part.lora))
             for name in sorted(part.weights):
+                yield name
                 tensor = part.weights[name].detach().cpu().contiguous()
-                names += [name, tensor.view(torch.uint8).numpy().tobytes()]
-        return fingerprint(*names)
+                yield memoryview(tensor.view(torch.uint8).numpy().reshape(-1))  # gigabytes, which are not copied
 
     def check_tasks(self, tasks: Sequence[str], source: str) -> None:
         """Raise InputError where it was not trained for one of `tasks`; `source` names the file."""
@@ -150,7 +161,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     value = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "config": asdict(checkpoint.config),
+        "config": checkpoint.config.as_dict(),
         "parts": [_part_as_dict(part) for part in checkpoint.parts],
         "motion_tokenizer": checkpoint.motion_tokenizer,
         "metrics": checkpoint.metrics,
@@ -211,8 +222,11 @@ def _from_values(value: dict[str, Any]) -> Checkpoint:
     config = from_values(PolicyConfig, {**value["config"], "style": style}, f"{damaged} config")
     if config.prompt_version != PROMPT_VERSION:
         raise InputError(f"it was trained with prompts {config.prompt_version}; this code speaks {PROMPT_VERSION}")
-    if min(config.nb_code, config.text_vocabulary) < 1:
-        raise InputError(f"{damaged} config has {config.nb_code} codes and {config.text_vocabulary} text tokens")
+    if min(config.nb_code, config.text_vocabulary) < 1 or not 1 <= config.row_multiple <= _MOST_ROWS_ADDED:
+        raise InputError(
+            f"{damaged} config has {config.nb_code} codes, {config.text_vocabulary} text tokens, and rows in multiples "
+            f"of {config.row_multiple}"
+        )
     parts = []
     for number, item in enumerate(value["parts"]):
         part = from_values(Part, {**item, "tasks": tuple(item["tasks"])}, f"{damaged} part {number}")

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import PreTrainedModel
 
 from models.language.motion_language import MotionLanguage
 from models.policy.backbone import load_backbone
-from models.policy.checkpoint import Checkpoint, Part
+from models.policy.checkpoint import Checkpoint
+from models.policy.merging import merge_parts
 from models.policy.token_rows import copy_token_rows
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
-from utils.files.torch_files import check_form, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,20 +44,21 @@ def build_policy(
         task: whose policy; None: the backbone alone.
         motion_tokenizer: the one that its codes are of (`motion_tokenizer_of`); None: replies stay without motion.
         backbone: where the backbone lies now, when it has moved.
-        loading: as in `load_backbone`. Parts are merged at the precision that the backbone is loaded in.
+        loading: as in `load_backbone`. What parts add up to is rounded once, to the precision that is loaded.
     """
     config = checkpoint.config if backbone is None else replace(checkpoint.config, backbone=backbone)
-    model, vocabulary, text_vocabulary = load_backbone(config.backbone, config.nb_code, config.seed, **loading)
+    model, vocabulary, text_vocabulary = load_backbone(
+        config.backbone, config.nb_code, config.seed, row_multiple=config.row_multiple, **loading
+    )
     if text_vocabulary != config.text_vocabulary:
         raise InputError(
             f"backbone {config.backbone} has {text_vocabulary} text tokens, but the checkpoint was trained on one "
             f"with {config.text_vocabulary}"
         )
-    for part in checkpoint.parts_of(task) if task is not None else ():
-        try:
-            model = _with_part(model, part)
-        except InputError as error:
-            raise InputError(f"the checkpoint does not fit backbone {config.backbone}: {error}") from None
+    try:
+        model = merge_parts(model, () if task is None else checkpoint.parts_of(task))
+    except InputError as error:
+        raise InputError(f"the checkpoint does not fit backbone {config.backbone}: {error}") from None
     return Policy(model, MotionLanguage(vocabulary, motion_tokenizer, config.style), checkpoint)
 
 
@@ -95,30 +95,11 @@ def continue_policy(
     if known or full or source is None:
         policy = build_policy(checkpoint, source, motion_tokenizer, backbone, **loading)
     else:
-        # The other task's policy is built for its rows only.
-        trained = build_policy(checkpoint, source, motion_tokenizer, backbone)
+        # The other task's policy is built for its rows only; nothing is merged into 4 bits.
+        whole = {name: value for name, value in loading.items() if name != "quantization_config"}
+        trained = build_policy(checkpoint, source, motion_tokenizer, backbone, **whole)
         policy = build_policy(checkpoint, None, motion_tokenizer, backbone, **loading)
         copy_token_rows(trained.model, policy.model, policy.language.vocabulary)
     if full:
         policy.model.requires_grad_(True)  # a merged adapter leaves what it was merged into frozen
     return policy
-
-
-def _with_part(model: PreTrainedModel, part: Part) -> PreTrainedModel:
-    """The model with a part in it, whose values were looked at when its file was read.
-
-    Raises InputError where a weight has no place, or a place no weight.
-    """
-    if part.lora is None:
-        check_form(part.weights, model.state_dict())
-        model.load_state_dict(part.weights)
-        model.tie_weights()
-        return model
-    try:
-        adapted = get_peft_model(model, LoraConfig(**part.lora))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"no LoRA adapter has the settings {shown(part.lora)} ({shown(str(error))})") from None
-    # peft passes over what it does not find, and leaves the rest as drawn.
-    check_form(part.weights, get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    set_peft_model_state_dict(adapted, part.weights)
-    return adapted.merge_and_unload()

@@ -207,14 +207,15 @@ def settings_of_trl(file: str | None = None) -> Iterator[None]:
         raise InputError(f"trl cannot train with these settings: {kind}{first_line(error)} ({where})") from error
 
 
-def spread_weights(settings: TrainingArguments) -> str | None:
+def spread_weights(settings: TrainingArguments | None = None) -> str | None:
     """What holds a piece of the weights in each process, ``FSDP`` or ``ZeRO-3``; None: every process holds them whole.
 
-    accelerate tells the processes that it starts by variables; the rest stands in the settings themselves.
+    accelerate tells the processes that it starts by variables; the rest stands in the settings themselves, where there
+    are some already.
     """
-    if settings.fsdp or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+    if (settings is not None and settings.fsdp) or os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
         return "FSDP"
-    plugin = settings.deepspeed_plugin
+    plugin = None if settings is None else settings.deepspeed_plugin
     stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") if plugin is None else plugin.zero_stage
     return "ZeRO-3" if str(stage) == "3" else None
 

@@ -6,10 +6,12 @@ import torch
 
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import prompt_style
-from models.policy.backbone import four_bit, load_backbone
+from models.policy.backbone import attention, four_bit, load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, check_motion_tokenizer, motion_tokenizer_of
 from models.policy.policy import Policy, continue_policy
 from models.policy.rates import TINY
+from models.policy.resumable import spread_weights
+from models.policy.token_rows import ROW_MULTIPLE
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
 
@@ -27,6 +29,8 @@ class BackboneChoice:
             codebook where the motion tokenizer is known.
         in_4bit: hold the frozen backbone in 4-bit numbers.
         seed: draws the first embeddings.
+        device: the weights are read straight to it; None: the CPU.
+        attention: how transformers computes it, see `models.policy.backbone.attention`.
     """
 
     name: str | None
@@ -36,12 +40,16 @@ class BackboneChoice:
     rows: str = "auto"
     in_4bit: bool = False
     seed: int = 0
+    device: torch.device | None = None
+    attention: str = "sdpa"
 
     def loading(self, full: bool) -> dict:
-        """Arguments of `from_pretrained`."""
+        """Arguments of `models.policy.backbone.load_backbone`."""
+        # Weights that processes share are spread by the trainer, out of the memory of the host.
+        where = {"device": self.device if spread_weights() is None else None, **attention(self.attention)}
         if self.in_4bit and not full:
-            return four_bit(self.dtype)
-        return {"dtype": torch.float32 if full else self.dtype}
+            return {**where, **four_bit(self.dtype)}
+        return {**where, "dtype": torch.float32 if full else self.dtype}
 
 
 def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTokenizer | None) -> tuple[Policy, bool]:
@@ -58,13 +66,13 @@ def start_fresh(choice: BackboneChoice, nb_code: int, motion_tokenizer: MotionTo
         codebook = motion_tokenizer.codebook
     full = choice.finetune == "full"
     model, vocabulary, text_vocabulary = load_backbone(
-        choice.name, nb_code, choice.seed, codebook, **choice.loading(full)
+        choice.name, nb_code, choice.seed, codebook, ROW_MULTIPLE, **choice.loading(full)
     )
     if choice.finetune == "auto" and not choice.in_4bit and model.num_parameters() < TINY:
         full, model = True, model.float()
     style = prompt_style(choice.style, vocabulary.tokenizer)
     state = motion_tokenizer.state() if motion_tokenizer else None
-    config = PolicyConfig(choice.name, nb_code, text_vocabulary, choice.seed, style)
+    config = PolicyConfig(choice.name, nb_code, text_vocabulary, choice.seed, style, row_multiple=ROW_MULTIPLE)
     language = MotionLanguage(vocabulary, motion_tokenizer, style)
     return Policy(model, language, Checkpoint(config, motion_tokenizer=state)), full
 

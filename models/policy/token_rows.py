@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from models.language.vocabulary import MotionVocabulary
 
 SPREAD = 1.0  # as far apart as the backbone's own rows
+ROW_MULTIPLE = 128  # of rows, where the backbone has it too: what matrix units of GPUs are made for
 
 
 def add_token_rows(
@@ -19,6 +20,7 @@ def add_token_rows(
     seed: int,
     codebook: Tensor | None = None,
     spread: float = SPREAD,
+    row_multiple: int = 1,
 ) -> None:
     """Give `model` one embedding row (and one output row, where that is another matrix) per new token.
 
@@ -26,7 +28,8 @@ def add_token_rows(
     projection of their code vectors instead, of the same spread: codes of similar motion start as similar tokens.
 
     Qwen pads its embedding beyond the tokenizer; rows are added only where they are missing, but every new token is
-    initialised, so that none starts from an untrained padding row.
+    initialised, so that none starts from an untrained padding row. A matrix whose rows are a multiple of `row_multiple`
+    stays one: a GPU multiplies by it faster. What is added for that alone is 0, and stands for no token.
 
     Args:
         model: backbone, changed in place.
@@ -34,11 +37,16 @@ def add_token_rows(
         seed: of noise and projection.
         codebook: (nb_code, code_dim) vectors of the motion tokenizer; None: noise.
         spread: of new rows around the mean row, as a share of the spread of the backbone's rows.
+        row_multiple: `ROW_MULTIPLE` in checkpoints of today, 1 in those of earlier versions.
     """
     if not vocabulary.new_ids:
         return
-    if model.get_input_embeddings().weight.shape[0] < len(vocabulary.tokenizer):
-        model.resize_token_embeddings(len(vocabulary.tokenizer), mean_resizing=False)
+    # Rows for all tokens.
+    size, before = len(vocabulary.tokenizer), model.get_input_embeddings().weight.shape[0]
+    if before < size:
+        multiple = row_multiple if before % row_multiple == 0 else 1
+        model.resize_token_embeddings(size, pad_to_multiple_of=multiple, mean_resizing=False)
+    # Where they start.
     generator = torch.Generator().manual_seed(seed)
     first = vocabulary.new_ids[0]
     layers = {id(layer.weight): layer for layer in (model.get_input_embeddings(), model.get_output_embeddings())}
@@ -50,6 +58,7 @@ def add_token_rows(
                 offsets[torch.tensor(vocabulary.code_ids) - first] = _projected(codebook, old.shape[1], generator)
             rows = old.mean(dim=0) + spread * old.std(dim=0) * offsets.to(old.device)
             layer.weight[vocabulary.new_ids] = rows.to(layer.weight.dtype)
+            layer.weight[max(size, before) :] = 0.0
 
 
 def copy_token_rows(source: PreTrainedModel, target: PreTrainedModel, vocabulary: MotionVocabulary) -> None:

@@ -18,6 +18,7 @@ from models.tokenizer.published import check_network, infer_config
 from utils.errors import InputError
 from utils.files.torch_files import from_values, read_torch_file, shown, what_it_holds, write_torch_file
 from utils.motion.skeleton import Skeleton, get_skeleton
+from utils.run.devices import full_float32
 
 FORMAT = "motion-tokenizer"
 VERSION = 1
@@ -163,6 +164,8 @@ class MotionTokenizer:
             )
         return codes
 
+    # TF32 rounds a thousand times as coarsely as the margin of `_UNCLEAR` allows for.
+    @full_float32()
     @torch.no_grad()
     def _in_batches(
         self,

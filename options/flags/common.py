@@ -74,6 +74,11 @@ class ModelFlags:
     precision: Literal["auto", "fp32", "bf16"] = flag(
         "auto", "numbers that the language model computes with; auto: bf16 on a GPU that has it, else fp32"
     )
+    attn_implementation: Literal["sdpa", "eager", "flash_attention_2"] = flag(
+        "sdpa",
+        "how the language model computes attention; flash_attention_2 needs its package, a GPU and bf16. sdpa is eager "
+        "where the architecture has no sdpa",
+    )
     prompt_style: Literal["auto", "plain", "chat"] = flag(
         "auto",
         "what stands around a question: nothing (base models) or the backbone's chat template (instruct "

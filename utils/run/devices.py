@@ -5,6 +5,8 @@ torch is imported when one of them is asked: command lines import this file, and
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from utils.errors import InputError
@@ -36,13 +38,40 @@ def resolve_device(name: str, flag: str = "--device") -> "torch.device":
     return device
 
 
+def local_device(device: "torch.device") -> "torch.device":
+    """The one that this process uses: of several GPUs ``cuda`` is that of its place among those that were started."""
+    import torch
+
+    if device.type != "cuda" or device.index is not None:
+        return device
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", torch.cuda.current_device())))
+
+
 def model_dtype(precision: str, device: "torch.device") -> "torch.dtype":
     """Precision of a language model: ``fp32``, ``bf16``, or ``auto``: bf16 on a GPU that has it, else float32."""
     import torch
 
     if precision == "auto":
-        precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+        # A GPU without it in hardware emulates it, and is slower than with float32.
+        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if native else "fp32"
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Inside, a GPU computes float32 as float32; by default its convolutions round to TF32, with 10 bits."""
+    import torch
+
+    places = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [place.allow_tf32 for place in places]
+    try:
+        for place in places:
+            place.allow_tf32 = False
+        yield
+    finally:
+        for place, allowed in zip(places, before, strict=True):
+            place.allow_tf32 = allowed
 
 
 def narrow_to_gpu(name: str) -> str:

@@ -19,7 +19,7 @@ from models.sft.batch import SupervisionCollator
 from models.sft.trainer import WeightedSFTTrainer
 from models.sft.training import Validation
 from tests.models.languages import plain
-from tests.models.sft.sft_runs import SUPERVISION, config, run_supervise
+from tests.models.sft.sft_runs import SUPERVISION, config, plain_policy, run_supervise
 from utils.run.interrupt import InterruptFlag
 
 
@@ -220,3 +220,18 @@ def test_a_validation_of_no_weight_has_no_loss_and_chooses_nothing(cot_jsonl, ba
     (row,) = validations(tmp_path)
     assert "eval_loss" not in row and row["eval_token_accuracy"] < 0.5
     assert (tmp_path / "motionllm_t2m_latest.pth").is_file() and not (tmp_path / "motionllm_t2m_best.pth").exists()
+
+
+@pytest.mark.parametrize("lora", [LoraSize(4, 8, 0.0), None])
+def test_activations_are_computed_again_where_the_flag_says_so(cot_jsonl, backbone, tmp_path, lora):
+    steps = []
+    for again in (False, True):
+        start, calls = plain_policy(backbone), []
+        start.model.model.layers[0].self_attn.register_forward_hook(
+            lambda *_, calls=calls: calls.append(torch.is_grad_enabled())
+        )
+        fields = {"activation_checkpointing": again, "per_device_train_batch_size": 40}
+        run_supervise(cot_jsonl, backbone, tmp_path / str(again), lora, start=start, epochs=1, **fields)
+        first = json.loads((tmp_path / str(again) / "metrics.jsonl").read_text().splitlines()[0])
+        steps.append((sum(calls), first["loss"], first["grad_norm"]))
+    assert [count for count, *_ in steps] == [1, 2] and steps[0][1:] == steps[1][1:]

@@ -84,6 +84,18 @@ def test_choices_between_equally_near_codes_are_those_of_the_clip_alone(clips):
         assert np.array_equal(one, many)
 
 
+def test_a_gpu_would_compute_in_full_float32(tokenizer, clips):
+    """TF32, the default of torch's convolutions there, is coarser than the margin of unclear choices."""
+    seen = []
+    handle = tokenizer.network.vqvae["encoder"].register_forward_hook(
+        lambda *_: seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+    )
+    before = torch.backends.cudnn.allow_tf32
+    tokenizer.encode_batch(clips)
+    handle.remove()
+    assert set(seen) == {(False, False)} and torch.backends.cudnn.allow_tf32 is before is True
+
+
 def test_large_sets_are_split_into_several_batches(tokenizer, clips, monkeypatch):
     expected = tokenizer.encode_batch(clips)
     monkeypatch.setattr("models.tokenizer.motion_tokenizer._FRAMES_PER_BATCH", 64)

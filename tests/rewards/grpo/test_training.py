@@ -15,7 +15,7 @@ from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import Reflecting, ReplyRules
 from rewards.grpo.trainer import EpochSampler, MotionGRPOTrainer
 from rewards.grpo.validation import GrpoValidation, HeldOut
-from tests.rewards.grpo.grpo_runs import TASKS, policy_of, run_grpo, short_replies
+from tests.rewards.grpo.grpo_runs import TASKS, policy_of, run_grpo, short_replies, trainer_of
 from utils.errors import InputError
 from utils.run.folder import RunFolder
 from utils.run.interrupt import InterruptFlag
@@ -208,3 +208,17 @@ def test_prompts_are_asked_as_in_sft_whatever_the_tokenizer_adds(run, backbone, 
 def test_a_mask_that_would_not_be_applied_is_refused(run):
     with pytest.raises(InputError, match="--constrain-grammar does not reach transformers' continuous batching"):
         run(rules=ReplyRules(constrain_grammar=True), use_transformers_continuous_batching=True)
+
+
+def test_activations_are_computed_again_where_the_flag_says_so(cot_jsonl, backbone, motion_tokenizer, tmp_path):
+    steps = []
+    for again in (False, True):
+        policy, calls = policy_of(backbone, motion_tokenizer), []
+        policy.model.model.layers[0].self_attn.register_forward_hook(
+            lambda *_, calls=calls: calls.append(torch.is_grad_enabled())
+        )
+        fields = {"max_steps": 1, "activation_checkpointing": again}
+        trainer, _ = trainer_of(tmp_path / str(again), cot_jsonl, policy, {"a": [0.0, 1.0] * 8}, **fields)
+        trainer.train()
+        steps.append((sum(calls), trainer.state.log_history[0]["grad_norm"]))
+    assert [count for count, _ in steps] == [1, 2] and steps[0][1] == steps[1][1]  # never in sampling

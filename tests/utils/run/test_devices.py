@@ -8,7 +8,7 @@ from trl import SFTConfig
 
 from options.trl_configs import _on_one_gpu
 from utils.errors import InputError
-from utils.run.devices import model_dtype, narrow_to_gpu
+from utils.run.devices import local_device, model_dtype, narrow_to_gpu
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -43,7 +43,16 @@ def test_one_process_uses_one_gpu(tmp_path):
 def test_precisions(monkeypatch):
     assert model_dtype("auto", CPU) == model_dtype("fp32", GPU) == torch.float32
     assert model_dtype("bf16", CPU) == torch.bfloat16
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     assert model_dtype("auto", GPU) == torch.bfloat16
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    assert model_dtype("auto", GPU) == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation)
+    assert model_dtype("auto", GPU) == torch.float32  # an older GPU has it by emulation only
+
+
+def test_a_process_uses_the_gpu_of_its_place(monkeypatch):
+    assert local_device(CPU) == CPU and local_device(torch.device("cuda", 2)) == torch.device("cuda", 2)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    assert local_device(GPU) == torch.device("cuda", 3)
+    monkeypatch.delenv("LOCAL_RANK")
+    assert local_device(GPU) == torch.device("cuda", 0)
