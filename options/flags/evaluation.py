@@ -51,8 +51,8 @@ class EvalFlags:
     samples: int | None = flag(
         None,
         "draws: a reply to every clip each, t2m to a caption drawn anew; their spread makes the 95 % intervals (one "
-        f"draw has intervals over clips, and none for FID). Default {FIELD_DRAWS} as in the field, 1 with --quick, "
-        "with --use-com and for greedy m2t",
+        "draw has intervals over clips, and none for FID and Diversity). "
+        f"Default {FIELD_DRAWS} as in the field, 1 with --quick, with --use-com and for greedy m2t",
         within=COUNT,
     )
     quick: bool = flag(False, "one draw only")

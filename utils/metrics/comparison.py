@@ -12,7 +12,7 @@ from utils.metrics.paired import score_differences
 from utils.metrics.report import VERSION, Rows, format_table, read_about, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
-INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID"
+INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID and Diversity"
 BETTER = "↑ higher is better, ↓ lower, → nearer to real motion"
 GENERATED, REAL = "generated", "real"
 # What the signature says that must be the same for numbers to compare: which numbers that touches.
