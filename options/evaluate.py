@@ -91,6 +91,8 @@ class EvalSettings(Settings):
         self._refuse_to_share()
         inputs, folder = evaluation_inputs(self), RunFolder(self.folder, way_out)
         before = folder.recorded() or {}
+        if before.get("eval_evaluator", flags.eval_evaluator) != flags.eval_evaluator:
+            folder = RunFolder(self.folder, f"{way_out}, or judge its replies again by --rescore EVALUATOR")
         renamed = flags.go_on(before)
         if flags.from_predictions is None:  # mistakes are told before anything is loaded
             _ = self.draws

@@ -45,6 +45,8 @@ def test_what_nobody_judged_is_judged_later_as_if_it_had_been_judged_at_once(wor
         at_once["rows"]["generated"][name]["mean"] for name in kept
     ]
 
+    with pytest.raises(InputError, match=r"eval_evaluator was 'none', now .*judge its replies again by --rescore EVAL"):
+        run(world, monkeypatch, f"without_{task}", *generated(world), *SMALL, task=task)
     folder, later, judged = again(world, monkeypatch, f"without_{task}", world / "judge")
     assert numbers_of(later) == numbers_of(at_once) and judged == rows
     assert later["about"] == at_once["about"]  # who made the replies, how, and who judged: nothing of it is lost
