@@ -11,10 +11,12 @@ from trl import SFTConfig
 
 from models.policy.adapters import refuse_spread_weights
 from models.policy.backbone import load_backbone
+from models.policy.checkpoint import load_checkpoint
 from tests.models.tiny_trl import TINY
 from tests.places import ROOT
 from utils.errors import InputError
 
+RUNS, LATEST = ("straight", "stopped"), "motionllm_t2m_latest.pth"
 CONFIGS = ROOT / "options" / "accelerate"
 SCRIPT = """
 import os
@@ -69,6 +71,21 @@ state = trainer.gathered_state()
 if trainer.accelerator.is_main_process:
     numbers = {name: validation[name] for name in ("eval_loss", "eval_token_accuracy")}
     torch.save({"weights": state, "processes": trainer.accelerator.num_processes, "spread": spread, **numbers}, out)
+
+if out.endswith("torchrun"):
+    # A run that is stopped in the middle of its second epoch, by a signal that only the second process hears.
+    from pathlib import Path
+    from tests.models.sft.sft_runs import run_supervise
+    from tests.models.sft.test_training import InterruptAfter
+
+    straight, stopped = Path(out).with_name("straight"), Path(out).with_name("stopped")
+    run_supervise(cot, backbone, straight, None, per_device_train_batch_size=4)
+    heard = None if trainer.accelerator.is_main_process else InterruptAfter(7)
+    run_supervise(cot, backbone, stopped, None, interrupt=heard, per_device_train_batch_size=4)
+    trainer.accelerator.wait_for_everyone()
+    if trainer.accelerator.is_main_process:
+        (stopped / "found.txt").write_text(" ".join(sorted(place.name for place in stopped.glob("*/checkpoint-*"))))
+    run_supervise(cot, backbone, stopped, None, per_device_train_batch_size=4)
 """
 
 
@@ -111,6 +128,10 @@ def test_two_processes_equal_one(tmp_path, cot_jsonl, backbone, one, kind):
         torch.testing.assert_close(two["weights"][name], weight, atol=1e-5, rtol=0, msg=name)
     steps = [(weight - start[name]).abs().max().item() for name, weight in one["weights"].items()]
     assert max(steps) > 1e-3  # a hundred times the tolerance
+    if kind == "torchrun":
+        straight, stopped = (load_checkpoint(tmp_path / name / LATEST).parts[0].weights for name in RUNS)
+        assert (tmp_path / "stopped" / "found.txt").read_text() == "checkpoint-5 checkpoint-7"
+        assert all(torch.equal(stopped[name], weight) for name, weight in straight.items()) and straight
     # 13 rows do not divide by 2 x 4: the rows that fill up the last batch count once.
     for name in ("eval_loss", "eval_token_accuracy"):
         assert two[name] == pytest.approx(one[name], abs=1e-5)
