@@ -61,7 +61,7 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
     else:
         with timer.stage("loading the model"):
             policy = policy_of(settings, checkpoint, tokenizer)
-            plan = reply_plan(settings, questions, policy, judge)
+            plan = reply_plan(settings, questions, policy, judge, folder)
         with settings.share() as share:  # of several processes or commands each asks its part
             replies = asked_replies(policy, questions, plan, judge, folder, timer, share)
         if replies is None:  # another process judges them, or a later command

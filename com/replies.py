@@ -2,6 +2,7 @@
 
 import logging
 import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from com.reply_file import parts_of
 from com.reply_search import QueryBatch, cost_of_rounds
 from com.sharing import WHOLE, Share
 from com.trace import write_trace
+from models.engines.engine import ENGINE_FOLDER, Engine
 from models.evaluation.judge import Judge
 from models.evaluation.multimodality import multimodality_metric
 from models.evaluation.predictions import Replies, with_motions
@@ -40,6 +42,7 @@ class ReplyPlan:
         mm_texts, mm_replies: captions that MultiModality is averaged over, and replies to each; 0 replies leave it out.
         com_label, decoding: what the signature says of Chain-of-Motion (None without), and of how replies are drawn.
         ranked_by: fingerprint of the evaluator among its scorers; None without one.
+        engine: draws the replies; None: transformers.
     """
 
     asking: Asking
@@ -50,6 +53,7 @@ class ReplyPlan:
     com_label: str | None = None
     decoding: str | None = None
     ranked_by: str | None = None
+    engine: Engine | None = None
 
 
 def asked_replies(
@@ -70,7 +74,8 @@ def asked_replies(
     Returns:
         None in processes that do not judge; their replies are on disk
     """
-    llm, tokenizer = MotionLLM(policy.model, policy.language), policy.language.motion_tokenizer
+    llm = MotionLLM(policy.model, policy.language, engine=plan.engine)
+    tokenizer = policy.language.motion_tokenizer
     references = questions.references if plan.oracle else None
     asked = [QueryBatch.all(queries, references) for queries in questions.queries(tokenizer, plan.draws)]
     # This process's part, which goes to its own file.
@@ -117,6 +122,7 @@ def forget_parts(folder: Path) -> None:
     for name in (REPLIES_FILE, MULTIMODALITY_FILE):
         for file in parts_of(folder / name):
             file.unlink(missing_ok=True)
+    shutil.rmtree(folder / ENGINE_FOLDER, ignore_errors=True)
 
 
 def _tell(share: Share, wanted: int, found: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from options.flags.com import ComFlags
-from options.flags.common import RunFlags
+from options.flags.common import EngineFlags, RunFlags
 from options.flags.demo import DemoFlags, LengthFlags, PageFlags, ReadingFlags
 from options.flags.rewards import RewardFlags
 from options.search import scorers_of, search_of
@@ -50,6 +50,7 @@ class DemoSettings(Settings):
     rewards: RewardFlags
     reading: ReadingFlags
     page: PageFlags
+    engine: EngineFlags
 
     def unused(self) -> dict[str, Sequence[str]]:
         asks = bool(self.demo.caption or self.demo.captions)
@@ -85,7 +86,7 @@ class DemoSettings(Settings):
         problems = []
         for source in self.demo.ckpt or self._found(task):
             try:
-                model = MotionLLM.load(source, task, self.run.device)
+                model = MotionLLM.load(source, task, self.run.device, engine=self.engine.engine)
             except InputError as error:
                 problems.append(str(error))
                 continue
@@ -212,7 +213,7 @@ class DemoSettings(Settings):
         weights = scorers_of(com, flags, "t2m")
         if evaluator is None and not (com.com_scorers or flags.rewards) and weights.pop("consistency", None):
             logging.info("without --reward-evaluator nothing ranks how well a motion fits its caption")
-        models = flags.models(str(llm.model.device), evaluator)
+        models = flags.models(str(llm.engine.device), evaluator)
 
         def tagger() -> CaptionTagger:
             return CaptionTagger.default(lexicon_pairs())

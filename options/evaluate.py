@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from options.flags.com import ComFlags
-from options.flags.common import DataFlags, ModelFlags, RunFlags
+from options.flags.common import DataFlags, EngineFlags, ModelFlags, RunFlags
 from options.flags.evaluation import NO_EVALUATOR, OF_MULTIMODALITY, OF_THIS_VERSION, EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
@@ -68,6 +68,7 @@ class EvalSettings(Settings):
     com: ComFlags
     rewards: RewardFlags
     shape: TokenizerShapeFlags
+    engine: EngineFlags
 
     def unused(self) -> dict[str, Sequence[str]]:
         flags = self.evaluation
@@ -77,6 +78,7 @@ class EvalSettings(Settings):
             "of train_mllm.py": ONLY_TRAINING,
             "without --use-com": [] if self.com.use_com or given else [field.name for field in fields(ComFlags)],
             "without --from-predictions": [] if given else ["any_posture"],
+            "with --from-predictions, which asks no model": ["engine"] if given else [],
             "only where t2m is asked": [] if asks else OF_MULTIMODALITY,
         }
 

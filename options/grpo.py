@@ -51,6 +51,7 @@ class GrpoSettings(TrainSettings):
 
     def plan(self, weights: dict[str, float], folder: RunFolder) -> "GrpoPlan":
         """How GRPO goes about it: trl's settings, the adapter, and our rules for replies."""
+        from models.engines.engine import taken_engine
         from rewards.grpo.best import BestBy
         from rewards.grpo.rules import Reflecting, ReplyRules
         from rewards.grpo.training import GrpoPlan
@@ -68,6 +69,7 @@ class GrpoSettings(TrainSettings):
             settings_file=self.training.trainer_config,
             best_by=BestBy(rl.rl_best_by, self.tasks, rl.rl_stop_on_hacking),
             stop_on_hacking=rl.rl_stop_on_hacking,
+            by_vllm=taken_engine(self.engine.engine, self.device) == "vllm",
         )
 
     def extra_log(self, folder: RunFolder) -> "Callable[[dict], None] | None":
@@ -119,6 +121,7 @@ class GrpoSettings(TrainSettings):
             "top_p": rl.rl_top_p,
             "top_k": 0,
             "loss_type": "dapo",
+            "vllm_importance_sampling_mode": "token_truncate",  # truncated importance sampling, with --engine vllm
             "lr_scheduler_type": training.lr_schedule or PUBLISHED.lr_schedule,
             "log_completions": False,
         }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from com.replies import ReplyPlan
     from com.reply_search import ComConfig
     from dataset.captions.tagger import Tagger
+    from models.engines.engine import Engine
     from models.evaluation.judge import Judge
     from models.evaluation.predictions import Replies
     from models.evaluation.questions import Questions
@@ -56,18 +57,38 @@ def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "Mo
     from models.policy.backbone import attention
     from models.policy.policy import build_policy
 
+    # vLLM brings the weights onto the GPU itself, and attends in its own way.
+    by_vllm = _drawn_by_vllm(settings)
     loading = {
-        "device": local_device(settings.device),
+        "device": "cpu" if by_vllm else local_device(settings.device),
         "dtype": model_dtype(settings.model.precision, settings.device),
-        **attention(settings.model.attn_implementation),
+        **attention("auto" if by_vllm else settings.model.attn_implementation),
     }
     return build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, settings.model.llm_backbone, **loading)
 
 
+def _drawn_by_vllm(settings: "EvalSettings") -> bool:
+    from models.engines.engine import taken_engine
+
+    return taken_engine(settings.engine.engine, settings.device) == "vllm"
+
+
+def _vllm(settings: "EvalSettings", policy: "Policy", folder: Path) -> "Engine":
+    """vLLM with the policy in it, which is empty afterwards."""
+    from models.engines.engine import ENGINE_FOLDER
+    from models.engines.vllm_engine import VllmEngine
+
+    place = folder / ENGINE_FOLDER / f"part{settings.evaluation.part[0]}"  # commands with --shard share the folder
+    return VllmEngine(policy.model, policy.language.vocabulary, settings.device, place)
+
+
 def reply_plan(
-    settings: "EvalSettings", questions: "Questions", policy: "Policy", judge: "Judge | None"
+    settings: "EvalSettings", questions: "Questions", policy: "Policy", judge: "Judge | None", folder: Path
 ) -> "ReplyPlan":
-    """How many replies are asked for, how they are sampled and, with --use-com, searched.
+    """How many replies are asked for, what draws them, how they are sampled and, with --use-com, searched.
+
+    Args:
+        folder: of the evaluation; vLLM gets its model in it.
 
     Raises InputError where the judge would rank too.
     """
@@ -85,6 +106,7 @@ def reply_plan(
         raise InputError("--mm-repeats: MultiModality needs an evaluator, and --eval-evaluator is none")
     longest = flags.max_new_tokens or policy.checkpoint.reply_tokens(flags.eval_task) or LONGEST_REPLY
     sampling = Sampling(settings.temperature, flags.top_p, longest, flags.eval_batch_size, seed=settings.run.seed)
+    engine = _vllm(settings, policy, folder) if _drawn_by_vllm(settings) else None
     return ReplyPlan(
         asking=Asking(sampling, com),
         draws=_draws(settings, questions),
@@ -92,7 +114,8 @@ def reply_plan(
         mm_texts=flags.mm_texts,
         mm_replies=flags.mm_repeats,
         com_label=settings.com.label,
-        decoding=_decoding(settings, sampling),
+        decoding=_decoding(settings, sampling, engine),
+        engine=engine,
         ranked_by=None if ranker is None else ranker.fingerprint,
     )
 
@@ -106,13 +129,15 @@ def _draws(settings: "EvalSettings", questions: "Questions") -> int:
     return draws
 
 
-def _decoding(settings: "EvalSettings", sampling: "Sampling") -> str:
-    """How replies are drawn: temperature (of each round), nucleus, longest reply, precision; no grammar mask."""
+def _decoding(settings: "EvalSettings", sampling: "Sampling", engine: "Engine | None") -> str:
+    """How replies are drawn: temperature (of each round), nucleus, longest reply, precision, no grammar mask; and by
+    what, where that is not transformers."""
     rounds = settings.com.com_temperature if settings.com.use_com else []
     longest = settings.com.com_max_new_tokens if settings.com.use_com else None
     shown = "/".join(f"{value:g}" for value in rounds or [sampling.temperature])
     precision = str(model_dtype(settings.model.precision, settings.device)).removeprefix("torch.")
-    return f"T{shown},p{sampling.top_p:g},max{longest or sampling.max_new_tokens},{precision},free"
+    drawn_by = "" if engine is None else f",{engine.label}"
+    return f"T{shown},p{sampling.top_p:g},max{longest or sampling.max_new_tokens},{precision},free{drawn_by}"
 
 
 def _refuse_judge_as_ranker(settings: "EvalSettings") -> None:

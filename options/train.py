@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from options.flags.common import DEFAULT_BACKBONE, DataFlags, ModelFlags, RunFlags
+from options.flags.common import DEFAULT_BACKBONE, DataFlags, EngineFlags, ModelFlags, RunFlags
 from options.flags.grpo import RlFlags
 from options.flags.published import IGNORED_IN_TRAINING, PUBLISHED_FOR_BOTH_STAGES, TokenizerShapeFlags
 from options.flags.recipes import OF_THIS_VERSION
@@ -74,10 +74,11 @@ class TrainSettings(Settings):
     rl: RlFlags
     rewards: RewardFlags
     shape: TokenizerShapeFlags
+    engine: EngineFlags
 
     def unused(self) -> dict[str, list[str]]:
         of_sft = [*(field.name for field in fields(SftFlags)), *_OF_SFT]
-        of_grpo = [field.name for group in (RlFlags, RewardFlags) for field in fields(group)]
+        of_grpo = [field.name for group in (RlFlags, RewardFlags, EngineFlags) for field in fields(group)]
         if self.training.train_stage == "rlvr":
             return {"of --train-stage sft": of_sft}
         of_validation = [] if self.sft.best_by != "loss" else ["val_evaluator", "val_clips"]

@@ -6,6 +6,7 @@ import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from transformers import TrainingArguments
 from trl import GRPOConfig
 
 from utils.errors import InputError
@@ -83,7 +84,20 @@ _OF_SFT = {
     "pad_to_multiple_of": _ROWS,
 }
 _GRPO_VALIDATION = "see --rl-val-epochs, --rl-eval-prompts and --rl-eval-samples"
+_VLLM = "trl would load the plain backbone, without motion tokens: see --engine vllm"
 _OF_GRPO = {
+    "use_vllm": _VLLM,
+    "vllm_mode": _VLLM,
+    "vllm_model_impl": _VLLM,
+    "vllm_enable_sleep_mode": _VLLM,
+    "vllm_structured_outputs_regex": "see --engine vllm and --constrain-grammar",
+    "vllm_server_base_url": _VLLM,
+    "vllm_server_host": _VLLM,
+    "vllm_server_port": _VLLM,
+    "vllm_server_timeout": _VLLM,
+    "vllm_group_port": _VLLM,
+    "vllm_max_model_length": _VLLM,
+    "vllm_tensor_parallel_size": _VLLM,
     "reward_weights": "see --rewards",
     "data_seed": "see --seed",
     "label_smoothing_factor": "the loss is that of the policy, see loss_type",
@@ -123,10 +137,11 @@ _MOST = {
 }
 # Words that trl and transformers look at late, or take for another one.
 _WORDS = {"scale_rewards": ("group", "batch", "none")}
-_RENAMED = {
-    "gradient_checkpointing": "activation_checkpointing",
-    "gradient_checkpointing_kwargs": "activation_checkpointing_kwargs",
-}
+# transformers before 5.23 knows this by the older one of its two names only.
+CHECKPOINTING, _OTHER_NAME = "activation_checkpointing", "gradient_checkpointing"
+if CHECKPOINTING not in TrainingArguments.__dataclass_fields__:
+    CHECKPOINTING, _OTHER_NAME = _OTHER_NAME, CHECKPOINTING
+_RENAMED = {_OTHER_NAME: CHECKPOINTING, f"{_OTHER_NAME}_kwargs": f"{CHECKPOINTING}_kwargs"}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", dict: "names with values"}
 
 
@@ -151,15 +166,14 @@ def read_trainer_file(path: str, kind: type) -> dict[str, Any]:
     hints, ours = get_type_hints(kind), _OURS | (_OF_GRPO if issubclass(kind, GRPOConfig) else _OF_SFT)
     fields = {}
     for name, value in found.items():
-        if name not in kind.__dataclass_fields__:
+        known = _RENAMED.get(name, name)
+        if known not in kind.__dataclass_fields__:
             like = difflib.get_close_matches(str(name), kind.__dataclass_fields__, 1)
             meant = f" (is {like[0]} meant?)" if like else ""
             raise InputError(f"{where}: {kind.__name__} has no field {name}{meant}")
         if name in ours:
             raise InputError(f"{where}: {name} cannot be set: {ours[name]}")
-        fields[_RENAMED.get(name, name)] = _checked(
-            value, hints[name], f"{where}: {name}", _least(name), _MOST.get(name, math.inf)
-        )
+        fields[known] = _checked(value, hints[known], f"{where}: {name}", _least(name), _MOST.get(name, math.inf))
         if value is not None and value not in _WORDS.get(name, (value,)):
             raise InputError(f"{where}: {name}: expected {' or '.join(_WORDS[name])}, found {value!r}")
     if len(fields) < len(found):

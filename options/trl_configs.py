@@ -18,7 +18,7 @@ from transformers.training_args import OptimizerNames, ParallelMode
 from transformers.utils import is_liger_kernel_available
 
 from options.train import TrainSettings
-from options.trainer_file import read_trainer_file
+from options.trainer_file import CHECKPOINTING, read_trainer_file
 from utils.errors import InputError, first_line
 from utils.run.folder import RunFolder
 
@@ -164,8 +164,8 @@ def _shared(settings: TrainSettings, folder: RunFolder) -> dict[str, Any]:
         "warmup_steps": training.warm_up,
         "max_grad_norm": training.max_grad_norm,
         "weight_decay": training.weight_decay,
-        "activation_checkpointing": on_gpu,
-        "gradient_checkpointing": None,  # trl's default for the deprecated name would win over the new one
+        "gradient_checkpointing": None,  # where there is a newer name, trl's default for this one would win over it
+        CHECKPOINTING: on_gpu,
         "logging_nan_inf_filter": False,  # models.policy.resumable stops there
         "ddp_find_unused_parameters": False,
         "use_cpu": settings.device.type == "cpu",

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
+from models.engines.start_folder import save_model
 from models.inference.loading import ABOUT_FILE, TOKENIZER_FILE, is_about, write_about
 from models.language.prompts import Query, render_query
 from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
@@ -99,15 +100,10 @@ def export(flags: ExportFlags, folder: Path) -> None:
     model, vocabulary = policy.model, policy.language.vocabulary
     before = _logits(model.eval(), vocabulary.encode(example))
     model = model.to(getattr(torch, flags.dtype))
-    # The backbone's own generation settings (a repetition penalty, say) would spoil motions.
-    model.generation_config = GenerationConfig(
-        eos_token_id=vocabulary.eos_id, pad_token_id=vocabulary.tokenizer.pad_token_id
-    )
     differences = []
 
     def write(place: Path) -> None:
-        model.save_pretrained(place)
-        vocabulary.tokenizer.save_pretrained(place)
+        save_model(place, model, vocabulary)
         if checkpoint.motion_tokenizer is not None:
             motion_tokenizer_of(checkpoint, None, flags.ckpt).save(place / TOKENIZER_FILE)
         write_text(place / CARD_FILE, card)

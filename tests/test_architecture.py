@@ -50,6 +50,7 @@ ROOMS = (
     "models/tokenizer",
     "models/language",
     "models/policy",
+    "models/engines",
     "models/inference",
     "models/evaluation",
     "models/sft",

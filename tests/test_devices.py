@@ -118,6 +118,8 @@ def test_sft(cot_jsonl, backbone, tmp_path, gpu, monkeypatch, lora):
 OF_GRPO = {
     **OF_TRAINING,
     "models/policy/resumable.py:since_log": (1, "a state is saved"),
+    "rewards/grpo/sampling.py:of": (STEPS, "what the draws of a step had"),
+    "rewards/grpo/trainer.py:_log_difference": (STEPS, "how far sampler and trainer are apart"),
 }
 
 
@@ -133,7 +135,7 @@ def test_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path, gpu, monkeypatch)
 
 TOKENS = 20
 OF_REPLIES = {
-    "models/inference/motion_llm.py:_generate": (1, "the replies of a batch"),
+    "models/engines/transformers_engine.py:generate": (1, "the replies of a batch"),
     "models/tokenizer/motion_tokenizer.py:_in_batches": (1, "their motions"),
 }
 OF_GUIDE = {"models/language/guidance.py:__call__": "a token, and generate waits for each anyway, to see the end"}

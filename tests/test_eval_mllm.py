@@ -12,7 +12,8 @@ import eval_mllm
 from com.answering import _answers
 from com.replies import REPLIES_FILE
 from com.reply_file import ReplyFile
-from models.inference.motion_llm import MotionLLM
+from models.engines.engine import Drawn
+from models.engines.transformers_engine import TransformersEngine
 from models.language.prompts import Query
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
@@ -92,13 +93,13 @@ def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, mo
     assert len(part.read_text().splitlines()) == 15
     part.write_text(part.read_text() + '{"draw": 0, "que')  # a line that the kill tore
     asked = []
-    generate = MotionLLM._generate
+    generate = TransformersEngine.generate
 
-    def count(llm, prompts, *more):
+    def count(engine, prompts, *more):
         asked.extend(prompts)
-        return generate(llm, prompts, *more)
+        return generate(engine, prompts, *more)
 
-    monkeypatch.setattr(MotionLLM, "_generate", count)
+    monkeypatch.setattr(TransformersEngine, "generate", count)
     again, rest = run(world, monkeypatch, "killed", *given, "--eval-batch-size", "5")
     assert rest == others and again["rows"] == other["rows"] and not part.exists()
     assert len(asked) == 2 * CLIPS - 15 + 2 * 3  # nothing twice; and MultiModality's
@@ -158,16 +159,17 @@ def test_a_page_to_look_at_is_made_once_and_never_costs_the_run(world, monkeypat
 
 
 def test_predictions_are_judged_alike_from_their_file(world, monkeypatch):
-    def speak(llm, prompts, keys, sampling, guide):
+    def speak(engine, prompts, keys, sampling, adapter, guide):
         """Well-formed replies of 10 to 14 codes, which the untrained model would never write."""
         rng = np.random.default_rng([sampling.seed, *keys])
         codes = [rng.integers(0, 16, size=rng.integers(10, 15)) for _ in prompts]
         motions = ["".join(f"<Motion_{code}>" for code in row) for row in codes]
         replies = [f"r</think><answer><Motion>{motion}</Motion></answer>" for motion in motions]
-        return [[*llm.language.vocabulary.encode(reply), llm.language.vocabulary.eos_id] for reply in replies]
+        vocabulary = engine.vocabulary
+        return [Drawn([*vocabulary.encode(reply), vocabulary.eos_id]) for reply in replies]
 
     with monkeypatch.context() as patch:
-        patch.setattr(MotionLLM, "_generate", speak)
+        patch.setattr(TransformersEngine, "generate", speak)
         results, _ = run(world, patch, "first", *generated(world), "--mm-repeats", "3")
     assert results["failures"] == {} and results["rows"]["generated"]["MultiModality"]["mean"] > 0
     MotionTokenizer.from_state(torch.load(world / "policy.pth")["motion_tokenizer"]).save(world / "tokenizer.pth")
@@ -339,13 +341,13 @@ def test_a_greedy_motion_for_the_same_caption_is_asked_for_once(world, tmp_path,
         shutil.copytree(world / name, tmp_path / name, ignore=shutil.ignore_patterns(".cache"))
     for text in (tmp_path / "data" / "texts").iterdir():
         text.write_text(text.read_text().rstrip() + "\nsomeone else.#someone/NOUN else/ADV#0.0#0.0\n")
-    asked, generate = [], MotionLLM._generate
+    asked, generate = [], TransformersEngine.generate
 
-    def count(llm, prompts, *more):
+    def count(engine, prompts, *more):
         asked.extend(prompts)
-        return generate(llm, prompts, *more)
+        return generate(engine, prompts, *more)
 
-    monkeypatch.setattr(MotionLLM, "_generate", count)
+    monkeypatch.setattr(TransformersEngine, "generate", count)
     given = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "6", "--samples", "8"]
     results, rows = run(tmp_path, monkeypatch, "greedy", *given)
     assert len(rows) == 8 * 6 and len(asked) == len({(row["id"], row["caption"]) for row in rows}) <= 12

@@ -9,6 +9,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel
 
 from dataset.humanml.layout import read_split, tagger_of
+from models.engines.engine import Engine
 from models.evaluation.captions import CaptionScoring
 from models.evaluation.evaluate import judge_replies
 from models.evaluation.judge import Judge
@@ -84,9 +85,12 @@ class ReplyValidation:
         language = replace(language, motion_tokenizer=language.motion_tokenizer.to(device))
         return cls(questions, Judge(evaluator, repeats=1, seed=sampling.seed), language, sampling)
 
-    def __call__(self, model: PreTrainedModel) -> dict[str, float]:
-        """Metrics by name; one that could not be computed is left out. Every process must call it."""
-        llm = MotionLLM(model, self._language).without_motions()
+    def __call__(self, model: PreTrainedModel, engine: Engine | None = None) -> dict[str, float]:
+        """Metrics by name; one that could not be computed is left out. Every process must call it.
+
+        `engine` draws the replies of `model`; None: transformers.
+        """
+        llm = MotionLLM(model, self._language, engine=engine).without_motions()
         metrics: dict[str, float] = {}
         for questions, queries in self._asked:
             rollouts = shared_answers(llm, queries, self._sampling)

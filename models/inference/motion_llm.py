@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
+from peft import PeftModel
+from transformers import PreTrainedModel
 
+from models.engines.engine import Engine, EngineName, taken_engine
+from models.engines.transformers_engine import TransformersEngine
 from models.inference.asking import MotionWish, describe_motion, generate_motions
 from models.inference.loading import load_speaker
 from models.inference.results import DescribedMotion, GeneratedMotion
 from models.language.decoding import Sampling
-from models.language.guidance import ReplyGuide, Wanted
+from models.language.guidance import Wanted
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query
 from models.language.rollout import Rollout
-from models.language.sampling import SeededSampling
 from utils.progress import Progress
 from utils.run.devices import model_dtype, resolve_device
 
@@ -27,36 +27,53 @@ OnBatch = Callable[[Sequence[int], list[Rollout]], None]
 
 
 class MotionLLM:
-    """A merged policy that is asked and read.
+    """A policy that is asked and read.
 
     Args:
         model: causal language model whose vocabulary includes the motion tokens; put into evaluation mode.
         language: how it is asked, and how its replies are read.
         tasks: that it was trained for.
+        engine: draws the replies. It was made for `model`, or, where that is an adapter in training, for what is below
+            it. None: transformers.
     """
 
     def __init__(
-        self, model: PreTrainedModel, language: MotionLanguage, tasks: tuple[str, ...] = ("t2m", "m2t")
+        self,
+        model: PreTrainedModel,
+        language: MotionLanguage,
+        tasks: tuple[str, ...] = ("t2m", "m2t"),
+        engine: Engine | None = None,
     ) -> None:
         self.model = model.eval()
+        self.engine = engine or TransformersEngine(model, language.vocabulary)
         self.language = language
         self.tasks = tasks
         self._guide: Callable[[Query], Wanted] | None = None
 
     @classmethod
     def load(
-        cls, source: str | Path, task: str | None = None, device: str = "auto", precision: str = "auto"
+        cls,
+        source: str | Path,
+        task: str | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        engine: EngineName = "transformers",
     ) -> "MotionLLM":
         """A trained model, ready to be asked.
 
         Args:
             source: checkpoint of train_mllm.py, folder of `prepare.export_hf`, or hub id of one.
             task: ``t2m`` or ``m2t``, where a checkpoint has a policy of its own for each; None: the only one.
-            device, precision: as the flags of eval_mllm.py.
+            device, precision, engine: as the flags of demo.py.
         """
         place = resolve_device(device)
+        by_vllm = engine == "vllm" and taken_engine(engine, place) == "vllm"
         model, language, tasks = load_speaker(source, task, place, model_dtype(precision, place))
-        return cls(model, language, tasks)
+        if not by_vllm:
+            return cls(model, language, tasks)
+        from models.engines.vllm_engine import VllmEngine
+
+        return cls(model, language, tasks, VllmEngine(model, language.vocabulary, place))
 
     def generate(
         self,
@@ -140,18 +157,21 @@ class MotionLLM:
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
         found: dict[int, Rollout] = {}
         well_formed = 0
+        adapter = self.model if isinstance(self.model, PeftModel) else None
+        at_once = sampling.batch_size * self.engine.batches_at_once
         with Progress(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
-            for start in range(0, len(order), sampling.batch_size):
-                chosen = order[start : start + sampling.batch_size]
-                replies = self._generate(
+            for start in range(0, len(order), at_once):
+                chosen = order[start : start + at_once]
+                drawn = self.engine.generate(
                     [prompts[index] for index in chosen],
                     [keys[index] for index in chosen],
                     sampling,
+                    adapter,
                     None if wanted is None else [wanted[index] for index in chosen],
                 )
                 rollouts = self.language.read(
                     [queries[index] for index in chosen],
-                    replies,
+                    [one.ids for one in drawn],
                     None if references is None else [references[index] for index in chosen],
                 )
                 found.update(zip(chosen, rollouts, strict=True))
@@ -161,74 +181,3 @@ class MotionLLM:
                 bar.set_postfix(well_formed=f"{well_formed / len(found):.0%}", refresh=False)
                 bar.update(len(chosen))
         return [found[index] for index in range(len(queries))]
-
-    @torch.inference_mode()
-    def _generate(
-        self, prompts: list[list[int]], keys: Sequence[int], sampling: Sampling, wanted: Sequence[Wanted] | None
-    ) -> list[list[int]]:
-        length = max(map(len, prompts))
-        pad, eos = self.language.vocabulary.tokenizer.pad_token_id, self.language.vocabulary.eos_id
-        device = self.model.device
-        input_ids = torch.tensor([[pad] * (length - len(ids)) + ids for ids in prompts], device=device)
-        mask = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
-        # transformers fills in what stays None from the backbone's own generation_config.json: Qwen2.5's repetition
-        # penalty counts the padding as said, so it depends on the batch, and motion repeats codes by nature. The
-        # settings of its own sampling are transformers' defaults here, so that it does not warn of Qwen3's.
-        config = GenerationConfig(
-            max_new_tokens=sampling.max_new_tokens,
-            do_sample=False,
-            temperature=1.0,
-            top_p=1.0,
-            top_k=50,
-            repetition_penalty=1.0,
-            no_repeat_ngram_size=0,
-            eos_token_id=eos,
-            pad_token_id=pad,
-        )
-        draw = LogitsProcessorList()
-        if wanted is not None:
-            draw.append(ReplyGuide(self.language.vocabulary, wanted, length))
-        if sampling.temperature > 0:
-            draw.append(SeededSampling(sampling.temperature, sampling.top_p, sampling.seed, keys, length, device))
-        output = self.model.generate(
-            input_ids=input_ids,
-            attention_mask=mask,
-            generation_config=config,
-            logits_processor=draw,
-            past_key_values=self._shared_prefill(prompts, input_ids, mask),
-        )
-        return [_until(ids, eos) for ids in output[:, length:].tolist()]
-
-    def _shared_prefill(self, prompts: list[list[int]], input_ids: Tensor, mask: Tensor) -> Cache | None:
-        """Keys and values of all prompt tokens but the last, computed once for equal prompts; None without any equal.
-
-        Args:
-            prompts: B token lists.
-            input_ids, mask: (B, L) the same, padded on the left.
-        """
-        first: dict[tuple[int, ...], int] = {}
-        for row, prompt in enumerate(prompts):
-            first.setdefault(tuple(prompt), row)
-        if len(first) == len(prompts) or input_ids.shape[1] < 2:
-            return None
-        place = {row: number for number, row in enumerate(first.values())}
-        rows = torch.tensor(list(first.values()), device=input_ids.device)
-        known = mask[rows, :-1]
-        cache = DynamicCache(config=self.model.config)
-        self.model(
-            input_ids=input_ids[rows, :-1],
-            attention_mask=known,
-            past_key_values=cache,
-            use_cache=True,
-            position_ids=(known.cumsum(dim=-1) - 1).clamp_min(0),
-            logits_to_keep=1,
-        )
-        cache.batch_select_indices(
-            torch.tensor([place[first[tuple(prompt)]] for prompt in prompts], device=input_ids.device)
-        )
-        return cache
-
-
-def _until(ids: list[int], eos: int) -> list[int]:
-    """Ids up to and with the first end of sequence."""
-    return ids[: ids.index(eos) + 1] if eos in ids else ids

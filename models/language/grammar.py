@@ -4,7 +4,7 @@ It is for training by reinforcement, where a young policy wastes most replies on
 that such training uses are those of the policy without the mask, so what is sampled under it is slightly off-policy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,17 +76,33 @@ class MotionGrammar(LogitsProcessor):
 def constrained_generation(model: PreTrainedModel, vocabulary: MotionVocabulary) -> Iterator[None]:
     """While inside, `model.generate` samples under `MotionGrammar`.
 
+    As `processed_generation`, before all other processors.
+    """
+    with processed_generation(model, lambda length, others: [MotionGrammar(vocabulary, length), *others]):
+        yield
+
+
+@contextmanager
+def processed_generation(
+    model: PreTrainedModel, change: Callable[[int, LogitsProcessorList], list[LogitsProcessor]]
+) -> Iterator[None]:
+    """While inside, `model.generate` uses the processors that `change` makes of the length of the prompt and its own.
+
     For callers of `generate` that cannot be handed a logits processor (trl). `model` is the language model itself, not
-    an adapter around it; continuous batching and vLLM sample elsewhere and do not come by here.
+    an adapter around it; continuous batching samples elsewhere and does not come by here.
     """
     make = model._get_logits_processor
+    outer = vars(model).get("_get_logits_processor")
 
-    def make_with_grammar(*, input_ids_seq_length: int, **named: Any) -> LogitsProcessorList:
+    def make_changed(*, input_ids_seq_length: int, **named: Any) -> LogitsProcessorList:
         others = make(input_ids_seq_length=input_ids_seq_length, **named)
-        return LogitsProcessorList([MotionGrammar(vocabulary, input_ids_seq_length), *others])
+        return LogitsProcessorList(change(input_ids_seq_length, others))
 
-    model._get_logits_processor = make_with_grammar
+    model._get_logits_processor = make_changed
     try:
         yield
     finally:
-        del model._get_logits_processor  # the class's own is visible again
+        if outer is None:
+            del model._get_logits_processor  # the class's own is visible again
+        else:
+            model._get_logits_processor = outer

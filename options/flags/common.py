@@ -29,6 +29,19 @@ class RunFlags:
 
 
 @dataclass
+class EngineFlags:
+    """What draws the replies."""
+
+    _argument_group_name = "engine"
+
+    engine: Literal["auto", "transformers", "vllm"] = flag(
+        "auto",
+        "what draws replies: transformers, or vLLM, which is faster on a GPU and has other draws; auto: vLLM where it "
+        "is installed and a GPU is used (demo.py: transformers, which starts at once)",
+    )
+
+
+@dataclass
 class DataFlags:
     """What is read."""
 

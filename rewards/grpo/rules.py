@@ -9,6 +9,17 @@ if TYPE_CHECKING:
     from trl import GRPOConfig
 
 
+# Settings of trl for sampling by transformers, with the values at which they do nothing.
+_OF_TRANSFORMERS = {
+    "top_k": (0, None),
+    "min_p": (0, None),
+    "repetition_penalty": (1, None),
+    "generation_kwargs": (None, {}),
+    "cache_implementation": (None,),
+    "use_transformers_continuous_batching": (False,),
+}
+
+
 @dataclass(frozen=True)
 class Reflecting:
     """Which prompts become reflections, and how (`rewards.grpo.reflection`).
@@ -43,14 +54,13 @@ class ReplyRules:
     reflecting: Reflecting = Reflecting()
     advantage_clip: float | None = None
 
-    def check(self, config: "GRPOConfig") -> None:
-        """Raise InputError where replies are sampled by something that a rule does not reach."""
-        if self.reflecting.share and config.use_vllm:
-            raise InputError("--rl-reflection-share does not work with vLLM yet: leave one of them out")
-        if self.constrain_grammar and config.use_vllm:
+    def check(self, config: "GRPOConfig", by_vllm: bool = False) -> None:
+        """Raise InputError where replies are sampled by something that a rule or a setting of trl does not reach."""
+        given = [name for name, none in _OF_TRANSFORMERS.items() if getattr(config, name) not in none]
+        if by_vllm and given:
             raise InputError(
-                "--constrain-grammar does not reach vLLM: leave it out, and give vllm_structured_outputs_regex in "
-                "--trainer-config"
+                f"--trainer-config: {', '.join(given)} cannot be set with --engine vllm, which does not read it: leave "
+                "it out, or give --engine transformers"
             )
         if self.constrain_grammar and config.use_transformers_continuous_batching:
             raise InputError(

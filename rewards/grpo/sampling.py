@@ -1,12 +1,19 @@
-"""Sampling from merged weights where that is exact: while replies are generated, an adapter then costs nothing."""
+"""Sampling by transformers in trl's loop: from merged weights where that is exact, and with what each draw had.
 
-from collections.abc import Iterator
+While replies are generated, an adapter that is merged costs nothing. The log-probability under which a token was drawn
+tells how far the policy that samples is from the one that learns.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
-from transformers import PreTrainedModel
+from torch import Tensor
+from transformers import LogitsProcessor, PreTrainedModel
+
+from models.language.grammar import processed_generation
 
 
 @contextmanager
@@ -44,3 +51,44 @@ def _weights_under_adapters(model: PeftModel) -> list[torch.Tensor]:
 def _can_be_merged(weight: torch.Tensor) -> bool:
     is_whole = not hasattr(weight, "placements") and not hasattr(weight, "ds_id")  # DTensor, ZeRO-3
     return weight.dtype in (torch.float32, torch.float64) and weight.dim() == 2 and is_whole
+
+
+class DrawnLogprobs(LogitsProcessor):
+    """Notes log-probabilities of the tokens that are drawn; the last of all processors, it changes no score."""
+
+    def __init__(self) -> None:
+        self._columns: list[Tensor] = []
+        self._scores: Tensor | None = None
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """(B, L) ids so far and (B, V) scores -> the same scores."""
+        if self._scores is not None:
+            self._columns.append(_of_tokens(self._scores, input_ids[:, -1]))
+        self._scores = scores
+        return scores
+
+    def of(self, replies: Sequence[list[int]]) -> list[list[float]] | None:
+        """Of each token of each reply, up to its end of sequence; None where nothing was noted.
+
+        Args:
+            replies: one for each row of the batch.
+        """
+        if self._scores is None:
+            return None
+        # Only a reply as long as the batch has a token that was drawn after the last call.
+        last = torch.tensor([reply[-1] if reply else 0 for reply in replies], device=self._scores.device)
+        rows = torch.stack([*self._columns, _of_tokens(self._scores, last)], dim=1).tolist()
+        return [row[: len(reply)] for row, reply in zip(rows, replies, strict=True)]
+
+
+@contextmanager
+def noting_draws(model: PreTrainedModel) -> Iterator[DrawnLogprobs]:
+    """While inside, what `model.generate` draws is noted."""
+    noted = DrawnLogprobs()
+    with processed_generation(model, lambda _, others: [*others, noted]):
+        yield noted
+
+
+def _of_tokens(scores: Tensor, ids: Tensor) -> Tensor:
+    """(B, V) scores and (B,) ids -> (B,) log-probabilities."""
+    return scores.gather(1, ids[:, None])[:, 0] - scores.logsumexp(dim=1)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sized
 from contextlib import nullcontext
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
+from models.engines.engine import Engine
+from models.language.decoding import Sampling
 from models.language.grammar import constrained_generation
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query
@@ -21,7 +24,7 @@ from models.policy.resumable import ResumableTrainer, settings_of_trl
 from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
-from rewards.grpo.sampling import merged_adapter
+from rewards.grpo.sampling import merged_adapter, noting_draws
 from rewards.grpo.scoring import Earned, GrpoRewards
 
 
@@ -31,7 +34,8 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
     1. Prompts become ids as in SFT and evaluation: whole, without the beginning-of-sequence token that some
        tokenizers put in front.
     2. The replies of a step are scored once by `scorer`, before trl asks each reward function for its column.
-    3. Replies are sampled from merged weights where that is exact, and under the grammar where `rules` say so.
+    3. Replies are sampled from merged weights where that is exact, or by an engine of ours, and under the grammar where
+       `rules` say so. How far the sampler is from the policy that learns is logged.
     4. Some prompts become reflections, and advantages are clipped, where `rules` say so.
     5. Which prompts an epoch asks and in which order is a function of seed and epoch, so that a resumed run sees those
        of a straight one, and an epoch need not ask all.
@@ -42,6 +46,8 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         rules: how the replies that are trained on are drawn and weighed.
         reflections: turns some prompts of each step into reflections; None for none.
         prompts_an_epoch: how many of the rows an epoch asks, the next ones each time; None: all.
+        engine: draws the replies, and tells the log-probability of each token: what is learned from it is weighed by
+            truncated importance sampling, as trl does with its own vLLM; None: transformers.
         args: trl's settings.
         named: further arguments of trl's trainer.
     """
@@ -55,6 +61,7 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         rules: ReplyRules = NO_RULES,
         reflections: Reflections | None = None,
         prompts_an_epoch: int | None = None,
+        engine: Engine | None = None,
         **named: Any,
     ) -> None:
         self._language = language
@@ -63,13 +70,20 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         self._reflections = reflections
         self._prompts_an_epoch = prompts_an_epoch
         self._told_of_cuts = False
+        self._compared: dict[str, Any] | None = None
         text_tokenizer = language.vocabulary.tokenizer
         super().__init__(reward_funcs=scorer.functions(), args=args, processing_class=text_tokenizer, **named)
+        self._engine = engine
+        self._turns = (-1, 0)  # the step in which replies were drawn last, and how often in it
+        # From here on it means that the sampler is another program. trl would have loaded the plain backbone into it.
+        self.use_vllm = engine is not None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         if self._reflections is not None:
             inputs = self._reflections.rewrite(inputs, self.state.global_step, self._one_reply_each)
         batch = super()._generate_and_score_completions(inputs)
+        for name in ("mean", "max"):  # as sampling/logp_difference, which every engine has
+            self._metrics["train"].pop(f"sampling/sampling_logp_difference/{name}", None)
         for name, value in advantage_summary(self._logs["advantages"]).items():
             self._metrics["train"][name].append(value)
         if (limit := self._rules.advantage_clip) is not None:
@@ -131,19 +145,60 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict]:
         return [self._language.vocabulary.encode(prompt) for prompt in prompts], None, {}
 
-    def _generate_single_turn(self, *given: Any, **named: Any) -> tuple[list[list[int]], list[list[float]] | None]:
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *given: Any, **named: Any
+    ) -> tuple[list[list[int]], list[list[float]] | None]:
         policy = self.accelerator.unwrap_model(self.model)
-        base = policy.get_base_model() if isinstance(policy, PeftModel) else policy
         constrain = self._rules.constrain_grammar
+        if self._engine is not None:
+            drawn = self._engine.generate(
+                prompt_ids, self._keys(len(prompt_ids)), self._sampling, policy, grammar=constrain
+            )
+            return [one.ids for one in drawn], [one.logprobs for one in drawn]
+        base = policy.get_base_model() if isinstance(policy, PeftModel) else policy
         grammar = constrained_generation(base, self._language.vocabulary) if constrain else nullcontext()
-        # vLLM gets its weights from trl, which merges them itself.
-        with nullcontext() if self.use_vllm else merged_adapter(policy), grammar:
+        with merged_adapter(policy), grammar, noting_draws(base) as noted:
             try:
-                return super()._generate_single_turn(*given, **named)
+                replies, _ = super()._generate_single_turn(prompt_ids, *given, **named)
             except RuntimeError as error:
                 if "probability tensor" in str(error):  # torch's words for what it cannot draw from
                     self.refuse_no_number("probability of a token", math.nan)
                 raise
+        return replies, noted.of(replies)
+
+    @property
+    def _sampling(self) -> Sampling:
+        return Sampling(self.args.temperature, self.args.top_p, self.args.max_completion_length, seed=self.args.seed)
+
+    def _keys(self, count: int) -> list[int]:
+        """What the draws of `count` replies hang on: the step, how often it has drawn before, process and row."""
+        step, turn = self.state.global_step, self._turns[1] + 1 if self._turns[0] == self.state.global_step else 0
+        self._turns = (step, turn)
+        first = ((step << 8 | turn) << 10 | self.accelerator.process_index) << 20
+        return list(range(first, first + count))
+
+    def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> Tensor:
+        self._compared = inputs if "sampling_per_token_logps" in inputs else None
+        return super()._compute_loss(model, inputs)
+
+    def _get_per_token_logps_and_entropies(self, *given: Any, **named: Any) -> tuple[Tensor, ...]:
+        found = super()._get_per_token_logps_and_entropies(*given, **named)
+        if (inputs := self._compared) is not None:
+            self._compared = None
+            # Where several steps learn from the same replies, it is the policy before the first of them that drew.
+            self._log_difference(inputs, inputs.get("old_per_token_logps", found[0].detach()))
+        return found
+
+    def _log_difference(self, inputs: dict[str, Tensor], learning: Tensor) -> None:
+        """Log by how much the log-probabilities of sampler and trainer differ, over the drawn tokens (B, T)."""
+        apart = (learning - inputs["sampling_per_token_logps"]).abs()
+        told = inputs["completion_mask"].bool() & ~apart.isnan()  # not a number: the sampler did not tell
+        apart = apart.where(told, 0.0)
+        numbers = torch.stack([apart.sum() / told.sum().clamp_min(1), apart.max()])
+        means, most = self.accelerator.gather(numbers).view(-1, 2).T.tolist()
+        metrics = self._metrics["train" if self.model.training else "eval"]
+        metrics["sampling/logp_difference/mean"].append(fmean(means))
+        metrics["sampling/logp_difference/max"].append(max(most))
 
     @torch.no_grad()
     def refuse_divergence(self, query: Query) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from datasets import Dataset
 from peft import LoraConfig
 from trl import GRPOConfig
 
+from models.engines.engine import ENGINE_FOLDER, Engine
 from models.language.decoding import Sampling
 from models.policy.adapters import LORA_TARGETS, LoraSize, lora_part
 from models.policy.callbacks import AfterEpoch, FirstOfAll, SaveEvery, StopOnInterrupt, StopWhere
@@ -48,6 +50,7 @@ class GrpoPlan:
         settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
         best_by: which epoch becomes ``_best``.
         stop_on_hacking: end the run after an epoch at which rewards.grpo.hacking warns; it is never the best.
+        by_vllm: vLLM draws all replies, those that are trained on and held-out ones; else transformers.
     """
 
     tasks: tuple[str, ...]
@@ -59,6 +62,7 @@ class GrpoPlan:
     settings_file: str | None = None
     best_by: BestBy = BY_REWARD
     stop_on_hacking: bool = False
+    by_vllm: bool = False
 
     def __post_init__(self) -> None:
         """Raises InputError where every process would hold a piece of the weights: none could sample from it."""
@@ -95,15 +99,16 @@ def reinforce(
         first; None where the training was interrupted.
 
     Raises:
-        InputError: a grammar mask or reflections with vLLM or continuous batching, which they do not reach; an epoch
-            from which nothing could be learned; a training that diverges.
+        InputError: settings of --trainer-config that do not reach the replies; an epoch from which nothing could be
+            learned; a training that diverges.
     """
-    plan.rules.check(plan.trainer)
+    plan.rules.check(plan.trainer, plan.by_vllm)
     folder = session.folder
+    engine = _vllm(policy, plan, session) if plan.by_vllm else None
     scorer = GrpoRewards(rewarding.rewards, policy.language, plan.rules.reflecting.rewards_improvement)
-    trainer = _make_trainer(policy, train, scorer, plan)
+    trainer = _make_trainer(policy, train, scorer, plan, engine)
     log = RunLog(folder, plan.extra_log)
-    validation = GrpoValidation(held_out, rewarding.rewards, policy.language, plan.sampling, folder)
+    validation = GrpoValidation(held_out, rewarding.rewards, policy.language, plan.sampling, folder, engine)
     epochs = _Epochs(trainer, scorer, validation, log, _Saving(policy, rewarding, plan), plan, folder.path)
 
     # What happens beside the loop: one bar, logs, shown replies, validations and checkpoints.
@@ -127,6 +132,7 @@ def reinforce(
         return None
     if not trainer.is_world_process_zero():
         return {}
+    shutil.rmtree(folder.path / ENGINE_FOLDER, ignore_errors=True)
     if not epochs.latest.is_file():
         raise InputError(
             f"{folder.path}: the training has taken no step: give more prompts (--rl-prompts), or a smaller batch"
@@ -134,7 +140,18 @@ def reinforce(
     return epochs.summary()
 
 
-def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: GrpoPlan) -> MotionGRPOTrainer:
+def _vllm(policy: Policy, plan: GrpoPlan, session: Session) -> Engine:
+    """vLLM with the policy as it is before training; made before the trainer puts an adapter on it."""
+    from models.engines.vllm_engine import VllmEngine
+
+    share = plan.trainer.vllm_gpu_memory_utilization
+    vocabulary, folder = policy.language.vocabulary, session.folder.path / ENGINE_FOLDER
+    return VllmEngine(policy.model, vocabulary, session.device, folder, plan.lora.r, share)
+
+
+def _make_trainer(
+    policy: Policy, train: Prompts, scorer: GrpoRewards, plan: GrpoPlan, engine: Engine | None
+) -> MotionGRPOTrainer:
     config, share = plan.trainer, plan.rules.reflecting.share
     reflections = None
     if share:
@@ -159,6 +176,7 @@ def _make_trainer(policy: Policy, train: Prompts, scorer: GrpoRewards, plan: Grp
             peft_config=lora,
             settings_file=plan.settings_file,
             prompts_an_epoch=train.an_epoch,
+            engine=engine,
         )
 
 

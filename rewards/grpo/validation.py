@@ -7,6 +7,7 @@ from statistics import fmean
 
 from transformers import PreTrainedModel
 
+from models.engines.engine import Engine
 from models.evaluation.sharing import shared_answers
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
@@ -33,7 +34,7 @@ class HeldOut:
     """
 
     prompts: Prompts
-    replies: Callable[[PreTrainedModel], dict[str, float]] | None = None
+    replies: Callable[[PreTrainedModel, Engine | None], dict[str, float]] | None = None
     every: int = 1
     samples: int = 1
 
@@ -46,6 +47,7 @@ class GrpoValidation:
         rewards: what the replies to the held-out prompts earn.
         language, sampling: how they are asked.
         folder: its metrics.jsonl holds the validations before an interruption.
+        engine: draws the replies; None: transformers.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class GrpoValidation:
         language: MotionLanguage,
         sampling: Sampling,
         folder: RunFolder,
+        engine: Engine | None = None,
     ) -> None:
         self._held_out = held_out
         self._rewards = rewards
         self._language = language
         self._sampling = sampling
+        self._engine = engine
         self._by_epoch = _validations_in(folder)
 
     def __contains__(self, epoch: int) -> bool:
@@ -91,7 +95,8 @@ class GrpoValidation:
         """
         numbers = self._reward(model)
         if self._held_out.replies is not None and (last or (epoch + 1) % self._held_out.every == 0):
-            numbers |= {f"{HELD_OUT}{name}": value for name, value in self._held_out.replies(model).items()}
+            judged = self._held_out.replies(model, self._engine)
+            numbers |= {f"{HELD_OUT}{name}": value for name, value in judged.items()}
         model.train()
         return numbers
 
@@ -123,7 +128,7 @@ class GrpoValidation:
         return dict(self._by_epoch[epoch])
 
     def _reward(self, model: PreTrainedModel) -> dict[str, float]:
-        llm = MotionLLM(model, self._language)
+        llm = MotionLLM(model, self._language, engine=self._engine)
         prompts, times = self._held_out.prompts, self._held_out.samples
         replies = shared_answers(llm, prompts.queries * times, self._sampling, prompts.references * times)
         if replies is None:

@@ -18,6 +18,8 @@ import torch
 
 from com.reply_search import ComConfig, QueryBatch, search_replies
 from com.scorers import Ranking
+from models.engines.engine import Drawn
+from models.engines.transformers_engine import TransformersEngine
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.motion_language import MotionLanguage
@@ -47,19 +49,17 @@ class Endless(MotionVocabulary):
     eos_id = NEVER
 
 
-class MeasuredLLM(MotionLLM):
+class MeasuredEngine(TransformersEngine):
     """Samples in full, and hands on replies with motions (see baseline_sizes)."""
 
     draw = np.random.default_rng(0)
 
-    def _generate(self, prompts: list[list[int]], keys, sampling: Sampling) -> list[list[int]]:
-        sampled = super()._generate(prompts, keys, sampling)
-        assert {len(ids) for ids in sampled} == {sampling.max_new_tokens}
-        return (
-            replies(self.language.vocabulary, self.draw, len(sampled))
-            if sampling.max_new_tokens == NEW_TOKENS
-            else sampled
-        )
+    def generate(self, prompts: list[list[int]], keys, sampling: Sampling, *more) -> list[Drawn]:
+        sampled = super().generate(prompts, keys, sampling, *more)
+        assert {len(one.ids) for one in sampled} == {sampling.max_new_tokens}
+        if sampling.max_new_tokens != NEW_TOKENS:
+            return sampled
+        return [Drawn(ids) for ids in replies(self.vocabulary, self.draw, len(sampled))]
 
 
 def main() -> None:
@@ -77,7 +77,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model, vocabulary, _ = load_backbone(tiny_backbone(Path(folder)), NB_CODE, seed=0)
     vocabulary = Endless(vocabulary.tokenizer, NB_CODE)
-    llm = MeasuredLLM(model, MotionLanguage(vocabulary, motion_tokenizer, PLAIN))
+    language = MotionLanguage(vocabulary, motion_tokenizer, PLAIN)
+    llm = MotionLLM(model, language, engine=MeasuredEngine(model, vocabulary))
     sampling = Sampling(max_new_tokens=NEW_TOKENS, batch_size=CANDIDATES * given.captions)
     runs = []
     for number in range(given.repeats + 1):

@@ -92,7 +92,7 @@ def main() -> None:
                 output_dir=folder, per_device_train_batch_size=GROUP, num_generations=GROUP, num_train_epochs=1,
                 max_completion_length=NEW_TOKENS, generation_kwargs={"min_new_tokens": NEW_TOKENS},
                 reward_weights=list(rewards.weights), beta=0.02, learning_rate=1e-5, use_cpu=True, bf16=False,
-                activation_checkpointing=False, gradient_checkpointing=None, save_strategy="no", report_to="none",
+                gradient_checkpointing=False, save_strategy="no", report_to="none",
                 disable_tqdm=True, remove_unused_columns=False, dataloader_pin_memory=False, top_k=0,
                 logging_strategy="no",
             ),

@@ -59,7 +59,7 @@ def losses(arguments: argparse.Namespace, train: CotSamples, held_out: CotSample
         config = SFTConfig(
             output_dir=folder, per_device_train_batch_size=arguments.batch_size, learning_rate=arguments.lr,
             max_steps=arguments.steps, lr_scheduler_type="constant_with_warmup", warmup_steps=0.05, use_cpu=True,
-            bf16=False, activation_checkpointing=False, gradient_checkpointing=None, report_to="none",
+            bf16=False, gradient_checkpointing=False, report_to="none",
             remove_unused_columns=False, dataset_kwargs={"skip_prepare_dataset": True}, max_length=None,
             loss_type="nll", save_strategy="no", disable_tqdm=True, dataloader_pin_memory=False, seed=0, data_seed=0,
             prediction_loss_only=True, eval_strategy="steps", eval_steps=arguments.steps // VALIDATIONS,

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import eval_mllm
-from models.inference.motion_llm import MotionLLM
+from models.engines.transformers_engine import TransformersEngine
 from tests.prepare.random_motions import random_evaluator
 from tests.test_eval_mllm import NUMBERS, generated, run, world  # noqa: F401
 from utils.errors import InputError
@@ -19,7 +19,7 @@ def again(world, monkeypatch, name, evaluator, *more):  # noqa: F811
     given = ["--exp-name", name, "--out-dir", world / "runs", "--rescore", evaluator, *more]
     monkeypatch.setattr(sys, "argv", ["eval_mllm.py", *map(str, given)])
     with monkeypatch.context() as patch:
-        patch.setattr(MotionLLM, "_generate", lambda *_: pytest.fail("the model was asked again"))
+        patch.setattr(TransformersEngine, "generate", lambda *_: pytest.fail("the model was asked again"))
         eval_mllm.main()
     (folder,) = [path for path in (world / "runs" / name).glob(f"rescored_{evaluator.name}*") if path.is_dir()]
     rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]

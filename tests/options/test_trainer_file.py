@@ -4,7 +4,7 @@ import pytest
 from transformers.utils import is_liger_kernel_available
 from trl import GRPOConfig, SFTConfig
 
-from options.trainer_file import read_trainer_file
+from options.trainer_file import CHECKPOINTING, read_trainer_file
 from options.trl_configs import check_parts
 from utils.errors import InputError
 
@@ -30,8 +30,8 @@ def read(tmp_path):
         ("num_train_epochs: 3", {"num_train_epochs": 3.0}),
         ("run_name: 1e5x", {"run_name": "1e5x"}),
         ("lr_scheduler_kwargs: {min_lr: 1e-6}", {"lr_scheduler_kwargs": {"min_lr": 1e-6}}),
-        ("gradient_checkpointing: false", {"activation_checkpointing": False}),
-        ("gradient_checkpointing: true", {"activation_checkpointing": True}),
+        ("gradient_checkpointing: false", {CHECKPOINTING: False}),
+        ("activation_checkpointing: true", {CHECKPOINTING: True}),
         ("logging_first_step: yes\nsave_total_limit: null", {"logging_first_step": True, "save_total_limit": None}),
         ("", {}),
         (b"\xef\xbb\xbfweight_decay: 1e-2\r\n", {"weight_decay": 0.01}),
@@ -75,7 +75,7 @@ def test_values_are_what_they_look_like(read, text, fields):
         ("output_dir: /x", "output_dir cannot be set: see --out-dir"),
         ("save_strategy: steps", "save_strategy cannot be set: states are saved after every epoch"),
         ("load_best_model_at_end: true", "load_best_model_at_end cannot be set"),
-        ("gradient_checkpointing: true\nactivation_checkpointing: false", "gradient_checkpointing stand there by two"),
+        ("gradient_checkpointing: true\nactivation_checkpointing: false", "_checkpointing stand there by two"),
         (b"run_name: caf\xe9", "further.yaml:1: not UTF-8"),
         (b"run_name: \0", "further.yaml:1: a NUL byte"),
         ("lr_scheduler_kwargs: foo", "lr_scheduler_kwargs: expected names with values, found 'foo'"),
@@ -117,6 +117,7 @@ def test_a_mistake_is_one_line(read, text, said):
         ("reward_weights: [1, 2, 3]", "reward_weights cannot be set: see --rewards"),
         ("eval_strategy: epoch", "eval_strategy cannot be set: see --rl-val-epochs"),
         ("chat_template_kwargs: {enable_thinking: false}", "chat_template_kwargs cannot be set"),
+        ("use_vllm: true", "use_vllm cannot be set: trl would load the plain backbone, without motion"),
         ("scale_rewards: foo", "scale_rewards: expected group or batch or none, found 'foo'"),
     ],
 )

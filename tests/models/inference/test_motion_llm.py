@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
+from models.engines.engine import Drawn
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.prompts import Query
@@ -153,7 +154,7 @@ def test_the_bar_shows_the_share_of_well_formed_replies(llm, monkeypatch, capfd)
         llm.language.vocabulary.eos_id,
     ]
     replies = iter([good, good[:-1], good, llm.language.vocabulary.encode("walk walk")])  # the second one is cut
-    monkeypatch.setattr(llm, "_generate", lambda prompts, *_: [next(replies) for _ in prompts])
+    monkeypatch.setattr(llm.engine, "generate", lambda prompts, *_: [Drawn(next(replies)) for _ in prompts])
     llm.answer(QUERIES[:4], replace(SAMPLING, batch_size=2), progress="t2m")
     shown = capfd.readouterr().err
     assert "t2m: 100%" in shown and "well_formed=50%" in shown and "reply/s" in shown

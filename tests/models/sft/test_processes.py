@@ -51,7 +51,7 @@ model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
 samples = read_cot_jsonl(cot, nb_code=16)
 config = SFTConfig(
     output_dir=out + "-state", per_device_train_batch_size=int(size), learning_rate=0.3, max_steps=3, use_cpu=True,
-    bf16=False, activation_checkpointing=False, gradient_checkpointing=None, report_to="none",
+    bf16=False, gradient_checkpointing=False, report_to="none",
     remove_unused_columns=False, dataset_kwargs={"skip_prepare_dataset": True}, max_length=None, loss_type="nll",
     save_strategy="no", disable_tqdm=True, dataloader_pin_memory=False, seed=5, data_seed=5,
     prediction_loss_only=True, optim="sgd", ddp_find_unused_parameters=False, per_device_eval_batch_size=int(size),

@@ -93,6 +93,7 @@ def run_grpo(
     stop_on_hacking=False,
     drawn_for=1,
     held_out_prompts=4,
+    by_vllm=False,
     **fields,
 ):
     """8 prompts an epoch, so 2 steps; drawn for so many epochs. Returns the summary."""
@@ -111,6 +112,7 @@ def run_grpo(
             extra_log,
             best_by=best_by,
             stop_on_hacking=stop_on_hacking,
+            by_vllm=by_vllm,
         ),
         session_in(folder, interrupt),
     )

@@ -57,7 +57,7 @@ class Judged:
     def __init__(self, *values):
         self.values = iter(values)
 
-    def __call__(self, model):
+    def __call__(self, model, engine):
         value = next(self.values)
         return {} if value is None else {"MM-Dist": value, "well_formed_t2m": 1.0, "CIDEr": 1.0}
 

@@ -146,7 +146,7 @@ def test_a_run_writes_them_down(cot_jsonl, backbone, motion_tokenizer, tmp_path)
 def test_held_out_metrics_are_measured_when_it_is_their_turn(cot_jsonl, backbone, motion_tokenizer, tmp_path, caplog):
     asked = []
 
-    def judged(model):
+    def judged(model, engine):
         model.eval()
         asked.append(model)
         return {"FID": float(len(asked)), "R@3": 0.5}

@@ -19,7 +19,6 @@ from rewards.grpo.scoring import GrpoRewards
 from rewards.lacking import Lacking
 from rewards.mixture.loading import build_rewards
 from tests.rewards.grpo.grpo_runs import TASKS, run_grpo
-from utils.errors import InputError
 from utils.motion.skeleton import T2M
 
 GROUP = 4
@@ -113,8 +112,3 @@ def test_a_run_trains_on_reflections_and_logs_the_improvement(tmp_path, cot_json
     assert shown and all("Earlier attempt: " in json.loads(line)["prompt"] for line in shown)
     weights = torch.load(tmp_path / "run" / "motionllm_rlvr_latest.pth", weights_only=True)["parts"][-1]["weights"]
     assert any(value.abs().max() > 0 for name, value in weights.items() if "lora_B" in name)
-
-
-def test_reflections_with_vllm_are_refused():
-    with pytest.raises(InputError, match="--rl-reflection-share does not work with vLLM"):
-        ReplyRules(reflecting=Reflecting(0.5)).check(type("Config", (), {"use_vllm": True})())

@@ -1,8 +1,10 @@
 """Sampling under merged weights: the same policy, and nothing of it stays behind."""
 
+import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 
+from rewards.grpo import trainer as grpo_trainer
 from rewards.grpo.sampling import merged_adapter
 from tests.rewards.grpo.grpo_runs import policy_of, trainer_of
 
@@ -84,3 +86,24 @@ def test_a_model_without_an_adapter_is_left_alone(backbone, motion_tokenizer):
     before = _logits(model)
     with merged_adapter(model):
         assert torch.equal(_logits(model), before)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-5), (torch.bfloat16, 5e-3)], ids=str)
+def test_how_far_the_sampler_is_from_what_learns_is_logged(
+    tmp_path, cot_jsonl, backbone, motion_tokenizer, monkeypatch, dtype, bound
+):
+    """Near 0 as it is; and a sampler that knows nothing of the adapter would be seen, in bf16 too."""
+
+    def logged(name):
+        policy, in_bf16 = policy_of(backbone, motion_tokenizer), dtype is torch.bfloat16
+        policy.model.to(dtype)
+        trainer, rows = trainer_of(tmp_path / name, cot_jsonl, policy, {"short": [0.0, 1.0] * 8}, bf16=in_bf16)
+        with torch.autocast("cpu", dtype=dtype, enabled=in_bf16):
+            trainer.compute_loss(trainer.model, trainer._prepare_inputs(rows))
+        metrics = trainer._metrics["train"]
+        return [metrics[f"sampling/logp_difference/{kind}"][0] for kind in ("mean", "max")]
+
+    mean, most = logged("as it is")
+    assert mean < most < 10 * bound and mean < bound
+    monkeypatch.setattr(grpo_trainer, "merged_adapter", lambda model: model.disable_adapter())
+    assert logged("of the reference")[0] > 0.02
