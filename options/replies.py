@@ -60,9 +60,9 @@ def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "Mo
     # vLLM brings the weights onto the GPU itself, and attends in its own way.
     by_vllm = _drawn_by_vllm(settings)
     loading = {
-        "device": "cpu" if by_vllm else local_device(settings.device),
+        "device": None if by_vllm else local_device(settings.device),
         "dtype": model_dtype(settings.model.precision, settings.device),
-        **attention("auto" if by_vllm else settings.model.attn_implementation),
+        **attention("sdpa" if by_vllm else settings.model.attn_implementation),
     }
     return build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, settings.model.llm_backbone, **loading)
 
