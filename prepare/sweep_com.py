@@ -24,9 +24,8 @@ from prepare.sweeps.evaluations import differences, evaluate, metrics_of, split_
 from utils.errors import InputError
 from utils.files.json_files import read_json, read_jsonl, write_json, write_jsonl
 from utils.files.lock import locked
-from utils.metrics.comparison import REAL
 from utils.metrics.criteria import DRAWN, SWEPT
-from utils.metrics.report import MetricValue, format_table
+from utils.metrics.report import REAL, MetricValue, format_table
 from utils.run.command import run_command
 
 OURS = (

@@ -24,9 +24,8 @@ from prepare.sweeps.evaluations import differences, evaluate, metrics_of, split_
 from utils.errors import InputError
 from utils.files.json_files import write_json
 from utils.files.lock import locked
-from utils.metrics.comparison import REAL
 from utils.metrics.criteria import DRAWN, METRICS, SWEPT, lower_is_better
-from utils.metrics.report import format_table
+from utils.metrics.report import REAL, format_table
 from utils.run.command import run_command
 
 OURS = (

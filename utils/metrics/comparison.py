@@ -9,12 +9,12 @@ from utils.errors import InputError
 from utils.files.json_files import numbered_rows
 from utils.metrics.criteria import COMPARED, METRICS, ON_REQUEST, with_arrow
 from utils.metrics.paired import score_differences
-from utils.metrics.report import VERSION, Rows, format_table, read_about, read_remarks, read_results
+from utils.metrics.report import REAL, VERSION, Rows, format_table, read_about, read_remarks, read_results
 
 TITLES = {"t2m": "text to motion", "m2t": "motion to text"}
 INTERVALS = "mean +- 95 % interval over draws of replies; of one draw over clips, and none for FID and Diversity"
 BETTER = "↑ higher is better, ↓ lower, → nearer to real motion"
-GENERATED, REAL = "generated", "real"
+GENERATED = "generated"
 # What the signature says that must be the same for numbers to compare: which numbers that touches.
 _MUST_AGREE = {
     "evaluator": ("evaluator", "R-precision, MM-Dist, FID, Diversity and MultiModality"),

@@ -22,6 +22,7 @@ FORMAT_VERSION = 1
 # so its metrics in millimetres and metres a second are 1.56 times what they were; those of HumanML3D are the same. 2.0:
 # a caption is drawn anew for each draw; intervals are over draws, or over clips where there is one draw, and say so.
 PROTOCOL_VERSION = "2.0"
+REAL = "real"  # the row of real motion
 VERSION = "version"
 _VERSION = re.compile(r"\|v:([\d.]+)")
 WELL_FORMED = "Well-formed"
@@ -147,13 +148,22 @@ Rows = Mapping[str, Mapping[str, MetricValue]]
 def write_results(
     path: str | Path, rows: Rows, signature: Signature, extra: Mapping[str, object] | None = None
 ) -> None:
-    """results.json: row name (e.g. `real`, `generated`) -> metric -> value with its signature; `extra` beside them."""
+    """results.json: row name (e.g. `real`, `generated`) -> metric -> value with its signature; `extra` beside them.
+
+    The signature of real motion names no policy: none made it.
+    """
+    of_real = replace(signature, checkpoint=None, com=None, decoding=None, notes=None)
     body = {
         row: {
             name: {
                 "mean": value.mean, "interval": value.interval, "n": value.n, "repeats": value.repeats,
                 "over": value.over,
-                "signature": signed_line(name, value, signature, None if name == WELL_FORMED else _formed(metrics)),
+                "signature": signed_line(
+                    name,
+                    value,
+                    of_real if row == REAL else signature,
+                    None if name == WELL_FORMED else _formed(metrics),
+                ),
             }
             for name, value in metrics.items()
         }

@@ -51,4 +51,5 @@ def test_one_judges_and_the_other_ranks(tmp_path, monkeypatch, backbone, motion_
     fingerprint = TextMotionEvaluator.load(tmp_path / "judge").fingerprint
     assert f"eval:{fingerprint}|" in results["rows"]["real"]["R@1"]["signature"]
     assert fingerprint.startswith("tmr-") == (judge == "tmr")
-    assert "notes" not in results["rows"]["real"]["R@1"]["signature"]  # the judge neither rewarded nor ranked
+    signature = results["rows"]["generated"]["Well-formed"]["signature"]
+    assert "|com:2x1|" in signature and "notes" not in signature  # the judge neither rewarded nor ranked

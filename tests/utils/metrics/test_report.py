@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,16 @@ def test_results_file_round_trip(tmp_path):
     assert content["unparsable"] == 1
     assert content["rows"]["real"]["FID"]["signature"].startswith("FID 2.000 +- 1.386 | data:t2m|")
     assert content["rows"]["real"]["R@1"]["mean"] is None
+
+
+def test_real_motion_is_signed_without_the_policy_that_was_judged_beside_it(tmp_path):
+    value, notes = MetricValue(0.5, 0.1, 64, 20, "draws"), "judge=ranker"
+    rows = {name: {"R@1": value} for name in ("real", "generated")}
+    write_results(tmp_path / "results.json", rows, replace(SIGNATURE, notes=notes))
+    signed = json.loads((tmp_path / "results.json").read_text())["rows"]
+    made = "|ckpt:def|com:8x2|decoding:T0.7,p1,max512,float32|notes:judge=ranker"
+    assert made in signed["generated"]["R@1"]["signature"]
+    assert signed["real"]["R@1"]["signature"] == signed["generated"]["R@1"]["signature"].replace(made, "")
 
 
 def test_each_metric_says_how_many_samples_it_is_of():
