@@ -6,6 +6,7 @@ import os
 import select
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import TextIO
@@ -15,6 +16,7 @@ from utils.run.interrupt import termination_interrupts
 from utils.run.launcher import launched_as_main
 
 EXIT_BAD_INPUT = 2
+_AFTER_THE_FIRST = 10.0  # seconds; torchrun was seen to need 5 to notice
 EXIT_INTERRUPTED = 130
 
 
@@ -39,7 +41,8 @@ def run_command(main: Callable[[], None]) -> None:
     """Run an entry point; map `InputError` and what the system refuses (a full disk, a folder that may not be written
     to) to one line and status 2, Ctrl-C and SIGTERM to one line and 130.
 
-    Several processes stop together, so only the first of them says that it was interrupted.
+    Several processes stop together, so only the first of them says that it was interrupted, and a mistake of the user's
+    once.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console of another encoding gets an escape for what it cannot show
@@ -87,5 +90,8 @@ def _on_failed_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def _end(message: str, status: int) -> None:
+    if not launched_as_main():
+        # All processes find the same mistake. The first tells it and ends, and the launcher ends those that wait.
+        time.sleep(_AFTER_THE_FIRST)
     print(f"error: {message}", file=sys.stderr)
     sys.exit(status)

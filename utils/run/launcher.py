@@ -16,11 +16,6 @@ def launched_here() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", launched_processes()))
 
 
-def launched_number_here() -> int:
-    """Number of this process, from 0, among them."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
-
-
 def launched_as_main() -> bool:
     """This process is the only one, or the first of those that a launcher started: it prints and finishes."""
     return os.environ.get("RANK", "0") == "0"

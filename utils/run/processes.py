@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from utils.errors import InputError
-from utils.run.devices import resolve_device
+from utils.run.devices import local_device, resolve_device
 from utils.run.interrupt import Stopped
-from utils.run.launcher import launched_here, launched_number_here, launched_processes
+from utils.run.launcher import launched_here, launched_processes
 
 # Processes wait this long for one that validates or writes. One that dies is noticed by the launcher, not by this.
 _TIMEOUT = timedelta(hours=3)
@@ -125,7 +125,7 @@ def own_device(name: str) -> torch.device:
         raise InputError(f"--device {name} with {started} processes: each takes a GPU of its own, say cuda")
     if here > gpus:
         raise InputError(f"{here} processes on a machine with {gpus} GPU(s): start as many as GPUs, or --device cpu")
-    return torch.device("cuda", launched_number_here())
+    return local_device(wanted)
 
 
 @contextmanager

@@ -50,6 +50,16 @@ def test_a_bug_keeps_its_traceback():
         run_command(ending(ZeroDivisionError()))
 
 
+def test_of_several_processes_the_first_tells_a_mistake_before_the_others(monkeypatch, capsys):
+    waited = []
+    monkeypatch.setattr("utils.run.command.time.sleep", waited.append)
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(SystemExit):
+            run_command(ending(InputError("a.pth: no such file")))
+        assert capsys.readouterr().err == "error: a.pth: no such file\n" and len(waited) == int(rank)
+
+
 def test_of_several_processes_one_says_that_all_were_interrupted(monkeypatch, capsys):
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(SystemExit) as end:
