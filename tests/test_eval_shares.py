@@ -10,7 +10,7 @@ import pytest
 import eval_mllm
 from com.replies import MULTIMODALITY_FILE, REPLIES_FILE
 from com.reply_file import parts_of
-from models.inference.motion_llm import MotionLLM
+from models.engines.transformers_engine import TransformersEngine
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.test_eval_mllm import save_policy
@@ -55,13 +55,13 @@ def found(world, name):
 @pytest.fixture
 def asked(monkeypatch):
     """The prompts that are answered in this process."""
-    prompts, generate = [], MotionLLM._generate
+    prompts, generate = [], TransformersEngine.generate
 
-    def count(llm, given, *more):
+    def count(engine, given, *more):
         prompts.extend(given)
-        return generate(llm, given, *more)
+        return generate(engine, given, *more)
 
-    monkeypatch.setattr(MotionLLM, "_generate", count)
+    monkeypatch.setattr(TransformersEngine, "generate", count)
     return prompts
 
 

@@ -136,11 +136,14 @@ def table(given: Assumed) -> str:
     """Hours and steps by stage, model and number of GPUs; then the longest part of a step."""
     numbers = [f"{gpus} GPU{'s' if gpus > 1 else ''}" for gpus in GPUS]
     lines = [f"| | {' | '.join(numbers)} | of a step, {numbers[0]} | {numbers[-1]} |", "| --- " * 6 + "|"]
-    for stage, cost_of in (("SFT", sft), ("GRPO", grpo), ("GRPO, engine", partial(grpo, engine=True))):
+    for stage, cost_of in (("SFT", sft), ("GRPO", grpo), ("GRPO by vLLM", partial(grpo, engine=True))):
         for model in MODELS:
-            costs = [cost_of(model, gpus, given) for gpus in GPUS]
-            hours = " | ".join(f"{cost.hours:.2g} h, {cost.steps:,} steps" for cost in costs)
-            lines.append(f"| {stage}, {model.name} | {hours} | {costs[0].bound} | {costs[-1].bound} |")
+            costs: list[Cost | None] = [cost_of(model, gpus, given) for gpus in GPUS]
+            if stage == "GRPO by vLLM":
+                costs[1:] = [None] * len(costs[1:])  # it works in one process
+            hours = " | ".join("-" if cost is None else f"{cost.hours:.2g} h, {cost.steps:,} steps" for cost in costs)
+            bounds = ["-" if cost is None else cost.bound for cost in (costs[0], costs[-1])]
+            lines.append(f"| {stage}, {model.name} | {hours} | {' | '.join(bounds)} |")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.inference.motion_llm import MotionLLM
+from models.engines.transformers_engine import TransformersEngine
 from models.language.decoding import Sampling
 from models.policy.checkpoint import load_checkpoint
 from models.policy.states import DONE_FILE, problem_of
@@ -53,9 +53,10 @@ def answer_by_place(trainer, prompts, *_, **__):
     keys = [(trainer.state.global_step << 20) + first + place for place in range(len(prompts))]
     policy = trainer.accelerator.unwrap_model(trainer.model)
     sampling = Sampling(1.0, 1.0, trainer.args.max_completion_length, seed=trainer.args.seed)
-    replies = MotionLLM(policy, trainer._language)._generate(prompts, keys, sampling, None)
+    policy.eval()
+    drawn = TransformersEngine(policy, trainer._language.vocabulary).generate(prompts, keys, sampling, policy)
     policy.train()
-    return replies, None
+    return [one.ids for one in drawn], None
 
 
 def train(folder, cot_jsonl, backbone, motion_tokenizer, processes=1, interrupts=False):
