@@ -76,6 +76,7 @@ def answer_all(llm: MotionLLM, draws: Sequence[QueryBatch], asking: Asking, file
             waiting = _copied(file, waiting, draw)
         if not len(waiting):
             continue
+        file.drawn_as(more=True)
 
         def keep(query_numbers: Sequence[int], replies: Sequence[Found], draw: int = draw) -> None:
             pairs = list(zip(query_numbers, replies, strict=True))

@@ -80,7 +80,7 @@ def asked_replies(
     asked = [QueryBatch.all(queries, references) for queries in questions.queries(tokenizer, plan.draws)]
     # This process's part, which goes to its own file.
     with timer.stage("generation"):
-        file = share.file(folder / REPLIES_FILE)
+        file = share.file(folder / REPLIES_FILE, plan.decoding)
         fresh = answer_all(llm, [share.of(draw) for draw in asked], plan.asking, file, questions.task)
     again = None
     if questions.task == "t2m" and plan.mm_replies and judge is not None:
@@ -109,7 +109,7 @@ def asked_replies(
         draws,
         checkpoint=policy.checkpoint.fingerprint(questions.task),
         com=plan.com_label,
-        decoding=plan.decoding,
+        decoding=file.drawn_as(),
         ranked_by=plan.ranked_by,
         rewarded_by=policy.checkpoint.rewarded_by(questions.task),
         multimodality=multimodality,
@@ -148,7 +148,7 @@ class _Again:
         part = asked.take(chosen)
         # A file of its own, which counts its queries from 0.
         self._asked = [QueryBatch.all(part.queries, part.references)] * plan.mm_replies
-        self._file = share.file(folder / MULTIMODALITY_FILE)
+        self._file = share.file(folder / MULTIMODALITY_FILE, plan.decoding)
         own = [share.of(part) for part in self._asked]
         self._fresh = answer_all(llm, own, again, self._file, "MultiModality")
 

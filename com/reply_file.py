@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from utils.errors import InputError
 from utils.files.journal import Journal
 
 
@@ -19,13 +20,15 @@ class ReplyFile:
         path: of the file where one process works alone.
         part: of the work that this process does, such as ``2-of-8``; its file is ``replies-2-of-8.part.jsonl`` where
             `path` is ``replies.part.jsonl``.
+        decoding: how this process draws replies, as signatures say it; rows keep it. None: nobody knows.
 
     Attributes:
         rows: by draw and number of the query.
     """
 
-    def __init__(self, path: Path, part: str = "") -> None:
+    def __init__(self, path: Path, part: str = "", decoding: str | None = None) -> None:
         self._path = path
+        self._decoding = decoding
         self._own = _journal(_named(path, f"-{part}" if part else ""))
         self.rows: dict[tuple[int, int], dict[str, Any]] = {}
         self.read()
@@ -36,9 +39,30 @@ class ReplyFile:
             self.rows.update({(row["draw"], row["query"]): row for row in _journal(file).rows()})
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Append finished replies and keep them."""
+        """Append finished replies and keep them; a copy of an earlier one is drawn as that was."""
+        if self._decoding is not None:
+            rows = [{"decoding": self._decoding, **row} for row in rows]
         self._own.append(*rows)
         self.rows.update({(row["draw"], row["query"]): row for row in rows})
+
+    def drawn_as(self, more: bool = False) -> str | None:
+        """How all replies were drawn: what a signature may say of them. Rows of earlier versions do not tell.
+
+        Args:
+            more: this process is going to add some.
+
+        Raises:
+            InputError: they are not, or would not be, drawn alike: on another device, or by another engine.
+        """
+        ways = {way for row in self.rows.values() if isinstance(way := row.get("decoding"), str)}
+        if more or not ways:
+            ways |= {self._decoding} - {None}
+        if len(ways) > 1:
+            raise InputError(
+                f"{self._path}: not all replies are drawn alike ({' and '.join(sorted(ways))}): go on as the "
+                "evaluation was begun (--device, --precision, --engine), or use another --exp-name"
+            )
+        return next(iter(ways), None)
 
 
 def parts_of(path: Path) -> list[Path]:

@@ -42,9 +42,9 @@ class Share:
         own = [place for place, number in enumerate(asked.query_numbers) if number % self.count == self.index]
         return asked.take(own)
 
-    def file(self, path: Path) -> ReplyFile:
+    def file(self, path: Path, decoding: str | None = None) -> ReplyFile:
         """The replies at `path`: a file that is this process's alone, beside those of the others."""
-        return ReplyFile(path, "" if self.count == 1 else f"{self.index + 1}-of-{self.count}")
+        return ReplyFile(path, "" if self.count == 1 else f"{self.index + 1}-of-{self.count}", decoding)
 
 
 WHOLE = Share()

@@ -59,7 +59,7 @@ class EvalSettings(Settings):
         "exp_name",
     )
     IGNORED = IGNORED_IN_EVALUATION
-    TOLERATED = PUBLISHED_FOR_EVALUATION | set(OF_MULTIMODALITY)
+    TOLERATED = PUBLISHED_FOR_EVALUATION | {*OF_MULTIMODALITY, "engine"}  # a sweep hands them on
 
     run: RunFlags
     data: DataFlags
@@ -78,7 +78,7 @@ class EvalSettings(Settings):
             "of train_mllm.py": ONLY_TRAINING,
             "without --use-com": [] if self.com.use_com or given else [field.name for field in fields(ComFlags)],
             "without --from-predictions": [] if given else ["any_posture"],
-            "with --from-predictions, which asks no model": ["engine"] if given else [],
+            "with --from-predictions, which asks no model": ["engine"] if flags.from_predictions is not None else [],
             "only where t2m is asked": [] if asks else OF_MULTIMODALITY,
         }
 

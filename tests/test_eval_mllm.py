@@ -91,7 +91,12 @@ def test_replies_do_not_depend_on_the_batch_size_or_on_an_interruption(world, mo
             run(world, patch, "killed", *given, "--eval-batch-size", "5")
     part = world / "runs/killed" / REPLIES_FILE
     assert len(part.read_text().splitlines()) == 15
-    part.write_text(part.read_text() + '{"draw": 0, "que')  # a line that the kill tore
+    part.write_text(part.read_text().replace("float32", "bfloat16"))  # as drawn on a GPU
+    with pytest.raises(
+        InputError, match=r"not all replies are drawn alike \(T1,p1,max24,bfloat16,free and T1,.*--device"
+    ):
+        run(world, monkeypatch, "killed", *given, "--eval-batch-size", "5")
+    part.write_text(part.read_text().replace("bfloat16", "float32") + '{"draw": 0, "que')  # a line that the kill tore
     asked = []
     generate = TransformersEngine.generate
 

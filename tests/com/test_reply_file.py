@@ -30,3 +30,20 @@ def test_a_damaged_reply_costs_itself_alone(tmp_path, line):
         ReplyFile(path)
     path.write_text("".join(path.read_text().split("\n")[number] + "\n" for number in (0, 2)))
     assert list(ReplyFile(path).rows) == [(0, 1), (0, 3)]
+
+
+def test_replies_that_are_drawn_otherwise_do_not_go_on_from_others(tmp_path):
+    path, others = tmp_path / "replies.part.jsonl", {**ROW, "query": 2}
+    path.write_text(json.dumps({**ROW, "query": 9}) + "\n")  # of an earlier version, which did not say
+    begun = ReplyFile(path, "1-of-2", "T0,bfloat16")
+    assert begun.drawn_as(more=True) == "T0,bfloat16"
+    begun.add([ROW])
+    again = ReplyFile(path, decoding="T0,float32")
+    assert again.drawn_as() == "T0,bfloat16"  # nothing is added: whoever judges on another machine signs how it was
+    with pytest.raises(InputError, match=r"not all replies are drawn alike \(T0,bfloat16 and T0,float32\): go on as"):
+        again.drawn_as(more=True)
+    again.add([{**again.rows[0, 1], "draw": 1}])
+    assert again.rows[1, 1]["decoding"] == "T0,bfloat16"  # a copy
+    again.add([others])
+    with pytest.raises(InputError, match="not all replies are drawn alike"):
+        ReplyFile(path).drawn_as()

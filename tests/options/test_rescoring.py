@@ -106,11 +106,13 @@ def test_evaluations_of_earlier_versions_are_judged_again_too(world, monkeypatch
 def test_the_whole_command_names_a_run_too(world, monkeypatch, caplog):  # noqa: F811
     """Also with what is not measured again: MultiModality, whose replies are not kept."""
     given = [*generated(world), "--limit", "4", "--mm-repeats", "3"]
-    run(world, monkeypatch, "whole", *given)
+    run(world, monkeypatch, "whole", *given, "--engine", "transformers")
     with pytest.raises(InputError, match=r"mm_repeats was 3, now 4"):
         again(world, monkeypatch, "whole", world / "judge", *given[:-1], "4")
     with caplog.at_level("INFO"):
-        again(world, monkeypatch, "whole", world / "judge", *given, "--quick", "--any-posture")
+        again(
+            world, monkeypatch, "whole", world / "judge", *given, "--quick", "--any-posture", "--engine", "transformers"
+        )
     assert "MultiModality is not measured again" in caplog.text
 
 

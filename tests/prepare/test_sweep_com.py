@@ -35,6 +35,8 @@ def test_a_sweep_tables_plots_and_compares_at_equal_numbers(tmp_path, backbone, 
         "1",
         "--repeats",
         "2",
+        "--engine",
+        "transformers",
     ]
     line = [sys.executable, "-m", "prepare.sweep_com", "--out-dir", tmp_path / "sweep", "--candidates", "1", "2"]
     line = [*map(str, [*line, "--rounds", "2", "--", *evaluation, "--device", "cpu"])]
