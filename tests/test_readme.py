@@ -80,13 +80,17 @@ def module_and_words(words: list[str]) -> list[tuple[str, list[str]]]:
         placeholder = named.rpartition(".")[2].isupper()  # `python -m prepare.X`
         assert placeholder or named in ("", "venv", "spacy"), f"there is no command {named}"
         return []
-    module, words = words[start].removesuffix(".py"), words[start + 1 :]
+    module, words = module_file(words[start]).removesuffix(".py").replace("/", "."), words[start + 1 :]
     end = words.index("--") if "--" in words else len(words)
     return [(module, words[:end]), *([(HANDED_ON[module], words[end + 1 :])] if end < len(words) else [])]
 
 
 def module_file(word: str) -> str:
-    return word.removesuffix(".py").replace(".", "/") + ".py" if re.fullmatch(r"[\w.]+", word) else "-"
+    if not re.fullmatch(r"[\w.]+", word):
+        return "-"
+    path = word.removesuffix(".py").replace(".", "/")
+    package = f"{path}/__main__.py"
+    return package if (ROOT / package).is_file() else f"{path}.py"
 
 
 @functools.cache
