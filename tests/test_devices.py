@@ -59,6 +59,8 @@ def on_gpu(trainer, monkeypatch):
     for state in (PartialState, AcceleratorState):
         monkeypatch.setitem(state._shared_state, "device", GPU)
     monkeypatch.setitem(vars(trainer.args), "_setup_devices", GPU)
+    for module in ("trl.kernels.chunked_logprob", "trl.trainer.utils"):  # triton, where installed, wants a real GPU
+        monkeypatch.setattr(f"{module}._use_triton", lambda device: False)
     trainer.model.to(GPU)
     return trainer
 

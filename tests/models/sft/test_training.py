@@ -18,6 +18,7 @@ from models.policy.states import newest_state
 from models.sft.batch import SupervisionCollator
 from models.sft.trainer import WeightedSFTTrainer
 from models.sft.training import Validation
+from options.trainer_file import CHECKPOINTING
 from tests.models.languages import plain
 from tests.models.sft.sft_runs import SUPERVISION, config, plain_policy, run_supervise
 from utils.run.interrupt import InterruptFlag
@@ -230,7 +231,7 @@ def test_activations_are_computed_again_where_the_flag_says_so(cot_jsonl, backbo
         start.model.model.layers[0].self_attn.register_forward_hook(
             lambda *_, calls=calls: calls.append(torch.is_grad_enabled())
         )
-        fields = {"activation_checkpointing": again, "per_device_train_batch_size": 40}
+        fields = {CHECKPOINTING: again, "per_device_train_batch_size": 40}
         run_supervise(cot_jsonl, backbone, tmp_path / str(again), lora, start=start, epochs=1, **fields)
         first = json.loads((tmp_path / str(again) / "metrics.jsonl").read_text().splitlines()[0])
         steps.append((sum(calls), first["loss"], first["grad_norm"]))

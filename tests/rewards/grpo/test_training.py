@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 from dataset.cot.samples import read_cot_jsonl
 from models.language.decoding import Sampling
 from models.policy.checkpoint import load_checkpoint
+from options.trainer_file import CHECKPOINTING
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import Reflecting, ReplyRules
 from rewards.grpo.trainer import EpochSampler, MotionGRPOTrainer
@@ -217,7 +218,7 @@ def test_activations_are_computed_again_where_the_flag_says_so(cot_jsonl, backbo
         policy.model.model.layers[0].self_attn.register_forward_hook(
             lambda *_, calls=calls: calls.append(torch.is_grad_enabled())
         )
-        fields = {"max_steps": 1, "activation_checkpointing": again}
+        fields = {"max_steps": 1, CHECKPOINTING: again}
         trainer, _ = trainer_of(tmp_path / str(again), cot_jsonl, policy, {"a": [0.0, 1.0] * 8}, **fields)
         trainer.train()
         steps.append((sum(calls), trainer.state.log_history[0]["grad_norm"]))
