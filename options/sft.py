@@ -117,7 +117,13 @@ class SftSettings(TrainSettings):
 
         training, rate = self.training, self.sft.token_learning_rate
         return SftPlan(
-            trainer, lora, training.save_minutes, training.trainer_config, rate, reply_tokens=self.max_reply_tokens
+            trainer,
+            lora,
+            training.save_minutes,
+            training.trainer_config,
+            rate,
+            reply_tokens=self.max_reply_tokens,
+            length_groups=self.sft.length_groups,
         )
 
     def validation(self, language: "MotionLanguage") -> "Validation":

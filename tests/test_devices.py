@@ -17,6 +17,7 @@ from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.training_rows import TrainingData
 from dataset.humanml.pairs import TextMotionPairs
 from dataset.humanml.windows import MotionWindows
+from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.guidance import Wanted
@@ -31,11 +32,14 @@ from models.tokenizer.trainer import TokenizerTrainer
 from rewards.base import RewardContext
 from rewards.grpo.rules import ReplyRules
 from rewards.mixture.loading import load_reward
+from tests.models.languages import plain
 from tests.models.sft import sft_runs
 from tests.models.text_motion.test_training import FAMILIES, MEAN, STD, TRAIN, WORDS
 from tests.models.tokenizer.test_training import CONFIG, smooth_clips
+from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.pretended_gpu import GPU, pretended_gpu
 from tests.rewards.grpo import grpo_runs
+from utils.metrics.criteria import CRITERIA
 from utils.motion.skeleton import T2M
 from utils.run.processes import Processes
 
@@ -158,6 +162,21 @@ def test_replies(backbone, motion_tokenizer, gpu, guided):
     else:  # a random model seldom comes to a motion
         found.setdefault("models/tokenizer/motion_tokenizer.py:_in_batches", 1)
     assert found == often(OF_REPLIES)
+
+
+def test_validations(backbone, motion_tokenizer, tmp_path, gpu):
+    """Replies to held-out clips of both tasks, decoded, embedded and judged."""
+    write_motions(tmp_path / "data", {"train": 2, "val": 6})
+    random_evaluator().save(tmp_path / "judge")
+    policy = sft_runs.plain_policy(backbone)
+    policy.model.to(GPU)
+    language = plain(policy.language.vocabulary, MotionTokenizer.from_state(motion_tokenizer.state()))
+    clips = HeldOutClips(str(tmp_path / "data"), 6, str(tmp_path / "judge"))
+    validation = ReplyValidation.of_folder(CRITERIA["FID"], clips, TASKS, language, Sampling(0.8, 1.0, 8), GPU)
+    gpu.waits.clear()
+    assert "CIDEr" in validation(policy.model)
+    replies = next(place for place in OF_REPLIES if "engine" in place)
+    assert ours(gpu) == {replies: 2, "models/evaluation/judge.py:to_numpy": 3}  # a batch a task; three kinds of rows
 
 
 OF_TOKENIZER = {

@@ -111,6 +111,11 @@ class CotSamples:
         """(N,) codes of each motion."""
         return pc.list_value_length(self._lines.data.column("codes")).to_numpy()[self._index]
 
+    def rough_lengths(self) -> np.ndarray:
+        """(N,) about how many tokens each sample has: its codes, and one for every four letters of its texts."""
+        letters = sum(pc.utf8_length(self._lines.data.column(name)).to_numpy() for name in ("caption", "reasoning"))
+        return self.code_lengths() + letters[self._index] // 4
+
     def mean_weight(self) -> float:
         """The mean weight of the samples, to divide weights by; 1 where it is not positive."""
         mean = float(self._lines.data.column("sample_weight").to_numpy()[self._index].mean())

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 from transformers import DataCollator, PreTrainedModel
 from transformers.trainer_utils import EvalLoopOutput
 from trl import SFTTrainer
@@ -17,6 +18,7 @@ from trl import SFTTrainer
 from models.policy.adapters import give_token_rows_a_rate
 from models.policy.resumable import ResumableTrainer, settings_of_trl
 from models.sft.batch import IGNORED_LABEL
+from models.sft.length_groups import LengthGroups
 
 # Metrics of the replies of a model in training, for example FID.
 ReplyMetrics = Callable[[PreTrainedModel], dict[str, float]]
@@ -33,6 +35,7 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
         eval_collator: makes validation batches; None: as training ones.
         reply_metrics: measures replies of the model at every validation; its numbers join the validation's.
         token_learning_rate: peak learning rate of the rows of new tokens beside an adapter; None: that of the adapter.
+        lengths: (N,) of the training rows, where those of a step shall be of about one length; None: by chance.
         named: arguments of trl's trainer.
     """
 
@@ -42,9 +45,11 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
         eval_collator: DataCollator | None = None,
         reply_metrics: ReplyMetrics | None = None,
         token_learning_rate: float | None = None,
+        lengths: np.ndarray | None = None,
         **named: Any,
     ) -> None:
         self._token_rate = token_learning_rate
+        self._lengths = lengths
         super().__init__(**named)
         self._eval_collator = eval_collator
         self._reply_metrics = reply_metrics
@@ -60,6 +65,14 @@ class WeightedSFTTrainer(ResumableTrainer, SFTTrainer):
             return super().get_eval_dataloader(eval_dataset)
         finally:
             self.data_collator, self.args.dataloader_drop_last = training_collator, drop_last
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        if self._lengths is None:
+            return super()._get_train_sampler(train_dataset)
+        args = self.args
+        return LengthGroups(
+            self._lengths, args.train_batch_size * args.gradient_accumulation_steps * args.world_size, args.seed
+        )
 
     def evaluation_loop(self, *args: object, **kwargs: object) -> EvalLoopOutput:
         self._validated = torch.zeros(4, dtype=torch.float64)

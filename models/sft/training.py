@@ -60,6 +60,7 @@ class SftPlan:
         token_learning_rate: of the rows of new tokens beside an adapter; None: that of the adapter.
         reply_tokens: longest reply that the samples show; the checkpoint tells it. None: not known.
         settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
+        length_groups: samples of a step are of about one length.
     """
 
     trainer: SFTConfig
@@ -68,6 +69,7 @@ class SftPlan:
     settings_file: str | None = None
     token_learning_rate: float | None = None
     reply_tokens: int | None = None
+    length_groups: bool = False
 
 
 def supervise(
@@ -151,6 +153,7 @@ def _make_trainer(
             eval_collator=SupervisionCollator(data.validation, language, unshown, 0),
             reply_metrics=validation.replies,
             token_learning_rate=plan.token_learning_rate,
+            lengths=data.train.rough_lengths()[train_rows["row"]] if plan.length_groups else None,
             settings_file=plan.settings_file,
             processing_class=language.vocabulary.tokenizer,
         )

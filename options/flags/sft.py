@@ -40,6 +40,9 @@ class SftFlags:
         "default: --learning-rate",
         within=POSITIVE,
     )
+    length_groups: bool = flag(
+        False, "samples of a step are of about one length, drawn anew each epoch: less of a batch is padding"
+    )
     use_reasoning: bool = flag(
         SupervisionConfig.use_reasoning, "train on the chain of thought; without it the reasoning is empty"
     )

@@ -57,6 +57,7 @@ def run_supervise(
     save_minutes=math.inf,
     supervision=SUPERVISION,
     token_learning_rate=None,
+    length_groups=False,
     **fields,
 ):
     """Train from `start` (default: the plain backbone) and return the model."""
@@ -66,7 +67,9 @@ def run_supervise(
     trainer_config = config(folder / "trainer_state", **fields)
     data, plan = (
         TrainingData(train_rows, held_out, tasks),
-        SftPlan(trainer_config, lora, save_minutes, token_learning_rate=token_learning_rate),
+        SftPlan(
+            trainer_config, lora, save_minutes, token_learning_rate=token_learning_rate, length_groups=length_groups
+        ),
     )
     supervise(start, data, supervision, validation or Validation(), plan, session_in(folder, interrupt))
     return start.model
