@@ -24,8 +24,11 @@ from models.policy.resumable import ResumableTrainer, settings_of_trl
 from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
-from rewards.grpo.sampling import merged_adapter, noting_draws
+from rewards.grpo.sampling import DrawnLogprobs, merged_adapter, noting_draws
 from rewards.grpo.scoring import Earned, GrpoRewards
+
+# Log-probabilities of the drawn tokens in a batch: trl's name, by which it learns from them, and ours, to compare only.
+_OF_TRL, _DRAWN = "sampling_per_token_logps", "drawn_logps"
 
 
 class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
@@ -84,6 +87,8 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         batch = super()._generate_and_score_completions(inputs)
         for name in ("mean", "max"):  # as sampling/logp_difference, which every engine has
             self._metrics["train"].pop(f"sampling/sampling_logp_difference/{name}", None)
+        if _OF_TRL in batch:
+            batch[_DRAWN] = batch[_OF_TRL] if self.use_vllm else batch.pop(_OF_TRL)
         for name, value in advantage_summary(self._logs["advantages"]).items():
             self._metrics["train"][name].append(value)
         if (limit := self._rules.advantage_clip) is not None:
@@ -157,7 +162,9 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
             return [one.ids for one in drawn], [one.logprobs for one in drawn]
         base = policy.get_base_model() if isinstance(policy, PeftModel) else policy
         grammar = constrained_generation(base, self._language.vocabulary) if constrain else nullcontext()
-        with merged_adapter(policy), grammar, noting_draws(base) as noted:
+        # transformers' own queue (continuous batching) draws elsewhere, and tells nothing of it.
+        queued = self.args.use_transformers_continuous_batching
+        with merged_adapter(policy), grammar, nullcontext(DrawnLogprobs()) if queued else noting_draws(base) as noted:
             try:
                 replies, _ = super()._generate_single_turn(prompt_ids, *given, **named)
             except RuntimeError as error:
@@ -178,7 +185,7 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         return list(range(first, first + count))
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> Tensor:
-        self._compared = inputs if "sampling_per_token_logps" in inputs else None
+        self._compared = inputs if _DRAWN in inputs else None
         return super()._compute_loss(model, inputs)
 
     def _get_per_token_logps_and_entropies(self, *given: Any, **named: Any) -> tuple[Tensor, ...]:
@@ -191,7 +198,7 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
 
     def _log_difference(self, inputs: dict[str, Tensor], learning: Tensor) -> None:
         """Log by how much the log-probabilities of sampler and trainer differ, over the drawn tokens (B, T)."""
-        apart = (learning - inputs["sampling_per_token_logps"]).abs()
+        apart = (learning - inputs[_DRAWN]).abs()
         told = inputs["completion_mask"].bool() & ~apart.isnan()  # not a number: the sampler did not tell
         apart = apart.where(told, 0.0)
         numbers = torch.stack([apart.sum() / told.sum().clamp_min(1), apart.max()])
