@@ -37,6 +37,7 @@ ROOMS = (
     "utils",
     "dataset/captions",
     "dataset/actions",
+    "dataset/claims",
     "dataset/facts",
     "dataset/humanml",
     "dataset/toy",

@@ -1,9 +1,7 @@
 """All actions of a motion, in order, without those that are only a part of another one.
 
-measured(joints, skeleton)  ->  (Event("walk", 0.3, 2.4, "left", "forward", count=4, ...), Event("jump", ...))
+measured(Body(joints, skeleton))  ->  (Event("walk", 0.3, 2.4, "left", "forward", count=4, ...), Event("jump", ...))
 """
-
-import numpy as np
 
 from dataset.actions.body import Body
 from dataset.actions.events import Event, repeated
@@ -11,7 +9,6 @@ from dataset.actions.hands import claps, punches, raises, waves
 from dataset.actions.legs import jumps, kicks_and_knees
 from dataset.actions.travel import turns, ways
 from dataset.actions.trunk import bows, leans, squats_and_seats
-from utils.motion.skeleton import Skeleton
 
 _FAMILIES = (ways, turns, jumps, kicks_and_knees, squats_and_seats, bows, leans, claps, punches, waves, raises)
 # What is measured in the course of another action and is nothing of its own: arms swing in a run and reach forward in
@@ -40,9 +37,8 @@ _PAUSE_S = 1.5  # repetitions with a longer pause are told apart
 _TOUCHING = 0.5
 
 
-def measured(joints: np.ndarray, skeleton: Skeleton) -> tuple[Event, ...]:
-    """joints (T, J, 3) in metres (`Skeleton.in_metres`), T at least 2 -> what happens, in order of its start."""
-    body = Body(joints, skeleton)
+def measured(body: Body) -> tuple[Event, ...]:
+    """A clip of two frames or more -> what happens, in order of its start."""
     found = [event for family in _FAMILIES for event in family(body)]
     kept = repeated((event for event in found if not any(_explains(other, event) for other in found)), _PAUSE_S)
     return tuple(event for event in kept if not any(_outnumbers(other, event) for other in kept))

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import dataset.cot.phrases as say
 from dataset.cot.acceptance import Bounds
-from dataset.facts.contradictions import LOWERED_M, MOVED_M, NOT_TURNED_DEG, RAISED_M, TURNED_DEG
+from dataset.facts.happening import LOWERED_M, MOVED_M, NOT_TURNED_DEG, RAISED_M, TURNED_DEG
 from dataset.facts.motion_facts import MotionFacts, hand_level
 
 MAX_SENTENCES = 4

@@ -2,16 +2,18 @@
 
     contradictions("a person turns left.", facts)  ->  [Contradiction("turns left", "turns right")]
 
-Only what can be measured without doubt is compared: the side of turns and of sideways travel, forward or backward,
-staying in place, which hand is raised and how high. Values between clear and none, and everything else, are not judged:
-an empty list does not mean that the caption fits.
+What a text claims (`dataset.claims`) and what surely fails (`dataset.facts.verdicts`) becomes words. What cannot be
+checked, and what lies between clear and none, is not judged: an empty list does not mean that the caption fits.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from dataset.facts.caption_facts import facts_of
-from dataset.facts.motion_facts import HAND_UP_M, LEVELS, MotionFacts, hand_level
+from dataset.actions.events import TRAVEL, Event
+from dataset.claims.claims import Claim, claims_of
+from dataset.facts.happening import LOWERED_M, MOVED_M, RAISED_M, events_of
+from dataset.facts.motion_facts import MotionFacts, hand_level
+from dataset.facts.verdicts import verdict
 
 
 @dataclass(frozen=True)
@@ -28,118 +30,172 @@ class Contradiction:
         return f"the answer says {self.said}, the motion {self.done}"
 
 
-# The first of each pair is clear, the second surely nothing: between them lie the sway of a real body and the noise of
-# a decoded motion.
-TURNED_DEG, NOT_TURNED_DEG = 30.0, 15.0
-MOVED_M, NOT_MOVED_M = 0.25, 0.1
-LEFT_PLACE_M = 1.0
-# Height of a wrist above the head joint: of a raised hand, and of one that surely is not raised.
-RAISED_M, LOWERED_M = HAND_UP_M, -0.3
-LEVEL_MARGIN_M = 0.08
-
-_TURN = re.compile(r"\b((turn|rotat|circl|corner|spin|curv|veer)\w*|chang\w* (the )?direction)")
-_TRAVEL = re.compile(
-    r"\b((walk|step|run|jog|sprint|jump|hop|mov|go|dash|march|stroll|sidestep|shuffl)(e|es|s|ing|ping)?|pac(es|ing))\b"
-)
-_IN_PLACE = re.compile(r"\b(in place|on the spot|stand(s|ing)? still|without (walking|moving))\b")
-_RAISE = re.compile(r"\b(rais|lift|wav|hold|stretch|reach)\w*")
-_SEVERAL_ACTIONS = re.compile(r"\b(then|first|before|after|afterwards|next)\b")
-_OTHER_DIRECTED = re.compile(r"\b(kick|bend|bow|lean)\w*")
-_OTHER_ARM_USE = re.compile(r"\b(punch|clap|throw|slash|catch|guard|box)\w*")
 _OPPOSITE = {"left": "right", "right": "left", "forward": "backward", "backward": "forward"}
-_LEVEL_NAMES = {"above": "above the head", "head": "head height", "shoulder": "shoulder height"}
+_VERBS = {
+    "walk": "walks", "run": "runs", "step": "takes steps", "move": "moves", "sidestep": "steps aside",
+    "turn": "turns", "circle": "walks in a circle", "jump": "jumps", "kick": "kicks", "knee": "lifts a knee",
+    "leg": "lifts a leg", "squat": "squats", "sit": "sits down", "stand": "stands up", "still": "stands still",
+    "bow": "bows", "lean": "leans", "raise": "raises a hand", "wave": "waves", "clap": "claps", "punch": "punches",
+}  # fmt: skip
+_NOTHING = {
+    "walk": "stays in place", "run": "stays in place", "step": "stays in place", "move": "stays in place",
+    "sidestep": "does not move sideways", "turn": "does not turn", "still": "walks away", "raise": "raises no hand",
+    "circle": "does not walk in a circle", "knee": "lifts no knee", "leg": "lifts no leg", "sit": "does not sit down",
+    "stand": "does not stand up",
+}  # fmt: skip
+_LIMB = {"kick": "leg", "knee": "knee", "leg": "leg"}
+_OFTEN = {1: "once", 2: "twice"}
 
 
 def contradictions(caption: str, facts: MotionFacts) -> list[Contradiction]:
     """Everything that `caption` says and `facts` clearly deny; empty where nothing is denied."""
-    text = caption.lower()
-    # Where a caption states two values of a slot (left, then right) it is not clear which one a measure belongs to.
-    said = {slot: next(iter(values)) for slot, values in facts_of(text).items() if len(values) == 1}
-    found = [_side(text, said, facts), _direction(text, said, facts)]
-    if not _SEVERAL_ACTIONS.search(text):  # what holds for one action need not hold for the whole clip
-        found += [_place(text, facts), *_hands(text, said, facts)]
-    return [item for item in found if item is not None]
+    failing = [claim for claim in claims_of(caption) if verdict(claim, facts) is False]
+    # Of an action that does not happen at all, its sides and numbers are not told one by one.
+    absent = {claim.action for claim in failing if claim.slot == "action"}
+    ways = {claim.action: claim for claim in failing if claim.slot in ("side", "way")}
+    told = [claim for claim in failing if claim.action not in absent or (claim.slot == "action")]
+    found = [_in_words(ways.get(claim.action, claim) if claim.slot == "action" else claim, facts) for claim in told]
+    return list(dict.fromkeys(found))
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """A quantity with a sign, such as degrees of turning, and from where on it says something.
-
-    Attributes:
-        value: positive in the direction that the word `positive` names.
-        clear: size at which its direction is certain.
-        none: size below which there is no movement at all.
-    """
-
-    value: float
-    positive: str
-    clear: float
-    none: float
-
-    def contradiction(self, verb: str, said: str, nothing: str) -> Contradiction | None:
-        """What contradicts "VERB SAID": the opposite direction, or no movement, which the phrase `nothing` tells."""
-        towards = self.value if said == self.positive else -self.value
-        if towards <= -self.clear:
-            return Contradiction(f"{verb} {said}", f"{verb} {_OPPOSITE[said]}")
-        return Contradiction(f"{verb} {said}", nothing) if abs(self.value) < self.none else None
+def _in_words(claim: Claim, facts: MotionFacts) -> Contradiction:
+    if claim.denied:
+        return Contradiction(f"does not {_infinitive(_VERBS[claim.action])}", _VERBS[claim.action])
+    return _WORDS.get(claim.slot, _action)(claim, facts)
 
 
-def _side(text: str, said: dict[str, str], facts: MotionFacts) -> Contradiction | None:
-    way = said.get("way")
-    if way is None:
-        return None
-    if _TURN.search(text):
-        turn = _Measured(facts.turn_deg, "left", TURNED_DEG, NOT_TURNED_DEG)
-        return turn.contradiction("turns", way, "does not turn")
-    if _TRAVEL.search(text):
-        travel = _Measured(facts.left_m, "left", MOVED_M, NOT_MOVED_M)
-        return travel.contradiction("moves", way, "does not move sideways")
-    return None
+def _infinitive(verb: str) -> str:
+    first, _, rest = verb.partition(" ")
+    stem = first.removesuffix("es") if first.endswith("ches") else first.removesuffix("s")
+    return f"{stem} {rest}".strip()
 
 
-def _direction(text: str, said: dict[str, str], facts: MotionFacts) -> Contradiction | None:
-    direction = said.get("direction")
-    if direction is None or not _TRAVEL.search(text):
-        return None
-    if any(other.search(text) for other in (_RAISE, _OTHER_ARM_USE, _OTHER_DIRECTED)):
-        return None  # the direction may be that of an arm, a kick or a bow
-    still = NOT_MOVED_M if facts.path_m < MOVED_M else 0.0  # going round in circles is no standing still
-    travel = _Measured(facts.forward_m, "forward", MOVED_M, still)
-    return travel.contradiction("moves", direction, "stays in place")
+def _action(claim: Claim, facts: MotionFacts) -> Contradiction:
+    verb = _VERBS[claim.action]
+    if claim.action == "run" and facts.travel_s:
+        return Contradiction("runs", "walks")
+    return Contradiction(verb, _NOTHING.get(claim.action, f"does not {_infinitive(verb)}"))
 
 
-def _place(text: str, facts: MotionFacts) -> Contradiction | None:
-    if _IN_PLACE.search(text) and facts.net_m > LEFT_PLACE_M:
-        return Contradiction("stays in place", "walks away")
-    return None
+def _way(claim: Claim, facts: MotionFacts) -> Contradiction:
+    way, action = str(claim.value), claim.action
+    if action in TRAVEL or action in ("step", "move"):
+        amount = facts.forward_m if way in ("forward", "backward") else facts.left_m
+        towards = amount if way in ("forward", "left") else -amount
+        nothing = "stays in place" if way in ("forward", "backward") else "does not move sideways"
+        return Contradiction(f"moves {way}", f"moves {_OPPOSITE[way]}" if towards <= -MOVED_M else nothing)
+    if action in ("turn", "circle"):
+        turns = verdict(Claim("turn", "action"), facts)
+        return Contradiction(f"turns {way}", f"turns {_OPPOSITE[way]}" if turns else "does not turn")
+    if action == "raise" and way == "overhead":
+        return _level(Claim(action, "level", "above the head", claim.side), facts)
+    verb = {"raise": "raises the hand"}.get(action, _VERBS[action])
+    done = sorted({_to(event.way) for event in events_of(action, facts) if event.way})
+    return Contradiction(f"{verb} {_to(way)}", f"{verb} {done[0]}" if done else _action(claim, facts).done)
 
 
-def _hands(text: str, said: dict[str, str], facts: MotionFacts) -> list[Contradiction | None]:
-    hand = said.get("hand")
-    if hand is None or not _RAISE.search(text) or _OTHER_ARM_USE.search(text):
-        return []
+def _to(way: str) -> str:
+    return {"front": "to the front", "side": "to the side", "overhead": "above the head", "up": "on the spot",
+            "left": "to the left", "right": "to the right"}.get(way, way)  # fmt: skip
+
+
+def _side(claim: Claim, facts: MotionFacts) -> Contradiction:
+    side = str(claim.value)
+    limb = _LIMB.get(claim.action, "hand")
+    events = events_of(claim.action, facts)
     heights = {"left": facts.left_hand_m, "right": facts.right_hand_m}
-    raised = {side for side, height in heights.items() if height > RAISED_M}
-    lowered = {side for side, height in heights.items() if height < LOWERED_M}
-    wanted = {"left", "right"} if hand == "both" else {hand}
-    name = "both hands" if hand == "both" else f"the {hand} hand"
-    if lowered >= wanted and not raised:
-        return [Contradiction(f"raises {name}", "raises no hand")]
-    if lowered & wanted and raised:
-        return [Contradiction(f"raises {name}", f"raises only the {next(iter(raised))} hand")]
-    if hand != "both" and raised == {"left", "right"}:
-        return [Contradiction(f"raises {name}", "raises both hands")]
-    return [_level(said, max(heights[side] for side in wanted))]
+    raised = {name for name, height in heights.items() if height > RAISED_M}
+    wanted = {"left", "right"} if side == "both" else {side}
+    low = {name for name in wanted if heights[name] < LOWERED_M}
+    if claim.action == "raise" or (claim.action == "wave" and low):
+        said = f"raises {_limb(side, 'hand')}"
+        if not raised:
+            return Contradiction(said, "raises no hand")
+        if raised == {"left", "right"}:
+            return Contradiction(said, "raises both hands")
+        return Contradiction(said, f"raises only the {next(iter(raised))} hand")
+    verb = "lifts" if claim.action in ("knee", "leg") else f"{_VERBS[claim.action]} with"
+    done = sorted({event.side for event in events} - {side})
+    instead = f"{verb} {_limb(done[0], limb)}" if done else _action(claim, facts).done
+    return Contradiction(f"{verb} {_limb(side, limb)}", instead)
 
 
-def _level(said: dict[str, str], height: float) -> Contradiction | None:
-    name = _LEVEL_NAMES.get(said.get("level", ""))
-    if name is None:
-        return None
-    # Contradicted is a height outside the band of the level named, by more than a margin.
-    names = [level for level, _ in LEVELS]
-    rank = names.index(name)
-    lowest, highest = LEVELS[rank][1], LEVELS[rank - 1][1] if rank else float("inf")
-    if lowest - LEVEL_MARGIN_M <= height <= highest + LEVEL_MARGIN_M:
-        return None
-    return Contradiction(f"raises the hand to {name}", f"raises the hand to {hand_level(height)}")
+def _limb(side: str, noun: str) -> str:
+    return f"both {noun}s" if side == "both" else f"the {side} {noun}"
+
+
+def _level(claim: Claim, facts: MotionFacts) -> Contradiction:
+    hands = {"left": facts.left_hand_m, "right": facts.right_hand_m}
+    height = max(value for side, value in hands.items() if claim.side in ("", "both", side))
+    if height < LOWERED_M:
+        return Contradiction(f"raises the hand to {claim.value}", "raises no hand")
+    return Contradiction(f"raises the hand to {claim.value}", f"raises the hand to {hand_level(height)}")
+
+
+def _place(claim: Claim, facts: MotionFacts) -> Contradiction:
+    return Contradiction("stays in place", "walks away")
+
+
+def _depth(claim: Claim, facts: MotionFacts) -> Contradiction:
+    other = {"deep": "slightly", "slight": "deeply"}
+    return Contradiction(f"bows {claim.value}ly", f"bows {other[str(claim.value)]}")
+
+
+def _count(claim: Claim, facts: MotionFacts) -> Contradiction:
+    counts = [event.count for event in events_of(claim.action, facts)]
+    verb = _VERBS[claim.action]
+    return Contradiction(f"{verb} {_times(float(claim.value))}", f"{verb} {_times(max(counts, default=0))}")
+
+
+def _times(count: float) -> str:
+    return _OFTEN.get(int(count), f"{count:g} times")
+
+
+def _steps(claim: Claim, facts: MotionFacts) -> Contradiction:
+    count = max(event.count for event in _travelling(facts))
+    said, done = (f"takes {number:g} step{'' if number == 1 else 's'}" for number in (float(claim.value), count))
+    return Contradiction(said, done)
+
+
+def _travelling(facts: MotionFacts) -> list[Event]:
+    return [event for event in facts.actions if event.kind in TRAVEL]
+
+
+def _degrees(claim: Claim, facts: MotionFacts) -> Contradiction:
+    found = max((event.degrees for event in events_of("turn", facts)), default=abs(facts.turn_deg))
+    return Contradiction(f"turns by {float(claim.value):g} degrees", f"turns by {found:.0f} degrees")
+
+
+def _metres(claim: Claim, facts: MotionFacts) -> Contradiction:
+    return Contradiction(f"goes {float(claim.value):g} metres", f"goes {facts.path_m:.1f} metres")
+
+
+def _speed(claim: Claim, facts: MotionFacts) -> Contradiction:
+    said = {"slow": "slowly", "quick": "quickly", "normal": "at a steady pace"}[str(claim.value)]
+    pace = max((event.pace_m_s for event in _travelling(facts)), default=facts.pace_m_s)
+    return Contradiction(f"moves {said}", f"moves at {pace:.1f} metres a second")
+
+
+def _first_foot(claim: Claim, facts: MotionFacts) -> Contradiction:
+    return Contradiction(*(f"starts with the {side} foot" for side in (claim.value, _OPPOSITE[str(claim.value)])))
+
+
+def _before(claim: Claim, facts: MotionFacts) -> Contradiction:
+    first, second = _VERBS[claim.action], _VERBS[str(claim.value)]
+    return Contradiction(f"{first} before it {second}", f"{second} before it {first}")
+
+
+_WORDS: dict[str, Callable[[Claim, MotionFacts], Contradiction]] = {
+    "way": _way,
+    "side": _side,
+    "level": _level,
+    "place": _place,
+    "depth": _depth,
+    "count": _count,
+    "steps": _steps,
+    "degrees": _degrees,
+    "metres": _metres,
+    "speed": _speed,
+    "first foot": _first_foot,
+    "before": _before,
+}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from dataset.actions.body import headings
+from dataset.actions.body import Body, headings
 from dataset.actions.events import Event
 from dataset.actions.measured import measured
 from dataset.actions.series import Turn, count_steps, spans_of, turns_of
@@ -50,6 +50,8 @@ class MotionFacts:
         pelvis_rise_m: how far it comes above that.
         pelvis_end_m: how far above it the clip ends; negative below.
         bend_deg: by how much the trunk comes to lean further forward than in the first frame.
+        lean_left_deg, lean_right_deg: by how much the trunk comes to lean further to a side than it mostly does.
+        hands_apart_m: least distance of the wrists.
         left_foot_m, right_foot_m: by how much the ankle comes above its lowest height.
         turns: every turn of at least `dataset.actions.series.TURN_DEG`, in order.
         steps: how often one foot comes before the other; None where it is not measured.
@@ -70,6 +72,9 @@ class MotionFacts:
     pelvis_rise_m: float = 0.0
     pelvis_end_m: float = 0.0
     bend_deg: float = 0.0
+    lean_left_deg: float = 0.0
+    lean_right_deg: float = 0.0
+    hands_apart_m: float = 0.0
     pace_m_s: float = 0.0
     travel_s: float = 0.0
     left_foot_m: float = 0.0
@@ -93,13 +98,16 @@ def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
     ends = min(_HEADING_FRAMES, len(joints))
     # Heights of the wrists above the head joint, and the feet.
     head = joints[:, skeleton.joint("head"), 1]
-    left, right = (joints[:, skeleton.joint(f"{side}_wrist"), 1] - head for side in ("left", "right"))
+    wrists = [joints[:, skeleton.joint(f"{side}_wrist")] for side in ("left", "right")]
+    left, right = (wrist[:, 1] - head for wrist in wrists)
     left_ankle, right_ankle = (joints[:, skeleton.joint(f"{side}_ankle")] for side in ("left", "right"))
     # Travel in time: the pace is that of the moments in which the body really goes somewhere.
     speeds = gaussian_filter1d(lengths * skeleton.fps, _SPEED_SMOOTHING_S * skeleton.fps, mode="nearest")
     travels = speeds > _TRAVEL_M_S
     lean = _lean(joints, heading, skeleton)
     height = joints[:, 0, 1]
+    body = Body(joints, skeleton)
+    aside = body.lean_deg
     return MotionFacts(
         seconds=len(joints) / skeleton.fps,
         turn_deg=float(np.rad2deg(heading[-ends:].mean() - heading[:ends].mean())),
@@ -117,11 +125,14 @@ def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
         left_foot_m=float(np.ptp(left_ankle[:, 1])),
         right_foot_m=float(np.ptp(right_ankle[:, 1])),
         bend_deg=float(np.rad2deg(lean.max() - lean[0])),
+        lean_left_deg=float((aside - np.median(aside)).max()),
+        lean_right_deg=float((np.median(aside) - aside).max()),
+        hands_apart_m=float(np.linalg.norm(np.subtract(*wrists), axis=1).min()),
         turns=turns_of(heading, skeleton.fps),
         steps=count_steps(_ahead(left_ankle - right_ankle, heading)),
         left_hand_up_s=spans_of(left >= HAND_UP_M, skeleton.fps),
         right_hand_up_s=spans_of(right >= HAND_UP_M, skeleton.fps),
-        actions=measured(joints, skeleton),
+        actions=measured(body),
     )
 
 

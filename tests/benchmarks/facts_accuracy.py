@@ -12,6 +12,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from dataset.actions.body import Body
 from dataset.actions.measured import measured
 from dataset.toy.clips import toy_clips
 from tests.dataset.actions.truth import TOLERANCES, Score, pack_errors, pack_pairs
@@ -34,7 +35,7 @@ def main() -> None:
 def _print_toy(clips: int, seed: int) -> None:
     score = Score()
     for clip in toy_clips(clips, seed):
-        score.add(clip.program, measured(clip.joints, T2M))
+        score.add(clip.program, measured(Body(clip.joints, T2M)))
     print(f"toy, {clips} clips, seed {seed}\n| kind | shown | right % | false |\n| --- | --- | --- | --- |")
     for kind, wanted in sorted(score.wanted.items()):
         print(f"| {kind} | {wanted} | {100 * score.right[kind] / wanted:.1f} | {score.false[kind]} |")

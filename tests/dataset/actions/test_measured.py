@@ -5,6 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from dataset.actions.body import Body
 from dataset.actions.events import Event, repeated, with_both
 from dataset.actions.measured import measured
 from dataset.actions.series import excursions, swings
@@ -26,14 +27,14 @@ def clips():
 def test_toy_people_do_what_their_programs_say_and_nothing_else(clips):
     score = Score()
     for clip in clips:
-        score.add(clip.program, measured(clip.joints, T2M))
+        score.add(clip.program, measured(Body(clip.joints, T2M)))
     assert score.right.total() >= 0.98 * score.wanted.total() and score.false.total() <= 0.01 * score.claimed.total()
     assert len(score.wanted) == 17 and not score.in_order[False] and score.in_order[True] > 15
 
 
 def test_in_the_mirror_only_the_sides_change(clips):
     for clip in clips[:40]:
-        events, others = measured(clip.joints, T2M), measured(mirror_joints(clip.joints, T2M), T2M)
+        events, others = measured(Body(clip.joints, T2M)), measured(Body(mirror_joints(clip.joints, T2M), T2M))
         sides = sorted((event.kind, MIRRORED.get(event.side, event.side), MIRRORED.get(event.way, event.way),
                         event.count) for event in events)  # fmt: skip
         assert sides == sorted((event.kind, event.side, event.way, event.count) for event in others)
@@ -46,13 +47,13 @@ def test_the_other_skeleton_shows_the_same(clips):
         frames = np.arange(len(clip.joints))
         columns = [np.interp(times, frames, column) for column in clip.joints.reshape(len(frames), -1).T]
         joints = np.stack(columns, axis=1).reshape(len(times), *clip.joints.shape[1:])
-        score.add(clip.program, measured(KIT.in_metres(kit_joints(joints)), KIT))
+        score.add(clip.program, measured(Body(KIT.in_metres(kit_joints(joints)), KIT)))
     assert score.right.total() >= 0.95 * score.wanted.total() and score.false.total() <= 0.03 * score.claimed.total()
 
 
 def test_a_higher_jump_is_higher_and_two_are_counted(clips):
     for clip in clips:
-        for event in measured(clip.joints, T2M):
+        for event in measured(Body(clip.joints, T2M)):
             if event.kind == "jump":  # the pelvis rises by what the feet do, and by standing on the toes before
                 assert 0.15 < event.metres < 0.4
                 assert event.end_s - event.start_s > 0.5 * event.count

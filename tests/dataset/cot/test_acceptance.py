@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from dataset.actions.events import Event
+from dataset.actions.series import Turn
 from dataset.cot.acceptance import Bounds, rejection_of
 from dataset.facts.motion_facts import MotionFacts, motion_facts
 from tests.rewards.motion_pack import PACK, needs_pack, read_pack
@@ -13,6 +15,11 @@ from utils.motion.skeleton import T2M
 STILL = MotionFacts(3.0, 0.0, 0.05, 0.02, 0.0, 0.0, -0.5, -0.5, 0.0)
 WALK = replace(STILL, path_m=2.0, net_m=2.0, forward_m=2.0)
 TURN = replace(STILL, turn_deg=85.0)
+BOTH_WAYS = (Turn(85.0, 0.5, 1.0), Turn(-85.0, 1.5, 2.0))
+BOTH_TURNS = tuple(
+    Event("turn", turn.start_s, turn.end_s, way=way, degrees=85.0)
+    for turn, way in zip(BOTH_WAYS, ("left", "right"), strict=True)
+)
 CAPTION = "a person turns left."
 GOOD = (
     "Both feet take small steps while the pelvis stays where it is, so nothing travels. Only the heading changes, and "
@@ -93,7 +100,7 @@ def test_an_answer_may_use_other_words_and_round_numbers_but_no_other_facts():
 @pytest.mark.parametrize(
     ("more", "facts"),
     [
-        ("Then it turns right by as much.", STILL),  # both ways: of the whole clip neither is said
+        ("Then it turns right by as much.", replace(STILL, turns=BOTH_WAYS, actions=BOTH_TURNS)),
         ("It does not walk forward.", TURN),
         ("There is no turn to the right at all.", TURN),
         ("The left knee bends a little.", TURN),
