@@ -6,9 +6,10 @@
 
 `--root` is a folder as prepare/quickstart.sh leaves it: data set, chain of thought, tiny language model, the evaluators
 `ranker` (rewards) and `judge` (measures, and never rewards) and an SFT checkpoint. What follows `--` goes to
-train_mllm.py. Every run answers the same held-out prompts `--samples` times; against SFT they are compared clip by
-clip. (With 4 replies a prompt the luck of the draws is as large as what a hundred steps of GRPO change.) For the toy
-set these clips are a set of their own, of another seed than the one that was trained on.
+train_mllm.py. Every run answers the same held-out prompts, sampled and greedy, each `--samples` times (greedy captions
+once: all are alike); against SFT decoded alike they are compared clip by clip. (With 4 replies a prompt the luck of the
+draws is as large as what a hundred steps of GRPO change.) For the toy set these clips are a set of their own, of
+another seed than the one that was trained on.
 
 All is done by the commands of the README, one after the other. Run it again to go on where it was interrupted.
 """
@@ -26,6 +27,8 @@ from utils.metrics.criteria import COMPARED, lower_is_better
 from utils.metrics.paired import PairedDifference, score_differences
 from utils.metrics.report import MetricValue, read_results
 
+GREEDY = "greedy"
+TEMPERATURES = {"sampled": 0.7, GREEDY: 0}
 HELD_OUT_SEED, HELD_OUT_CLIPS = 7, 2000  # 292 of them are test clips
 
 
@@ -41,7 +44,7 @@ class Trial:
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
         self.root, self.task = Path(given.root), given.task
-        self.out = self.root / "rlvr_gain" / self.task
+        self.out = Path(given.out_dir or self.root / "rlvr_gain" / self.task)
         self.data = Path(given.data_root) if given.data_root else self.root / "toy"
         self.start = (
             Path(given.sft) if given.sft else self.root / f"sft_{self.task}" / f"motionllm_{self.task}_best.pth"
@@ -49,7 +52,7 @@ class Trial:
         self.held_out = Path(given.eval_root) if given.eval_root else self._toy_clips()
 
     def _toy_clips(self) -> Path:
-        folder = self.root / "rlvr_gain" / "held_out"
+        folder = self.out.parent / "held_out"
         if not (folder / "test.txt").is_file():
             call(
                 "-m",
@@ -64,7 +67,7 @@ class Trial:
         return folder
 
     def train(self, name: str, seed: int, rewards: str) -> Path:
-        """The best checkpoint of a run by held-out reward."""
+        """The best checkpoint of a run, by what train_mllm.py takes for that."""
         call(
             "train_mllm.py", "--train-stage", "rlvr", "--training-task", self.task, "--llm-backbone", self.root / "llm",
             "--cot-train-jsonl", self.root / "cot" / "cot_train.jsonl",
@@ -75,21 +78,26 @@ class Trial:
         )  # fmt: skip
         return self.out / name / "motionllm_rlvr_best.pth"
 
-    def evaluate(self, name: str, checkpoint: Path) -> Path:
+    def evaluate(self, name: str, checkpoint: Path, decoding: str) -> Path:
+        alike = self.task == "m2t" and decoding == GREEDY  # one caption a motion
+        folder = self.out / f"eval_{name}_{decoding}"
         call(
             "eval_mllm.py", "--eval-task", self.task, "--eval-ckpt", checkpoint, "--llm-backbone", self.root / "llm",
-            "--data-root", self.held_out, "--eval-evaluator", self.root / "judge", "--samples", self.given.samples,
-            "--temperature", 0.7, "--max-new-tokens", self.given.max_new_tokens, "--bertscore-model", "none",
-            "--mm-repeats", 0, "--seed", 0, "--out-dir", self.out, "--exp-name", f"eval_{name}",
+            "--data-root", self.held_out, "--eval-evaluator", self.root / "judge",
+            "--temperature", TEMPERATURES[decoding], *(() if alike else ("--samples", self.given.samples)),
+            "--max-new-tokens", self.given.max_new_tokens, "--bertscore-model", "none", "--seed", 0,
+            "--out-dir", folder.parent, "--exp-name", folder.name,
         )  # fmt: skip
-        return self.out / f"eval_{name}"
+        return folder
 
     def run(self) -> str:
-        before = self.evaluate("sft", self.start)
-        rows = [["SFT", "", *self._cells(before, None)]]
+        before = {decoding: self.evaluate("sft", self.start, decoding) for decoding in TEMPERATURES}
+        rows = [[f"SFT, {decoding}", "", *self._cells(folder, None)] for decoding, folder in before.items()]
         for name, seed, rewards in self._plan():
-            after = self.evaluate(name, self.train(name, seed, rewards))
-            rows.append([name.replace("_", " "), self._reward(name), *self._cells(after, before)])
+            checkpoint = self.train(name, seed, rewards)
+            for decoding, sft in before.items():
+                cells = self._cells(self.evaluate(name, checkpoint, decoding), sft)
+                rows.append([f"{name.replace('_', ' ')}, {decoding}", self._reward(name), *cells])
         return markdown(["", "held-out reward", *self._metrics()], rows)
 
     def _plan(self) -> list[tuple[str, int, str]]:
@@ -159,7 +167,8 @@ def main() -> None:
     parser.add_argument("--data-root", help="data set of the captions that are trained on (default ROOT/toy)")
     parser.add_argument("--eval-root", help="data set whose test clips are asked (default: new toy clips)")
     parser.add_argument("--sft", help="checkpoint to start from (default ROOT/sft_TASK/motionllm_TASK_best.pth)")
-    parser.add_argument("--samples", type=int, default=16, help="replies a prompt")
+    parser.add_argument("--out-dir", help="where runs and evaluations go (default ROOT/rlvr_gain/TASK)")
+    parser.add_argument("--samples", type=int, default=8, help="draws of replies")
     parser.add_argument("--max-new-tokens", type=int, default=140, help="of a reply in the evaluation")
     parser.add_argument("training", nargs="*", help="after --: further flags of train_mllm.py")
     print(Trial(parser.parse_args()).run())
