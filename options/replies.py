@@ -64,7 +64,8 @@ def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "Mo
         "dtype": model_dtype(settings.model.precision, settings.device),
         **attention("sdpa" if by_vllm else settings.model.attn_implementation),
     }
-    return build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, settings.model.llm_backbone, **loading)
+    backbone = settings.model.llm_backbone
+    return build_policy(checkpoint, settings.evaluation.eval_task, tokenizer, backbone, as_trained=True, **loading)
 
 
 def _drawn_by_vllm(settings: "EvalSettings") -> bool:

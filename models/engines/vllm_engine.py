@@ -45,7 +45,8 @@ class VllmEngine:
     """vLLM with a merged model in its memory.
 
     Args:
-        model: what it starts from: it is written into a folder, from which vLLM loads it.
+        model: what it starts from: it is written into a folder, from which vLLM loads it. An adapter around it goes in
+            as one of vLLM's own, and `model` is emptied.
         vocabulary: its tokens.
         device: where vLLM computes.
         folder: for the model and for adapters, this process's alone; None: one that goes with the process.
@@ -77,9 +78,15 @@ class VllmEngine:
         self._adapters = folder / "adapters"
         self._adapter_name, self._adapter_number = "", 0
         shutil.rmtree(self._adapters, ignore_errors=True)
+        self._held, self._held_request = None, None
+        if isinstance(model, PeftModel):
+            held = model
+            rank = max(config.r for config in held.peft_config.values())
+            self._held_request = self._request(held)
+            model, self._held = held.unload(), held
         start, dtype = folder / "start", str(model.dtype).removeprefix("torch.")
         write_start(start, model, vocabulary)
-        if rank is None:
+        if rank is None or self._held is not None:
             model.to("meta")
         logging.info("replies are drawn by vLLM %s (--engine transformers does without)", vllm_version())
         self._llm = self._load(start, dtype, rank, memory_share)
@@ -184,6 +191,8 @@ class VllmEngine:
 
         if not isinstance(adapter, PeftModel):
             return None
+        if self._held is not None and adapter is self._held:
+            return self._held_request  # emptied
         weights = get_peft_model_state_dict(adapter, save_embedding_layers=False)
         name = fingerprint(*(weights[key].detach().float().cpu().numpy() for key in sorted(weights)))
         folder = self._adapters / str(self._adapter_number)

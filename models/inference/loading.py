@@ -77,7 +77,8 @@ def _of_checkpoint(
         raise InputError(f"{source} has a policy of its own for each of {' and '.join(tasks)}: say which task")
     tokenizer = motion_tokenizer_of(checkpoint, None, source).to(device)
     backbone = _backbone_near(Path(source), checkpoint.config.backbone)
-    policy = build_policy(checkpoint, tasks[0], tokenizer, backbone, device=local_device(device), dtype=dtype)
+    place = {"device": local_device(device), "dtype": dtype}
+    policy = build_policy(checkpoint, tasks[0], tokenizer, backbone, as_trained=True, **place)
     shared = tuple(one for one in checkpoint.tasks if checkpoint.shared_by((tasks[0], one)))
     return policy.model, policy.language, shared
 

@@ -18,11 +18,14 @@ from utils.errors import InputError
 from utils.files.torch_files import check_form, shown
 
 
-def merge_parts(model: PreTrainedModel, parts: Sequence[Part]) -> PreTrainedModel:
+def merge_parts(model: PreTrainedModel, parts: Sequence[Part], last_apart: bool = False) -> PreTrainedModel | PeftModel:
     """The model with `parts` in it, in order; their values were looked at when their file was read.
 
     Args:
         model: at the precision that the result shall have; changed in place.
+        last_apart: the adapter of the last part, where that is one, stays an adapter in float32 on top of the others:
+            the policy is then the one that its training had, whatever the precision. Its rows of tokens are values and
+            no small changes: these are put into the model.
 
     Raises:
         InputError: a weight has no place, or a place no weight.
@@ -40,9 +43,17 @@ def merge_parts(model: PreTrainedModel, parts: Sequence[Part]) -> PreTrainedMode
         adapted = _with_adapter(adapted or model, name, part)
     if adapted is None:
         return model
+    names = tuple(adapters)
+    merged = names[:-1] if last_apart else names
     for path, layer in model.named_modules():
-        _merge_layer(layer, tuple(adapters), whole.get(f"{path}.weight"))
-    return adapted.unload()
+        _merge_layer(layer, merged, names, whole.get(f"{path}.weight"))
+    if not last_apart:
+        return adapted.unload()
+    for name in merged:
+        adapted.delete_adapter(name)
+    _without_row_adapters(adapted)
+    adapted.set_adapter(names[-1])
+    return adapted
 
 
 def _with_adapter(model: PreTrainedModel | PeftModel, name: str, part: Part) -> PeftModel:
@@ -63,8 +74,8 @@ def _with_adapter(model: PreTrainedModel | PeftModel, name: str, part: Part) -> 
 
 
 @torch.no_grad()
-def _merge_layer(layer: nn.Module, names: tuple[str, ...], whole: Tensor | None) -> None:
-    """Add what the adapters `names` say of a layer to its weight.
+def _merge_layer(layer: nn.Module, names: tuple[str, ...], rows_of: tuple[str, ...], whole: Tensor | None) -> None:
+    """Add what the adapters `names` say of a layer to its weight, or put in the rows of tokens of those of `rows_of`.
 
     Args:
         whole: the weight in the checkpoint, where it is finer than in the model; None: the model's.
@@ -79,8 +90,19 @@ def _merge_layer(layer: nn.Module, names: tuple[str, ...], whole: Tensor | None)
     elif isinstance(layer, TrainableTokensWrapper):
         # Rows are replaced, so those of the last adapter stay.
         rows = layer.token_adapter
-        for name in names:
+        for name in rows_of:
             if name in rows.token_indices:
                 rows.get_base_layer().weight[rows.token_indices[name]] = rows.trainable_tokens_delta[name].to(
                     rows.get_base_layer().weight
                 )
+
+
+def _without_row_adapters(model: PeftModel) -> None:
+    """Take the wrappers of trained rows away: at every token they would put the rows into a copy of the matrix anew."""
+    wrappers = [path for path, layer in model.named_modules() if isinstance(layer, TrainableTokensWrapper)]
+    for path in wrappers:
+        parent, _, name = path.rpartition(".")
+        wrapper = model.get_submodule(path)
+        setattr(model.get_submodule(parent), name, wrapper.original_module)
+    for config in model.peft_config.values():
+        config.trainable_token_indices = None

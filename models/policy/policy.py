@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+from peft import PeftModel
 from transformers import PreTrainedModel
 
 from models.language.motion_language import MotionLanguage
@@ -20,12 +22,13 @@ class Policy:
     """What SFT starts from, GRPO trains and evaluation asks.
 
     Attributes:
-        model: the backbone with motion tokens, every part of its task merged into it.
+        model: the backbone with motion tokens, every part of its task merged into it; the last one may be an adapter on
+            top (`build_policy`).
         language: how it is asked, and how its replies are read.
         checkpoint: what it was built from; a stage of training adds its part to it.
     """
 
-    model: PreTrainedModel
+    model: PreTrainedModel | PeftModel
     language: MotionLanguage
     checkpoint: Checkpoint
 
@@ -35,6 +38,7 @@ def build_policy(
     task: str | None,
     motion_tokenizer: MotionTokenizer | None = None,
     backbone: str | None = None,
+    as_trained: bool = False,
     **loading: Any,
 ) -> Policy:
     """The policy of a checkpoint for one task, ready to generate or to be trained further.
@@ -44,6 +48,8 @@ def build_policy(
         task: whose policy; None: the backbone alone.
         motion_tokenizer: the one that its codes are of (`motion_tokenizer_of`); None: replies stay without motion.
         backbone: where the backbone lies now, when it has moved.
+        as_trained: for asking only: below float32 the adapter of the last stage stays one, as it was in training. A
+            short training changes weights by less than the grid of bfloat16: merged, most of it would be rounded away.
         loading: as in `load_backbone`. What parts add up to is rounded once, to the precision that is loaded.
     """
     config = checkpoint.config if backbone is None else replace(checkpoint.config, backbone=backbone)
@@ -56,7 +62,8 @@ def build_policy(
             f"with {config.text_vocabulary}"
         )
     try:
-        model = merge_parts(model, () if task is None else checkpoint.parts_of(task))
+        apart = as_trained and model.dtype not in (torch.float32, torch.float64)
+        model = merge_parts(model, () if task is None else checkpoint.parts_of(task), apart)
     except InputError as error:
         raise InputError(f"the checkpoint does not fit backbone {config.backbone}: {error}") from None
     return Policy(model, MotionLanguage(vocabulary, motion_tokenizer, config.style), checkpoint)

@@ -43,12 +43,13 @@ def test_transformers_draws_from_the_adapter_and_under_the_grammar(backbone):
     engine, prompts = TransformersEngine(model, vocabulary), [vocabulary.encode("<Motion><Motion_3>")] * 16
     sampling = Sampling(1.0, max_new_tokens=30)
     before = engine.generate(prompts, range(16), sampling)
+    torch.manual_seed(0)  # draws the adapter
     adapter = get_peft_model(model, LoraConfig(r=4, target_modules=list(LORA_TARGETS), init_lora_weights=False)).eval()
     with adapter.disable_adapter():
         assert engine.generate(prompts, range(16), sampling, adapter) == before
     assert engine.generate(prompts, range(16), sampling, adapter) != before
     opened, closed = (vocabulary.marker_id(tag) for tag in (MOTION_OPEN, MOTION_CLOSE))
-    bound = engine.generate(prompts, range(16), sampling, adapter, grammar=True)
+    bound = engine.generate(prompts * 8, range(128), sampling, adapter, grammar=True)  # so that some begin a motion
     begun = [one.ids[one.ids.index(opened) + 1 :] for one in bound if opened in one.ids]
     assert begun and all(
         set(ids[: ids.index(closed)] if closed in ids else ids) <= set(vocabulary.code_ids) for ids in begun

@@ -79,3 +79,31 @@ def test_in_float32_it_is_what_peft_merges(loaded):
     assert all(torch.equal(value, weights(by_peft)[name]) for name, value in weights(merged).items())
     name = "model.layers.0.mlp.up_proj.weight"
     assert not torch.equal(merged.state_dict()[name], loaded(torch.float32)[0].state_dict()[name])
+
+
+def test_the_last_adapter_of_a_bfloat16_model_stays_what_was_trained(loaded):
+    """After a short training, merged weights would be nearly those from before it."""
+    first, last = adapter(loaded, 0, 5e-3), adapter(loaded, 1, 3e-5)
+    trained, vocabulary = loaded(torch.bfloat16)
+    trained = add_sft_adapter(merge_parts(trained, [first]), vocabulary, LoraSize(4, 8, 0.0))
+    set_peft_model_state_dict(trained, last.weights)
+    before, asked, merged = (
+        merge_parts(loaded(torch.bfloat16)[0], parts, apart)
+        for parts, apart in (([first], False), ([first, last], True), ([first, last], False))
+    )
+    # The rows of tokens, which the adapter trains too, are values and lie on the grid in either.
+    rows = vocabulary.new_ids
+    trained.base_model.model.get_input_embeddings().token_adapter.trainable_tokens_delta["default"].data.copy_(
+        asked.get_input_embeddings().weight[rows]
+    )
+    assert asked.active_adapters == ["part1"] and list(asked.peft_config) == ["part1"]
+    wanted = log_probs_of_bfloat16(trained)
+    assert torch.equal(log_probs_of_bfloat16(asked), wanted)
+    names = [name for name in weights(before) if "proj.weight" in name]
+    moved = torch.cat([(weights(merged)[name] != weights(before)[name]).flatten() for name in names]).float().mean()
+    assert 0 < moved < 0.5  # of all weights, each of which the adapter changes
+
+
+def log_probs_of_bfloat16(model):
+    with torch.no_grad():
+        return model.eval()(torch.arange(3, 60)[None]).logits.float().log_softmax(-1)
