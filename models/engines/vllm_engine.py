@@ -71,6 +71,8 @@ class VllmEngine:
     ) -> None:
         self.label, self.device = f"vllm{vllm_version()}", device
         self.vocabulary = vocabulary
+        for name, value in {**_SETTINGS, **(_CPU_SETTINGS if device.type == "cpu" else {})}.items():
+            os.environ.setdefault(name, value)
         self._length = min(_LONGEST, getattr(model.config, "max_position_embeddings", _LONGEST))
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="morl-"))
@@ -93,8 +95,6 @@ class VllmEngine:
 
     def _load(self, start: Path, dtype: str, rank: int | None, memory_share: float) -> Any:
         on_cpu = self.device.type == "cpu"
-        for name, value in {**_SETTINGS, **(_CPU_SETTINGS if on_cpu else {})}.items():
-            os.environ.setdefault(name, value)
         settings: dict[str, Any] = {"gpu_memory_utilization": memory_share}
         if rank is not None:
             fitting = [size for size in _RANKS if size >= rank]

@@ -109,6 +109,20 @@ def test_a_motion_that_is_begun_stays_whole_under_the_grammar(made):
         assert ids[len(codes) :] in ([], [closed], [closed, answered], [closed, answered, vocabulary.eos_id])
 
 
+def test_an_adapter_that_comes_with_the_model_is_asked(made, backbone, tmp_path):
+    from models.engines.vllm_engine import VllmEngine
+
+    vocabulary = made[1]
+    prompts = prompts_of(vocabulary)
+    model, _, _ = load_backbone(backbone, 16, seed=0)
+    own = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=list(LORA_TARGETS)))
+    change(own, 1)
+    expected = TransformersEngine(own, vocabulary).generate(prompts, range(6), GREEDY)
+    engine = VllmEngine(own, vocabulary, torch.device("cpu"), tmp_path)
+    assert [one.ids for one in engine.generate(prompts, range(6), GREEDY, own)] == [one.ids for one in expected]
+    assert {weight.device.type for weight in model.parameters()} == {"meta"}  # vLLM holds them
+
+
 def test_what_is_too_long_is_one_line(made):
     adapter, vocabulary, engine, _ = made
     with pytest.raises(InputError, match=r"--engine vllm: prompts with replies of .* room for"):
