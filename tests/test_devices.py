@@ -11,6 +11,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, PartialState
 from datasets import disable_progress_bars
+from transformers import modeling_utils
 
 from dataset.captions.tagger import CaptionTagger
 from dataset.cot.samples import read_cot_jsonl
@@ -23,7 +24,10 @@ from models.language.decoding import Sampling
 from models.language.guidance import Wanted
 from models.language.prompts import Query
 from models.language.rollout import Rollout
-from models.policy.adapters import LoraSize
+from models.policy.adapters import LoraSize, add_sft_adapter, full_part, lora_part
+from models.policy.backbone import load_backbone
+from models.policy.checkpoint import Checkpoint, PolicyConfig
+from models.policy.policy import build_policy, continue_policy
 from models.sft.training import SftPlan, Validation, _make_trainer
 from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
 from models.tokenizer.motion_tokenizer import MotionTokenizer
@@ -85,6 +89,24 @@ def rollout_of(motion):
 
 def often(table):
     return {place: count for place, (count, _) in table.items()}
+
+
+def test_a_policy_is_read_straight_to_the_gpu_and_merged_there(backbone, gpu, monkeypatch):
+    monkeypatch.setenv("HF_DEACTIVATE_ASYNC_LOAD", "1")  # modes are of one thread
+    monkeypatch.setattr(modeling_utils, "caching_allocator_warmup", lambda *_: None)  # asks CUDA for its memory
+    model, vocabulary, text_vocabulary = load_backbone(backbone, 16, seed=0)
+    full = full_part({name: value.clone() for name, value in model.state_dict().items()}, ("t2m",), "sft")
+    adapter = lora_part(add_sft_adapter(model, vocabulary, LoraSize(4, 8, 0.0)), ("t2m",), "sft")
+    for parts in ((adapter, adapter), (full, adapter)):
+        checkpoint = Checkpoint(PolicyConfig(backbone, 16, text_vocabulary), parts)
+        loading = {"device": GPU, "dtype": torch.bfloat16}
+        for policy in (
+            build_policy(checkpoint, "t2m", **loading),
+            continue_policy(checkpoint, ("m2t",), False, **loading),
+        ):
+            assert {(w.device, w.dtype) for w in policy.model.parameters()} == {(GPU, torch.bfloat16)}
+            assert {buffer.device for buffer in policy.model.buffers()} == {GPU}
+    assert set(ours(gpu)) == {"utils/files/torch_files.py:check_finite"}  # each weight, once
 
 
 OF_TRAINING = {
