@@ -9,11 +9,12 @@ import torch
 from dataset.toy.clips import toy_clips
 from models.engines.engine import taken_engine
 from models.language.vocabulary import MotionVocabulary
+from tests.benchmarks.memory_table import TEXT_TOKENS
 from tests.gpu import groups
 from tests.gpu.__main__ import main
 from tests.gpu.bench import FAILED, MEASURED, MISSING, PART_ENDED, Bench, Figure, measure
 from tests.gpu.groups import PARTS, Group, budgets, groups_of, in_a_process
-from tests.gpu.shapes import NB_CODE, QWEN3_TOKENS, SHAPES, text_tokenizer
+from tests.gpu.shapes import NB_CODE, SHAPES, text_tokenizer
 from tests.gpu.table import markdown, with_shares
 from utils.errors import InputError
 
@@ -112,7 +113,7 @@ def test_the_time_is_shared_out_and_what_is_left_goes_on():
     ends = [end for _, end in budgets(found, deadline)]
     assert ends[-1] == pytest.approx(deadline, abs=1) and all(end <= deadline + 1e-6 for end in ends)
     # No group took any time, so that each has its share of all that there was.
-    assert ends[0] - time.monotonic() == pytest.approx(1000 * 2 / 13, abs=5)
+    assert ends[0] - time.monotonic() == pytest.approx(1000 * 2 / 15, abs=5)
 
 
 def test_the_share_of_the_peak():
@@ -121,7 +122,7 @@ def test_the_share_of_the_peak():
 
 
 def test_the_text_tokenizer_is_as_large_as_qwen3s():
-    vocabulary = MotionVocabulary(text_tokenizer(list(toy_clips(10, seed=0)), QWEN3_TOKENS), NB_CODE)
+    vocabulary = MotionVocabulary(text_tokenizer(list(toy_clips(10, seed=0)), TEXT_TOKENS), NB_CODE)
     assert len(vocabulary.tokenizer) == 152_185  # 151,669 of Qwen3, 4 tags and 512 codes
     assert vocabulary.code_ids == list(range(152_185 - NB_CODE, 152_185))
     text = "a person walks</think><Answer><Motion><Motion_7></Motion></Answer>"

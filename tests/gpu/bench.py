@@ -103,6 +103,14 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    def forget(self) -> None:
+        """Free what nobody holds any more but trainers in circles: what comes next finds an empty GPU."""
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.init()  # without it there is no peak to forget
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(self.device)
+
     def timed(self, work: Callable[[], Result]) -> tuple[float, Result]:
         """(seconds of `work` with what it left to the GPU, what it gives)"""
         self.wait()
@@ -152,10 +160,6 @@ def measure(names: Sequence[str], part_named: Callable[[str], Part], bench: Benc
     for name in names:
         started = time.monotonic()
         _measure_part(name, part_named, bench, keep)
-        # What the part held has gone with it; the next one finds an empty GPU.
-        gc.collect()
-        if bench.device.type == "cuda":
-            torch.cuda.empty_cache()
         keep(row(name, bench.shape.name, what=PART_ENDED, value=time.monotonic() - started, unit="s"))
 
 
@@ -163,11 +167,12 @@ def _measure_part(name: str, part_named: Callable[[str], Part], bench: Bench, ke
     about = (name, bench.shape.name)
     try:
         bench.need_time(LEAST)
-        _reset_peak(bench)
+        bench.forget()
         for figure in part_named(name)(bench):
             status = MEASURED if figure.passed is None else PASSED if figure.passed else FAILED
             keep(row(*about, status=status, peak_gb=_peak(bench) if figure.alone else None, **_values(figure)))
-            _reset_peak(bench)
+            if bench.device.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(bench.device)
     except NotHere as reason:
         keep(row(*about, status=MISSING, problem=str(reason)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the next part is measured
@@ -177,11 +182,6 @@ def _measure_part(name: str, part_named: Callable[[str], Part], bench: Bench, ke
 
 def _values(figure: Figure) -> dict[str, Any]:
     return {name: value for name, value in vars(figure).items() if name not in ("passed", "alone")}
-
-
-def _reset_peak(bench: Bench) -> None:
-    if bench.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(bench.device)
 
 
 def _peak(bench: Bench) -> float | None:

@@ -27,6 +27,7 @@ PARTS = {
     "tokenizer": "tests.gpu.motion_tokenizer",
     "load": "tests.gpu.sft",
     "sft": "tests.gpu.sft",
+    "memory": "tests.gpu.memory",
     "rollouts": "tests.gpu.replies",
     "com": "tests.gpu.replies",
     "grpo": "tests.gpu.grpo",
@@ -34,7 +35,7 @@ PARTS = {
 }
 # Groups without a language model, then those of each; and the share of the time that each may take.
 OF_THE_MACHINE = ((("peak", "tokenizer"), 2.0),)
-OF_A_MODEL = ((("load", "sft"), 2.5), (("rollouts", "grpo", "com"), 3.0))
+OF_A_MODEL = ((("load", "sft", "memory"), 3.5), (("rollouts", "grpo", "com"), 3.0))
 LAST = ((("vllm",), 3.0),)
 GRACE = 5.0  # seconds in which a process may end by itself
 

@@ -11,9 +11,10 @@ from transformers import PrinterCallback, TrainerCallback
 from models.engines.engine import Engine, taken_engine
 from models.policy.policy import Policy
 from options.grpo import GrpoSettings
+from rewards.grpo.prompts import Prompts
 from rewards.grpo.scoring import GrpoRewards
 from rewards.grpo.trainer import MotionGRPOTrainer
-from rewards.grpo.training import _make_trainer, _vllm
+from rewards.grpo.training import GrpoPlan, _make_trainer, _vllm
 from tests.gpu.bench import Bench, Figure, NotHere, Stopwatch
 from tests.gpu.policies import grpo_settings, policy_of, replies_with_motions, rewards_of
 from tests.gpu.replies import by_batch, searched
@@ -52,14 +53,23 @@ def vllm(bench: Bench) -> Iterator[Figure]:
     yield from step(bench, policy, settings, engine, "vLLM")
 
 
-def step(bench: Bench, policy: Policy, settings: GrpoSettings, engine: Engine | None, name: str) -> Iterator[Figure]:
-    """The parts of a step, then the check of the sampler; the trainer is that of train_mllm.py."""
-    work, (unmeasured, measured), weights = bench.work, bench.work.grpo_steps, settings.reward_weights()
-    plan = settings.plan(weights, RunFolder(bench.folder / "rlvr"))
-    plan.trainer.max_steps, plan.trainer.save_strategy = unmeasured + measured, "no"
-    rewards = rewards_of(settings, policy)
+def grpo_trainer(
+    bench: Bench, policy: Policy, settings: GrpoSettings, engine: Engine | None, steps: int
+) -> tuple[MotionGRPOTrainer, Prompts, GrpoPlan]:
+    """The trainer of train_mllm.py, its prompts and its plan."""
+    plan = settings.plan(settings.reward_weights(), RunFolder(bench.folder / "rlvr"))
+    plan.trainer.max_steps, plan.trainer.save_strategy = steps, "no"
+    scorer = GrpoRewards(rewards_of(settings, policy), policy.language)
     prompts = settings.prompts(settings.training_data(NB_CODE, None))
-    trainer = _make_trainer(policy, prompts, GrpoRewards(rewards, policy.language), plan, engine)
+    trainer = _make_trainer(policy, prompts, scorer, plan, engine)
+    trainer.remove_callback(PrinterCallback)
+    return trainer, prompts, plan
+
+
+def step(bench: Bench, policy: Policy, settings: GrpoSettings, engine: Engine | None, name: str) -> Iterator[Figure]:
+    """The parts of a step, then the check of the sampler."""
+    work, (unmeasured, measured) = bench.work, bench.work.grpo_steps
+    trainer, prompts, plan = grpo_trainer(bench, policy, settings, engine, unmeasured + measured)
     steps = _measured_steps(bench, trainer, policy)[unmeasured:]
     medians = {part: statistics.median(step[part] for step in steps) for part in steps[-1]}
     whole, longest = medians.pop(WHOLE), plan.trainer.max_completion_length
@@ -109,7 +119,6 @@ def _measured_steps(bench: Bench, trainer: MotionGRPOTrainer, policy: Policy) ->
             bench.wait()
             steps.append({**watch.seconds, WHOLE: time.perf_counter() - self.began})
 
-    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(EachStep())
     trainer.train()
     return steps

@@ -9,6 +9,9 @@ from typing import Any
 
 from transformers import PrinterCallback, TrainerCallback
 
+from models.policy.adapters import LoraSize
+from models.policy.policy import Policy
+from models.sft.trainer import WeightedSFTTrainer
 from models.sft.training import _make_trainer
 from options.sft import SftSettings
 from tests.gpu.bench import Bench, Figure, host_peak_gb
@@ -49,21 +52,28 @@ class StepLog(TrainerCallback):
 def sft(bench: Bench) -> Iterator[Figure]:
     """Steps of `WeightedSFTTrainer` as train_mllm.py sets it up, LoRA on both tasks."""
     for batch in bench.work.sft_batches:
+        bench.forget()
         yield from _steps(bench, batch)
 
 
-def _steps(bench: Bench, batch: int) -> Iterator[Figure]:
+def sft_trainer(bench: Bench, batch: int, steps: int) -> tuple[WeightedSFTTrainer, Policy, LoraSize]:
+    """The trainer of train_mllm.py with its default settings, LoRA on both tasks, and what it trains."""
     flags = ("--training-task", "both", "--finetune", "lora", "--use-reasoning", "--batch-size", str(batch))
     settings = settings_of(SftSettings, bench, "sft", *flags).settled(None)
-    tokenizer, (unmeasured, measured) = motion_tokenizer_of(bench), bench.work.sft_steps
     config = settings.trainer_config(RunFolder(bench.folder / "sft"))
-    config.max_steps, config.save_strategy = unmeasured + measured, "no"
+    config.max_steps, config.save_strategy = steps, "no"
     data = settings.training_data(NB_CODE, None)
-    policy, lora = settings.start(None, tokenizer, NB_CODE)
-    weights = policy.model.num_parameters()
+    policy, lora = settings.start(None, motion_tokenizer_of(bench), NB_CODE)
     plan, validation = settings.plan(config, lora), settings.validation(policy.language)
     trainer = _make_trainer(policy, data, settings.supervision(data), validation, plan)
     trainer.remove_callback(PrinterCallback)
+    return trainer, policy, lora
+
+
+def _steps(bench: Bench, batch: int) -> Iterator[Figure]:
+    unmeasured, measured = bench.work.sft_steps
+    trainer, policy, lora = sft_trainer(bench, batch, unmeasured + measured)
+    weights = sum(weight.numel() for weight in policy.model.parameters() if not weight.requires_grad)
     trainer.add_callback(log := StepLog())
     trainer.train()
     times = log.steps[unmeasured - 1 :]

@@ -15,11 +15,11 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from dataset.captions.tags import THINK_CLOSE, THINK_OPEN
 from dataset.toy.clips import ToyClip
 from prepare.make_tiny_llm import END_OF_TEXT, TURN_END, train_tokenizer
+from tests.benchmarks.memory_table import CODES, EVAL_BATCH, TEXT_ROWS, TEXT_TOKENS, TOKENS
 from tests.benchmarks.training_hours import HEAD, KV_HEADS, MODELS, Model
 
-NB_CODE = 512
+NB_CODE = CODES
 LEARNED_TOKENS = 1000  # of the text tokenizer, before made-up words
-QWEN3_TOKENS, QWEN3_ROWS = 151_669, 151_936
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Shape:
     model: Model
     kv_heads: int = KV_HEADS
     head: int = HEAD
-    tokens: int | None = QWEN3_TOKENS
-    rows: int | None = QWEN3_ROWS
+    tokens: int | None = TEXT_TOKENS
+    rows: int | None = TEXT_ROWS
 
     @property
     def name(self) -> str:
@@ -56,6 +56,7 @@ class Work:
         batches: replies at once.
         prompts, group: of a GRPO step.
         captions, candidates, rounds: of Chain-of-Motion.
+        replies, tokens: of the measurement of memory: replies at once of an evaluation, tokens of a sample.
         width, windows: of the motion tokenizer, and of a step of its training.
     """
 
@@ -72,13 +73,15 @@ class Work:
     captions: int = 16
     candidates: int = 8
     rounds: int = 2
+    replies: int = EVAL_BATCH
+    tokens: int = TOKENS
     width: int = 512
     windows: int = 256
 
 
 TINY_WORK = Work(
     clips=30, matmul=256, sft_batches=(2,), sft_steps=(1, 1), grpo_steps=(1, 1), tokenizer_steps=(1, 2), new_tokens=8,
-    batches=(1, 3), prompts=2, group=2, captions=2, candidates=2, rounds=2, width=32, windows=8,
+    batches=(1, 3), prompts=2, group=2, captions=2, candidates=2, rounds=2, replies=3, tokens=128, width=32, windows=8,
 )  # fmt: skip
 
 
