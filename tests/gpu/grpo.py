@@ -13,7 +13,7 @@ from models.policy.policy import Policy
 from options.grpo import GrpoSettings
 from rewards.grpo.prompts import Prompts
 from rewards.grpo.scoring import GrpoRewards
-from rewards.grpo.trainer import MotionGRPOTrainer
+from rewards.grpo.trainer import _DRAWN, MotionGRPOTrainer
 from rewards.grpo.training import GrpoPlan, _make_trainer, _vllm
 from tests.gpu.bench import Bench, Figure, NotHere, Stopwatch
 from tests.gpu.policies import grpo_settings, policy_of, replies_with_motions, rewards_of
@@ -141,7 +141,7 @@ def _check(trainer: MotionGRPOTrainer, rows: list[dict], group: int, name: str) 
             weight.copy_(torch.randn(weight.shape, generator=draw) * UPDATE)
     trainer.model.train()
     inputs = trainer._generate_and_score_completions([row for row in rows for _ in range(group)])
-    apart = (inputs["ref_per_token_logps"] - inputs["sampling_per_token_logps"]).abs()
+    apart = (inputs["ref_per_token_logps"] - inputs[_DRAWN]).abs()
     reference = apart[inputs["completion_mask"].bool()].mean().item()
     trainer.compute_loss(trainer.model, inputs)
     mean, most = (trainer._metrics["train"][f"sampling/logp_difference/{kind}"][-1] for kind in ("mean", "max"))
