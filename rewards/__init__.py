@@ -4,6 +4,8 @@ REWARDS = {
     "format": "rewards.motion_format:MotionFormat",
     "physical": "rewards.physical_plausibility:PhysicalPlausibility",
     "consistency": "rewards.text_motion_consistency:TextMotionConsistency",
+    "facts": "rewards.facts:Facts",
+    "grounding": "rewards.grounding:Grounding",
     "semantic": "rewards.semantic_alignment:SemanticAlignment",
     "coherence": "rewards.reasoning_coherence:ReasoningCoherence",
 }

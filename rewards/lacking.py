@@ -10,14 +10,11 @@ text.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from dataset.facts.contradictions import contradictions
-from dataset.facts.motion_facts import MotionFacts, motion_facts
 from models.language.rollout import Rollout
 from rewards.base import RewardContext
+from rewards.facts import facts_of_motion
 from rewards.physical_plausibility import PhysicalPlausibility
-from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton
 
 # A term of `physical` is worth a word from here on: real motion has 0, and a decoded one 0.1 of `bones`.
@@ -50,13 +47,6 @@ class Lacking:
                 found += [item.lacking(rollout.task) for item in contradictions(rollout.caption, facts)]
             texts.append("; ".join(found))
         return texts
-
-
-def facts_of_motion(motion: np.ndarray | None, skeleton: Skeleton) -> MotionFacts | None:
-    """Facts of (T, D) denormalised features; None without a finite motion of two frames."""
-    if motion is None or len(motion) < 2 or not np.isfinite(motion).all():
-        return None
-    return motion_facts(joints_in_metres(motion, skeleton), skeleton)
 
 
 def _malformed(rollout: Rollout) -> list[str]:

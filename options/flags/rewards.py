@@ -20,6 +20,10 @@ class RewardFlags:
     reward_align_weight: float = flag(0.5, "text-motion consistency, by --reward-evaluator", within=NOT_NEGATIVE)
     reward_sem_weight: float = flag(0.5, "semantic alignment with the true caption (m2t)", within=NOT_NEGATIVE)
     reward_coh_weight: float = flag(0.8, "the reasoning entails the answer (m2t)", within=NOT_NEGATIVE)
+    reward_facts_weight: float = flag(0.0, "what the caption claims holds for the motion (t2m)", within=NOT_NEGATIVE)
+    reward_grounding_weight: float = flag(
+        0.0, "what reasoning and answer claim holds for the motion (m2t)", within=NOT_NEGATIVE
+    )
     reward_evaluator: str | None = flag(None, "text-motion evaluator that rewards: a folder of prepare.train_evaluator")
     semantic_model_name: str = flag(
         "sentence-transformers/all-MiniLM-L6-v2", "sentence embedding model: hub id, folder or installed package"
@@ -38,6 +42,8 @@ class RewardFlags:
             "consistency": self.reward_align_weight,
             "semantic": self.reward_sem_weight,
             "coherence": self.reward_coh_weight,
+            "facts": self.reward_facts_weight,
+            "grounding": self.reward_grounding_weight,
         }
         return {name: weight for name, weight in by_name.items() if weight != 0}
 
