@@ -119,6 +119,7 @@ def chain_of_motion_batch(
     refine_steps: int,
     *,
     patience: int | None = None,
+    goes_on: Callable[[int], bool] | None = None,
     key: Callable[[C], Hashable] | None = None,
 ) -> list[Chain[C]]:
     """The same for many queries at once: one call of `generate` and one of `score` a round for all of them.
@@ -131,6 +132,7 @@ def chain_of_motion_batch(
         candidates: candidates per query and round, k.
         refine_steps: rounds in all, t.
         patience: a query stops after so many rounds in a row that brought no better candidate; None = never.
+        goes_on: asked before each round after the first whether the query of that index takes part; None = all do.
         key: two candidates of one query with equal keys are identical, and scored once. Default: the candidate
             itself, where it can be hashed; else only the very same object is identical.
 
@@ -147,6 +149,8 @@ def chain_of_motion_batch(
     searches = [_Search(query, index, key or _default_key) for index, query in enumerate(queries)]
     for round_number in range(refine_steps):
         running = [search for search in searches if not search.exhausted(patience)]
+        if goes_on is not None and round_number:
+            running = [search for search in running if goes_on(search.index)]
         if not running:
             break
         _run_round(running, generate, score, candidates, round_number)

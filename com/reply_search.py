@@ -1,4 +1,4 @@
-"""Chain-of-Motion with a language model: writes candidates, reflects on the best, and tells what the rounds cost."""
+"""Chain-of-Motion with a language model: writes candidates, revises the best or reflects on it, tells what it cost."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,12 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from com.chain_of_motion import Request, Score, chain_of_motion_batch
+from com.revision import beginnings
 from com.trace import trace_rows
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
-from models.language.prompts import Query, reflection_on
+from models.language.prompts import Query, Reflection, reflection_on
 from models.language.rollout import Rollout
 
+# What a round after the first does with the best reply so far: it keeps the first part of it (`com.revision`), or shows
+# it to the model with what it lacks, or half of its candidates do the one and half the other.
+REVISE, REFLECT, BOTH = "revise", "reflect", "both"
 # A candidate's sampling key is its query's number times this, plus its own number.
 _CANDIDATE_KEYS = 1 << 20
 
@@ -26,6 +30,8 @@ class ComConfig:
         lacking: attempts -> what each lacks, in words, for the reflection on it.
         temperatures: of the rounds, the last of them for all that follow; empty: that of the sampling.
         max_new_tokens: of a candidate; None: as the sampling.
+        refine: `REVISE`, `REFLECT` or `BOTH`.
+        budget: a query stops after the round in which its candidates have cost so many tokens; None: never.
     """
 
     candidates: int
@@ -35,6 +41,8 @@ class ComConfig:
     patience: int | None = None
     temperatures: tuple[float, ...] = ()
     max_new_tokens: int | None = None
+    refine: str = REFLECT
+    budget: int | None = None
 
     def sampling(self, given: Sampling, round_number: int) -> Sampling:
         """How candidates of a round are drawn."""
@@ -47,6 +55,10 @@ class ComConfig:
             temperature=temperature,
             max_new_tokens=self.max_new_tokens or given.max_new_tokens,
         )
+
+    def revisions(self, count: int) -> int:
+        """How many of the `count` candidates of a further round keep a part of the best reply."""
+        return {REVISE: count, REFLECT: 0, BOTH: count - count // 2}[self.refine]
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,7 @@ def search_replies(llm: MotionLLM, asked: QueryBatch, sampling: Sampling, com: C
         com.candidates,
         com.refine_steps,
         patience=com.patience,
+        goes_on=work.goes_on,
         key=lambda rollout: rollout.token_ids,
     )
     return [
@@ -116,13 +129,13 @@ class _Work:
         self._llm, self._asked = llm, asked
         self._sampling, self._com, self._label = sampling, com, label
         self._voters: dict[int, list[Rollout]] = {}
+        self._spent = [0] * len(asked)
         self.lacking: list[dict[int, str]] = [{} for _ in range(len(asked))]
         self.cost: list[dict[str, float]] = []
 
     def generate(self, requests: list[Request[int, Rollout]]) -> list[list[Rollout]]:
         started, round_number = time.perf_counter(), requests[0].round
-        prompts = zip(self._queries_of(requests), requests, strict=True)
-        queries = [query for query, request in prompts for _ in range(request.count)]
+        queries = [query for asked in self._queries_of(requests) for query in asked]
         owners = [request.query_index for request in requests for _ in range(request.count)]
         numbers, known = self._asked.query_numbers, self._asked.references
         sampling_keys = [
@@ -135,6 +148,8 @@ class _Work:
         progress = f"{self._label}, round {round_number + 1}"
         answers = iter(self._llm.answer(queries, sampling, references, progress=progress, keys=sampling_keys))
         groups = [[next(answers) for _ in range(request.count)] for request in requests]
+        for request, group in zip(requests, groups, strict=True):
+            self._spent[request.query_index] += sum(candidate.drawn_tokens for candidate in group)
         if round_number == 0:
             self._voters = {request.query_index: group for request, group in zip(requests, groups, strict=True)}
         self.cost.append({"generation_s": self._share(started), "scoring_s": 0.0})
@@ -146,19 +161,35 @@ class _Work:
         self.cost[-1]["scoring_s"] = self._share(started)
         return scores
 
-    def _queries_of(self, requests: list[Request[int, Rollout]]) -> list[Query]:
-        """The query of each request, with a reflection on its best attempt where there is one."""
+    def goes_on(self, query_index: int) -> bool:
+        """Whether a query has tokens left."""
+        return self._com.budget is None or self._spent[query_index] < self._com.budget
+
+    def _queries_of(self, requests: list[Request[int, Rollout]]) -> list[list[Query]]:
+        """What each candidate of each request is asked: the query, revised or with a reflection on its best attempt."""
         queries = [self._asked.queries[request.query_index] for request in requests]
         if requests[0].best is None:
-            return queries
+            return [[query] * request.count for query, request in zip(queries, requests, strict=True)]
+        revised = [self._com.revisions(request.count) for request in requests]
+        reflections = self._reflections(requests) if self._com.refine != REVISE else [None] * len(requests)
+        return [
+            [
+                *(
+                    replace(query, begun=ids)
+                    for ids in beginnings(request.best.candidate, own, self._llm.language.vocabulary)
+                ),
+                *[replace(query, reflection=reflection)] * (request.count - own),
+            ]
+            for query, request, own, reflection in zip(queries, requests, revised, reflections, strict=True)
+        ]
+
+    def _reflections(self, requests: list[Request[int, Rollout]]) -> list[Reflection]:
+        """On the best attempt of each."""
         attempts = [request.best.candidate for request in requests]
         words = self._com.lacking(attempts)
         for request, lacking in zip(requests, words, strict=True):
             self.lacking[request.query_index][request.round] = lacking
-        return [
-            replace(query, reflection=reflection_on(attempt, lacking))
-            for query, attempt, lacking in zip(queries, attempts, words, strict=True)
-        ]
+        return [reflection_on(attempt, lacking) for attempt, lacking in zip(attempts, words, strict=True)]
 
     def _share(self, started: float) -> float:
         return (time.perf_counter() - started) / len(self._asked)

@@ -26,7 +26,8 @@ _SHOWN = {
 
 
 def trace_rows(chain: Chain[Rollout], reflections: Mapping[int, str]) -> list[dict[str, Any]]:
-    """One row a candidate: round, index, chosen, total, scores, tokens, text, codes (t2m), duplicate_of, lacking.
+    """One row a candidate: round, index, chosen, total, scores, duplicate_of, tokens drawn and kept, lacking, text,
+    finished, codes (t2m).
 
     `reflections` are by round what the reflection said the best attempt lacked.
     """
@@ -38,7 +39,8 @@ def trace_rows(chain: Chain[Rollout], reflections: Mapping[int, str]) -> list[di
             "total": attempt.score.total,
             "scores": dict(attempt.score.parts),
             "duplicate_of": attempt.duplicate_of,
-            "tokens": len(attempt.candidate.token_ids),
+            "tokens": attempt.candidate.drawn_tokens,
+            "kept": attempt.candidate.given_tokens,
             "lacking": reflections.get(attempt.round),
             "text": attempt.candidate.text,
             "finished": attempt.candidate.finished,

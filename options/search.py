@@ -69,5 +69,7 @@ def search_of(
         com.com_patience,
         tuple(com.com_temperature),
         com.com_max_new_tokens,
+        com.com_refine,
+        com.com_tokens,
     )
     return config, rewarding.evaluator

@@ -11,6 +11,7 @@ from itertools import groupby
 from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, MARKERS, MOTION_CLOSE, MOTION_OPEN, THINK_CLOSE
 from models.language.guidance import Wanted
 from models.language.vocabulary import MotionVocabulary
+from utils.errors import InputError
 
 
 def motion_grammar(vocabulary: MotionVocabulary) -> str:
@@ -24,6 +25,10 @@ def motion_grammar(vocabulary: MotionVocabulary) -> str:
 
 def reply_grammar(vocabulary: MotionVocabulary, wanted: Wanted) -> str:
     """As `models.language.guidance.ReplyGuide`: reasoning, the tags, a motion between two lengths or a caption."""
+    if wanted.begun:
+        raise InputError(
+            "--engine vllm cannot guide a reply that is begun: --com-refine reflect, or --engine transformers"
+        )
     tags = {tag: _one(vocabulary.marker_id(tag)) for tag in MARKERS}
     special = {vocabulary.eos_id, *vocabulary.tokenizer.all_special_ids}
     markers = {vocabulary.marker_id(tag) for tag in MARKERS}

@@ -149,10 +149,13 @@ class MotionLLM:
         keys = range(len(queries)) if keys is None else keys
         if len(keys) != len(queries):
             raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
-        wanted = None if self._guide is None else [self._guide(query) for query in queries]
+        wanted = None
+        if self._guide is not None:
+            wanted = [replace(self._guide(query), begun=query.begun) for query in queries]
         if wanted:
             sampling = replace(sampling, max_new_tokens=max(one.max_tokens for one in wanted))
-        prompts = [self.language.ask(query) for query in queries]
+        longest = sampling.max_new_tokens
+        prompts = [[*self.language.ask(query), *query.begun] for query in queries]
         # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
         found: dict[int, Rollout] = {}
@@ -162,16 +165,17 @@ class MotionLLM:
         with Progress(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
             for start in range(0, len(order), at_once):
                 chosen = order[start : start + at_once]
+                begun = [queries[index].begun for index in chosen]
                 drawn = self.engine.generate(
                     [prompts[index] for index in chosen],
                     [keys[index] for index in chosen],
-                    sampling,
+                    replace(sampling, max_new_tokens=max(1, longest - min(map(len, begun)))),
                     adapter,
                     None if wanted is None else [wanted[index] for index in chosen],
                 )
                 rollouts = self.language.read(
                     [queries[index] for index in chosen],
-                    [one.ids for one in drawn],
+                    [[*given, *one.ids][:longest] for given, one in zip(begun, drawn, strict=True)],
                     None if references is None else [references[index] for index in chosen],
                 )
                 found.update(zip(chosen, rollouts, strict=True))

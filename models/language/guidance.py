@@ -33,6 +33,7 @@ class Wanted:
         start: codes that the motion begins with.
         min_codes, max_codes: length of the motion, `start` included.
         max_words: tokens of the reasoning, and of a caption.
+        begun: token ids that the reply has already, behind the prompt.
     """
 
     task: str
@@ -40,6 +41,7 @@ class Wanted:
     min_codes: int = 1
     max_codes: int = 50
     max_words: int = 200
+    begun: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_codes <= self.max_codes or self.max_codes < len(self.start) or self.max_words < 1:
@@ -76,7 +78,8 @@ class ReplyGuide(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(B, L) ids so far and (B, V) scores -> (B, V) scores, minus infinity where a token may not follow."""
         said = input_ids[:, self._prompt_length :].tolist()  # once for all rows: what follows is decided on the host
-        allowed = [self._what_follows(ids, wanted) for ids, wanted in zip(said, self._wanted, strict=True)]
+        rows = zip(said, self._wanted, strict=True)
+        allowed = [self._what_follows([*wanted.begun, *ids], wanted) for ids, wanted in rows]
         kinds = list(dict.fromkeys(allowed))
         table = torch.stack([self._mask(kind, scores) for kind in kinds])
         place = {kind: number for number, kind in enumerate(kinds)}

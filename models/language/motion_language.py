@@ -44,7 +44,8 @@ class MotionLanguage:
 
         Args:
             queries: what was asked.
-            replies: token ids of the reply to each, end of sequence included where it was reached.
+            replies: token ids of the reply to each, with what the query gave of it, and end of sequence included where
+                it was reached.
             references: the true captions of each; they go into the rollouts.
         """
         texts = [self.vocabulary.decode(ids) for ids in replies]
@@ -66,6 +67,7 @@ class MotionLanguage:
                 finished=self.vocabulary.eos_id in replies[index],
                 query=self.prompt(query),
                 token_ids=tuple(replies[index]),
+                given_tokens=len(query.begun),
                 id=query.id,
                 problem=reply.problem,
             )

@@ -46,13 +46,17 @@ class Reflection:
 
 @dataclass(frozen=True)
 class Query:
-    """One question to the model: `caption` for t2m, `codes` for m2t."""
+    """One question to the model: `caption` for t2m, `codes` for m2t.
+
+    `begun` are token ids that its reply begins with: the model goes on from there.
+    """
 
     task: str
     caption: str = ""
     codes: tuple[int, ...] = ()
     reflection: Reflection | None = None
     id: str = ""
+    begun: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Rollout:
         finished: the reply ended by itself (end of sequence), not by the length limit.
         query: the rendered prompt.
         token_ids: (L,) ids of the reply as sampled.
+        given_tokens: how many of them were not sampled, but given with the query.
         id: clip id where known.
         problem: why `text` breaks the grammar of replies (`models.language.replies`), None where it keeps it. Who has
             parsed the text says it; otherwise it is read from `text`.
@@ -42,12 +43,18 @@ class Rollout:
     finished: bool = True
     query: str = ""
     token_ids: tuple[int, ...] = field(default=(), repr=False)
+    given_tokens: int = 0
     id: str = ""
     problem: str | None = _NOT_PARSED
 
     def __post_init__(self) -> None:
         if self.problem == _NOT_PARSED:
             object.__setattr__(self, "problem", parse_reply(self.text, self.task).problem)
+
+    @property
+    def drawn_tokens(self) -> int:
+        """What it cost to generate."""
+        return len(self.token_ids) - self.given_tokens
 
     @property
     def well_formed(self) -> bool:

@@ -1,6 +1,7 @@
 """How Chain-of-Motion searches: candidates, rounds, what ranks them."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from options.flags.parsing import flag
 from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE
@@ -14,8 +15,16 @@ class ComFlags:
 
     use_com: bool = flag(False, "wrap Chain-of-Motion around the model")
     com_candidates: int = flag(8, "replies a round", within=COUNT)
-    com_refine_steps: int = flag(
-        2, "rounds; every round after the first reflects on the best reply so far", within=COUNT
+    com_refine_steps: int = flag(2, "rounds; every round after the first refines the best reply so far", within=COUNT)
+    com_refine: Literal["revise", "reflect", "both"] = flag(
+        "revise",
+        "what refining does: keep the first part of the best reply and draw the rest anew, or show the reply with what "
+        "it lacks, or half of the candidates each",
+    )
+    com_tokens: int | None = flag(
+        None,
+        "stop a query after the round in which its candidates have cost so many tokens; default: never",
+        within=COUNT,
     )
     com_scorers: str | None = flag(
         None,
@@ -44,5 +53,9 @@ class ComFlags:
     @property
     def label(self) -> str | None:
         """What signatures say of it."""
+        if not self.use_com:
+            return None
+        refine = f"-{self.com_refine}" if self.com_refine_steps > 1 else ""
+        budget = "" if self.com_tokens is None else f"-{self.com_tokens}tokens"
         oracle = "-oracle" if self.com_oracle else ""
-        return f"{self.com_candidates}x{self.com_refine_steps}{oracle}" if self.use_com else None
+        return f"{self.com_candidates}x{self.com_refine_steps}{refine}{budget}{oracle}"
