@@ -1,7 +1,7 @@
 """A reply is revised: its first part stays, the rest is drawn again.
 
-    reasoning</think><answer><Motion> c1 c2 c3 | c4 c5 ... </Motion></answer>      t2m: cuts are spread over the codes
-    sentence. sentence. | sentence.</think><answer> | caption</answer>             m2t: cuts end sentences, or the reasoning
+    reasoning</think><answer><Motion> c1 c2 c3 | c4 c5 ... </Motion></answer>    t2m: cuts are spread over the codes
+    sentence. sentence. | sentence.</think><answer> | caption</answer>           m2t: over sentences, to the caption
 
 A round of revisions costs what is drawn, a fifth of fresh replies where reasoning is long. One cut would stake all on
 what stands before it, so the candidates of a round spread over the reply, from all of the answer to its last part.

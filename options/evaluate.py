@@ -96,6 +96,7 @@ class EvalSettings(Settings):
         if before.get("eval_evaluator", flags.eval_evaluator) != flags.eval_evaluator:
             folder = RunFolder(self.folder, f"{way_out}, or judge its replies again by --rescore EVALUATOR")
         renamed = flags.go_on(before)
+        self.com.go_on(before)
         if flags.from_predictions is None:  # mistakes are told before anything is loaded
             _ = self.draws
             if flags.eval_task == "t2m" and flags.mm_repeats and self.temperature == 0:

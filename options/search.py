@@ -45,7 +45,7 @@ def search_of(
         models: behind the scorers.
         tagger: makes what gives an evaluator the tags of a caption; called where a scorer needs it.
     """
-    from com.reply_search import ComConfig
+    from com.reply_search import REVISE, ComConfig
     from com.scorers import AGREEMENT, Ranking
     from rewards.lacking import Lacking
     from rewards.mixture.loading import load_rewards
@@ -69,7 +69,7 @@ def search_of(
         com.com_patience,
         tuple(com.com_temperature),
         com.com_max_new_tokens,
-        com.com_refine,
+        com.com_refine or REVISE,
         com.com_tokens,
     )
     return config, rewarding.evaluator

@@ -1,7 +1,8 @@
 """How Chain-of-Motion searches: candidates, rounds, what ranks them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from options.flags.parsing import flag
 from options.flags.ranges import COUNT, COUNT_OR_NONE, NOT_NEGATIVE
@@ -16,10 +17,10 @@ class ComFlags:
     use_com: bool = flag(False, "wrap Chain-of-Motion around the model")
     com_candidates: int = flag(8, "replies a round", within=COUNT)
     com_refine_steps: int = flag(2, "rounds; every round after the first refines the best reply so far", within=COUNT)
-    com_refine: Literal["revise", "reflect", "both"] = flag(
-        "revise",
+    com_refine: Literal["revise", "reflect", "both"] | None = flag(
+        None,
         "what refining does: keep the first part of the best reply and draw the rest anew, or show the reply with what "
-        "it lacks, or half of the candidates each",
+        "it lacks, or half of the candidates each; default revise",
     )
     com_tokens: int | None = flag(
         None,
@@ -50,12 +51,18 @@ class ComFlags:
     )
     show_trace: int = flag(0, "print what became of the candidates of the first N clips", within=COUNT_OR_NONE)
 
+    def go_on(self, before: Mapping[str, Any]) -> None:
+        """Take the default of the version that began an evaluation, whose args.json is `before` (empty: this one)."""
+        if self.com_refine is None:
+            older = bool(before) and "com_refine" not in before
+            self.com_refine = "reflect" if older else "revise"
+
     @property
     def label(self) -> str | None:
         """What signatures say of it."""
         if not self.use_com:
             return None
-        refine = f"-{self.com_refine}" if self.com_refine_steps > 1 else ""
+        refine = f"-{self.com_refine or 'revise'}" if self.com_refine_steps > 1 else ""
         budget = "" if self.com_tokens is None else f"-{self.com_tokens}tokens"
         oracle = "-oracle" if self.com_oracle else ""
         return f"{self.com_candidates}x{self.com_refine_steps}{refine}{budget}{oracle}"

@@ -1,12 +1,13 @@
 """What ranks candidates: agreement by hand, the weighted sum, and that no reference ever reaches a scorer."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from com.chain_of_motion import Score, chain_of_motion
-from com.reply_search import ComConfig, QueryBatch, cost_of_rounds, search_replies
+from com.reply_search import BOTH, REVISE, ComConfig, QueryBatch, cost_of_rounds, search_replies
 from com.scorers import Ranking, agreement
 from com.trace import readable_traces, write_trace
 from models.inference.motion_llm import MotionLLM
@@ -121,6 +122,51 @@ def test_reflections_show_the_best_attempt_and_what_it_lacks(llm):
         assert row["text"] == next(one["text"] for one in row["trace"] if one["chosen"])
     asked = {rollout.query for rollout in spy.seen if "Lacking: it has" in rollout.query}
     assert len(asked) == 3
+
+
+def test_a_greedy_reply_that_is_begun_goes_on_as_it_did(llm):
+    greedy = Sampling(temperature=0, max_new_tokens=12, batch_size=7)
+    whole = llm.answer(QUERIES, greedy)
+    begun = [
+        replace(query, begun=reply.token_ids[: 3 * n])
+        for n, (query, reply) in enumerate(zip(QUERIES, whole, strict=True))
+    ]
+    again = llm.answer(begun, greedy)
+    assert [reply.token_ids for reply in again] == [reply.token_ids for reply in whole]
+    assert [reply.drawn_tokens for reply in again] == [12, 9, 6] and {reply.query for reply in again} == {
+        reply.query for reply in whole
+    }
+
+
+def test_revisions_keep_the_first_part_of_the_best_and_cost_what_they_draw(llm):
+    ids = llm.language.vocabulary.encode("it walks.</think><answer><Motion><Motion_1><Motion_2><Motion_3>")
+    given = [replace(query, begun=tuple(ids)) for query in QUERIES]  # so that there is a motion to revise
+    spy = Spy()
+    sampling = replace(SAMPLING, max_new_tokens=len(ids) + 12)
+    found = search_replies(llm, QueryBatch.all(given), sampling, settings(spy, refine=REVISE), "test")
+    for one in found:
+        first, second = ([row for row in one.record["trace"] if row["round"] == number] for number in (0, 1))
+        best = max(first, key=lambda row: row["total"])
+        # The reply was begun with three codes; the revisions keep none of its codes, some, all but the last.
+        assert {row["kept"] for row in first} == {len(ids)} and second[0]["kept"] == len(ids) - 3
+        assert second[0]["kept"] < second[1]["kept"] < second[2]["kept"] < len(ids) + best["tokens"]
+        assert all(
+            row["lacking"] is None and row["text"].startswith("it walks.</think><answer><Motion>") for row in second
+        )
+    assert not any("Earlier attempt" in rollout.query for rollout in spy.seen)
+    both = Spy()
+    search_replies(llm, QueryBatch.all(given), sampling, settings(both, refine=BOTH), "test")
+    reflected = [rollout for rollout in both.seen if "Earlier attempt" in rollout.query]
+    assert len({rollout.token_ids for rollout in reflected}) == 3  # of the three candidates of each query one
+
+
+def test_a_budget_ends_a_search_after_the_round_that_spends_it(llm):
+    spy = Spy()
+    asked = QueryBatch.all(QUERIES)
+    for budget, rounds in ((1, 1), (37, 2), (None, 3)):
+        config = replace(settings(spy, budget=budget), refine_steps=3)
+        found = search_replies(llm, asked, SAMPLING, config, "test")
+        assert {one.record["trace"][-1]["round"] + 1 for one in found} == {rounds}
 
 
 def test_a_reply_does_not_depend_on_who_is_asked_beside_it(llm):
