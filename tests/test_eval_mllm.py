@@ -224,7 +224,7 @@ def test_captions_and_chain_of_motion(world, monkeypatch):
     trace = [json.loads(line) for line in (world / "runs/com/trace.jsonl").read_text().splitlines()]
     assert len(trace) == 4 * 4 and sum(attempt["chosen"] for attempt in trace) == 4
     assert [a["text"] for a in trace if a["chosen"]] == [row["text"] for row in rows]
-    assert results["about"]["com"] == "2x2"
+    assert results["about"]["com"] == "2x2-revise"
     _, others = run(world, monkeypatch, "com3", *small, "--eval-batch-size", "3")
     assert [row["text"] for row in others] == [row["text"] for row in rows]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.policy.rates import RATES
+from options.flags.com import ComFlags
 from options.flags.recipes import MEASURED, PUBLISHED
 from options.grpo import GrpoSettings
 from options.sft import SftSettings
@@ -170,3 +171,17 @@ def test_args_say_what_was_taken(tmp_path, cot_jsonl):
     ).with_defaults()
     with pytest.raises(InputError, match=r"\(learning_rate was None, now 1.0\)"):
         again.open_run().complete(lambda begin: {})
+
+
+def test_a_search_that_an_earlier_version_began_reflects_as_that_did():
+    for given, before, taken in (
+        (None, {}, "revise"),
+        (None, {"use_com": True}, "reflect"),
+        (None, {"com_refine": "both"}, "revise"),  # which the run then refuses
+        ("both", {"use_com": True}, "both"),
+    ):
+        flags = ComFlags(use_com=True, com_refine=given)
+        flags.go_on(before)
+        assert flags.com_refine == taken
+    assert [ComFlags(use_com=True).label, ComFlags(use_com=True, com_refine_steps=1).label] == ["8x2-revise", "8x1"]
+    assert ComFlags(use_com=True, com_tokens=700, com_refine="both").label == "8x2-both-700tokens"
