@@ -147,6 +147,7 @@ def chain_of_motion_batch(
         if value is not None and value < 1:
             raise InputError(f"Chain-of-Motion: {name} must be at least 1, got {value}")
     searches = [_Search(query, index, key or _default_key) for index, query in enumerate(queries)]
+    # Rounds of all that still run.
     for round_number in range(refine_steps):
         running = [search for search in searches if not search.exhausted(patience)]
         if goes_on is not None and round_number:

@@ -93,8 +93,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         if row["round"] != round_number:
             round_number = row["round"]
-            shown = "" if round_number == 0 else f": better than the best so far, lacking: {row['lacking'] or '-'}"
-            yield f"  round {round_number + 1}{shown}"
+            yield f"  round {round_number + 1}{_asked_for(row)}"
         scores = "  ".join(
             f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in row["scores"].items()
         )
@@ -103,6 +102,15 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if row["duplicate_of"] is None:
             text = row["text"].replace("</think><answer>", " => ").removesuffix("</answer>")
             yield textwrap.fill(text, _WIDTH, initial_indent=" " * 11, subsequent_indent=" " * 11)
+
+
+def _asked_for(row: Mapping[str, Any]) -> str:
+    """What a round was to do, by its first candidate."""
+    if row["round"] == 0:
+        return ""
+    kept = row.get("kept")  # earlier versions only reflected
+    lacking = "" if row["lacking"] is None else f", lacking: {row['lacking'] or '-'}"
+    return f": better than the best so far{lacking}" + (f", whose first {kept} tokens stay at least" if kept else "")
 
 
 def _codes(rollout: Rollout) -> list[int] | None:

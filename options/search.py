@@ -51,6 +51,7 @@ def search_of(
     from rewards.mixture.loading import load_rewards
     from rewards.text_models import SentenceEncoder
 
+    # What ranks: rewards that read no true caption, and votes.
     votes = weights.get(AGREEMENT, 0.0)
     rewarding = load_rewards(
         {name: weight for name, weight in weights.items() if name != AGREEMENT}, tokenizer, models, tagger
@@ -61,6 +62,7 @@ def search_of(
         embed = SentenceEncoder(models.semantic, models.device, models.max_batch_size).embed
     shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
     logging.info("Chain-of-Motion ranks by %s", shown)
+    # How it searches.
     config = ComConfig(
         com.com_candidates,
         com.com_refine_steps,

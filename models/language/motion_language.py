@@ -44,8 +44,7 @@ class MotionLanguage:
 
         Args:
             queries: what was asked.
-            replies: token ids of the reply to each, with what the query gave of it, and end of sequence included where
-                it was reached.
+            replies: token ids of the reply to each, what the query gave of it and a reached end of sequence included.
             references: the true captions of each; they go into the rollouts.
         """
         texts = [self.vocabulary.decode(ids) for ids in replies]
@@ -54,6 +53,7 @@ class MotionLanguage:
             reply.codes if query.task == "t2m" else query.codes for reply, query in zip(parsed, queries, strict=True)
         ]
         motions = self._motions(codes)
+        # What rewards, metrics and searches look at.
         return [
             Rollout(
                 task=query.task,
