@@ -149,6 +149,7 @@ class MotionLLM:
         keys = range(len(queries)) if keys is None else keys
         if len(keys) != len(queries):
             raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
+        # What each reply must be like, where it is guided.
         wanted = None
         if self._guide is not None:
             wanted = [replace(self._guide(query), begun=query.begun) for query in queries]
