@@ -155,28 +155,25 @@ class MotionLLM:
             wanted = [replace(self._guide(query), begun=query.begun) for query in queries]
         if wanted:
             sampling = replace(sampling, max_new_tokens=max(one.max_tokens for one in wanted))
-        longest = sampling.max_new_tokens
         prompts = [[*self.language.ask(query), *query.begun] for query in queries]
         # Similar lengths together: little is padding. The longest first: memory runs out at once or never.
         order = sorted(range(len(queries)), key=lambda index: -len(prompts[index]))
         found: dict[int, Rollout] = {}
         well_formed = 0
-        adapter = self.model if isinstance(self.model, PeftModel) else None
         at_once = sampling.batch_size * self.engine.batches_at_once
         with Progress(total=len(order), desc=progress, unit="reply", disable=progress is None) as bar:
             for start in range(0, len(order), at_once):
                 chosen = order[start : start + at_once]
-                begun = [queries[index].begun for index in chosen]
-                drawn = self.engine.generate(
+                replies = self._replies(
                     [prompts[index] for index in chosen],
+                    [queries[index].begun for index in chosen],
                     [keys[index] for index in chosen],
-                    replace(sampling, max_new_tokens=max(1, longest - min(map(len, begun)))),
-                    adapter,
+                    sampling,
                     None if wanted is None else [wanted[index] for index in chosen],
                 )
                 rollouts = self.language.read(
                     [queries[index] for index in chosen],
-                    [[*given, *one.ids][:longest] for given, one in zip(begun, drawn, strict=True)],
+                    replies,
                     None if references is None else [references[index] for index in chosen],
                 )
                 found.update(zip(chosen, rollouts, strict=True))
@@ -186,3 +183,18 @@ class MotionLLM:
                 bar.set_postfix(well_formed=f"{well_formed / len(found):.0%}", refresh=False)
                 bar.update(len(chosen))
         return [found[index] for index in range(len(queries))]
+
+    def _replies(
+        self,
+        prompts: Sequence[list[int]],
+        begun: Sequence[tuple[int, ...]],
+        keys: Sequence[int],
+        sampling: Sampling,
+        wanted: Sequence[Wanted] | None,
+    ) -> list[list[int]]:
+        """Whole replies, of which `begun` stands at the end of each prompt, and is a part of what may be their length."""
+        longest = sampling.max_new_tokens
+        sampling = replace(sampling, max_new_tokens=max(1, longest - min(map(len, begun))))
+        adapter = self.model if isinstance(self.model, PeftModel) else None
+        drawn = self.engine.generate(prompts, keys, sampling, adapter, wanted)
+        return [[*given, *one.ids][:longest] for given, one in zip(begun, drawn, strict=True)]
