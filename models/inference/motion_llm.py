@@ -192,7 +192,7 @@ class MotionLLM:
         sampling: Sampling,
         wanted: Sequence[Wanted] | None,
     ) -> list[list[int]]:
-        """Whole replies, of which `begun` stands at the end of each prompt, and is a part of what may be their length."""
+        """Whole replies; `begun` of each stands at the end of its prompt, and counts for how long it may be."""
         longest = sampling.max_new_tokens
         sampling = replace(sampling, max_new_tokens=max(1, longest - min(map(len, begun))))
         adapter = self.model if isinstance(self.model, PeftModel) else None
