@@ -149,10 +149,7 @@ class MotionLLM:
         keys = range(len(queries)) if keys is None else keys
         if len(keys) != len(queries):
             raise ValueError(f"{len(keys)} keys for {len(queries)} queries, expected one for each")
-        # What each reply must be like, where it is guided.
-        wanted = None
-        if self._guide is not None:
-            wanted = [replace(self._guide(query), begun=query.begun) for query in queries]
+        wanted = self._wanted_of(queries)
         if wanted:
             sampling = replace(sampling, max_new_tokens=max(one.max_tokens for one in wanted))
         prompts = [[*self.language.ask(query), *query.begun] for query in queries]
@@ -183,6 +180,12 @@ class MotionLLM:
                 bar.set_postfix(well_formed=f"{well_formed / len(found):.0%}", refresh=False)
                 bar.update(len(chosen))
         return [found[index] for index in range(len(queries))]
+
+    def _wanted_of(self, queries: Sequence[Query]) -> list[Wanted] | None:
+        """What each reply must be like; None where they are free."""
+        if self._guide is None:
+            return None
+        return [replace(self._guide(query), begun=query.begun) for query in queries]
 
     def _replies(
         self,
