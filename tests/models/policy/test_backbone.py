@@ -3,13 +3,14 @@
 import pytest
 import torch
 from datasets import disable_progress_bars
-from transformers.utils import is_bitsandbytes_available
+from transformers.utils import is_bitsandbytes_available, is_flash_attn_2_available
 
 from models.policy import backbone as quantization
 from models.policy.adapters import LoraSize
 from models.policy.backbone import four_bit, load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint
 from models.policy.policy import Policy, build_policy, continue_policy
+from models.policy.start import BackboneChoice, start_fresh
 from tests.models.languages import plain
 from tests.models.sft.sft_runs import run_supervise
 from utils.errors import InputError
@@ -48,3 +49,15 @@ def test_without_the_package_the_flag_says_so(monkeypatch):
     monkeypatch.setattr(quantization, "is_bitsandbytes_available", lambda: False)
     with pytest.raises(InputError, match="pip install bitsandbytes"):
         four_bit(torch.float32)
+
+
+def test_attention_is_computed_as_the_flag_says(backbone):
+    taken = {}
+    for name in ("sdpa", "eager"):
+        start, _ = start_fresh(BackboneChoice(backbone, attention=name), 16, None)
+        taken[name] = start.model.config._attn_implementation
+    assert taken == {"sdpa": "sdpa", "eager": "eager"}
+    if not is_flash_attn_2_available():
+        with pytest.raises(InputError, match=r"(?i)cannot be loaded .*flash.?attention") as caught:
+            start_fresh(BackboneChoice(backbone, attention="flash_attention_2"), 16, None)
+        assert "\n" not in str(caught.value)
