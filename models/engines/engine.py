@@ -74,10 +74,13 @@ def taken_engine(name: EngineName, device: "torch.device") -> str:
     """The engine that ``auto`` stands for on a device, or the one that was named.
 
     Raises:
-        InputError: vLLM was named, and is not installed, or a launcher started several processes, whose process group
-            vLLM would take for its own.
+        InputError: vLLM was named, and is not installed, or the device is not the first GPU, which it takes, or a
+            launcher started several processes, whose process group it would take for its own.
     """
     installed, alone = importlib.util.find_spec("vllm") is not None, launched_processes() == 1
+    first = device.index in (None, 0)
+    if name == "auto":
+        return "vllm" if installed and alone and first and device.type == "cuda" else "transformers"
     if name == "vllm" and not installed:
         raise InputError(
             "--engine vllm: vLLM is not installed here (pip install vllm; on a CPU: bash tests/vllm/environment.sh): "
@@ -88,10 +91,12 @@ def taken_engine(name: EngineName, device: "torch.device") -> str:
             f"--engine vllm works in one process, and a launcher started {launched_processes()}: start it without one "
             "(eval_mllm.py: a command a GPU, with --shard i/n), or give --engine transformers"
         )
-    taken = name
-    if name == "auto":
-        taken = "vllm" if installed and alone and device.type == "cuda" else "transformers"
-    return taken
+    if name == "vllm" and not first:
+        raise InputError(
+            f"--engine vllm takes the first GPU that it sees, not {device}: give --device cuda, with "
+            f"CUDA_VISIBLE_DEVICES={device.index} in the environment"
+        )
+    return name
 
 
 def vllm_version() -> str:

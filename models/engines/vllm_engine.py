@@ -90,6 +90,8 @@ class VllmEngine:
         write_start(start, model, vocabulary)
         if rank is None or self._held is not None:
             model.to("meta")
+            if device.type == "cuda":
+                torch.cuda.empty_cache()  # of what it held there
         logging.info("replies are drawn by vLLM %s (--engine transformers does without)", vllm_version())
         self._llm = self._load(start, dtype, rank, memory_share)
 

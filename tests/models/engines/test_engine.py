@@ -23,6 +23,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
         ("auto", CPU, True, "transformers"),
         ("auto", GPU, True, "vllm"),
         ("auto", GPU, False, "transformers"),
+        ("auto", torch.device("cuda:1"), True, "transformers"),
         ("transformers", GPU, True, "transformers"),
         ("vllm", CPU, True, "vllm"),
     ],
@@ -36,6 +37,17 @@ def test_vllm_that_is_missing_is_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"--engine vllm: vLLM is not installed here .* leave --engine out"):
         taken_engine("vllm", CPU)
+
+
+def test_what_vllm_cannot_do_is_one_line(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    with pytest.raises(InputError, match=r"takes the first GPU .* give --device cuda, with CUDA_VISIBLE_DEVICES=1"):
+        taken_engine("vllm", torch.device("cuda:1"))
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(InputError, match=r"--engine vllm works in one process, and a launcher started 4"):
+        taken_engine("vllm", GPU)
+    assert taken_engine("auto", GPU) == "transformers"
 
 
 def test_transformers_draws_from_the_adapter_and_under_the_grammar(backbone):
