@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from torch import nn
 from torch.utils.data import DataLoader
@@ -25,6 +26,8 @@ from utils.files.atomic import named
 from utils.files.json_files import read_json, write_json
 from utils.files.torch_files import refused_objects
 
+# trl's trainers would tell the hub of every training: what leaves this machine is the user's choice.
+constants.HF_HUB_DISABLE_TELEMETRY = True
 _PROGRESS = "progress_{}.json"  # of each process
 
 

@@ -1,6 +1,7 @@
 """A run that is killed goes on as if it had not been; a full disk leaves no half of a state; no number ends it."""
 
 import errno
+import inspect
 import json
 import multiprocessing
 import os
@@ -11,6 +12,8 @@ import zipfile
 
 import pytest
 import torch
+from huggingface_hub import constants
+from huggingface_hub.utils import send_telemetry
 
 from models.policy.adapters import LoraSize
 from models.policy.checkpoint import load_checkpoint
@@ -175,3 +178,9 @@ def test_what_the_system_did_not_refuse_is_raised_as_it_is(tmp_path):
     assert _refused(tmp_path, tmp_path / "checkpoint-3", RuntimeError("another one")) is None
     told = _refused(tmp_path, tmp_path / "checkpoint-3", OSError(errno.ENOSPC, "No space left on device", "half"))
     assert (told.errno, told.filename) == (errno.ENOSPC, str(tmp_path / "checkpoint-3"))
+
+
+def test_no_training_is_told_to_the_hub():
+    """trl's trainers would; `send_telemetry` asks this when it is called."""
+    assert constants.HF_HUB_DISABLE_TELEMETRY
+    assert "constants.HF_HUB_DISABLE_TELEMETRY" in inspect.getsource(send_telemetry)
