@@ -9,6 +9,7 @@ Rules read ordinary English (`dataset.claims.words`, `dataset.claims.clauses`); 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from dataset.claims import words as w
@@ -54,13 +55,18 @@ class Claim:
 
 def claims_of(text: str) -> list[Claim]:
     """The claims of a text, each once, in the order of the text; empty where there is nothing that can be checked."""
+    return list(_read(text))
+
+
+@lru_cache(maxsize=1 << 16)  # a caption is asked for with each of its replies
+def _read(text: str) -> tuple[Claim, ...]:
     clauses = clauses_of(text)
     read = [(clause, list(_of_clause(clause, clauses))) for clause in clauses]
     found = [claim for _, claims in read for claim in claims]
     for one, other in pairwise(clause for clause, claims in read if claims):
         if other.place > one.place and one.action != other.action and not (one.denied or other.denied):
             found.append(Claim(one.action, "before", other.action, side=_sides(one), way=""))
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _of_clause(clause: Clause, clauses: list[Clause]) -> Iterator[Claim]:

@@ -76,6 +76,15 @@ def test_clauses_have_their_place():
     )
 
 
+def test_words_in_any_order_are_read_without_a_fault():
+    rng, facts = random.Random(0), motion_facts(next(toy_clips(1, 8)).joints, T2M)
+    words = [word for text, _ in labelled("labelled.txt") for word in text.split()]
+    for _ in range(300):
+        text = " ".join(rng.choices(words, k=rng.randint(1, 50)))
+        assert all(verdict(claim, facts) in (True, False, None) for claim in claims_of(text))
+    assert claims_of("") == claims_of("left and right " * 300) == []
+
+
 @pytest.fixture(scope="module")
 def told_clips():
     """(facts, captions, reasoning) of toy clips."""
