@@ -116,6 +116,10 @@ class SftSettings(TrainSettings):
         from models.sft.training import SftPlan
 
         training, rate = self.training, self.sft.token_learning_rate
+        if self.sft.tokens_per_step is not None and training.gradient_accumulation > 1:
+            raise InputError(
+                "--tokens-per-step and --gradient-accumulation both say how many batches a step has: give one"
+            )
         return SftPlan(
             trainer,
             lora,
@@ -124,6 +128,7 @@ class SftSettings(TrainSettings):
             rate,
             reply_tokens=self.max_reply_tokens,
             length_groups=self.sft.length_groups,
+            tokens_per_step=self.sft.tokens_per_step,
         )
 
     def validation(self, language: "MotionLanguage") -> "Validation":

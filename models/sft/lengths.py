@@ -1,9 +1,12 @@
 """How long the samples of a run are, so that budgets of tokens fit what there is to learn."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from datasets import Dataset
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from dataset.cot.samples import CotSamples
@@ -14,6 +17,7 @@ from models.sft.config import SupervisionConfig
 SHARE = 0.999
 ROUNDED_TO = 8
 _AT_ONCE = 1000
+_LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,21 @@ def lengths_of(files: Sequence[CotSamples], tokenizer: PreTrainedTokenizerBase) 
     longest = max(int(samples.code_lengths().max()) for samples in files)
     budget = _share(reasoning) + 1 if reasoning else SupervisionConfig.max_reasoning_tokens
     return Lengths(_rounded(budget), _rounded(longest), _rounded(_share(caption)))
+
+
+def batches_of_a_step(
+    tokens: int, collator: Callable[[list[dict[str, Any]]], Mapping[str, Tensor]], rows: Dataset, samples: int
+) -> int:
+    """How many batches come nearest to `tokens` tokens without padding, a step of training; at least 1.
+
+    Args:
+        collator: makes a batch with ``attention_mask`` of rows.
+        rows: what is trained on; some, in even steps, stand for all.
+        samples: in a batch, of all processes together.
+    """
+    looked_at = rows.select(range(0, len(rows), max(1, len(rows) // _LOOKED_AT)))
+    mean = float(collator(list(looked_at))["attention_mask"].sum()) / len(looked_at)
+    return max(1, round(tokens / (mean * samples)))
 
 
 def _tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:

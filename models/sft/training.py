@@ -18,6 +18,7 @@ from models.policy.policy import Policy
 from models.policy.resumable import settings_of_trl
 from models.sft.batch import SupervisionCollator
 from models.sft.config import SupervisionConfig
+from models.sft.lengths import batches_of_a_step
 from models.sft.trainer import ReplyMetrics, WeightedSFTTrainer
 from utils.errors import InputError
 from utils.metrics.criteria import CRITERIA, Criterion
@@ -61,6 +62,7 @@ class SftPlan:
         reply_tokens: longest reply that the samples show; the checkpoint tells it. None: not known.
         settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
         length_groups: samples of a step are of about one length.
+        tokens_per_step: as many batches are added up to a step as come nearest to it; None: as `trainer` says.
     """
 
     trainer: SFTConfig
@@ -70,6 +72,7 @@ class SftPlan:
     token_learning_rate: float | None = None
     reply_tokens: int | None = None
     length_groups: bool = False
+    tokens_per_step: int | None = None
 
 
 def supervise(
@@ -143,13 +146,19 @@ def _make_trainer(
     # Rows name a line and a task only; the collators hold the samples and read them lazily.
     train_rows = task_rows(data.train, data.tasks, data.t2m_share, seed)
     unshown = replace(supervision, reflection_share=0.0)
+    collator, config = SupervisionCollator(data.train, language, supervision, seed), plan.trainer
+    if plan.tokens_per_step is not None:
+        samples = config.per_device_train_batch_size * config.world_size
+        batches = batches_of_a_step(plan.tokens_per_step, collator, train_rows, samples)
+        config.gradient_accumulation_steps = batches
+        logging.info("a step: %d times %d samples, which come nearest to --tokens-per-step", batches, samples)
     with settings_of_trl(plan.settings_file):
         trainer = WeightedSFTTrainer(
             model=model,
-            args=plan.trainer,
+            args=config,
             train_dataset=train_rows,
             eval_dataset=task_rows(data.validation, data.tasks),
-            data_collator=SupervisionCollator(data.train, language, supervision, seed),
+            data_collator=collator,
             eval_collator=SupervisionCollator(data.validation, language, unshown, 0),
             reply_metrics=validation.replies,
             token_learning_rate=plan.token_learning_rate,

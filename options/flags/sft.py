@@ -43,6 +43,12 @@ class SftFlags:
     length_groups: bool = flag(
         False, "samples of a step are of about one length, drawn anew each epoch: less of a batch is padding"
     )
+    tokens_per_step: int | None = flag(
+        None,
+        "add up as many batches to a step as come nearest to so many tokens, padding not counted; instead of "
+        "--gradient-accumulation",
+        within=COUNT,
+    )
     use_reasoning: bool = flag(
         SupervisionConfig.use_reasoning, "train on the chain of thought; without it the reasoning is empty"
     )

@@ -58,6 +58,7 @@ def run_supervise(
     supervision=SUPERVISION,
     token_learning_rate=None,
     length_groups=False,
+    tokens_per_step=None,
     **fields,
 ):
     """Train from `start` (default: the plain backbone) and return the model."""
@@ -68,7 +69,12 @@ def run_supervise(
     data, plan = (
         TrainingData(train_rows, held_out, tasks),
         SftPlan(
-            trainer_config, lora, save_minutes, token_learning_rate=token_learning_rate, length_groups=length_groups
+            trainer_config,
+            lora,
+            save_minutes,
+            token_learning_rate=token_learning_rate,
+            length_groups=length_groups,
+            tokens_per_step=tokens_per_step,
         ),
     )
     supervise(start, data, supervision, validation or Validation(), plan, session_in(folder, interrupt))
