@@ -11,7 +11,9 @@ import numpy as np
 
 from dataset.captions.protocols import PTB, prediction_of, references_of, splits_at_blanks
 from dataset.captions.tagger import Tagger
+from dataset.facts.motion_facts import MotionFacts
 from dataset.humanml.layout import MotionRecord
+from models.evaluation.facts import OF_CAPTIONS, facts_of, grounded
 from models.evaluation.judge import (
     NOWHERE,
     Judge,
@@ -68,7 +70,8 @@ def judge_captions(
     if judge.evaluator is not None:
         motion = to_numpy(judge.evaluator.embed_features([record.features for record in records]))
     references = [references_of(record.captions, scoring.protocol) for record in records]
-    said = [_judge_draw(row, motion, references, tagger, judge, scoring) for row in draws]
+    facts = [facts_of(record.features, judge.body) for record in records]
+    said = [_judge_draw(row, motion, facts, references, tagger, judge, scoring) for row in draws]
     rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
     rows = [draw.metrics(shufflings, rng) for draw in said]
     counts = dict.fromkeys(rows[0], len(records))
@@ -126,7 +129,7 @@ class _Draw:
         usable: (N,) there is a caption.
         well_formed: (N,) the reply can be used.
         bleu: (N, ...) counts behind BLEU (`utils.metrics.captions.bleu_counts`).
-        own: (N,) of each score that captions have one by one.
+        own: (N,) of each score that captions have one by one; NaN where one has none.
         pairs: None without an evaluator.
     """
 
@@ -140,7 +143,7 @@ class _Draw:
         """All metrics; those that depend on an order in the mean over shufflings."""
         return {
             **{f"BLEU@{order}": float(value) for order, value in enumerate(bleu_of(self.bleu.sum(axis=0)), start=1)},
-            **{name: float(values.mean()) for name, values in self.own.items()},
+            **{name: _mean(values) for name, values in self.own.items()},
             **({} if self.pairs is None else self.pairs.metrics(shufflings, rng)),
             "Well-formed": float(self.well_formed.mean()),
         }
@@ -151,7 +154,7 @@ class _Draw:
         pairs = self.pairs
         matching = [{}] * len(self.usable) if pairs is None else sample_matching(pairs.text, pairs.motion, pairs.usable)
         return [
-            {**{name: float(values[index]) for name, values in self.own.items()}, **row}
+            {**{name: float(own[index]) for name, own in self.own.items() if np.isfinite(own[index])}, **row}
             for index, row in enumerate(matching)
         ]
 
@@ -166,9 +169,16 @@ class _Draw:
         }
 
 
+def _mean(values: np.ndarray) -> float:
+    """Of those that are known; NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
 def _judge_draw(
     row: Sequence[Prediction],
     motion: np.ndarray | None,
+    facts: Sequence[MotionFacts | None],
     references: Sequence[Sequence[str]],
     tagger: Tagger,
     judge: Judge,
@@ -181,7 +191,9 @@ def _judge_draw(
     own = caption_scores_per_sample(compared, references, split)
     if scoring.bert_score is not None:
         own = {**own, "BERTScore": np.asarray(scoring.bert_score(compared, references), dtype=np.float64)}
-    # Against the motion.
+    # Against the motion: measured, then by the evaluator.
+    found = [grounded(answer, own_facts) for answer, own_facts in zip(answers, facts, strict=True)]
+    own = {**own, **{name: np.array([one.get(name, math.nan) for one in found]) for name in OF_CAPTIONS}}
     usable = np.array([bool(answer.strip()) for answer in answers])
     pairs = None
     if motion is not None:
@@ -195,12 +207,21 @@ def _judge_draw(
 
 
 def real_caption_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
-    """Retrieval by the true captions, a random one each: what a perfect captioner would score.
+    """Facts of the true captions, and retrieval by them, a random one each: what a perfect captioner would score.
 
     There are no caption scores: a caption has none against itself.
     """
+    told = [
+        grounded(caption.text, facts)
+        for record in records
+        for facts in [facts_of(record.features, judge.body)]
+        for caption in record.captions
+    ]
+    columns = {name: [row[name] for row in told if name in row] for name in OF_CAPTIONS}
+    measured = {name: MetricValue(float(np.mean(own)), None, len(own), 1) for name, own in columns.items() if own}
     if judge.evaluator is None:
-        return {}
+        return measured
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
     used = samples_used(len(records))
-    return {name: MetricValue.over_draws([row[name] for row in rows], used) for name in rows[0] if name in RETRIEVAL}
+    found = {name: MetricValue.over_draws([row[name] for row in rows], used) for name in rows[0] if name in RETRIEVAL}
+    return {**found, **measured}

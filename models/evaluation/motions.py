@@ -1,7 +1,7 @@
 """From generated motions to the numbers of the field (text to motion).
 
 A prediction that cannot be used stays in: it is a miss in R-precision, it has no part in the metrics that need a
-motion (FID, MM-Dist, Diversity, physics), and its share is a metric of its own.
+motion (FID, MM-Dist, Diversity, physics, facts), and its share is a metric of its own.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dataset.humanml.layout import MotionRecord
+from models.evaluation.facts import OF_MOTIONS, facts_of, kept
 from models.evaluation.judge import (
     NOWHERE,
     Judge,
@@ -34,6 +35,8 @@ from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton
 
 PHYSICS = ("Skating", "Penetration-mm", "Float-mm", "Jerk", "Bone-drift")
+# What each motion has by itself.
+ONE_BY_ONE = (*PHYSICS, *OF_MOTIONS)
 
 
 def judge_motions(
@@ -50,7 +53,7 @@ def judge_motions(
         real: real motions (T, D), the reference of FID.
     """
     usable = [np.array([_is_embeddable(prediction.motion) for prediction in row]) for row in draws]
-    physics = [[_physics(prediction.motion, judge.body) for prediction in row] for row in draws]
+    bodies = [[_of_one(prediction.motion, [prediction.caption], judge.body) for prediction in row] for row in draws]
     pairs, real_embeddings = [None] * len(draws), None
     if (evaluator := judge.evaluator) is not None:
         real_embeddings = to_numpy(evaluator.embed_features(real))
@@ -60,14 +63,14 @@ def judge_motions(
             for row, mask in zip(draws, usable, strict=True)
         ]
         pairs = [_Pairs(*own) for own in zip(texts, motions, usable, strict=True)]
-    drawn = [_Draw(*own) for own in zip(draws, usable, physics, pairs, strict=True)]
+    drawn = [_Draw(*own) for own in zip(draws, usable, bodies, pairs, strict=True)]
     rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
     rows = [draw.metrics(real_embeddings, shufflings, rng) for draw in drawn]
     # Whole groups only, of the draw with the fewest; physics of all that have a motion.
     whole = min(samples_used(int(mask.sum())) for mask in usable)
     counts = {**retrieval_counts(len(real), [whole]), "Well-formed": len(real)}
     counts |= dict.fromkeys(("FID", "FID-norm", "Diversity"), whole)
-    counts |= {name: sum(draw.count(name) for draw in drawn) for name in PHYSICS}
+    counts |= {name: sum(draw.count(name) for draw in drawn) for name in ONE_BY_ONE}
     intervals = drawn[0].intervals_over_clips(judge.seed) if len(drawn) == 1 else {}
     return Judged(over_draws(rows, counts, intervals), [draw.samples for draw in drawn])
 
@@ -114,13 +117,13 @@ class _Draw:
 
     Attributes:
         usable: (N,) there is a motion to embed.
-        physics: of each prediction.
+        bodies: `ONE_BY_ONE` of each prediction.
         pairs: None without an evaluator.
     """
 
     predictions: Sequence[Prediction]
     usable: np.ndarray
-    physics: Sequence[dict[str, float]]
+    bodies: Sequence[dict[str, float]]
     pairs: _Pairs | None
 
     def metrics(self, real: np.ndarray | None, shufflings: int, rng: np.random.Generator) -> dict[str, float]:
@@ -133,14 +136,14 @@ class _Draw:
         }
 
     def count(self, name: str) -> int:
-        """How many motions have a metric of physics."""
-        return sum(name in scores for scores in self.physics)
+        """How many motions have a metric of `ONE_BY_ONE`."""
+        return sum(name in scores for scores in self.bodies)
 
     @property
     def samples(self) -> list[dict[str, float | None]]:
         """Scores of each prediction."""
-        matching = [{} for _ in self.physics] if self.pairs is None else self.pairs.samples
-        return [{**own, **body} for own, body in zip(matching, self.physics, strict=True)]
+        matching = [{} for _ in self.bodies] if self.pairs is None else self.pairs.samples
+        return [{**own, **body} for own, body in zip(matching, self.bodies, strict=True)]
 
     def intervals_over_clips(self, seed: int) -> dict[str, float | None]:
         """Half-widths of all metrics but FID and Diversity."""
@@ -152,19 +155,29 @@ class _Draw:
         }
 
     def _columns(self) -> dict[str, np.ndarray]:
-        """(N,) of each metric of physics, NaN for a motion that has none."""
-        return {name: np.array([scores.get(name, math.nan) for scores in self.physics]) for name in PHYSICS}
+        """(N,) of each of `ONE_BY_ONE`, NaN for a motion that has none."""
+        return {name: np.array([scores.get(name, math.nan) for scores in self.bodies]) for name in ONE_BY_ONE}
 
 
 def real_motion_metrics(records: Sequence[MotionRecord], judge: Judge) -> Metrics:
     """The same metrics of the real motions themselves, a random caption each: what a perfect generator would score."""
-    physics = _mean_physics([_physics(record.features, judge.body) for record in records])
+    bodies = _means(
+        [_of_one(record.features, [caption.text for caption in record.captions], judge.body) for record in records]
+    )
     if judge.evaluator is None:
-        return physics
+        return bodies
     rows = EmbeddedRecords.of(judge.evaluator, records).repeats(judge.repeats, np.random.default_rng(judge.seed))
     found = {name: [row[name] for row in rows] for name in rows[0]}
     matched = {name: MetricValue.over_draws(values, samples_used(len(records))) for name, values in found.items()}
-    return {**matched, **physics}
+    return {**matched, **bodies}
+
+
+def _of_one(motion: np.ndarray | None, captions: Sequence[str | None], skeleton: Skeleton) -> dict[str, float]:
+    """`ONE_BY_ONE` of a motion (T, D), as far as it has them; of several captions in the mean."""
+    facts = facts_of(motion, skeleton)
+    rows = [row for caption in captions if (row := kept(caption, facts))]
+    held = {name: float(np.mean([row[name] for row in rows])) for name in OF_MOTIONS} if rows else {}
+    return {**_physics(motion, skeleton), **held}
 
 
 def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
@@ -182,9 +195,9 @@ def _physics(motion: np.ndarray | None, skeleton: Skeleton) -> dict[str, float]:
     return {name: value for name, value in zip(PHYSICS, scores, strict=True) if math.isfinite(value)}
 
 
-def _mean_physics(rows: Sequence[dict[str, float]]) -> Metrics:
+def _means(rows: Sequence[dict[str, float]]) -> Metrics:
     """Each metric over the real motions that have it; nothing was drawn, so it has no interval."""
-    columns = {name: [row[name] for row in rows if name in row] for name in PHYSICS}
+    columns = {name: [row[name] for row in rows if name in row] for name in ONE_BY_ONE}
     return {name: MetricValue(float(np.mean(own)), None, len(own), 1) for name, own in columns.items() if own}
 
 

@@ -46,6 +46,10 @@ METRICS = {
         Metric("Float-mm", T2M, "lower", "mm"),
         Metric("Jerk", T2M, "lower", "m/s3"),
         Metric("Bone-drift", T2M, "lower", "share of a bone's length"),
+        Metric("Facts", T2M, "higher", "share"),
+        Metric("Contradicted", T2M, "lower", "share"),
+        Metric("Grounding", M2T, "higher", "share"),
+        Metric("Told", M2T, "higher", "share"),
         Metric("BLEU@1", M2T, "higher", "share"),
         Metric("BLEU@2", M2T, "higher", "share"),
         Metric("BLEU@3", M2T, "higher", "share"),
@@ -74,15 +78,28 @@ COMPARED = {
         "MultiModality",
         "Skating",
         "Jerk",
+        "Facts",
+        "Contradicted",
         "Well-formed",
     ),
-    "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "BERTScore", "R@1", "R@3", "Well-formed"),
+    "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "BERTScore", "R@1", "R@3", "Grounding", "Told", "Well-formed"),
 }
 # Shown only where somebody asked for it.
 ON_REQUEST = ("MultiModality",)
 SWEPT = {
-    "t2m": ("R@1", "R@3", "FID", "MM-Dist", "Skating", "Penetration-mm", "Float-mm", "Bone-drift", "Well-formed"),
-    "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Well-formed"),
+    "t2m": (
+        "R@1",
+        "R@3",
+        "FID",
+        "MM-Dist",
+        "Skating",
+        "Penetration-mm",
+        "Float-mm",
+        "Bone-drift",
+        "Facts",
+        "Well-formed",
+    ),
+    "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Grounding", "Well-formed"),
 }
 DRAWN = {"t2m": ("R@1", "MM-Dist", "FID", "Bone-drift"), "m2t": ("CIDEr", "BLEU@4", "ROUGE-L", "R@1")}
 PRINTED = {"t2m": ("R@1", "R@3", "FID", "MM-Dist"), "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1")}
