@@ -28,6 +28,10 @@ from utils.files.torch_files import refused_objects
 
 # trl's trainers would tell the hub of every training: what leaves this machine is the user's choice.
 constants.HF_HUB_DISABLE_TELEMETRY = True
+# Older transformers (5.16) has the optimiser of several processes on a CPU put onto "cpu:0", which torch does not know.
+torch.serialization.register_package(
+    9, lambda storage: None, lambda storage, place: storage if place.startswith("cpu:") else None
+)
 _PROGRESS = "progress_{}.json"  # of each process
 
 
