@@ -9,6 +9,7 @@ import pickle
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,19 @@ from utils.files.atomic import named
 from utils.files.json_files import read_json, write_json
 from utils.files.torch_files import refused_objects
 
-# trl's trainers would tell the hub of every training: what leaves this machine is the user's choice.
-constants.HF_HUB_DISABLE_TELEMETRY = True
-# Older transformers (5.16) has the optimiser of several processes on a CPU put onto "cpu:0", which torch does not know.
-torch.serialization.register_package(
-    9, lambda storage: None, lambda storage, place: storage if place.startswith("cpu:") else None
-)
 _PROGRESS = "progress_{}.json"  # of each process
+
+
+@cache
+def _settle_libraries() -> None:
+    """What the libraries shall not do, said once."""
+    # trl's trainers would tell the hub of every training: what leaves this machine is the user's choice.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    # Older transformers (5.16) has the optimiser of several processes on a CPU put onto "cpu:0", which torch does not
+    # know.
+    torch.serialization.register_package(
+        9, lambda storage: None, lambda storage, place: storage if place.startswith("cpu:") else None
+    )
 
 
 class ResumableTrainer(Trainer):
@@ -44,6 +51,7 @@ class ResumableTrainer(Trainer):
     """
 
     def __init__(self, *, settings_file: str | None = None, **named: Any) -> None:
+        _settle_libraries()
         self._settings_file = settings_file
         self._writing: Path | None = None  # the folder that gets the state in writing
         self._saved_step = -1
