@@ -17,7 +17,7 @@ from huggingface_hub.utils import send_telemetry
 
 from models.policy.adapters import LoraSize
 from models.policy.checkpoint import load_checkpoint
-from models.policy.resumable import _refused, _settle_libraries
+from models.policy.resumable import _refused
 from models.policy.states import newest_state
 from models.sft.training import Validation
 from tests.full_disk import no_file_beyond
@@ -180,10 +180,8 @@ def test_what_the_system_did_not_refuse_is_raised_as_it_is(tmp_path):
     assert (told.errno, told.filename) == (errno.ENOSPC, str(tmp_path / "checkpoint-3"))
 
 
-def test_no_training_is_told_to_the_hub(monkeypatch, cot_jsonl, backbone, tmp_path):
+def test_no_training_is_told_to_the_hub(cot_jsonl, backbone, tmp_path):
     """trl's trainers would; `send_telemetry` asks this when it is called."""
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
-    _settle_libraries.cache_clear()
     run_supervise(cot_jsonl, backbone, tmp_path, None, epochs=1)
     assert constants.HF_HUB_DISABLE_TELEMETRY
     assert "constants.HF_HUB_DISABLE_TELEMETRY" in inspect.getsource(send_telemetry)
