@@ -200,4 +200,5 @@ class MotionLLM:
         sampling = replace(sampling, max_new_tokens=max(1, longest - min(map(len, begun))))
         adapter = self.model if isinstance(self.model, PeftModel) else None
         drawn = self.engine.generate(prompts, keys, sampling, adapter, wanted)
-        return [[*given, *one.ids][:longest] for given, one in zip(begun, drawn, strict=True)]
+        pairs = zip(begun, drawn, strict=True)
+        return [[*given, *one.ids][:longest] if given else one.ids for given, one in pairs]
