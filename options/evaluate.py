@@ -97,6 +97,7 @@ class EvalSettings(Settings):
             folder = RunFolder(self.folder, f"{way_out}, or judge its replies again by --rescore EVALUATOR")
         renamed = flags.go_on(before)
         self.com.go_on(before)
+        self.rewards.go_on(before)
         if flags.from_predictions is None:  # mistakes are told before anything is loaded
             _ = self.draws
             if flags.eval_task == "t2m" and flags.mm_repeats and self.temperature == 0:

@@ -27,7 +27,7 @@ def scorers_of(com: ComFlags, rewards: RewardFlags, task: str) -> dict[str, floa
     from rewards.mixture.loading import parse_reward_weights
     from rewards.mixture.ranking import scorer_weights
 
-    weights = parse_reward_weights(named) if (named := com.com_scorers or rewards.rewards) else rewards.weights()
+    weights = parse_reward_weights(named) if (named := com.com_scorers or rewards.rewards) else rewards.weights(True)
     return scorer_weights(weights, task, AGREEMENT, com.com_scorers is not None, com.com_oracle)
 
 

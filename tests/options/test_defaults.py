@@ -9,6 +9,7 @@ import pytest
 from models.policy.rates import RATES
 from options.flags.com import ComFlags
 from options.flags.recipes import MEASURED, PUBLISHED
+from options.flags.rewards import FACTS_IN_SEARCH, RewardFlags
 from options.grpo import GrpoSettings
 from options.sft import SftSettings
 from options.train import TrainSettings
@@ -185,3 +186,12 @@ def test_a_search_that_an_earlier_version_began_reflects_as_that_did():
         assert flags.com_refine == taken
     assert [ComFlags(use_com=True).label, ComFlags(use_com=True, com_refine_steps=1).label] == ["8x2-revise", "8x1"]
     assert ComFlags(use_com=True, com_tokens=700, com_refine="both").label == "8x2-both-700tokens"
+
+
+def test_facts_rank_and_reward_only_where_they_are_asked_to():
+    assert "facts" not in RewardFlags().weights() and RewardFlags().weights(searches=True)["facts"] == FACTS_IN_SEARCH
+    assert RewardFlags(reward_facts_weight=1).weights()["facts"] == 1
+    for before, wanted in (({}, True), ({"use_com": True}, False), ({"reward_facts_weight": None}, True)):
+        flags = RewardFlags()
+        flags.go_on(before)  # a search of an earlier version had none
+        assert ("facts" in flags.weights(searches=True)) is wanted
