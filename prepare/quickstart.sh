@@ -3,7 +3,7 @@
 # tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table, one
 # motion of a sentence, one page of all results.
 #
-#   bash prepare/quickstart.sh                   20 to 35 minutes on 2 cores after installation
+#   bash prepare/quickstart.sh                   11 to 35 minutes on 2 cores after installation
 #   MORL_SIZE=smoke bash prepare/quickstart.sh   the same commands at sizes that learn nothing (tests)
 #   MORL_OUT=DIR                                 where everything goes (default experiments/quickstart)
 #
