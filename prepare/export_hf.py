@@ -48,7 +48,9 @@ class ExportFlags:
         None, "whose policy, where the checkpoint has one of its own for each task; default: the only one"
     )
     llm_backbone: str | None = flag(None, "where the backbone lies now, if it has moved since training")
-    dtype: str = flag("float32", "number type of the weights: float32 or bfloat16")
+    dtype: str = flag(
+        "float32", "number type of the weights: float32, or bfloat16, which rounds most of a short training away"
+    )
     results: list[str] = field(
         default_factory=list, metadata={"help": "evaluations of this checkpoint (folders) whose numbers the card shows"}
     )
