@@ -59,8 +59,8 @@ class DemoSettings(Settings):
         reads = describes or page or self.length.start is not None
         return {
             "demo.py keeps no run": ("exp_name",),
-            "without --use-com": () if searches else _names(ComFlags, RewardFlags),
-            "motions are described, not made": _names(LengthFlags) if describes else (),
+            "without --use-com": () if searches or describes else _names(ComFlags, RewardFlags),
+            "motions are described, not made": _names(LengthFlags, ComFlags, RewardFlags) if describes else (),
             "no motion is read": () if reads else _names(ReadingFlags, but="body_models"),
             "no page is opened": () if page else _names(PageFlags),
         }

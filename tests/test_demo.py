@@ -15,6 +15,7 @@ from models.inference.motion_files import read_motion
 from models.policy.adapters import full_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
+from options.demo import DemoSettings
 from tests.dataset.sources.amass.synthetic_body_model import write_body_model
 from tests.prepare.random_motions import random_evaluator
 from utils.errors import InputError
@@ -200,3 +201,11 @@ def test_amass_is_written_where_there_are_body_models(run, world, tmp_path):
     assert "wrote walk.npz" in run(*asked, "--body-models", tmp_path / "bodies")
     clip = read_amass(tmp_path / "walk.npz")
     assert (len(clip.poses), clip.fps, clip.family, clip.gender) == (40, 20.0, "smplh", "neutral")
+
+
+def test_what_only_motions_are_made_by_is_refused_where_one_is_described(capsys):
+    for given in (["--use-com"], ["--com-candidates", "4"], ["--rewards", "format=1"], ["--seconds", "2"]):
+        with pytest.raises(SystemExit) as ended:
+            DemoSettings.parse("", ["--motion", "walk.bvh", *given])
+        assert ended.value.code == 2
+        assert f"of no use here: {given[0]} (motions are described, not made)" in capsys.readouterr().err
