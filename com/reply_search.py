@@ -31,6 +31,8 @@ class ComConfig:
         temperatures: of the rounds, the last of them for all that follow; empty: that of the sampling.
         max_new_tokens: of a candidate; None: as the sampling.
         refine: `REVISE`, `REFLECT` or `BOTH`.
+        right_until: attempts -> how much of each is right (`com.revision`), for revisions that keep just that; None:
+            what revisions keep spreads over the reply.
         budget: a query stops after the round in which its candidates have cost so many tokens; None: never.
     """
 
@@ -43,6 +45,7 @@ class ComConfig:
     max_new_tokens: int | None = None
     refine: str = REFLECT
     budget: int | None = None
+    right_until: Callable[[Sequence[Rollout]], Sequence[int | None]] | None = None
 
     def sampling(self, given: Sampling, round_number: int) -> Sampling:
         """How candidates of a round are drawn."""
@@ -172,15 +175,15 @@ class _Work:
             return [[query] * request.count for query, request in zip(queries, requests, strict=True)]
         revised = [self._com.revisions(request.count) for request in requests]
         reflections = self._reflections(requests) if self._com.refine != REVISE else [None] * len(requests)
+        bests, vocabulary = [request.best.candidate for request in requests], self._llm.language.vocabulary
+        right = [None] * len(bests) if self._com.right_until is None else self._com.right_until(bests)
+        kept = [beginnings(*one, vocabulary, until) for *one, until in zip(bests, revised, right, strict=True)]
         return [
             [
-                *(
-                    replace(query, begun=ids)
-                    for ids in beginnings(request.best.candidate, own, self._llm.language.vocabulary)
-                ),
-                *[replace(query, reflection=reflection)] * (request.count - own),
+                *(replace(query, begun=ids) for ids in begun),
+                *[replace(query, reflection=reflection)] * (request.count - len(begun)),
             ]
-            for query, request, own, reflection in zip(queries, requests, revised, reflections, strict=True)
+            for query, request, begun, reflection in zip(queries, requests, kept, reflections, strict=True)
         ]
 
     def _reflections(self, requests: list[Request[int, Rollout]]) -> list[Reflection]:

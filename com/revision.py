@@ -4,7 +4,9 @@
     sentence. sentence. | sentence.</think><answer> | caption</answer>           m2t: over sentences, to the caption
 
 A round of revisions costs what is drawn, a fifth of fresh replies where reasoning is long. One cut would stake all on
-what stands before it, so the candidates of a round spread over the reply, from all of the answer to its last part.
+what stands before it, so the candidates of a round spread over the reply, from all of the answer to its last part
+(`SPREAD`). Where it is known how much of the reply is right, they may all keep just that (`FAULT`): the codes before
+the first moment at which something fails, the sentences before the first one that the motion denies.
 """
 
 from collections.abc import Sequence
@@ -13,20 +15,33 @@ from dataset.captions.tags import ANSWER_OPEN, MOTION_CLOSE, MOTION_OPEN, THINK_
 from models.language.rollout import Rollout
 from models.language.vocabulary import MotionVocabulary
 
+SPREAD, FAULT = "spread", "fault"
 _SENTENCE_ENDS = (".", "!", "?")
 
 
-def beginnings(attempt: Rollout, count: int, vocabulary: MotionVocabulary) -> list[tuple[int, ...]]:
+def beginnings(
+    attempt: Rollout, count: int, vocabulary: MotionVocabulary, right_until: int | None = None
+) -> list[tuple[int, ...]]:
     """What each of `count` revisions keeps of an attempt: token ids that the revised reply begins with.
 
     Empty, so that all is drawn again, where the attempt has nothing that could be kept: a reply without reasoning or
     without an answer that was begun.
+
+    Args:
+        right_until: how much of the attempt is right, in codes (t2m) or in characters of the reasoning (m2t); all keep
+            as much of it as a cut allows. None: the cuts spread over the reply.
     """
     ids = list(attempt.token_ids)
     cuts = _motion_cuts(ids, vocabulary) if attempt.task == "t2m" else _caption_cuts(ids, vocabulary)
     if not cuts:
         return [()] * count
-    return [tuple(ids[:cut]) for cut in _spread(cuts, count)]
+    if right_until is None:
+        return [tuple(ids[:cut]) for cut in _spread(cuts, count)]
+    if attempt.task == "t2m":
+        right = cuts[min(right_until, len(cuts) - 1)]
+    else:
+        right = max((cut for cut in cuts if len(vocabulary.decode(ids[:cut])) <= right_until), default=0)
+    return [tuple(ids[:right])] * count
 
 
 def _motion_cuts(ids: list[int], vocabulary: MotionVocabulary) -> list[int]:

@@ -46,6 +46,7 @@ def search_of(
         tagger: makes what gives an evaluator the tags of a caption; called where a scorer needs it.
     """
     from com.reply_search import REVISE, ComConfig
+    from com.revision import FAULT
     from com.scorers import AGREEMENT, Ranking
     from rewards.lacking import Lacking
     from rewards.mixture.loading import load_rewards
@@ -63,15 +64,17 @@ def search_of(
     shown = ", ".join(f"{name} x {weight:g}" for name, weight in factors.items())
     logging.info("Chain-of-Motion ranks by %s", shown)
     # How it searches.
+    lacking = Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device)
     config = ComConfig(
         com.com_candidates,
         com.com_refine_steps,
         Ranking(rewarding.rewards.table, factors, embed),
-        Lacking(tokenizer.skeleton, tokenizer.nb_code, models.device),
+        lacking,
         com.com_patience,
         tuple(com.com_temperature),
         com.com_max_new_tokens,
         com.com_refine or REVISE,
         com.com_tokens,
+        lacking.right_until if com.com_cut == FAULT else None,
     )
     return config, rewarding.evaluator

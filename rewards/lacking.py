@@ -8,9 +8,13 @@ against what the caption says (`dataset.facts.contradictions`); never from a ref
 text.
 """
 
+import re
 from collections.abc import Sequence
 
+from dataset.claims.claims import claims_of
 from dataset.facts.contradictions import contradictions
+from dataset.facts.failing import fails_from
+from dataset.facts.verdicts import verdict
 from models.language.rollout import Rollout
 from rewards.base import RewardContext
 from rewards.facts import facts_of_motion
@@ -19,6 +23,7 @@ from utils.motion.skeleton import Skeleton
 
 # A term of `physical` is worth a word from here on: real motion has 0, and a decoded one 0.1 of `bones`.
 NOTICED = 0.2
+_SENTENCE = re.compile(r".+?(?:[.!?](?=\s|$)|$)", re.DOTALL)
 _PHYSICAL = {
     "bones": "the limbs change their length",
     "angles": "a joint bends too far",
@@ -36,6 +41,40 @@ class Lacking:
     def __init__(self, skeleton: Skeleton, nb_code: int, device: str = "cpu") -> None:
         self._skeleton = skeleton
         self._physical = PhysicalPlausibility(RewardContext(skeleton, nb_code, device=device))
+
+    def right_until(self, rollouts: Sequence[Rollout]) -> list[int | None]:
+        """How much of each attempt is right, from its beginning; None where nothing wrong in it has a place.
+
+        t2m: codes before the first moment at which the motion is not what the caption claims, or breaks a limit of
+        `physical`. m2t: characters of the text before the first sentence of the reasoning that the motion denies.
+        """
+        broken = self._physical.broken_from([rollout.motion if rollout.task == "t2m" else None for rollout in rollouts])
+        return [
+            self._codes_right(rollout, frame) if rollout.task == "t2m" else self._reasoning_right(rollout)
+            for rollout, frame in zip(rollouts, broken, strict=True)
+        ]
+
+    def _codes_right(self, rollout: Rollout, broken: int | None) -> int | None:
+        facts = facts_of_motion(rollout.motion, self._skeleton)
+        if facts is None:
+            return None
+        seconds = fails_from(rollout.caption or "", facts)
+        frames = [broken, None if seconds is None else int(seconds * self._skeleton.fps)]
+        first = min((frame for frame in frames if frame is not None), default=None)
+        return None if first is None else first * len(rollout.codes) // len(rollout.motion)
+
+    def _reasoning_right(self, rollout: Rollout) -> int | None:
+        facts = facts_of_motion(rollout.motion, self._skeleton)
+        if facts is None or not rollout.reasoning:
+            return None
+        failing = {claim for claim in claims_of(rollout.reasoning) if verdict(claim, facts) is False}
+        start = 0
+        for match in _SENTENCE.finditer(rollout.reasoning):
+            # The sentences together, as the claims of one hang on the others.
+            if failing & set(claims_of(rollout.reasoning[: match.end()])):
+                return start
+            start = match.end()
+        return None
 
     def __call__(self, rollouts: Sequence[Rollout]) -> list[str]:
         terms = self._physical.terms(rollouts)

@@ -52,6 +52,9 @@ SUPPORT_SPEED_RAMP_M_S = 0.5
 DEPTH_RAMP_M = 0.1
 LIFT_RAMP_M = 0.2
 
+# From this share of its ramp on a limit counts as broken where it must be said of a single frame.
+BROKEN = 0.2
+
 # A body whose legs (thigh + shin) are shorter or longer than this is scaled to a leg of average length (a data set in a
 # unit of its own); HumanML3D's skeleton has 0.82 m, KIT-ML's 0.77 m.
 LEG_RANGE_M = (0.5, 1.2)
@@ -95,6 +98,18 @@ class PhysicalPlausibility(Reward):
                 totals[index] = total
         return totals
 
+    def broken_from(self, motions: Sequence[np.ndarray | None]) -> list[int | None]:
+        """The frame from which on each motion breaks a limit of `limits_broken`; None where it keeps them all."""
+        found: list[int | None] = [None] * len(motions)
+        usable = [index for index, motion in enumerate(motions) if _is_usable(motion)]
+        for start in range(0, len(usable), MAX_CLIPS):
+            group = usable[start : start + MAX_CLIPS]
+            joints, valid = padded_joints([motions[i] for i in group], self.context.skeleton, self.context.device)
+            broken = limits_broken(joints, valid, self.context.skeleton).cpu()
+            for index, frames in zip(group, broken, strict=True):
+                found[index] = int(frames.float().argmax()) if frames.any() else None
+        return found
+
     def _measure(self, motions: Sequence[np.ndarray]) -> dict[str, torch.Tensor]:
         parts = []
         for start in range(0, len(motions), MAX_CLIPS):
@@ -132,6 +147,25 @@ def physical_terms(joints: torch.Tensor, valid: torch.Tensor, skeleton: Skeleton
         "penetration": _cost(quantities.depth(joints, valid), DEPTH_TOLERANCE_M, DEPTH_RAMP_M),
         "floating": _cost(quantities.lift(joints, valid, fps), LIFT_LIMIT_M, LIFT_RAMP_M),
     }
+
+
+def limits_broken(joints: torch.Tensor, valid: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
+    """(B, T) frames in which a foot slides, a joint is below the floor, the body floats, or the motion jerks so much
+    that the frame alone would cost `BROKEN` of the term. Shapes as `physical_terms`.
+    """
+    joints = joints * _human_scale(joints, valid, skeleton)
+    tracks = (
+        (quantities.support_speed(joints, valid, skeleton.fps), SUPPORT_SPEED_LIMIT_M_S, SUPPORT_SPEED_RAMP_M_S),
+        (quantities.depth(joints, valid), DEPTH_TOLERANCE_M, DEPTH_RAMP_M),
+        (quantities.lift(joints, valid, skeleton.fps), LIFT_LIMIT_M, LIFT_RAMP_M),
+        (quantities.joint_acceleration(joints, valid, skeleton.fps), *[ACCELERATION_LIMIT_M_S2] * 2),
+        (quantities.roughness(joints, valid, skeleton.fps), *[ROUGHNESS_LIMIT] * 2),
+    )
+    broken = torch.zeros_like(valid)
+    for track, tolerance, ramp in tracks:
+        # A difference stands at the frame that it begins with.
+        broken[:, : track.values.shape[1]] |= (track.values > tolerance + BROKEN * ramp) & track.valid
+    return broken
 
 
 def weighted_penalty(terms: dict[str, torch.Tensor]) -> torch.Tensor:

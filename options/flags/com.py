@@ -22,6 +22,12 @@ class ComFlags:
         "what refining does: keep the first part of the best reply and draw the rest anew, or show the reply with what "
         "it lacks, or half of the candidates each; default revise",
     )
+    com_cut: Literal["spread", "fault"] = flag(
+        "spread",
+        "what revisions keep of the best reply: beginnings of all lengths, or as much as is right: the codes before "
+        "the first moment at which a claim of the caption fails or the body breaks a limit (m2t: the sentences before "
+        "the first one that the motion denies), and of all lengths where nothing wrong has a place",
+    )
     com_tokens: int | None = flag(
         None,
         "stop a query after the round in which its candidates have cost so many tokens; default: never",
@@ -63,6 +69,7 @@ class ComFlags:
         if not self.use_com:
             return None
         refine = f"-{self.com_refine or 'revise'}" if self.com_refine_steps > 1 else ""
+        refine += f"-{self.com_cut}" if refine and self.com_cut != "spread" else ""
         budget = "" if self.com_tokens is None else f"-{self.com_tokens}tokens"
         oracle = "-oracle" if self.com_oracle else ""
         return f"{self.com_candidates}x{self.com_refine_steps}{refine}{budget}{oracle}"

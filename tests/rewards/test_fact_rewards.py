@@ -147,6 +147,34 @@ def test_what_is_lacking_is_told_in_the_words_of_the_facts():
     assert text == "the answer says jumps 3 times, the motion jumps twice"
 
 
+def test_how_much_of_an_attempt_is_right():
+    lacking, walks_then_turns = Lacking(T2M, 512), motion(WALK, LEFT)
+    codes = np.zeros(len(walks_then_turns) // 4, dtype=int)
+
+    def right(caption, made):
+        return lacking.right_until([replace(t2m(caption, made), codes=codes[: len(made) // 4])])[0]
+
+    assert right("a person walks forward, then turns left.", walks_then_turns) is None
+    turned = right("a person walks forward, then turns right.", walks_then_turns)
+    assert len(codes) / 4 < turned < len(codes)
+    assert right("a person walks backward, then turns right.", walks_then_turns) < turned
+    # A body that leaps through space breaks a limit there, whatever the caption says.
+    jumps = walks_then_turns.copy()
+    jumps[40, T2M.root_slice.start + 1] += 3.0
+    assert right("a person walks forward, then turns left.", jumps) in (9, 10)
+    assert right("a person walks forward, then turns left.", walks_then_turns[:1]) is None
+    nobody = replace(t2m("a person walks forward.", None), codes=None)
+    assert lacking.right_until([nobody]) == [None]
+
+
+def test_how_much_of_a_reasoning_is_right():
+    lacking, made = Lacking(T2M, 512), motion(WALK, LEFT)
+    true, false, last = "it walks 2.5 m forward.", "then it turns to the right!", "it stands."
+    told = [" ".join(sentences) for sentences in ([true, false, last], [true, last], [false, true], [])]
+    found = lacking.right_until([m2t(made, "a person walks.", text) for text in told])
+    assert found == [len(true), None, 0, None]
+
+
 def test_both_are_named_and_read_no_reference():
     weights = {"facts": 1.0, "grounding": 1.0}
     assert usable_for(weights, ("t2m",)) == {"facts": 1.0} and usable_for(weights, ("m2t",)) == {"grounding": 1.0}
