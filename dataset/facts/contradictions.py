@@ -7,7 +7,7 @@ checked, and what lies between clear and none, is not judged: an empty list does
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from dataset.actions.events import TRAVEL, Event
 from dataset.claims.claims import Claim, claims_of
@@ -18,10 +18,14 @@ from dataset.facts.verdicts import verdict
 
 @dataclass(frozen=True)
 class Contradiction:
-    """What a caption says and what the motion does instead, each as a phrase whose subject is the person."""
+    """What a caption says and what the motion does instead, each as a phrase whose subject is the person.
+
+    `claim` is what fails; two that say the same are equal whichever it is.
+    """
 
     said: str
     done: str
+    claim: Claim | None = field(default=None, compare=False)
 
     def lacking(self, task: str) -> str:
         """What an attempt at `task` gets wrong, in words: t2m has to change the motion, m2t the caption."""
@@ -54,8 +58,8 @@ def contradictions(caption: str, facts: MotionFacts) -> list[Contradiction]:
     absent = {claim.action for claim in failing if claim.slot == "action"}
     ways = {claim.action: claim for claim in failing if claim.slot in ("side", "way")}
     told = [claim for claim in failing if claim.action not in absent or (claim.slot == "action")]
-    found = [_in_words(ways.get(claim.action, claim) if claim.slot == "action" else claim, facts) for claim in told]
-    return list(dict.fromkeys(found))
+    named = [ways.get(claim.action, claim) if claim.slot == "action" else claim for claim in told]
+    return list(dict.fromkeys(replace(_in_words(claim, facts), claim=claim) for claim in named))
 
 
 def _in_words(claim: Claim, facts: MotionFacts) -> Contradiction:

@@ -75,6 +75,7 @@ def judge_captions(
     rng, shufflings = np.random.default_rng(judge.seed), -(-judge.repeats // len(draws))
     rows = [draw.metrics(shufflings, rng) for draw in said]
     counts = dict.fromkeys(rows[0], len(records))
+    counts |= {name: sum(int(np.isfinite(draw.own[name]).sum()) for draw in said) for name in OF_CAPTIONS}
     counts |= retrieval_counts(len(records), [int(draw.usable.sum()) for draw in said])
     intervals = said[0].intervals_over_clips(judge.seed) if len(said) == 1 else {}
     metrics = over_draws(rows, counts, intervals)

@@ -176,7 +176,8 @@ def _of_one(motion: np.ndarray | None, captions: Sequence[str | None], skeleton:
     """`ONE_BY_ONE` of a motion (T, D), as far as it has them; of several captions in the mean."""
     facts = facts_of(motion, skeleton)
     rows = [row for caption in captions if (row := kept(caption, facts))]
-    held = {name: float(np.mean([row[name] for row in rows])) for name in OF_MOTIONS} if rows else {}
+    columns = {name: [row[name] for row in rows if name in row] for name in OF_MOTIONS}
+    held = {name: float(np.mean(values)) for name, values in columns.items() if values}
     return {**_physics(motion, skeleton), **held}
 
 

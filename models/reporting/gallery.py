@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from dataset.facts.contradictions import contradictions
-from dataset.facts.motion_facts import motion_facts
+from dataset.facts.motion_facts import MotionFacts, motion_facts
 from dataset.humanml.layout import MotionRecord, read_split
 from models.language.replies import parse_reply
 from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
 from models.reporting.cards import candidate_cards, marks_of, measured, mistakes, safe
+from models.reporting.deciding import Look, what_decided
 from models.reporting.runs import ShownRun
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
@@ -94,18 +95,25 @@ class Gallery:
         return (
             f'<section class="card"><h3>{safe(caption)}</h3>'
             f"{player(f't2m-{id}', motions, self.skeleton, self.skeleton.fps, marks)}{''.join(told)}"
-            f"{self._candidates(id, most)}</section>"
+            f"{self._candidates(id, most, lambda row: self._made(caption, row))}</section>"
         )
 
-    def _candidates(self, id: str, most_played: int) -> str:
-        """The candidates of Chain-of-Motion, with the chosen one marked."""
+    def _made(self, caption: str, row: dict[str, Any]) -> tuple[str, MotionFacts] | None:
+        """What a candidate was asked for, and the facts of its motion."""
+        joints = self._decoded(row.get("codes"))
+        return None if joints is None or len(joints) < 2 else (caption, motion_facts(joints, self.skeleton))
+
+    def _candidates(self, id: str, most_played: int, look: Look) -> str:
+        """The candidates of Chain-of-Motion, with the chosen one marked, and what decided."""
         parts = []
         for run in self.runs:
             rows = [row for row in run.traces.get(id, ()) if row.get("duplicate_of") is None]
             if not rows:
                 continue
             cards = candidate_cards(f"{run.name}-{id}", rows, self.task, self._decoded, self.skeleton, most_played)
-            parts.append(f"<details><summary>{len(rows)} candidates of {safe(run.name)}</summary>{cards}</details>")
+            decided = what_decided(rows, look, run.scorers)
+            summary = f"{len(rows)} candidates of {safe(run.name)}"
+            parts.append(f"{decided}<details><summary>{summary}</summary>{cards}</details>")
         return "".join(parts)
 
     # --- Motion to text ---
@@ -128,7 +136,7 @@ class Gallery:
         )
         return (
             f"<section class='card'>{shown}<p class='soft'>references</p><ul>{told[0]}</ul>"
-            f"{''.join(told[1:])}{self._candidates(id, most)}</section>"
+            f"{''.join(told[1:])}{self._candidates(id, most, lambda row: _told(row, facts))}</section>"
         )
 
     def _joints(self, features: np.ndarray) -> np.ndarray:
@@ -138,6 +146,12 @@ class Gallery:
         if self.tokenizer is None or not codes or min(codes) < 0 or max(codes) >= self.tokenizer.nb_code:
             return None
         return self._joints(self.tokenizer.decode(np.array(codes)))
+
+
+def _told(row: dict[str, Any], facts: MotionFacts) -> tuple[str, MotionFacts] | None:
+    """What a candidate answers of a motion with these facts."""
+    answer = parse_reply(row.get("text") or "", "m2t").answer
+    return (answer, facts) if answer else None
 
 
 def _tokenizer(checkpoint: str | None, given: str | None) -> MotionTokenizer | None:

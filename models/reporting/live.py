@@ -1,14 +1,16 @@
 """Pages of what a model has just answered: motions for captions, captions for motions."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from dataset.facts.contradictions import contradictions
-from dataset.facts.motion_facts import motion_facts
+from dataset.facts.motion_facts import MotionFacts, motion_facts
 from models.inference.body import joints_metres
 from models.inference.results import DescribedMotion, GeneratedMotion
 from models.reporting.cards import candidate_cards, marks_of, measured, safe
+from models.reporting.deciding import what_decided
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.report.player import Mark, PlayedMotion, page, player
 
@@ -49,8 +51,13 @@ def _motion(number: int, made: GeneratedMotion, tokenizer: MotionTokenizer) -> s
         def decoded(codes: Sequence[int] | None) -> np.ndarray | None:
             return joints_metres(tokenizer.decode(np.array(codes)), made.skeleton) if codes else None
 
+        def look(row: dict[str, Any]) -> tuple[str, MotionFacts] | None:
+            joints = decoded(row.get("codes"))
+            return None if joints is None or len(joints) < 2 else (made.caption, motion_facts(joints, made.skeleton))
+
         cards = candidate_cards(f"c{number}", rows, "t2m", decoded, made.skeleton)
-        candidates = f"<details><summary>{len(rows)} candidates of Chain-of-Motion</summary>{cards}</details>"
+        summary = f"{len(rows)} candidates of Chain-of-Motion"
+        candidates = f"{what_decided(rows, look, {})}<details><summary>{summary}</summary>{cards}</details>"
     return (
         f'<section class="card"><h3>{safe(made.caption)}</h3>{shown}<p class="soft">{safe(made.reasoning)}</p>'
         f"{measured(facts, wrong)}{candidates}</section>"

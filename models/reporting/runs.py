@@ -44,6 +44,14 @@ class ShownRun:
         """What a reader of the numbers must know."""
         return read_remarks(self.path / RESULTS)
 
+    @cached_property
+    def scorers(self) -> dict[str, float]:
+        """What Chain-of-Motion ranked by, with weights; empty where it did not, or nobody knows."""
+        cost = read_json(self.path / RESULTS).get("chain_of_motion")
+        weights = cost.get("scorers") if isinstance(cost, dict) else None
+        known = weights.items() if isinstance(weights, dict) else ()
+        return {name: float(weight) for name, weight in known if type(weight) in (int, float)}
+
     @property
     def task(self) -> str:
         return "m2t" if "CIDEr" in self.rows[GENERATED] else "t2m"

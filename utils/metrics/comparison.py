@@ -7,7 +7,7 @@ from typing import Any
 
 from utils.errors import InputError
 from utils.files.json_files import numbered_rows
-from utils.metrics.criteria import COMPARED, METRICS, ON_REQUEST, with_arrow
+from utils.metrics.criteria import COMPARED, COUNTED, METRICS, ON_REQUEST, with_arrow
 from utils.metrics.paired import score_differences
 from utils.metrics.report import REAL, VERSION, Rows, format_table, read_about, read_remarks, read_results
 
@@ -76,12 +76,21 @@ def comparison(arguments: Sequence[str]) -> str:
         real = next((item.rows[REAL] for item in results if REAL in item.rows), None)
         table = rows if real is None else {REAL: real, **rows}
         remarks = [f"{item.name}: {remark}" for item in results for remark in read_remarks(item.path)]
-        remarks += _made_differently(results)
+        remarks += [*_counted(table), *_made_differently(results)]
         columns = [name for name in columns if name not in ON_REQUEST or any(name in row for row in table.values())]
         shown = format_table(table, columns, heads={name: with_arrow(name) for name in columns})
         parts.append("\n".join([f"{TITLES[task]} ({INTERVALS}; {BETTER})", shown, *remarks]))
         parts += [_differences(results[0], other) for other in results[1:]]
     return "\n\n".join(parts)
+
+
+def _counted(table: Rows) -> list[str]:
+    """Of how many replies the metrics of `COUNTED` are, each with all systems that have it."""
+    shown = {
+        name: [f"{system} {row[name].text()} (n {row[name].n})" for system, row in table.items() if name in row]
+        for name in COUNTED
+    }
+    return [f"{METRICS[name].title or name}: {', '.join(systems)}" for name, systems in shown.items() if systems]
 
 
 def _made_differently(results: Sequence[NamedResults]) -> list[str]:

@@ -22,12 +22,14 @@ class Metric:
         tasks: which it judges.
         better: the way that is better; ``nearer real``: the value of real motion is the best one.
         unit: of the value; empty for a pure number.
+        title: what stands above it in a table, where that is not its name.
     """
 
     name: str
     tasks: tuple[str, ...]
     better: Better
     unit: str = ""
+    title: str = ""
 
 
 METRICS = {
@@ -48,6 +50,7 @@ METRICS = {
         Metric("Bone-drift", T2M, "lower", "share of a bone's length"),
         Metric("Facts", T2M, "higher", "share"),
         Metric("Contradicted", T2M, "lower", "share"),
+        Metric("Wrong-side", BOTH, "lower", "share", "says left, goes right"),
         Metric("Grounding", M2T, "higher", "share"),
         Metric("Told", M2T, "higher", "share"),
         Metric("BLEU@1", M2T, "higher", "share"),
@@ -80,10 +83,25 @@ COMPARED = {
         "Jerk",
         "Facts",
         "Contradicted",
+        "Wrong-side",
         "Well-formed",
     ),
-    "m2t": ("BLEU@1", "BLEU@4", "ROUGE-L", "CIDEr", "BERTScore", "R@1", "R@3", "Grounding", "Told", "Well-formed"),
+    "m2t": (
+        "BLEU@1",
+        "BLEU@4",
+        "ROUGE-L",
+        "CIDEr",
+        "BERTScore",
+        "R@1",
+        "R@3",
+        "Grounding",
+        "Told",
+        "Wrong-side",
+        "Well-formed",
+    ),
 }
+# Of fewer replies than the others: how many is said below the table.
+COUNTED = ("Wrong-side",)
 # Shown only where somebody asked for it.
 ON_REQUEST = ("MultiModality",)
 SWEPT = {
@@ -97,6 +115,8 @@ SWEPT = {
         "Float-mm",
         "Bone-drift",
         "Facts",
+        "Contradicted",
+        "Wrong-side",
         "Well-formed",
     ),
     "m2t": ("BLEU@4", "ROUGE-L", "CIDEr", "R@1", "R@3", "Grounding", "Well-formed"),
@@ -107,8 +127,8 @@ VALIDATED = {"t2m": ("FID", "R@3", "MM-Dist"), "m2t": ("CIDEr", "BLEU@4", "ROUGE
 
 
 def with_arrow(name: str) -> str:
-    """The name of a metric with its arrow; as it is where it is none."""
-    return f"{name} {ARROWS[METRICS[name].better]}" if name in METRICS else name
+    """What stands above a metric in a table: its title with its arrow; the name as it is where it is none."""
+    return f"{METRICS[name].title or name} {ARROWS[METRICS[name].better]}" if name in METRICS else name
 
 
 def lower_is_better(name: str) -> bool:
