@@ -44,6 +44,8 @@ def test_it_refuses_what_fake_tensors_refuse(name):
 
     with FakeTensorMode():
         expected = outcome(torch.ones(3, device=GPU), torch.ones(3))
+    if name == "convolution":
+        expected = "refused"  # as by a GPU; the fake tensors of a build with CUDA let it pass (torch 2.11)
     with pretended_gpu():
         assert outcome(torch.ones(3, device=GPU), torch.ones(3)) == expected
 
