@@ -79,7 +79,7 @@ def run_grpo(settings: GrpoSettings, begin: Begin) -> dict | None:
     rewarding = settings.load_rewards(weights, tokenizer)
     policy = settings.reference_policy(checkpoint, tokenizer)
     # Questions to learn from, and held-out ones that choose the best checkpoint.
-    train, held_out = settings.prompts(data), settings.held_out(data, policy, rewarding)
+    train, held_out = settings.prompts(data, tokenizer), settings.held_out(data, policy, rewarding)
     logging.info("rewards: %s", ", ".join(f"{name} x {weight:g}" for name, weight in weights.items()))
     return reinforce(policy, train, held_out, rewarding, plan, session)
 

@@ -16,6 +16,7 @@ from utils.run.launcher import launched_processes
 if TYPE_CHECKING:
     from trl import GRPOConfig
 
+    from dataset.cot.questions import Question
     from dataset.cot.training_rows import TrainingData
     from models.policy.checkpoint import Checkpoint
     from models.policy.policy import Policy
@@ -78,7 +79,8 @@ class GrpoSettings(TrainSettings):
         if self.rl.rl_metrics_jsonl is None:
             return None
         file = Path(self.rl.rl_metrics_jsonl)
-        check_output_file(file, [self.data.cot_train_jsonl, self.data.cot_val_jsonl], "--rl-metrics-jsonl")
+        read = [self.data.cot_train_jsonl, self.data.cot_val_jsonl, self.rl.rl_prompts_file]
+        check_output_file(file, read, "--rl-metrics-jsonl")
         wanted = "a row of metrics: give --rl-metrics-jsonl a file of its own"
         journal = Journal(file, wanted, ("step",))
         if file.is_file() and not journal.rows() and file.stat().st_size:  # nothing is appended to anybody's text
@@ -149,21 +151,38 @@ class GrpoSettings(TrainSettings):
             weights, tokenizer, models, lambda: tagger_of(self.data.data_root_or_default, tokenizer.skeleton)
         )
 
-    def prompts(self, data: "TrainingData") -> "Prompts":
+    def prompts(self, data: "TrainingData", tokenizer: "MotionTokenizer") -> "Prompts":
         """Questions to learn from, an epoch of them at least those of one step."""
-        from rewards.grpo.prompts import draw_prompts
+        from rewards.grpo.prompts import draw_prompts, draw_questions
 
         rl = self.rl
-        prompts = draw_prompts(
-            data.train, self.tasks, rl.rl_prompts, self.run.seed, rl.rl_epochs if rl.rl_new_prompts else 1
-        )
+        how = (self.tasks, rl.rl_prompts, self.run.seed, rl.rl_epochs if rl.rl_new_prompts else 1)
+        if rl.rl_prompts_file is None:
+            prompts = draw_prompts(data.train, *how)
+        else:
+            prompts = draw_questions(self._questions(tokenizer), *how)
         a_step = self.training.batch_size * launched_processes()
         if prompts.an_epoch < a_step:
             raise InputError(
                 f"{prompts.an_epoch} prompts are fewer than the {a_step} of one step: give a smaller --batch-size, "
-                "or a larger --rl-prompts or file"
+                "a larger --rl-prompts, or a longer file"
             )
         return prompts
+
+    def _questions(self, tokenizer: "MotionTokenizer") -> "list[list[Question]]":
+        """What --rl-prompts-file asks, for each task; motions above --max-motion-len are left out and counted."""
+        from dataset.cot.questions import questions_for, read_questions
+        from models.tokenizer.loading import check_codes
+
+        path, longest = self.rl.rl_prompts_file, self.model.max_motion_len
+        check_codes(path, tokenizer, self.data.motion_tokenizer or self.rl.rl_reference_ckpt)
+        questions = read_questions(path, tokenizer.nb_code, "--rl-prompts-file")
+        fitting = [question for question in questions if len(question.codes) <= longest]
+        if len(fitting) < len(questions):
+            logging.warning(
+                "%s: %d question(s) above --max-motion-len %d dropped", path, len(questions) - len(fitting), longest
+            )
+        return questions_for(fitting, self.tasks, path)
 
     def held_out(self, data: "TrainingData", policy: "Policy", rewarding: "Rewarding") -> "HeldOut":
         """What a validation asks: prompts whose reward is measured, and clips for --val-evaluator."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Every flag that names a file, a folder or a model; a run reads some of them.
 _NAMING = (
     "cot_train_jsonl", "cot_val_jsonl", "trainer_config", "motion_tokenizer", "llm_backbone", "init_ckpt", "data_root",
-    "val_evaluator", "rl_reference_ckpt", "reward_evaluator", "semantic_model_name", "nli_model_name", "eval_ckpt",
+    "val_evaluator", "rl_reference_ckpt", "rl_prompts_file", "reward_evaluator", "semantic_model_name", "nli_model_name", "eval_ckpt",
     "from_predictions", "eval_evaluator", "bertscore_model",
 )  # fmt: skip
 # The scorer of Chain-of-Motion that compares captions, by the model behind `semantic` (com/scorers.py).
@@ -78,6 +78,7 @@ def training_inputs(settings: "TrainSettings") -> Inputs:
         "motion_tokenizer": _at(data.motion_tokenizer),
         "llm_backbone": model(settings.model.llm_backbone),
         "rl_reference_ckpt": _at(settings.rl.rl_reference_ckpt),
+        "rl_prompts_file": _at(settings.rl.rl_prompts_file),
         **({"data_root": data_set(data, splits, (*splits, "train"))} if tagged or judged else {}),
         "val_evaluator": _at(training.val_evaluator),
         **rewarding,

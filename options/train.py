@@ -139,7 +139,8 @@ class TrainSettings(Settings):
         """Names the contents of the files that are trained on and validated on."""
         from utils.files.fingerprints import fingerprint_file
 
-        files = (self.data.cot_train_jsonl, self.data.cot_val_jsonl)
+        prompts = self.rl.rl_prompts_file if self.training.train_stage == "rlvr" else None
+        files = (self.data.cot_train_jsonl, self.data.cot_val_jsonl, prompts)
         return "+".join(fingerprint_file(file) for file in files if file is not None)
 
     @cached_property

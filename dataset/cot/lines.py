@@ -140,7 +140,7 @@ def parse_line(line: str, nb_code: int | None) -> dict[str, Any]:
         "id": clip_id(value.get("id")),
         "task": task,
         "caption": caption.strip(),
-        "codes": _parse_codes(value.get("motion_tokens"), nb_code),
+        "codes": parse_codes(value.get("motion_tokens"), nb_code),
         "reasoning": (reasoning or "").strip(),
         "sample_weight": float(weight),
         **_parse_draft(value.get("draft")),
@@ -181,7 +181,7 @@ def _parse_draft(value: Any) -> dict[str, str]:
     return dict(zip(DRAFT_COLUMNS, map(str.strip, parts), strict=True))
 
 
-def _parse_codes(value: Any, nb_code: int | None) -> list[int]:
+def parse_codes(value: Any, nb_code: int | None) -> list[int]:
     if isinstance(value, str):
         written = value.split()
         if not all(map(_WRITTEN_CODE.fullmatch, written)):

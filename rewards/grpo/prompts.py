@@ -1,16 +1,19 @@
-"""What GRPO asks: queries drawn from chain-of-thought samples."""
+"""What GRPO asks: queries drawn from chain-of-thought samples, or from a file of questions without answers."""
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from dataset.cot.questions import Question
 from dataset.cot.samples import CotSamples
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query, query_of
+
+Row = TypeVar("Row")
 
 # Columns of the training set that others name: what is asked, and what an earlier attempt in it earned.
 PROMPT, DRAFT_SCORE = "prompt", "draft_score"
@@ -45,16 +48,34 @@ def draw_prompts(samples: CotSamples, tasks: Sequence[str], count: int | None, s
     Tasks take turns while they last. Where there are fewer than all epochs ask, the first ones are asked again when
     all were.
     """
-    by_task = []
-    for number, task in enumerate(tasks):
-        indices = np.flatnonzero(samples.usable_for(task)).tolist()
-        random.Random(seed + number).shuffle(indices)
-        by_task.append([(task, index) for index in indices])
-    rows = [row for turn in zip_longest(*by_task) for row in turn if row is not None]
-    captions = samples.captions_by_clip()
-    asked = rows if count is None else rows[: count * epochs]
+    rows = [[(task, index) for index in np.flatnonzero(samples.usable_for(task)).tolist()] for task in tasks]
+    asked, captions = _drawn(rows, count, seed, epochs), samples.captions_by_clip()
     queries = [query_of(samples.sample(index, task)) for task, index in asked]
     return Prompts(tuple(queries), tuple(captions[query.id] for query in queries), count)
+
+
+def draw_questions(
+    questions: Sequence[Sequence[Question]], tasks: Sequence[str], count: int | None, seed: int, epochs: int = 1
+) -> Prompts:
+    """As `draw_prompts`, of questions for each of the tasks; the caption of a question, if any, is its reference."""
+    rows = [[(task, question) for question in some] for task, some in zip(tasks, questions, strict=True)]
+    asked = _drawn(rows, count, seed, epochs)
+    queries = [
+        Query(task, caption=question.caption, id=question.id)
+        if task == "t2m"
+        else Query(task, codes=question.codes, id=question.id)
+        for task, question in asked
+    ]
+    references = [(question.caption,) if question.caption else () for _, question in asked]
+    return Prompts(tuple(queries), tuple(references), count)
+
+
+def _drawn(rows: Sequence[list[Row]], count: int | None, seed: int, epochs: int) -> list[Row]:
+    """Rows by task -> those that are asked, shuffled, tasks in turns."""
+    for number, some in enumerate(rows):
+        random.Random(seed + number).shuffle(some)
+    in_turns = [row for turn in zip_longest(*rows) for row in turn if row is not None]
+    return in_turns if count is None else in_turns[: count * epochs]
 
 
 def prompt_row(query: Query, language: MotionLanguage, references: Sequence[str]) -> dict:
