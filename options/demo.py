@@ -14,7 +14,7 @@ from options.flags.com import ComFlags
 from options.flags.common import EngineFlags, RunFlags
 from options.flags.demo import DemoFlags, LengthFlags, PageFlags, ReadingFlags
 from options.flags.rewards import RewardFlags
-from options.search import scorers_of, search_of
+from options.search import default_tagger, scorers_of, search_of
 from options.settings import Settings
 from utils.errors import InputError
 
@@ -205,9 +205,6 @@ class DemoSettings(Settings):
         return folder if isinstance(folder, str) and Path(folder).is_dir() else None
 
     def _chain_of_motion(self, llm: "MotionLLM") -> "ComConfig":
-        from dataset.captions.tagger import CaptionTagger
-        from dataset.toy.lexicon import lexicon_pairs
-
         com, flags = self.com, self.rewards
         evaluator = flags.reward_evaluator or self._evaluator_of_the_run("t2m")
         weights = scorers_of(com, flags, "t2m")
@@ -215,7 +212,4 @@ class DemoSettings(Settings):
             logging.info("without --reward-evaluator nothing ranks how well a motion fits its caption")
         models = flags.models(str(llm.engine.device), evaluator)
 
-        def tagger() -> CaptionTagger:
-            return CaptionTagger.default(lexicon_pairs())
-
-        return search_of(com, weights, models, llm.language.motion_tokenizer, tagger)[0]
+        return search_of(com, weights, models, llm.language.motion_tokenizer, default_tagger)[0]

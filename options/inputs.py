@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Every flag that names a file, a folder or a model; a run reads some of them.
 _NAMING = (
     "cot_train_jsonl", "cot_val_jsonl", "trainer_config", "motion_tokenizer", "llm_backbone", "init_ckpt", "data_root",
-    "val_evaluator", "rl_reference_ckpt", "rl_prompts_file", "reward_evaluator", "semantic_model_name", "nli_model_name", "eval_ckpt",
-    "from_predictions", "eval_evaluator", "bertscore_model",
+    "val_evaluator", "rl_reference_ckpt", "rl_prompts_file", "reward_evaluator", "semantic_model_name",
+    "nli_model_name", "eval_ckpt", "from_predictions", "eval_evaluator", "bertscore_model",
 )  # fmt: skip
 # The scorer of Chain-of-Motion that compares captions, by the model behind `semantic` (com/scorers.py).
 _AGREEMENT = "agreement"

@@ -31,6 +31,14 @@ def scorers_of(com: ComFlags, rewards: RewardFlags, task: str) -> dict[str, floa
     return scorer_weights(weights, task, AGREEMENT, com.com_scorers is not None, com.com_oracle)
 
 
+def default_tagger() -> "Tagger":
+    """What tags captions of no data set: the best tagger that is installed, which knows the words of the toy people."""
+    from dataset.captions.tagger import CaptionTagger
+    from dataset.toy.lexicon import lexicon_pairs
+
+    return CaptionTagger.default(lexicon_pairs())
+
+
 def search_of(
     com: ComFlags,
     weights: dict[str, float],

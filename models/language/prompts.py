@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
+from dataset.cot.questions import Question
 from dataset.cot.sample import Draft, Sample
 from models.language.rollout import Rollout
 from models.language.vocabulary import write_codes
@@ -143,6 +144,13 @@ def query_of(sample: Sample, reflection: Reflection | None = None) -> Query:
     if sample.task == "t2m":
         return Query("t2m", caption=sample.caption, reflection=reflection, id=sample.id)
     return Query("m2t", codes=sample.codes, reflection=reflection, id=sample.id)
+
+
+def query_without_answer(question: Question, task: str) -> Query:
+    """What is asked where nobody knows an answer."""
+    if task == "t2m":
+        return Query(task, caption=question.caption, id=question.id)
+    return Query(task, codes=question.codes, id=question.id)
 
 
 def reflection_on(attempt: Rollout, lacking: str) -> Reflection:

@@ -21,8 +21,8 @@ class RlFlags:
     rl_prompts: int | None = flag(None, "prompts an epoch, drawn by the seed; default all", within=COUNT)
     rl_prompts_file: str | None = flag(
         None,
-        "what to ask instead of --cot-train-jsonl: a .txt with one caption a line (t2m), or a .jsonl whose lines have a "
-        "caption (t2m) or motion_tokens (m2t, as codes.jsonl). No answer is needed: rewards measure the replies. "
+        "what to ask instead of --cot-train-jsonl: a .txt with one caption a line (t2m), or a .jsonl whose lines have "
+        "a caption (t2m) or motion_tokens (m2t, as codes.jsonl). No answer is needed: rewards measure the replies. "
         "Lengths and held-out prompts are still those of the CoT files",
     )
     rl_new_prompts: bool | None = flag(

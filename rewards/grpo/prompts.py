@@ -11,7 +11,7 @@ import numpy as np
 from dataset.cot.questions import Question
 from dataset.cot.samples import CotSamples
 from models.language.motion_language import MotionLanguage
-from models.language.prompts import Query, query_of
+from models.language.prompts import Query, query_of, query_without_answer
 
 Row = TypeVar("Row")
 
@@ -60,12 +60,7 @@ def draw_questions(
     """As `draw_prompts`, of questions for each of the tasks; the caption of a question, if any, is its reference."""
     rows = [[(task, question) for question in some] for task, some in zip(tasks, questions, strict=True)]
     asked = _drawn(rows, count, seed, epochs)
-    queries = [
-        Query(task, caption=question.caption, id=question.id)
-        if task == "t2m"
-        else Query(task, codes=question.codes, id=question.id)
-        for task, question in asked
-    ]
+    queries = [query_without_answer(question, task) for task, question in asked]
     references = [(question.caption,) if question.caption else () for _, question in asked]
     return Prompts(tuple(queries), tuple(references), count)
 
