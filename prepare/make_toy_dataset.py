@@ -6,9 +6,17 @@ same arguments give the same bytes. A second run with the same arguments does no
 """
 
 import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from torch import set_num_threads
 
 from dataset.humanml.layout import (
     FEATURES_FOLDER,
@@ -30,7 +38,7 @@ from dataset.toy.programs import all_programs
 from options.flags.parsing import flag, parse_flags
 from options.flags.ranges import SEED
 from utils.errors import InputError
-from utils.files.atomic import remove_unfinished
+from utils.files.atomic import remove_unfinished, synced_together
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import read_json, write_json, write_jsonl
 from utils.files.lock import locked
@@ -45,6 +53,8 @@ GENERATOR = "toy"
 # Raise the version whenever the same arguments give other clips or texts than before.
 GENERATOR_VERSION = 1
 _MIN_CLIPS = 20
+# Below so many clips processes are not worth their start; a process makes some at once.
+_FEW_CLIPS, _AT_ONCE, _MOST_WORKERS = 400, 50, 8
 
 
 @dataclass
@@ -73,7 +83,8 @@ def main() -> None:
         for folder in (".", FEATURES_FOLDER, JOINTS_FOLDER, TEXTS_FOLDER):
             remove_unfinished(root / folder)
         write_json(root / UNFINISHED_FILE, arguments)
-        summary, content = write_toy_dataset(root, flags.clips, flags.seed)
+        with synced_together():
+            summary, content = write_toy_dataset(root, flags.clips, flags.seed)
         description = {"generator": GENERATOR, "version": GENERATOR_VERSION, "dataname": T2M.name, "fps": T2M.fps}
         write_json(root / METADATA_FILE, {**description, "arguments": arguments, "fingerprint": content})
         (root / UNFINISHED_FILE).unlink()
@@ -126,9 +137,8 @@ def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:
     """Write everything but ``dataset.json``. Returns a summary in words and the fingerprint of all that was written."""
     ids: dict[str, list[str]] = {split: [] for split in SPLITS}
     rows, train_features, parts = [], [], []
-    for clip in Progress(toy_clips(count, seed), total=count, desc="animating", unit="clip"):
-        features = features_from_joints(clip.joints, T2M)
-        write_record(root, clip.id, features, joints_from_features(features, T2M), clip.captions)
+    for clip, features, joints in Progress(_made(count, seed), total=count, desc="animating", unit="clip"):
+        write_record(root, clip.id, features, joints, clip.captions)
         ids[clip.split].append(clip.id)
         if clip.split == "train":
             train_features.append(features)
@@ -143,6 +153,26 @@ def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:
     counts = ", ".join(f"{split} {len(members)}" for split, members in ids.items())
     summary = f"{count} clips, {minutes:.0f} minutes, {kinds} of {len(all_programs())} programs; {counts}"
     return summary, fingerprint(*parts)
+
+
+def _made(count: int, seed: int) -> Iterator[tuple[ToyClip, np.ndarray, np.ndarray]]:
+    """(clip, features, joints as the features give them) of each clip, made on all cores where there are many clips."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if count < _FEW_CLIPS or cores < 2:
+        yield from _part(count, seed, range(count))
+        return
+    parts = [range(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE)]
+    with ProcessPoolExecutor(min(cores, _MOST_WORKERS), get_context("fork"), set_num_threads, (1,)) as workers:
+        for made in workers.map(_part, repeat(count), repeat(seed), parts):
+            yield from made
+
+
+def _part(count: int, seed: int, places: range) -> list[tuple[ToyClip, np.ndarray, np.ndarray]]:
+    made = []
+    for clip in toy_clips(count, seed, places):
+        features = features_from_joints(clip.joints, T2M)
+        made.append((clip, features, joints_from_features(features, T2M)))
+    return made
 
 
 def sidecar_row(clip: ToyClip, frames: int) -> dict[str, Any]:

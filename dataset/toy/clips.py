@@ -4,7 +4,7 @@
 `dataset.toy.captions`, `dataset.toy.lexicon` and `dataset.toy.reasoning` turn it into language.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,14 @@ class ToyClip:
     reasoning: tuple[str, ...]
 
 
-def toy_clips(count: int, seed: int) -> Iterator[ToyClip]:
-    """Yield `count` clips. The same count and seed give the same clips; programs recur, clips do not."""
-    programs = sample_programs(count, np.random.default_rng([seed, 0]))
-    for index, (program, split) in enumerate(zip(programs, _splits(count), strict=True)):
+def toy_clips(count: int, seed: int, places: Iterable[int] | None = None) -> Iterator[ToyClip]:
+    """Yield `count` clips, or those at some `places` among them.
+
+    The same count and seed give the same clips; programs recur, clips do not.
+    """
+    programs, splits = sample_programs(count, np.random.default_rng([seed, 0])), _splits(count)
+    for index in range(count) if places is None else places:
+        program, split = programs[index], splits[index]
         rng = np.random.default_rng([seed, 1, index])
         joints = animate(program, rng)
         texts = write_captions(program, rng)

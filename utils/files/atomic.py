@@ -7,7 +7,9 @@ import errno
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +19,8 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+_TOGETHER = ContextVar("files of many go to the disk together", default=False)
 
 # What an unfinished file has behind its name to be; with eight letters where another process has the plain one.
 _UNFINISHED = r"\.new(-[a-z0-9_]{8})?\.tmp"
@@ -46,6 +50,25 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     write_atomic(path, lambda stream: stream.write(encoded(text)))
+
+
+@contextmanager
+def synced_together() -> Iterator[None]:
+    """Files that are written in here go to the disk together at its end, which is many times as fast for small ones.
+
+    A killed process leaves each of them whole or not at all, as ever; after a power cut before the end any of them may
+    be damaged. So this is for files that are all made anew unless something written after the end says that they are
+    there.
+    """
+    if not hasattr(os, "sync"):  # Windows
+        yield
+        return
+    before = _TOGETHER.set(True)
+    try:
+        yield
+    finally:
+        _TOGETHER.reset(before)
+    os.sync()
 
 
 def remove_unfinished(folder: str | Path) -> None:
@@ -93,7 +116,8 @@ def temporary_beside(path: Path) -> tuple[int, str]:
 def put_in_place(stream: BinaryIO, temporary: str | Path, path: Path) -> None:
     """Bring a finished temporary file to the disk and rename it over `path`. Afterwards the stream may be closed."""
     stream.flush()
-    os.fsync(stream.fileno())
+    if not _TOGETHER.get():
+        os.fsync(stream.fileno())
     if fcntl is None:
         stream.close()  # Windows renames no open file; elsewhere it is locked until it is closed
     os.chmod(temporary, 0o644)  # as made it is 0600, which would surprise whoever shares the folder
