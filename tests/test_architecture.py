@@ -67,6 +67,7 @@ ROOMS = (
     "prepare/cot",
     "prepare/annotation",
     "prepare/demo",
+    "prepare/distilling",
     "prepare/rendering",
     "prepare/sweeps",
     "prepare/export",

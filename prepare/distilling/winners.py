@@ -65,6 +65,7 @@ def write_winners(
     Raises:
         InputError: no winner is left, or the lines beside them are of another motion tokenizer.
     """
+    # What cannot be learned from.
     pairs = zip(questions, best, strict=True)
     problems = [_problem(question, task, one, tokenizer, keep_contradicted) for question, one in pairs]
     winners = [
@@ -75,6 +76,7 @@ def write_winners(
     left_out = Counter(problem for problem in problems if problem is not None)
     if not winners:
         raise InputError(f"{folder}: no reply of {len(best)} can be learned from ({_counts(left_out)})")
+    # The lines, and what made their codes.
     earlier = [] if beside is None else _lines_of(beside, task, tokenizer)
     tokenizer.save(folder / TOKENIZER_FILE)
     source = CotSource(str(folder / TOKENIZER_FILE), tokenizer.fingerprint, tokenizer.nb_code, str(folder))
