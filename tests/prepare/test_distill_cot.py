@@ -26,8 +26,8 @@ def trained(tmp_path_factory, backbone, cot_jsonl, motion_tokenizer):
     folder = tmp_path_factory.mktemp("distill")
     motion_tokenizer.save(folder / "tokenizer.pth")
     given = ("--cot-train-jsonl", cot_jsonl, "--motion-tokenizer", folder / "tokenizer.pth", "--llm-backbone", backbone,
-             "--use-reasoning", "--batch-size", 12, "--epochs-t2m", 16, "--learning-rate", 5e-3, "--out-dir", folder, "--exp-name", "sft",
-             "--device", "cpu")  # fmt: skip
+             "--use-reasoning", "--batch-size", 12, "--epochs-t2m", 16, "--learning-rate", 5e-3, "--out-dir", folder,
+             "--exp-name", "sft", "--device", "cpu")  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train_mllm.py", *map(str, given)])
         train_mllm.main()
@@ -42,7 +42,8 @@ def distill(trained, tmp_path, monkeypatch):
     def command(*words, name="out"):
         given = ("--ckpt", trained / "sft" / "motionllm_t2m_best.pth", "--questions", trained / "captions.txt",
                  "--rewards", "format=1,physical=0.1", "--com-candidates", 4, "--com-refine-steps", 1,
-                 "--max-new-tokens", 60, "--temperature", 0.4, "--device", "cpu", "--out-dir", tmp_path / name, *words)  # fmt: skip
+                 "--max-new-tokens", 60, "--temperature", 0.4, "--device", "cpu",
+                 "--out-dir", tmp_path / name, *words)  # fmt: skip
         monkeypatch.setattr(sys, "argv", ["distill_cot.py", *map(str, given)])
         distill_cot.main()
         return tmp_path / name
