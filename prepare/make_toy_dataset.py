@@ -55,6 +55,7 @@ GENERATOR_VERSION = 1
 _MIN_CLIPS = 20
 # Below so many clips processes are not worth their start; a process makes some at once.
 _FEW_CLIPS, _AT_ONCE, _MOST_WORKERS = 400, 50, 8
+Made = tuple[ToyClip, np.ndarray, np.ndarray]
 
 
 @dataclass
@@ -155,24 +156,29 @@ def write_toy_dataset(root: Path, count: int, seed: int) -> tuple[str, str]:
     return summary, fingerprint(*parts)
 
 
-def _made(count: int, seed: int) -> Iterator[tuple[ToyClip, np.ndarray, np.ndarray]]:
-    """(clip, features, joints as the features give them) of each clip, made on all cores where there are many clips."""
+def _made(count: int, seed: int) -> Iterator[Made]:
+    """Each clip with its features and the joints that these give, made on all cores where there are many clips."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if count < _FEW_CLIPS or cores < 2:
-        yield from _part(count, seed, range(count))
+        yield from _made_at(count, seed, range(count))
         return
     parts = [range(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE)]
-    with ProcessPoolExecutor(min(cores, _MOST_WORKERS), get_context("fork"), set_num_threads, (1,)) as workers:
+    workers = ProcessPoolExecutor(min(cores, _MOST_WORKERS), get_context("fork"), set_num_threads, (1,))
+    try:
         for made in workers.map(_part, repeat(count), repeat(seed), parts):
             yield from made
+    finally:  # after an interrupt nothing waits for clips that nobody wants any more
+        workers.shutdown(cancel_futures=True)
 
 
-def _part(count: int, seed: int, places: range) -> list[tuple[ToyClip, np.ndarray, np.ndarray]]:
-    made = []
+def _made_at(count: int, seed: int, places: range) -> Iterator[Made]:
     for clip in toy_clips(count, seed, places):
         features = features_from_joints(clip.joints, T2M)
-        made.append((clip, features, joints_from_features(features, T2M)))
-    return made
+        yield clip, features, joints_from_features(features, T2M)
+
+
+def _part(count: int, seed: int, places: range) -> list[Made]:
+    return list(_made_at(count, seed, places))
 
 
 def sidecar_row(clip: ToyClip, frames: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 
 import numpy as np
@@ -104,8 +105,8 @@ def test_an_interrupted_run_does_not_look_finished_and_can_be_done_again(toy, tm
     folder = tmp_path / "toy"
     clips = make_toy_dataset.toy_clips
 
-    def interrupted(count, seed):
-        for index, clip in enumerate(clips(count, seed)):
+    def interrupted(count, seed, places):
+        for index, clip in enumerate(clips(count, seed, places)):
             if index == 5:
                 raise KeyboardInterrupt
             yield clip
@@ -118,6 +119,15 @@ def test_an_interrupted_run_does_not_look_finished_and_can_be_done_again(toy, tm
     monkeypatch.setattr(make_toy_dataset, "toy_clips", clips)
     make(folder, monkeypatch)
     assert content(folder) == content(toy)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="one process makes all clips on this system")
+def test_several_processes_make_the_same_bytes(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(make_toy_dataset, "_FEW_CLIPS", 1)
+    monkeypatch.setattr(make_toy_dataset, "_AT_ONCE", 7)
+    make(tmp_path / "toy", monkeypatch)
+    assert content(tmp_path / "toy") == content(toy)
 
 
 @pytest.mark.parametrize("flags", [["--clips", "3"], ["--seed", "-1"], ["--clip", "50"]])

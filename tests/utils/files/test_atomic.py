@@ -13,7 +13,7 @@ import torch
 from tests.full_disk import no_file_beyond
 from tests.places import ROOT
 from utils.files.arrays import read_npy, write_npy
-from utils.files.atomic import remove_unfinished, write_atomic, write_text
+from utils.files.atomic import remove_unfinished, synced_together, write_atomic, write_text
 from utils.files.torch_files import read_torch_file, write_torch_file
 
 
@@ -34,7 +34,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
 
 _KILLED_IN = """
 import os, signal
-from utils.files.atomic import write_atomic
+from utils.files.atomic import write_atomic, synced_together
 def write(stream):
     {}
     os.kill(os.getpid(), signal.SIGKILL)
@@ -66,7 +66,7 @@ def test_what_a_kill_left_of_a_file_is_used_by_the_next_one_that_writes_it(tmp_p
     path = tmp_path / "a.txt"
     killed = f"""
 import os, signal
-from utils.files.atomic import write_atomic
+from utils.files.atomic import write_atomic, synced_together
 def write(stream):
     stream.write(b"half" * 100_000)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -125,10 +125,28 @@ def test_a_full_disk_leaves_the_last_good_file_and_names_the_one_that_was_to_be_
 def test_what_the_system_refuses_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     program = f"""
-from utils.files.atomic import write_text
+from utils.files.atomic import write_text, synced_together
 from utils.run.command import run_command
 run_command(lambda: write_text({str(tmp_path / "file" / "a.txt")!r}, ""))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {tmp_path}/file/a.txt: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sync"), reason="this system brings no files to the disk together")
+def test_files_that_are_made_together_reach_the_disk_together(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(os, "fsync", lambda handle: calls.append("one"))
+    monkeypatch.setattr(os, "sync", lambda: calls.append("all"))
+    with synced_together():
+        for name in "ab":
+            write_text(tmp_path / name, name)
+        assert calls == [] and (tmp_path / "b").read_text() == "b"
+    assert calls == ["all"]
+    write_text(tmp_path / "c", "c")
+    assert calls == ["all", "one"]
+    with pytest.raises(KeyboardInterrupt), synced_together():
+        raise KeyboardInterrupt
+    write_text(tmp_path / "d", "d")
+    assert calls == ["all", "one", "one"]
