@@ -5,6 +5,7 @@ REWARDS = {
     "physical": "rewards.physical_plausibility:PhysicalPlausibility",
     "consistency": "rewards.text_motion_consistency:TextMotionConsistency",
     "facts": "rewards.facts:Facts",
+    "contradiction": "rewards.facts:Contradiction",
     "grounding": "rewards.grounding:Grounding",
     "semantic": "rewards.semantic_alignment:SemanticAlignment",
     "coherence": "rewards.reasoning_coherence:ReasoningCoherence",

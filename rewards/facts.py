@@ -1,4 +1,5 @@
 """`facts`: does the motion do what its caption claims? The share of the caption's claims that hold, measured.
+`contradiction`: does any of them fail?
 
 A caption claims actions, sides, ways, numbers, a pace, an order (`dataset.claims`); the decoded motion keeps each, or
 does not (`dataset.facts.verdicts`). No network is asked, so left for right costs as much as it should.
@@ -17,7 +18,7 @@ from rewards.base import Reward
 from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton
 
-WORST = 0.0
+WORST, CONTRADICTED = 0.0, -1.0
 # A claim that cannot be said of the motion: between clear and surely nothing.
 UNSAID = 0.5
 # What each action costs that the caption does not tell, and how many count; and what it costs in addition if one is to
@@ -51,6 +52,33 @@ class Facts(Reward):
         extras = min(len(untold(claims, facts)), MOST_EXTRAS)
         price = EXTRA_PRICE * extras + (OPPOSED_PRICE if opposed(claims, facts) else 0.0)
         return max(WORST, share_holding(claims, facts) - price)
+
+
+class Contradiction(Reward):
+    """-1 where a claim of the caption fails for the motion, 0 where none does.
+
+    A share of claims forgives a wrong side among many that are right, and takes off for actions that nobody told: what
+    is contradicted can be worth as much as what is not. None where the caption claims nothing that can be checked; -1
+    without a motion that can be played.
+    """
+
+    name = "contradiction"
+    tasks = ("t2m",)
+
+    def score(self, rollouts: Sequence[Rollout]) -> list[float | None]:
+        claims = {rollout.caption: claims_of(rollout.caption or "") for rollout in rollouts}
+        return [
+            self._score_one(rollout, claims[rollout.caption])
+            if rollout.task in self.tasks and claims[rollout.caption]
+            else None
+            for rollout in rollouts
+        ]
+
+    def _score_one(self, rollout: Rollout, claims: Sequence[Claim]) -> float:
+        facts = facts_of_motion(rollout.motion, self.context.skeleton)
+        if facts is None or not rollout.well_formed:
+            return CONTRADICTED
+        return CONTRADICTED if any(verdict(claim, facts) is False for claim in claims) else 0.0
 
 
 def share_holding(claims: Sequence[Claim], facts: MotionFacts) -> float:

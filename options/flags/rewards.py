@@ -9,8 +9,9 @@ from options.flags.ranges import COUNT, NOT_NEGATIVE
 from rewards.models import RewardModels
 from utils.run.devices import resolve_device
 
-# Measured in com/README.md: it takes away two of three contradictions, and R@1 rises.
-FACTS_IN_SEARCH = 0.5
+# Measured in com/README.md: facts take away two of three contradictions, and R@1 rises; a reply without a contradiction
+# comes before any with one, which takes away more than a third of the rest.
+FACTS_IN_SEARCH, CONTRADICTION_IN_SEARCH = 0.5, 1.0
 
 
 @dataclass
@@ -31,6 +32,12 @@ class RewardFlags:
         "training",
         within=NOT_NEGATIVE,
     )
+    reward_contradiction_weight: float | None = flag(
+        None,
+        "-1 where a claim of the caption fails for the motion (t2m), so that in a search replies without a "
+        f"contradiction come first; default {CONTRADICTION_IN_SEARCH:g} in Chain-of-Motion, 0 in training",
+        within=NOT_NEGATIVE,
+    )
     reward_grounding_weight: float = flag(
         0.0, "what reasoning and answer claim holds for the motion (m2t)", within=NOT_NEGATIVE
     )
@@ -46,8 +53,9 @@ class RewardFlags:
 
     def go_on(self, before: Mapping[str, Any]) -> None:
         """Take the default of the version that began an evaluation, whose args.json is `before` (empty: this one)."""
-        if before and "reward_facts_weight" not in before and self.reward_facts_weight is None:
-            self.reward_facts_weight = 0.0
+        for name in ("reward_facts_weight", "reward_contradiction_weight"):
+            if before and name not in before and getattr(self, name) is None:
+                setattr(self, name, 0.0)
 
     def weights(self, searches: bool = False) -> dict[str, float]:
         """Weight by reward name, those of weight 0 left out.
@@ -55,9 +63,11 @@ class RewardFlags:
         Args:
             searches: of scorers of Chain-of-Motion, not of rewards of training.
         """
-        facts = self.reward_facts_weight
+        facts, contradiction = self.reward_facts_weight, self.reward_contradiction_weight
         if facts is None:
             facts = FACTS_IN_SEARCH if searches else 0.0
+        if contradiction is None:
+            contradiction = CONTRADICTION_IN_SEARCH if searches else 0.0
         by_name = {
             "format": self.reward_format_weight,
             "physical": self.reward_phys_weight,
@@ -65,6 +75,7 @@ class RewardFlags:
             "semantic": self.reward_sem_weight,
             "coherence": self.reward_coh_weight,
             "facts": facts,
+            "contradiction": contradiction,
             "grounding": self.reward_grounding_weight,
         }
         return {name: weight for name, weight in by_name.items() if weight != 0}

@@ -9,7 +9,7 @@ import pytest
 from models.policy.rates import RATES
 from options.flags.com import ComFlags
 from options.flags.recipes import MEASURED, PUBLISHED
-from options.flags.rewards import FACTS_IN_SEARCH, RewardFlags
+from options.flags.rewards import CONTRADICTION_IN_SEARCH, FACTS_IN_SEARCH, RewardFlags
 from options.grpo import GrpoSettings
 from options.sft import SftSettings
 from options.train import TrainSettings
@@ -186,12 +186,19 @@ def test_a_search_that_an_earlier_version_began_reflects_as_that_did():
         assert flags.com_refine == taken
     assert [ComFlags(use_com=True).label, ComFlags(use_com=True, com_refine_steps=1).label] == ["8x2-revise", "8x1"]
     assert ComFlags(use_com=True, com_tokens=700, com_refine="both").label == "8x2-both-700tokens"
+    assert ComFlags(use_com=True, com_cut="fault").label == "8x2-revise-fault"
 
 
 def test_facts_rank_and_reward_only_where_they_are_asked_to():
-    assert "facts" not in RewardFlags().weights() and RewardFlags().weights(searches=True)["facts"] == FACTS_IN_SEARCH
+    defaults = {"facts": FACTS_IN_SEARCH, "contradiction": CONTRADICTION_IN_SEARCH}
+    assert not defaults.keys() & RewardFlags().weights().keys()
+    assert defaults.items() <= RewardFlags().weights(searches=True).items()
     assert RewardFlags(reward_facts_weight=1).weights()["facts"] == 1
-    for before, wanted in (({}, True), ({"use_com": True}, False), ({"reward_facts_weight": None}, True)):
+    assert RewardFlags(reward_contradiction_weight=2).weights()["contradiction"] == 2
+    assert "contradiction" not in RewardFlags(reward_contradiction_weight=0).weights(searches=True)
+    # A search of an earlier version had none of them, or facts alone.
+    facts_only = {"use_com": True, "reward_facts_weight": None}
+    for before, wanted in (({}, {*defaults}), ({"use_com": True}, set()), (facts_only, {"facts"})):
         flags = RewardFlags()
-        flags.go_on(before)  # a search of an earlier version had none
-        assert ("facts" in flags.weights(searches=True)) is wanted
+        flags.go_on(before)
+        assert defaults.keys() & flags.weights(searches=True).keys() == wanted

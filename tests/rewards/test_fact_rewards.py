@@ -76,6 +76,16 @@ def test_the_right_motion_is_worth_more_than_any_that_games_the_caption(facts, c
         assert facts.score([t2m(caption, motion(*mirrored))])[0] <= 0.75
 
 
+def test_a_contradiction_is_worth_less_than_any_number_of_claims_that_hold():
+    contradiction = load_reward("contradiction", CONTEXT)
+    caption = "a person walks forward, then turns left."
+    right, other = motion(WALK, LEFT), motion(WALK, RIGHT)
+    made = [right, other, motion(WALK, LEFT, KICK), None, right[:1]]
+    assert contradiction.score([t2m(caption, one) for one in made]) == [0, -1, 0, -1, -1]
+    assert contradiction.score([t2m("a person dances.", right), m2t(right, caption)]) == [None, None]
+    assert contradiction.score([t2m(caption, right, problem="no </think>")]) == [-1]
+
+
 def test_other_numbers_and_another_order_cost(facts):
     once = replace(JUMP, count=1)
     scores = facts.score([t2m("a person jumps up twice", motion(one)) for one in (JUMP, once)])
@@ -175,7 +185,7 @@ def test_how_much_of_a_reasoning_is_right():
     assert found == [len(true), None, 0, None]
 
 
-def test_both_are_named_and_read_no_reference():
-    weights = {"facts": 1.0, "grounding": 1.0}
-    assert usable_for(weights, ("t2m",)) == {"facts": 1.0} and usable_for(weights, ("m2t",)) == {"grounding": 1.0}
+def test_all_are_named_and_read_no_reference():
+    weights = {"facts": 1.0, "contradiction": 1.0, "grounding": 1.0}
+    assert usable_for(weights, ("t2m",)) == {"facts": 1.0, "contradiction": 1.0} and usable_for(weights, ("m2t",)) == {"grounding": 1.0}
     assert reference_free(weights) == weights
