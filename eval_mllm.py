@@ -54,9 +54,9 @@ def evaluate(settings: EvalSettings, begin: Begin, timer: StageTimer) -> dict:
         judge, scoring = (settings.judge(), settings.caption_scoring()) if questions.can_be_scored else (None, None)
     backbone = backbone_of(checkpoint, settings.model.llm_backbone)
     folder = begin(settings.data_fingerprint(questions), backbone).folder.path
-    if settings.evaluation.from_predictions is not None:
+    if settings.evaluation.asks_no_model:
         with timer.stage("reading predictions"):
-            replies = given_replies(settings, questions, tokenizer, checkpoint)
+            replies = given_replies(settings, questions, tokenizer, checkpoint, judge)
         questions = questions.as_answered(replies.draws)
     else:
         with timer.stage("loading the model"):

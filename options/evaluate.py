@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from options.flags.com import ComFlags
 from options.flags.common import DataFlags, EngineFlags, ModelFlags, RunFlags
-from options.flags.evaluation import NO_EVALUATOR, OF_MULTIMODALITY, OF_THIS_VERSION, EvalFlags
+from options.flags.evaluation import NO_EVALUATOR, OF_A_MODEL, OF_MULTIMODALITY, OF_THIS_VERSION, EvalFlags
 from options.flags.published import IGNORED_IN_EVALUATION, ONLY_TRAINING, PUBLISHED_FOR_EVALUATION, TokenizerShapeFlags
 from options.flags.rewards import RewardFlags
 from options.inputs import evaluation_inputs, not_read
@@ -73,22 +73,36 @@ class EvalSettings(Settings):
     def unused(self) -> dict[str, Sequence[str]]:
         flags = self.evaluation
         given = (flags.from_predictions or flags.rescore) is not None  # the answers of a search, perhaps
-        asks = flags.eval_task == "t2m" and flags.from_predictions is None
+        copies = flags.baseline is not None
+        asks = flags.eval_task == "t2m" and flags.from_predictions is None and not copies
         return {
             "of train_mllm.py": ONLY_TRAINING,
-            "without --use-com": [] if self.com.use_com or given else [field.name for field in fields(ComFlags)],
+            "without --use-com": [] if self.com.use_com or given else self._of_a_search,
             "without --from-predictions": [] if given else ["any_posture"],
             "with --from-predictions, which asks no model": ["engine"] if flags.from_predictions is not None else [],
+            "with --baseline, which asks no model": OF_A_MODEL if copies else [],
             "only where t2m is asked": [] if asks else OF_MULTIMODALITY,
         }
+
+    @property
+    def _of_a_search(self) -> list[str]:
+        """Flags of Chain-of-Motion; a copy by the judge is allowed by one of them."""
+        kept = {"allow_judge_as_ranker"} if self.evaluation.baseline is not None else set()
+        return [field.name for field in fields(ComFlags) if field.name not in kept]
 
     # --- The run ---
 
     def open_run(self) -> Run:
         """The folder of the evaluation with what it was asked. Raises InputError with nothing to evaluate."""
         flags = self.evaluation
-        if flags.eval_ckpt is None and flags.from_predictions is None:
-            raise InputError("--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE)")
+        if flags.eval_ckpt is None and not flags.asks_no_model:
+            raise InputError(
+                "--eval-ckpt is needed: the checkpoint to evaluate (or --from-predictions FILE, or --baseline nn-copy)"
+            )
+        if flags.baseline is not None and self.com.use_com:
+            raise InputError(
+                "--baseline copies and asks no model, which --use-com searches with: leave one of them out"
+            )
         way_out = "use another --exp-name" if flags.rescore is None else "remove it first"
         self._refuse_to_share()
         inputs, folder = evaluation_inputs(self), RunFolder(self.folder, way_out)
@@ -98,7 +112,7 @@ class EvalSettings(Settings):
         renamed = flags.go_on(before)
         self.com.go_on(before)
         self.rewards.go_on(before)
-        if flags.from_predictions is None:  # mistakes are told before anything is loaded
+        if not flags.asks_no_model:  # mistakes are told before anything is loaded
             _ = self.draws
             if flags.eval_task == "t2m" and flags.mm_repeats and self.temperature == 0:
                 raise InputError("--mm-repeats: greedy replies are all alike: give a --temperature")
@@ -109,10 +123,11 @@ class EvalSettings(Settings):
 
     def _refuse_to_share(self) -> None:
         """Raises InputError where several processes are to do what one must."""
-        if self.evaluation.from_predictions is not None and (self.evaluation.shard or launched_processes() > 1):
+        if self.evaluation.asks_no_model and (self.evaluation.shard or launched_processes() > 1):
+            judged = "copies" if self.evaluation.baseline is not None else "given predictions"
             raise InputError(
-                "given predictions are judged by one process: leave out --shard, and start it without a launcher "
-                "(torchrun, accelerate)"
+                f"{judged} are judged by one process: leave out --shard, and start it without a launcher (torchrun, "
+                "accelerate)"
             )
 
     @property
@@ -121,6 +136,8 @@ class EvalSettings(Settings):
         flags = self.evaluation
         if self.run.exp_name is not None:
             return Path(self.run.out_dir) / self.run.exp_name
+        if flags.baseline is not None:
+            return Path(self.run.out_dir) / f"eval_{flags.eval_task}_{flags.baseline}"
         judged = Path(flags.from_predictions or flags.eval_ckpt)
         return judged.parent / (f"eval_{flags.eval_task}_{judged.stem}" + ("_com" if self.com.use_com else ""))
 
@@ -174,7 +191,7 @@ class EvalSettings(Settings):
             tokenizer = MotionTokenizer.load(path, self.device)
         else:
             return None
-        self._check_skeleton("motion tokenizer", tokenizer.skeleton)
+        self.check_skeleton("motion tokenizer", tokenizer.skeleton)
         return tokenizer
 
     def questions(self) -> "Questions":
@@ -211,10 +228,11 @@ class EvalSettings(Settings):
         if not Path(folder).exists():
             logging.info("--eval-evaluator %s asks the model now, and --rescore judges its replies later", NO_EVALUATOR)
         evaluator = TextMotionEvaluator.load(folder, device=str(self.device))
-        self._check_skeleton("evaluator", evaluator.skeleton)
+        self.check_skeleton("evaluator", evaluator.skeleton)
         return Judge(evaluator, flags.repeats, self.run.seed)
 
-    def _check_skeleton(self, what: str, found: "Skeleton") -> None:
+    def check_skeleton(self, what: str, found: "Skeleton") -> None:
+        """Raise InputError where `what` was made for other bodies than --dataname's."""
         if found != self.skeleton:
             raise InputError(f"the {what} is for --dataname {found.name}, not {self.skeleton.name}")
 

@@ -33,10 +33,13 @@ def evaluation_inputs(settings: "EvalSettings") -> Inputs:
     named = settings.com.com_scorers or settings.rewards.rewards
     evaluator, judge = settings.rewards.reward_evaluator or data.default_evaluator, settings.judging_evaluator
     ranking = _rewarding(settings.rewards, named, (flags.eval_task,), evaluator) if settings.com.use_com else {}
+    read = (flags.eval_split,)
+    if flags.baseline is not None:
+        ranking, read = _copying(settings.rewards, flags.eval_task), (flags.eval_split, "train")
     return {
         "eval_ckpt": _at(flags.eval_ckpt),
         "from_predictions": predictions(flags.from_predictions, flags.eval_task),
-        "data_root": data_set(data, (flags.eval_split,), (flags.eval_split, "train")),
+        "data_root": data_set(data, read, (flags.eval_split, "train")),
         **({} if judge is None else {"eval_evaluator": _at(judge)}),
         "motion_tokenizer": _at(data.motion_tokenizer),
         "llm_backbone": model(settings.model.llm_backbone),
@@ -140,6 +143,13 @@ def _rewarding(flags: RewardFlags, named: str | None, tasks: tuple[str, ...], ev
     }
     found = {name: find(place) if known else None for name, (find, place, known) in read.items() if known or own}
     return {**found, "files of rewards": Input.together(own)}
+
+
+def _copying(flags: RewardFlags, task: str) -> Inputs:
+    """What tells which training clip is the nearest (options.copies)."""
+    if task == "t2m":
+        return {"semantic_model_name": model(flags.semantic_model_name)}
+    return {"reward_evaluator": _at(flags.reward_evaluator)}
 
 
 def _tokenizer(data: DataFlags) -> Input | None:

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from options.copies import copied_replies
 from options.flags.evaluation import LONGEST_REPLY
 from options.rescoring import as_made
 from options.search import scorers_of, search_of
@@ -34,13 +35,18 @@ def given_replies(
     questions: "Questions",
     tokenizer: "MotionTokenizer | None",
     checkpoint: "Checkpoint | None",
+    judge: "Judge | None",
 ) -> "Replies":
-    """The predictions of --from-predictions or of --rescore, in the order of the questions."""
+    """The predictions of --from-predictions or of --rescore, or the copies of --baseline, in order of the questions."""
     from models.evaluation.predictions import Replies, arrange
     from models.evaluation.predictions_file import read_predictions
     from utils.run.inputs import Input
 
-    flags, path = settings.evaluation, Path(settings.evaluation.from_predictions)
+    flags = settings.evaluation
+    if flags.baseline is not None:
+        replies = copied_replies(settings, questions, _draws(settings, questions), judge)
+        return replies if flags.rescore is None else as_made(settings, replies, checkpoint)
+    path = Path(flags.from_predictions)
     found = read_predictions(path, flags.eval_task, settings.skeleton, tokenizer, look=not flags.any_posture)
     ids = [record.id for record in questions.records]
     if flags.limit is not None:

@@ -32,6 +32,7 @@ class Prediction:
         motion: t2m: (T, D) float32 denormalised features; None where there is none.
         problem: why it counts as a failure; None where it does not.
         finished: the reply ended by itself.
+        copied_from: of a copy, the clip that has it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Prediction:
     motion: np.ndarray | None = None
     problem: str | None = None
     finished: bool = True
+    copied_from: str | None = None
 
     @property
     def well_formed(self) -> bool:
@@ -50,6 +52,7 @@ class Prediction:
 
     def row(self) -> dict[str, Any]:
         """As a line of predictions.jsonl."""
+        copied = {} if self.copied_from is None else {"copied_from": self.copied_from}
         return {
             "id": self.id,
             "draw": self.draw,
@@ -59,6 +62,7 @@ class Prediction:
             "codes": None if self.codes is None else self.codes.tolist(),
             "finished": self.finished,
             "problem": self.problem,
+            **copied,
         }
 
     @classmethod

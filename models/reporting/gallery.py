@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Gallery:
         records: the real clips by id.
         skeleton: of all motions.
         tokenizer: decodes the codes of replies; None where there are none.
+        sources: the clips that copies are of, by id.
     """
 
     task: str
@@ -42,26 +43,29 @@ class Gallery:
     records: dict[str, MotionRecord]
     skeleton: Skeleton
     tokenizer: MotionTokenizer | None
+    sources: dict[str, MotionRecord] = field(default_factory=dict)
 
     @classmethod
     def of(cls, task: str, runs: Sequence[ShownRun]) -> "Gallery | None":
         """None, with a logged reason, where the data or the checkpoint are not here any more."""
+        only_copies = all(run.is_copy for run in runs)
         for run in runs:
             asked = run.arguments
             root = asked.get("data_root")
-            if not run.predictions or root is None:
+            if not run.predictions or root is None or (run.is_copy and not only_copies):
                 continue
             try:
                 skeleton = get_skeleton(asked.get("dataname", "t2m"))
                 records = {record.id: record for record in read_split(root, asked.get("eval_split", "test"), skeleton)}
                 tokenizer = _tokenizer(asked.get("eval_ckpt"), asked.get("motion_tokenizer"))
+                sources = _sources(runs, skeleton)
             except InputError as error:
                 logging.warning("no gallery of %s: %s", run.name, error)
                 continue
-            if tokenizer is None and task == "t2m":
+            if tokenizer is None and task == "t2m" and not only_copies:
                 logging.warning("no gallery of %s: its codes need --motion-tokenizer", run.name)
                 continue
-            return cls(task, [one for one in runs if one.predictions], records, skeleton, tokenizer)
+            return cls(task, [one for one in runs if one.predictions], records, skeleton, tokenizer, sources)
         return None
 
     def cards(self, count: int) -> str:
@@ -81,7 +85,8 @@ class Gallery:
         facts = motion_facts(motions[0].joints, self.skeleton)
         told, marks = [], marks_of(facts, contradictions(caption, facts), 0, "real")
         for run, row in zip(self.runs, replies, strict=True):
-            joints = self._decoded(row.get("codes"))
+            source = self.sources.get(row.get("copied_from"))
+            joints = self._decoded(row.get("codes")) if source is None else self._joints(source.features)
             problem = row.get("problem") or ("no motion" if joints is None else None)
             reasoning = parse_reply(row.get("text") or "", "t2m").reasoning or ""
             told.append(f"<p><b>{safe(run.name)}</b> <span class='soft'>{safe(problem or reasoning)}</span></p>")
@@ -152,6 +157,16 @@ def _told(row: dict[str, Any], facts: MotionFacts) -> tuple[str, MotionFacts] | 
     """What a candidate answers of a motion with these facts."""
     answer = parse_reply(row.get("text") or "", "m2t").answer
     return (answer, facts) if answer else None
+
+
+def _sources(runs: Sequence[ShownRun], skeleton: Skeleton) -> dict[str, MotionRecord]:
+    """The training clips that replies are copies of, by id."""
+    found = {}
+    for run in runs:
+        if run.is_copy and (root := run.arguments.get("data_root")) is not None:
+            wanted = {row["copied_from"] for row in run.predictions}
+            found |= {record.id: record for record in read_split(root, "train", skeleton) if record.id in wanted}
+    return found
 
 
 def _tokenizer(checkpoint: str | None, given: str | None) -> MotionTokenizer | None:

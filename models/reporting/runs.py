@@ -68,6 +68,11 @@ class ShownRun:
         rows = read_jsonl(file) if file.is_file() else []
         return [row for row in rows if row.get("draw", 0) == 0]
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether all replies are copies of training clips (--baseline)."""
+        return bool(self.predictions) and all("copied_from" in row for row in self.predictions)
+
     @cached_property
     def traces(self) -> dict[str, list[dict[str, Any]]]:
         """Candidates of Chain-of-Motion for the first reply to each clip, by its id."""

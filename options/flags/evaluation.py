@@ -14,6 +14,7 @@ DRAWN_AT, LONGEST_REPLY = Sampling.temperature, Sampling.max_new_tokens
 FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
 NO_EVALUATOR = "none"
 OF_MULTIMODALITY = ("mm_repeats", "mm_texts")
+OF_A_MODEL = ("engine", "temperature", "top_p", "max_new_tokens", "llm_backbone", "precision")  # how one is asked
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
 # An args.json without one of these was written by an earlier version.
 OF_THIS_VERSION = {"quick", "rescore"}
@@ -93,6 +94,13 @@ class EvalFlags:
         "models/evaluation/predictions_file.py), or for t2m a folder of <id>.npy features or joints; codes are decoded "
         "by --motion-tokenizer or that of --eval-ckpt",
     )
+    baseline: Literal["nn-copy"] | None = flag(
+        None,
+        "judge copies instead of a model's replies: t2m the motion of the training caption that means most nearly the "
+        "same (cosine of --semantic-model-name's sentence embeddings), m2t the first caption of the training motion "
+        "that is most alike (in --reward-evaluator's space; without one by mean and spread of the features). What a "
+        "model is worth is what it is better by",
+    )
     any_posture: bool = flag(
         False,
         "--from-predictions: judge motions although most are no people who stand, of a person's size, left on the left",
@@ -123,9 +131,22 @@ class EvalFlags:
         need(not self.save_motions or self.eval_task == "t2m", "--save-motions: only t2m answers with motions")
         need(not (self.quick and self.samples), "--quick is one draw: leave --samples out")
         need(self.mm_repeats != 1, "--mm-repeats: 0, 2 or more")
+        rivals = {"--eval-ckpt": self.eval_ckpt, "--from-predictions": None if self.rescore else self.from_predictions}
+        for name, value in rivals.items():
+            need(self.baseline is None or value is None, f"--baseline copies what is judged: leave {name} out")
+        need(
+            self.baseline is None or self.eval_split != "train",
+            "--baseline copies from the clips of train: of those themselves it would be the truth; give another "
+            "--eval-split",
+        )
         if self.shard is not None:
             fits = re.fullmatch(r"[0-9]{1,6}/[0-9]{1,6}", self.shard) is not None and 0 <= self.part[0] < self.part[1]
             need(fits, f"--shard {self.shard}: expected NUMBER/COUNT from 1/COUNT to COUNT/COUNT, such as 2/8")
+
+    @property
+    def asks_no_model(self) -> bool:
+        """Whether what is judged is there already, or copied."""
+        return self.from_predictions is not None or self.baseline is not None
 
     @property
     def part(self) -> tuple[int, int]:
