@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, GenerationConfig, LogitsProcessorList, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from models.engines.engine import Drawn
 from models.language.decoding import Sampling
@@ -83,21 +84,22 @@ class TransformersEngine:
 def _shared_prefill(
     model: PreTrainedModel, prompts: Sequence[list[int]], input_ids: Tensor, mask: Tensor
 ) -> Cache | None:
-    """Keys and values of all prompt tokens but the last, computed once for equal prompts; None without any equal.
+    """Keys and values of all prompt tokens but the last, computed once for prompts that begin alike: equal ones, and
+    those of replies that were begun to different lengths. None where no prompt is the beginning of another one.
 
     Args:
         prompts: B token lists.
         input_ids, mask: (B, L) the same, padded on the left.
     """
-    first: dict[tuple[int, ...], int] = {}
-    for row, prompt in enumerate(prompts):
-        first.setdefault(tuple(prompt), row)
-    if len(first) == len(prompts) or input_ids.shape[1] < 2:
-        return None
-    place = {row: number for number, row in enumerate(first.values())}
-    rows = torch.tensor(list(first.values()), device=input_ids.device)
-    known = mask[rows, :-1]
     cache = DynamicCache(config=model.config)
+    # A window that slides keeps no beginnings, and other layers keep no columns.
+    columns = all(type(layer) is DynamicLayer for layer in cache.layers)
+    whole = _longest_of(prompts) if columns else [prompts.index(prompt) for prompt in prompts]
+    computed = sorted(set(whole))
+    if len(computed) == len(prompts) or input_ids.shape[1] < 2:
+        return None
+    rows = torch.tensor(computed, device=input_ids.device)
+    known = mask[rows, :-1]
     model(
         input_ids=input_ids[rows, :-1],
         attention_mask=known,
@@ -106,7 +108,32 @@ def _shared_prefill(
         position_ids=(known.cumsum(dim=-1) - 1).clamp_min(0),
         logits_to_keep=1,
     )
-    cache.batch_select_indices(torch.tensor([place[first[tuple(prompt)]] for prompt in prompts], device=rows.device))
+    place = {row: number for number, row in enumerate(computed)}
+    cache.batch_select_indices(torch.tensor([place[row] for row in whole], device=rows.device))
+    # A shorter prompt stands further to the right than the one that it is the beginning of.
+    shift = torch.tensor([len(prompts[row]) - len(own) for row, own in zip(whole, prompts, strict=True)])
+    return _moved_right(cache, shift.to(rows.device), input_ids.shape[1] - 1)
+
+
+def _longest_of(prompts: Sequence[list[int]]) -> list[int]:
+    """For each prompt the row of the longest one that it is the beginning of, perhaps its own; the first of equals."""
+    order = sorted(range(len(prompts)), key=lambda row: (prompts[row], -row))
+    longest, found = order[-1], [0] * len(prompts)
+    # In this order what begins with a prompt follows it.
+    for row in reversed(order):
+        if prompts[longest][: len(prompts[row])] != prompts[row]:
+            longest = row
+        found[row] = longest
+    return found
+
+
+def _moved_right(cache: Cache, shift: Tensor, length: int) -> Cache:
+    """Row by row, by `shift` (B,) columns; what comes in at the left is masked as padding."""
+    if shift.any():
+        source = (torch.arange(length, device=shift.device) - shift[:, None]).clamp_min(0)
+        for layer in cache.layers:
+            index = source[:, None, :, None].expand(-1, layer.keys.shape[1], -1, layer.keys.shape[3])
+            layer.keys, layer.values = layer.keys.gather(2, index), layer.values.gather(2, index)
     return cache
 
 

@@ -10,6 +10,7 @@ import torch
 from transformers import GenerationConfig
 
 from models.engines.engine import Drawn
+from models.engines.transformers_engine import _longest_of
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.language.prompts import Query
@@ -92,6 +93,36 @@ def test_equal_prompts_are_read_once_and_get_the_replies_they_would_get_alone(ll
     assert read[0][0] == 3 and read[0][1] > 1 and set(read[1:]) == {(9, 1)}
     alone = [llm.answer([query], sampling, keys=[key])[0] for key, query in enumerate(queries)]
     assert ids(shared) == ids(alone)
+
+
+def test_replies_begun_to_different_lengths_share_their_beginning_and_are_what_they_would_be_alone(llm, straight):
+    whole = straight[1].token_ids
+    begun = [replace(QUERIES[1], begun=whole[:length]) for length in (9, 0, 4, 9, 6)]
+    queries = [QUERIES[0], *begun, replace(QUERIES[6], begun=straight[6].token_ids[:2])]
+    sampling, read = replace(SAMPLING, batch_size=len(queries)), []
+    watch = llm.model.register_forward_pre_hook(
+        lambda _, given, named: read.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    together = llm.answer(queries, sampling)
+    watch.remove()
+    assert read[0][0] == 3 and set(read[1:]) == {(7, 1)}  # the longest of each of three queries
+    alone = [llm.answer([query], sampling, keys=[key])[0] for key, query in enumerate(queries)]
+    assert ids(together) == ids(alone)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "rows"),
+    [
+        ([[1, 2], [1, 2, 3], [1], [2], [1, 2, 3], [1, 2, 4], [2]], [None, 1, None, 3, 1, 5, 3]),
+        ([[5], [4], [3]], [0, 1, 2]),
+        ([[1, 2, 3]], [0]),
+    ],
+)
+def test_each_prompt_is_read_as_the_beginning_of_the_longest(prompts, rows):
+    found = _longest_of(prompts)
+    for own, row, wanted in zip(prompts, found, rows, strict=True):
+        assert prompts[row][: len(own)] == own and row == (row if wanted is None else wanted)
+    assert set(found) == set(rows) - {None}
 
 
 def test_seeds_differ_and_greedy_ignores_them(llm, straight):
