@@ -86,7 +86,8 @@ class DemoSettings(Settings):
         problems = []
         for source in self.demo.ckpt or self._found(task):
             try:
-                model = MotionLLM.load(source, task, self.run.device, engine=self.engine.engine)
+                drawing = {"engine": self.engine.engine, "engine_server": self.engine.engine_server}
+                model = MotionLLM.load(source, task, self.run.device, **drawing)
             except InputError as error:
                 problems.append(str(error))
                 continue

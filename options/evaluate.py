@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 # Flags that change where an evaluation works and what it shows, not what it finds.
 _MAY_DIFFER = (
     "device", "reward_device", "profile", "eval_batch_size", "show_trace", "save_motions", "out_dir", "exp_name",
-    "any_posture", "rescore", "shard",
+    "any_posture", "rescore", "shard", "engine_server",
 )  # fmt: skip
+_OF_ENGINE = [field.name for field in fields(EngineFlags)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class EvalSettings(Settings):
         "exp_name",
     )
     IGNORED = IGNORED_IN_EVALUATION
-    TOLERATED = PUBLISHED_FOR_EVALUATION | {*OF_MULTIMODALITY, "engine"}  # a sweep hands them on
+    TOLERATED = PUBLISHED_FOR_EVALUATION | {*OF_MULTIMODALITY, *_OF_ENGINE}  # a sweep hands them on
 
     run: RunFlags
     data: DataFlags
@@ -79,7 +80,7 @@ class EvalSettings(Settings):
             "of train_mllm.py": ONLY_TRAINING,
             "without --use-com": [] if self.com.use_com or given else self._of_a_search,
             "without --from-predictions": [] if given else ["any_posture"],
-            "with --from-predictions, which asks no model": ["engine"] if flags.from_predictions is not None else [],
+            "with --from-predictions, which asks no model": [] if flags.from_predictions is None else _OF_ENGINE,
             "with --baseline, which asks no model": OF_A_MODEL if copies else [],
             "only where t2m is asked": [] if asks else OF_MULTIMODALITY,
         }

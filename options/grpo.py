@@ -70,7 +70,8 @@ class GrpoSettings(TrainSettings):
             settings_file=self.training.trainer_config,
             best_by=BestBy(rl.rl_best_by, self.tasks, rl.rl_stop_on_hacking),
             stop_on_hacking=rl.rl_stop_on_hacking,
-            by_vllm=taken_engine(self.engine.engine, self.device) == "vllm",
+            by_vllm=taken_engine(self.engine.engine, self.device, self.engine.engine_server) == "vllm",
+            engine_server=self.engine.engine_server,
         )
 
     def extra_log(self, folder: RunFolder) -> "Callable[[dict], None] | None":

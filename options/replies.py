@@ -77,16 +77,23 @@ def policy_of(settings: "EvalSettings", checkpoint: "Checkpoint", tokenizer: "Mo
 def _drawn_by_vllm(settings: "EvalSettings") -> bool:
     from models.engines.engine import taken_engine
 
-    return taken_engine(settings.engine.engine, settings.device) == "vllm"
+    return taken_engine(settings.engine.engine, settings.device, settings.engine.engine_server) == "vllm"
 
 
 def _vllm(settings: "EvalSettings", policy: "Policy", folder: Path) -> "Engine":
-    """vLLM with the policy in it, which is empty afterwards."""
+    """vLLM with the policy in it, which is empty afterwards, or a server that has it."""
     from models.engines.engine import ENGINE_FOLDER
+
+    vocabulary, server = policy.language.vocabulary, settings.engine.engine_server
+    place = folder / ENGINE_FOLDER / f"part{settings.evaluation.part[0]}"  # commands with --shard share the folder
+    if server is not None:
+        from models.engines.server_engine import ServerEngine
+
+        start = policy.start(settings.evaluation.eval_task)
+        return ServerEngine(server, start, policy.model, vocabulary, settings.device, place)
     from models.engines.vllm_engine import VllmEngine
 
-    place = folder / ENGINE_FOLDER / f"part{settings.evaluation.part[0]}"  # commands with --shard share the folder
-    return VllmEngine(policy.model, policy.language.vocabulary, settings.device, place)
+    return VllmEngine(policy.model, vocabulary, settings.device, place)
 
 
 def reply_plan(

@@ -40,7 +40,7 @@ _TAGS_AND_END = 16  # tokens of a reply besides reasoning and codes
 # Flags that change where or how loudly a run works, not what it computes.
 _MAY_DIFFER = (
     "device", "cot_num_workers", "print_iter", "reward_device", "out_dir", "exp_name", "resume", "report_to",
-    "save_minutes",
+    "save_minutes", "engine_server",
     OF_THIS_VERSION,  # the values that it stands for are compared
 )  # fmt: skip
 # Flags of groups that both stages have, which only supervised fine-tuning reads: GRPO trains LoRA without dropout.

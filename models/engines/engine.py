@@ -70,13 +70,18 @@ class Engine(Protocol):
         ...
 
 
-def taken_engine(name: EngineName, device: "torch.device") -> str:
+def taken_engine(name: EngineName, device: "torch.device", server: str | None = None) -> str:
     """The engine that ``auto`` stands for on a device, or the one that was named.
+
+    Args:
+        server: address of a vLLM server: then it is vLLM, whatever the device and the number of processes.
 
     Raises:
         InputError: vLLM was named, and is not installed, or the device is not the first GPU, which it takes, or a
             launcher started several processes, whose process group it would take for its own.
     """
+    if server is not None:
+        return "vllm"
     installed, alone = importlib.util.find_spec("vllm") is not None, launched_processes() == 1
     first = device.index in (None, 0)
     if name == "auto":
@@ -89,7 +94,8 @@ def taken_engine(name: EngineName, device: "torch.device") -> str:
     if name == "vllm" and not alone:
         raise InputError(
             f"--engine vllm works in one process, and a launcher started {launched_processes()}: start it without one "
-            "(eval_mllm.py: a command a GPU, with --shard i/n), or give --engine transformers"
+            "(eval_mllm.py: a command a GPU, with --shard i/n), start a server (--engine-server URL), or give --engine "
+            "transformers"
         )
     if name == "vllm" and not first:
         raise InputError(

@@ -19,18 +19,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft import PeftModel, get_peft_model_state_dict
+from peft import PeftModel
 from transformers import PreTrainedModel
 
 from models.engines.engine import Drawn, vllm_version
 from models.engines.start_folder import write_start
-from models.engines.token_grammars import motion_grammar, reply_grammar
+from models.engines.vllm_requests import AdapterFolders, bounds_of, refuse_too_long, seeds_of
 from models.language.decoding import Sampling
 from models.language.guidance import Wanted
-from models.language.sampling import row_states
 from models.language.vocabulary import MotionVocabulary
 from utils.errors import InputError, first_line
-from utils.files.fingerprints import fingerprint
 
 # Read by vLLM when an engine is made; what the environment says already stays. It runs in this process, so that a
 # Ctrl-C reaches us alone. On a CPU it would bind threads to cores by itself, and take half of the memory.
@@ -38,7 +36,6 @@ _SETTINGS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR
 _CPU_SETTINGS = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_CPU_KVCACHE_SPACE": "1"}
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # adapters' sizes that vLLM has
 _LONGEST = 4096  # tokens of a prompt and its reply; motions need a tenth
-_SEED_BITS = (1 << 63) - 1
 
 
 class VllmEngine:
@@ -77,9 +74,7 @@ class VllmEngine:
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="morl-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        self._adapters = folder / "adapters"
-        self._adapter_name, self._adapter_number = "", 0
-        shutil.rmtree(self._adapters, ignore_errors=True)
+        self._adapters = AdapterFolders(folder / "adapters")
         self._held, self._held_request = None, None
         if isinstance(model, PeftModel):
             held = model
@@ -142,15 +137,11 @@ class VllmEngine:
         Raises:
             InputError: a prompt and its reply together are longer than the model is.
         """
-        longest = max(map(len, prompts)) + sampling.max_new_tokens
-        if longest > self._length:
-            raise InputError(
-                f"--engine vllm: prompts with replies of {longest} tokens, and this model has room for {self._length}: "
-                "give a smaller --max-new-tokens, or --engine transformers"
-            )
+        way_out = "give a smaller --max-new-tokens, or --engine transformers"
+        refuse_too_long(prompts, sampling, self._length, "--engine vllm", way_out)
         if wanted is not None or grammar:
             _need_grammars()
-        bounds = self._bounds(len(prompts), wanted, grammar)
+        bounds = bounds_of(self.vocabulary, len(prompts), wanted, grammar)
         settings = self._settings(sampling, keys, bounds)
         with _randomness_left_alone():
             outputs = self._llm.generate(
@@ -166,7 +157,6 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        seeds = (row_states(sampling.seed, keys)[:, 0] & _SEED_BITS).tolist()
         return [
             SamplingParams(
                 temperature=sampling.temperature,
@@ -178,32 +168,19 @@ class VllmEngine:
                 detokenize=False,
                 structured_outputs=None if bound is None else StructuredOutputsParams(grammar=bound),
             )
-            for seed, bound in zip(seeds, bounds, strict=True)
+            for seed, bound in zip(seeds_of(sampling, keys), bounds, strict=True)
         ]
 
-    def _bounds(self, count: int, wanted: Sequence[Wanted] | None, grammar: bool) -> list[str | None]:
-        """The grammar of each reply."""
-        if wanted is not None:
-            return [reply_grammar(self.vocabulary, one) for one in wanted]
-        return [motion_grammar(self.vocabulary) if grammar else None] * count
-
     def _request(self, adapter: PreTrainedModel | None) -> Any:
-        """What asks for the adapter as it is now; a new state gets a new number, and the folder of the old one goes."""
+        """What asks for the adapter as it is now; a new state gets a new number."""
         from vllm.lora.request import LoRARequest
 
         if not isinstance(adapter, PeftModel):
             return None
         if self._held is not None and adapter is self._held:
             return self._held_request  # emptied
-        weights = get_peft_model_state_dict(adapter, save_embedding_layers=False)
-        name = fingerprint(*(weights[key].detach().float().cpu().numpy() for key in sorted(weights)))
-        folder = self._adapters / str(self._adapter_number)
-        if name != self._adapter_name:
-            shutil.rmtree(folder, ignore_errors=True)
-            self._adapter_name, self._adapter_number = name, self._adapter_number + 1
-            folder = self._adapters / str(self._adapter_number)
-            adapter.save_pretrained(folder, save_embedding_layers=False)
-        return LoRARequest(str(self._adapter_number), self._adapter_number, str(folder))
+        state = self._adapters.keep(adapter)
+        return LoRARequest(str(state.number), state.number, str(state.folder))
 
 
 def _drawn(output: Any) -> Drawn:

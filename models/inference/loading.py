@@ -1,6 +1,8 @@
 """A trained model is found by what people call it: a checkpoint of ours, a folder of `prepare.export_hf`, a hub id."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,11 @@ from utils.run.devices import local_device
 
 # What an exported folder holds beside a transformers model.
 TOKENIZER_FILE, ABOUT_FILE = "motion_tokenizer.pth", "morl.json"
+Speaker = tuple[Any, MotionLanguage, tuple[str, ...], Callable[[], str]]
 
 
-def load_speaker(
-    source: str | Path, task: str | None, device: torch.device, dtype: torch.dtype
-) -> tuple[Any, MotionLanguage, tuple[str, ...]]:
-    """(model, how it is asked, tasks that it knows) of anything that was trained.
+def load_speaker(source: str | Path, task: str | None, device: torch.device, dtype: torch.dtype) -> Speaker:
+    """(model, how it is asked, tasks that it knows, which fingerprint a server of it has) of anything trained.
 
     Args:
         source: checkpoint file, exported folder, or hub id of one.
@@ -68,7 +69,7 @@ def _about(checkpoint: Checkpoint, tasks: tuple[str, ...], dtype: str) -> dict[s
 
 def _of_checkpoint(
     checkpoint: Checkpoint, source: str, task: str | None, device: torch.device, dtype: torch.dtype
-) -> tuple[Any, MotionLanguage, tuple[str, ...]]:
+) -> Speaker:
     tasks = checkpoint.tasks if task is None else (task,)
     checkpoint.check_tasks(tasks, source)
     if not tasks:
@@ -80,7 +81,7 @@ def _of_checkpoint(
     place = {"device": local_device(device), "dtype": dtype}
     policy = build_policy(checkpoint, tasks[0], tokenizer, backbone, as_trained=True, **place)
     shared = tuple(one for one in checkpoint.tasks if checkpoint.shared_by((tasks[0], one)))
-    return policy.model, policy.language, shared
+    return policy.model, policy.language, shared, partial(policy.start, tasks[0])
 
 
 def _backbone_near(checkpoint: Path, backbone: str) -> str | None:
@@ -91,9 +92,7 @@ def _backbone_near(checkpoint: Path, backbone: str) -> str | None:
     return next((str(place) for place in places if place.is_dir()), None)
 
 
-def _of_folder(
-    folder: Path, source: str, task: str | None, device: torch.device, dtype: torch.dtype
-) -> tuple[Any, MotionLanguage, tuple[str, ...]]:
+def _of_folder(folder: Path, source: str, task: str | None, device: torch.device, dtype: torch.dtype) -> Speaker:
     if not (folder / ABOUT_FILE).is_file() or not (folder / TOKENIZER_FILE).is_file():
         raise InputError(
             f"{source}: lacks {ABOUT_FILE} or {TOKENIZER_FILE}: expected a checkpoint of train_mllm.py, or a folder of "
@@ -117,7 +116,7 @@ def _of_folder(
     language = MotionLanguage(
         MotionVocabulary(tokenizer, nb_code), MotionTokenizer.load(folder / TOKENIZER_FILE, device), style
     )
-    return model, language, tasks
+    return model, language, tasks, lambda: str(about.get("checkpoint"))
 
 
 def _is_whole(folder: Path) -> bool:

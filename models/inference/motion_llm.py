@@ -58,19 +58,25 @@ class MotionLLM:
         device: str = "auto",
         precision: str = "auto",
         engine: EngineName = "transformers",
+        engine_server: str | None = None,
     ) -> "MotionLLM":
         """A trained model, ready to be asked.
 
         Args:
             source: checkpoint of train_mllm.py, folder of `prepare.export_hf`, or hub id of one.
             task: ``t2m`` or ``m2t``, where a checkpoint has a policy of its own for each; None: the only one.
-            device, precision, engine: as the flags of demo.py.
+            device, precision, engine, engine_server: as the flags of demo.py.
         """
         place = resolve_device(device)
-        by_vllm = engine == "vllm" and taken_engine(engine, place) == "vllm"
-        model, language, tasks = load_speaker(source, task, place, model_dtype(precision, place))
+        by_vllm = engine_server or (engine == "vllm" and taken_engine(engine, place) == "vllm")
+        model, language, tasks, start = load_speaker(source, task, place, model_dtype(precision, place))
         if not by_vllm:
             return cls(model, language, tasks)
+        if engine_server is not None:
+            from models.engines.server_engine import ServerEngine
+
+            asked = (engine_server, start(), model, language.vocabulary, place)
+            return cls(model, language, tasks, ServerEngine(*asked, any_precision=True))
         from models.engines.vllm_engine import VllmEngine
 
         return cls(model, language, tasks, VllmEngine(model, language.vocabulary, place))

@@ -32,6 +32,22 @@ class Policy:
     language: MotionLanguage
     checkpoint: Checkpoint
 
+    def start(self, task: str) -> str:
+        """Fingerprint of the checkpoint that a server of its model must have: without the adapter that lies on top.
+
+        Raises:
+            InputError: no export of a checkpoint has that model.
+        """
+        if not isinstance(self.model, PeftModel):
+            return self.checkpoint.fingerprint(task)
+        *below, last = self.checkpoint.parts_of(task)
+        if last.lora.get("trainable_token_indices") or not below:
+            raise InputError(
+                "--engine-server: below float32 the adapter of SFT stays beside the model, and no server can take its "
+                "rows of tokens: give --precision fp32, and a server with an export in float32, or leave the flag out"
+            )
+        return replace(self.checkpoint, parts=tuple(below)).fingerprint(task)
+
 
 def build_policy(
     checkpoint: Checkpoint,

@@ -8,7 +8,7 @@ keep their names. A default that the library has too is read from there. Groups 
 from dataclasses import dataclass
 from typing import Literal
 
-from options.flags.parsing import flag
+from options.flags.parsing import flag, need
 from options.flags.ranges import COUNT, SEED, Range
 
 DEFAULT_BACKBONE = "Qwen/Qwen3-4B-Instruct-2507"
@@ -39,6 +39,16 @@ class EngineFlags:
         "what draws replies: transformers, or vLLM, which is faster on a GPU and has other draws; auto: vLLM where it "
         "is installed and a GPU is used (demo.py: transformers, which starts at once)",
     )
+    engine_server: str | None = flag(
+        None,
+        "address of a vLLM server that draws replies instead, such as http://node7:8000; many processes may share it. "
+        "options/accelerate/vllm_server.sh starts one, with an export of the checkpoint that is asked or trained",
+    )
+
+    def __post_init__(self) -> None:
+        if self.engine_server is not None:
+            need(self.engine != "transformers", "--engine transformers draws here, and --engine-server elsewhere")
+            self.engine = "vllm"  # what a run is known by; the address may be another one when it goes on
 
 
 @dataclass

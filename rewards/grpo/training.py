@@ -51,6 +51,7 @@ class GrpoPlan:
         best_by: which epoch becomes ``_best``.
         stop_on_hacking: end the run after an epoch at which rewards.grpo.hacking warns; it is never the best.
         by_vllm: vLLM draws all replies, those that are trained on and held-out ones; else transformers.
+        engine_server: address of the server at which vLLM does so; None: in this process.
     """
 
     tasks: tuple[str, ...]
@@ -63,6 +64,7 @@ class GrpoPlan:
     best_by: BestBy = BY_REWARD
     stop_on_hacking: bool = False
     by_vllm: bool = False
+    engine_server: str | None = None
 
     def __post_init__(self) -> None:
         """Raises InputError where every process would hold a piece of the weights: none could sample from it."""
@@ -142,10 +144,15 @@ def reinforce(
 
 def _vllm(policy: Policy, plan: GrpoPlan, session: Session) -> Engine:
     """vLLM with the policy as it is before training; made before the trainer puts an adapter on it."""
+    vocabulary, folder = policy.language.vocabulary, session.folder.path / ENGINE_FOLDER
+    if plan.engine_server is not None:
+        from models.engines.server_engine import ServerEngine
+
+        start = policy.start(plan.tasks[0])
+        return ServerEngine(plan.engine_server, start, policy.model, vocabulary, session.device, folder)
     from models.engines.vllm_engine import VllmEngine
 
     share = plan.trainer.vllm_gpu_memory_utilization
-    vocabulary, folder = policy.language.vocabulary, session.folder.path / ENGINE_FOLDER
     return VllmEngine(policy.model, vocabulary, session.device, folder, plan.lora.r, share)
 
 
