@@ -94,6 +94,7 @@ def run_grpo(
     drawn_for=1,
     held_out_prompts=4,
     by_vllm=False,
+    engine_server=None,
     **fields,
 ):
     """8 prompts an epoch, so 2 steps; drawn for so many epochs. Returns the summary."""
@@ -112,7 +113,8 @@ def run_grpo(
             extra_log,
             best_by=best_by,
             stop_on_hacking=stop_on_hacking,
-            by_vllm=by_vllm,
+            by_vllm=by_vllm or engine_server is not None,
+            engine_server=engine_server,
         ),
         session_in(folder, interrupt),
     )
