@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.training_hours import MODELS, Assumed, grpo, sft, table
+from tests.benchmarks.training_hours import MODELS, Assumed, beside_a_server, grpo, sft, table
 from tests.places import ROOT
 
 
@@ -25,3 +25,8 @@ def test_a_step_by_hand():
     # 100 tokens x (36 layers x 0.9 ms + (8.04 GB of weights + 48 x 150 x 147 KB) / 2.01 TB a second)
     assert grpo(model, 1, given).parts["replies"] == pytest.approx(3.24 + 0.400 + 0.0528, rel=1e-3)
     assert grpo(model, 1, given, engine=True).parts["replies"] == pytest.approx(0.18 + 0.453, rel=1e-2)
+    # 100 x (36 x 0.05 ms + (8.04 GB + 8 x 48 x 150 x 147 KB) / 2.01 TB), and 2 x 132 million x 4 bytes at 1 GB a second
+    shared = beside_a_server(model, 8, given).parts
+    assert shared["replies"] == pytest.approx(0.18 + 0.400 + 0.4227, rel=1e-2)
+    assert shared["adapter"] == pytest.approx(1.057, rel=1e-2)
+    assert shared["arithmetic"] == grpo(model, 8, given).parts["arithmetic"]  # none of the learning moves

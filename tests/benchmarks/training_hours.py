@@ -14,6 +14,11 @@ A step of SFT on one GPU takes the longer of two times, and then the gradients a
 A step of GRPO adds the replies, token by token, and the reference's forward pass (8 instead of 6 above):
 
     one token     layers x launch of replies + bytes of weights, keys and values / (bandwidth x share of bandwidth)
+
+A vLLM server of its own draws the replies of all GPUs that train, and one of its GPUs serves 8 of them. What is added
+is the way of the adapter, which the first process writes and the server reads:
+
+    adapter       2 x bytes of the adapter / file system
 """
 
 import argparse
@@ -83,6 +88,7 @@ class Assumed:
     engine_launch_ms: float = 0.05  # a layer of an engine that records its graphs
     link: float = 50e9  # bytes a second between machines, for each GPU
     link_inside: float = 300e9  # inside one
+    disk: float = 1e9  # bytes a second of the file system that trainers and server share
 
 
 @dataclass(frozen=True)
@@ -109,16 +115,27 @@ def sft(model: Model, gpus: int, given: Assumed) -> Cost:
     return Cost({**_learning(model, given.batch, PASSES, given), "sum": _sum(model, gpus, given)}, steps)
 
 
-def grpo(model: Model, gpus: int, given: Assumed, engine: bool = False) -> Cost:
-    """A group of replies to every line, by transformers or an engine, and one step of learning from them."""
-    steps, replies = -(-given.lines // (given.batch * gpus)), given.batch * given.group
+def grpo(model: Model, gpus: int, given: Assumed, engine: bool = False, servers: int = 0) -> Cost:
+    """A group of replies to every line, by transformers or an engine, and one step of learning from them.
+
+    Args:
+        servers: GPUs of a vLLM server that draws the replies of all; 0: each of the `gpus` draws its own.
+    """
+    steps, own = -(-given.lines // (given.batch * gpus)), given.batch * given.group
+    replies = own * gpus / servers if servers else own
     # While a reply grows, half of its tokens are there on average; its question always is.
     known = given.tokens - given.reply / 2
     read = BYTES * model.weights + replies * known * model.kv_bytes
-    launch_ms = given.engine_launch_ms if engine else given.launch_ms
+    launch_ms = given.engine_launch_ms if engine or servers else given.launch_ms
     token = model.layers * launch_ms / 1e3 + read / (given.bandwidth * given.bandwidth_share)
-    learning = _learning(model, replies, PASSES + 1, given)  # the reference's forward pass is one more
-    return Cost({"replies": given.reply * token, **learning, "sum": _sum(model, gpus, given)}, steps)
+    learning = _learning(model, own, PASSES + 1, given)  # the reference's forward pass is one more
+    moved = {"adapter": 2 * GRADIENT_BYTES * model.adapter(given.rank) / given.disk} if servers else {}
+    return Cost({"replies": given.reply * token, **moved, **learning, "sum": _sum(model, gpus, given)}, steps)
+
+
+def beside_a_server(model: Model, gpus: int, given: Assumed) -> Cost:
+    """GRPO with a GPU of a server for every machine that trains."""
+    return grpo(model, gpus, given, servers=-(-gpus // A_MACHINE))
 
 
 def _learning(model: Model, samples: int, passes: int, given: Assumed) -> dict[str, float]:
@@ -136,7 +153,8 @@ def table(given: Assumed) -> str:
     """Hours and steps by stage, model and number of GPUs; then the longest part of a step."""
     numbers = [f"{gpus} GPU{'s' if gpus > 1 else ''}" for gpus in GPUS]
     lines = [f"| | {' | '.join(numbers)} | of a step, {numbers[0]} | {numbers[-1]} |", "| --- " * 6 + "|"]
-    for stage, cost_of in (("SFT", sft), ("GRPO", grpo), ("GRPO by vLLM", partial(grpo, engine=True))):
+    by_vllm = (("GRPO by vLLM", partial(grpo, engine=True)), ("GRPO + server", beside_a_server))
+    for stage, cost_of in (("SFT", sft), ("GRPO", grpo), *by_vllm):
         for model in MODELS:
             costs: list[Cost | None] = [cost_of(model, gpus, given) for gpus in GPUS]
             if stage == "GRPO by vLLM":
