@@ -80,9 +80,7 @@ class ServerClient:
 
     def load_adapter(self, name: str, folder: str) -> None:
         """Make it read an adapter from a folder, which both machines must see under the same name."""
-        status, said = self._answer(
-            "POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder, "load_inplace": True}
-        )
+        status, said = self._answer("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
         if status == http.client.NOT_FOUND and "lora" not in _words(said).lower():
             raise InputError(
                 f"{self.flag}: takes no adapters while it runs: start it by options/accelerate/vllm_server.sh (which "

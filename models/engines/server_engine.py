@@ -2,8 +2,8 @@
 
 The server is started with the same model that this command starts from (`options/accelerate/vllm_server.sh`). Each new
 state of the adapter is written as a folder by the first process and loaded by the server under the fingerprint of its
-weights. The processes hold the same weights, so they know that name too: they wait until the server has it, and nothing
-is sent between them.
+weights and of the run. The processes hold the same weights, so they know that name too: they wait until the server has
+it, and nothing is sent between them.
 """
 
 import atexit
@@ -26,7 +26,7 @@ from models.language.decoding import Sampling
 from models.language.guidance import Wanted
 from models.language.vocabulary import MotionVocabulary
 from utils.errors import InputError
-from utils.run.launcher import launched_as_main
+from utils.run.launcher import launched_as_main, launched_processes
 
 _BETWEEN_LOOKS = 0.5  # seconds, of a process that waits for the adapter
 _LOADING_TIME = 900.0  # seconds in which the first process writes an adapter and the server reads it
@@ -77,10 +77,13 @@ class ServerEngine:
         self._held, self._held_name = None, ""
         if self._writes:
             self._forget_adapters_in(place)
-        if isinstance(model, PeftModel):  # other commands (--shard) may ask for it too, so it stays on the server
-            self._held_name, self._held = self._name_of(model), model
-        elif self._writes:
             atexit.register(self._forget_adapters_in, place)
+        # What a killed run has left is gone before another process looks for the first adapter of this one: a server
+        # whose adapter has lost its folder dies of the next request for it (vLLM 0.32).
+        if launched_processes() > 1 and torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if isinstance(model, PeftModel):
+            self._held_name, self._held = self._name_of(model), model
         logging.info("replies are drawn by the server at %s, vLLM %s", url, self.label.removeprefix("vllm"))
 
     def _the_model(self, start: str, dtype: str | None) -> Served:

@@ -43,7 +43,7 @@ def refuse_too_long(prompts: Sequence[list[int]], sampling: Sampling, room: int,
 
 @dataclass(frozen=True)
 class AdapterState:
-    """One state of an adapter: `name` is of its weights, `number` counts the states, from 1."""
+    """One state of an adapter: `name` is of its weights and of the place it is kept at, `number` counts from 1."""
 
     name: str
     number: int
@@ -67,7 +67,8 @@ class AdapterFolders:
     def keep(self, adapter: PeftModel) -> AdapterState:
         """The state of `adapter` now, which is written where it is a new one; the folder of the one before goes."""
         weights = get_peft_model_state_dict(adapter, save_embedding_layers=False)
-        name = fingerprint(*(weights[key].detach().float().cpu().numpy() for key in sorted(weights)))
+        values = (weights[key].detach().float().cpu().numpy() for key in sorted(weights))
+        name = fingerprint(str(self._place), *values)  # two runs may begin with the same weights
         before = self._state
         if before is not None and before.name == name:
             return before

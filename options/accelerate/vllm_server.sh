@@ -17,7 +17,7 @@ print(about["checkpoint"] + "-" + about["dtype"], about["dtype"])' "$folder")
 export VLLM_ALLOW_RUNTIME_LORA_UPDATING=True VLLM_NO_USAGE_STATS=1
 settings=(--served-model-name "$name" --dtype "$dtype" --generation-config vllm --logprobs-mode processed_logprobs
     --structured-outputs-config.backend guidance --max-model-len "${MORL_SERVER_LENGTH:-4096}"
-    --enable-lora --max-loras 1 --max-lora-rank 64)
+    --enable-lora --max-loras 1 --max-cpu-loras 4 --max-lora-rank 64)
 if ! python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then # as in models/engines/vllm_engine.py
     export VLLM_CPU_OMP_THREADS_BIND="${VLLM_CPU_OMP_THREADS_BIND:-nobind}"
     export VLLM_CPU_KVCACHE_SPACE="${VLLM_CPU_KVCACHE_SPACE:-1}"

@@ -132,12 +132,16 @@ class SmallServer:
         if path == "/v1/unload_lora_adapter":
             return self.unload(body["lora_name"])
         if path == "/v1/completions" and body["model"] in (self.name, *self.adapters):
+            if not Path(self.adapters.get(body["model"], "/")).is_dir():  # vLLM would die of it
+                return 500, {"error": {"message": "EngineCore encountered an issue."}}
             return 200, {"choices": [self.choice(body)]}
         return 404, {"error": {"message": f"The model `{body and body.get('model')}` does not exist."}}
 
     def load(self, name: str, folder: str) -> tuple[int, object]:
         if not (Path(folder) / "adapter_config.json").is_file():
             return 404, {"error": {"message": f"Loading lora {name} failed: No adapter found for {folder}"}}
+        if name in self.adapters:
+            return 400, {"error": {"message": f"The lora adapter '{name}' has already been loaded."}}
         if isinstance(self._model, PeftModel):
             self._model.load_adapter(folder, name)
         else:

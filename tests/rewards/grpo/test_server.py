@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -77,15 +76,15 @@ def test_two_processes_share_a_server(cot_jsonl, backbone, motion_tokenizer, tmp
     name = f"{policy.start('t2m')}-float32"
     with SmallServer(policy.model, policy.language.vocabulary, name) as server:
         two_processes(tmp_path, (cot_jsonl, backbone), server.url)
-        assert server.adapters == {}  # every state went when the next one came, and the last with the run
+        assert server.adapters == {}  # every state went when the next one came, and the last with the process
     check(tmp_path)
     asked = [body for path, body in server.log if path == "/v1/completions"]
     assert {body["model"] for body in asked} != {name}
     loaded = [body["lora_path"] for path, body in server.log if path == "/v1/load_lora_adapter"]
     straight = [path for path in loaded if path.startswith(str(tmp_path / "straight"))]
     assert len(straight) == STEPS + 1  # before training and after each step, by one of the processes
-    seeds = Counter(body["seed"] for body in asked if body["model"] == Path(straight[1]).name)
-    assert len(seeds) >= 16 and {*seeds.values()} == {2}  # no two replies of a step are drawn alike; `again` asks again
+    seeds = [body["seed"] for body in asked if body["model"] == Path(straight[1]).name]
+    assert len(set(seeds)) == len(seeds) >= 16  # no two replies of a step are drawn alike
 
 
 @pytest.mark.pipeline
