@@ -10,6 +10,7 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
+    HTTPError,  # of its HTTP library (httpx2, once httpx), whose connection errors reach us as they are
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -19,11 +20,6 @@ from prepare.assets.catalogue import HubFolder
 from prepare.assets.fetch import SourceUnavailable
 from utils.errors import InputError
 from utils.files.manifest import differences, read_manifest
-
-try:  # the HTTP library of huggingface_hub, whose connection errors reach us as they are
-    from httpx2 import HTTPError
-except ImportError:
-    from httpx import HTTPError
 
 TIMEOUT_S = 10.0
 
