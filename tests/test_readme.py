@@ -27,6 +27,7 @@ HANDED_ON = {  # what follows ``--``
 LAUNCHERS = ("python", "torchrun", "accelerate")
 # Flags of other programs that a page may name: torchrun, accelerate, pytest, pip.
 FOREIGN_FLAGS = {
+    "--max-lora-rank", "--max-model-len", "--data-parallel-size",  # vLLM
     "--nproc_per_node", "--num_processes", "--config_file", "--shutdown-timeout", "--help", "--durations",
     "--import-mode", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port",
 }  # fmt: skip

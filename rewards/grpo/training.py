@@ -51,7 +51,7 @@ class GrpoPlan:
         best_by: which epoch becomes ``_best``.
         stop_on_hacking: end the run after an epoch at which rewards.grpo.hacking warns; it is never the best.
         by_vllm: vLLM draws all replies, those that are trained on and held-out ones; else transformers.
-        engine_server: address of the server at which vLLM does so; None: in this process.
+        engine_server: address of the server of that vLLM; None: it is in this process.
     """
 
     tasks: tuple[str, ...]
@@ -144,16 +144,14 @@ def reinforce(
 
 def _vllm(policy: Policy, plan: GrpoPlan, session: Session) -> Engine:
     """vLLM with the policy as it is before training; made before the trainer puts an adapter on it."""
-    vocabulary, folder = policy.language.vocabulary, session.folder.path / ENGINE_FOLDER
+    model, folder = (policy.model, policy.language.vocabulary), session.folder.path / ENGINE_FOLDER
     if plan.engine_server is not None:
         from models.engines.server_engine import ServerEngine
 
-        start = policy.start(plan.tasks[0])
-        return ServerEngine(plan.engine_server, start, policy.model, vocabulary, session.device, folder)
+        return ServerEngine(plan.engine_server, policy.start(plan.tasks[0]), *model, session.device, folder)
     from models.engines.vllm_engine import VllmEngine
 
-    share = plan.trainer.vllm_gpu_memory_utilization
-    return VllmEngine(policy.model, vocabulary, session.device, folder, plan.lora.r, share)
+    return VllmEngine(*model, session.device, folder, plan.lora.r, plan.trainer.vllm_gpu_memory_utilization)
 
 
 def _make_trainer(
