@@ -41,8 +41,7 @@ class GrpoPlan:
 
     Attributes:
         tasks: what is trained; one policy answers them all.
-        trainer: trl's settings; its reward weights are those of the rewards, then that of `improvement` where replies
-            earn it.
+        trainer: trl's settings, with the weights of the rewards, then of `improvement` where replies earn it.
         lora: size of the adapter that is trained; its dropout is not used.
         rules: how the replies that are trained on are drawn and weighed.
         extra_log: gets every row of metrics.
@@ -50,8 +49,7 @@ class GrpoPlan:
         settings_file: holds settings of the user's own, which trl may refuse; None: there are none.
         best_by: which epoch becomes ``_best``.
         stop_on_hacking: end the run after an epoch at which rewards.grpo.hacking warns; it is never the best.
-        by_vllm: vLLM draws all replies, those that are trained on and held-out ones; else transformers.
-        engine_server: address of the server of that vLLM; None: it is in this process.
+        by_vllm: vLLM draws all replies, held-out ones too, here or at the address `engine_server`; else transformers.
     """
 
     tasks: tuple[str, ...]
