@@ -14,7 +14,8 @@ DRAWN_AT, LONGEST_REPLY = Sampling.temperature, Sampling.max_new_tokens
 FIELD_DRAWS = 20  # utils.metrics.report.FIELD_DRAWS, which --help must not wait for
 NO_EVALUATOR = "none"
 OF_MULTIMODALITY = ("mm_repeats", "mm_texts")
-OF_A_MODEL = ("engine", "temperature", "top_p", "max_new_tokens", "llm_backbone", "precision")  # how one is asked
+# How a model is asked.
+OF_A_MODEL = ("engine", "engine_server", "temperature", "top_p", "max_new_tokens", "llm_backbone", "precision")
 _MOTION_KINDS = ("npy", "bvh", "glb")  # models.evaluation.saved_motions.KINDS, which --help must not wait for
 # An args.json without one of these was written by an earlier version.
 OF_THIS_VERSION = {"quick", "rescore"}
