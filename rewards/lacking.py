@@ -46,7 +46,8 @@ class Lacking:
         """How much of each attempt is right, from its beginning; None where nothing wrong in it has a place.
 
         t2m: codes before the first moment at which the motion is not what the caption claims, or breaks a limit of
-        `physical`. m2t: characters of the text before the first sentence of the reasoning that the motion denies.
+        `physical`. m2t: characters of the text before the first sentence of the reasoning that the motion denies; all
+        of them where it denies none.
         """
         broken = self._physical.broken_from([rollout.motion if rollout.task == "t2m" else None for rollout in rollouts])
         return [
@@ -74,7 +75,7 @@ class Lacking:
             if failing & set(claims_of(rollout.reasoning[: match.end()])):
                 return start
             start = match.end()
-        return None
+        return len(rollout.text)
 
     def __call__(self, rollouts: Sequence[Rollout]) -> list[str]:
         terms = self._physical.terms(rollouts)

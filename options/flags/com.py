@@ -26,7 +26,8 @@ class ComFlags:
         "spread",
         "what revisions keep of the best reply: beginnings of all lengths, or as much as is right: the codes before "
         "the first moment at which a claim of the caption fails or the body breaks a limit (m2t: the sentences before "
-        "the first one that the motion denies), and of all lengths where nothing wrong has a place",
+        "the first one that the motion denies, all where it denies none), and of all lengths where nothing wrong has a "
+        "place",
     )
     com_tokens: int | None = flag(
         None,

@@ -69,4 +69,5 @@ def test_of_what_is_known_to_be_right_up_to_somewhere_just_that_stays(vocabulary
     assert kept(vocabulary, attempt, 2, len(first)) == [first] * 2
     assert kept(vocabulary, attempt, 2, len(first) + 3) == [first] * 2
     assert kept(vocabulary, attempt, 2, 0) == [""] * 2
+    assert kept(vocabulary, attempt, 2, len(CAPTION)) == [CAPTION.partition("a person")[0]] * 2  # all but the caption
     assert kept(vocabulary, rollout("m2t", "it walks."), 2, 4) == [""] * 2

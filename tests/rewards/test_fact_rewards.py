@@ -181,8 +181,9 @@ def test_how_much_of_a_reasoning_is_right():
     lacking, made = Lacking(T2M, 512), motion(WALK, LEFT)
     true, false, last = "it walks 2.5 m forward.", "then it turns to the right!", "it stands."
     told = [" ".join(sentences) for sentences in ([true, false, last], [true, last], [false, true], [])]
-    found = lacking.right_until([m2t(made, "a person walks.", text) for text in told])
-    assert found == [len(true), None, 0, None]
+    texts = [replace(m2t(made, "a person walks.", text), text=f"{text}</think><answer>x</answer>") for text in told]
+    found = lacking.right_until(texts)
+    assert found == [len(true), len(texts[1].text), 0, None]  # all, up to the caption, where nothing fails
 
 
 def test_all_are_named_and_read_no_reference():
