@@ -1,9 +1,10 @@
 """What decided between the candidates of Chain-of-Motion: the facts in which the chosen one and the best other differ.
 
-    chosen               v turns left
-    best of the others   x says turns left, turns right
+    chosen      v turns left
+    the other   x says turns left, turns right
 
-Where no fact tells them apart, the score with the largest share in the difference is named.
+Where no fact tells them apart, the score with the largest share in the difference is named, and the next best that
+differs in a fact is shown beside: the best of the others is often a revision of the chosen one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from models.reporting.cards import mistakes, safe
 # A candidate -> the text that claims something, and the facts of the motion that it is about; None without a motion or
 # a text.
 Look = Callable[[dict[str, Any]], tuple[str, MotionFacts] | None]
+# So many others are looked at, the best first: each is decoded and measured.
+_LOOKED_AT = 12
 
 
 def what_decided(rows: Sequence[dict[str, Any]], look: Look, weights: Mapping[str, float]) -> str:
@@ -29,12 +32,22 @@ def what_decided(rows: Sequence[dict[str, Any]], look: Look, weights: Mapping[st
     others = [row for row in rows if not row["chosen"]]
     if chosen is None or not others:
         return ""
-    other = max(others, key=lambda row: row["total"])
-    seen, its = look(chosen), look(other)
-    told = "" if seen is None or its is None else _by_facts(seen, its)
-    names = (f"round {row['round'] + 1}, {row['total']:.3f}" for row in (chosen, other))
-    head = f"<p>what decided between the chosen one ({next(names)}) and the best of the others ({next(names)})</p>"
-    return head + (told or _by_score(chosen, other, weights))
+    others.sort(key=lambda row: row["total"], reverse=True)
+    seen = look(chosen)
+    for other in others[:_LOOKED_AT]:
+        its = None if seen is None else look(other)
+        told = "" if its is None else _by_facts(seen, its)
+        if told and other is others[0]:
+            return _between(chosen, other, "the best of the others") + told
+        if told:
+            nearest = _between(chosen, others[0], "the best of the others") + _by_score(chosen, others[0], weights)
+            return nearest + _between(chosen, other, "the best that differs in a fact") + told
+    return _between(chosen, others[0], "the best of the others") + _by_score(chosen, others[0], weights)
+
+
+def _between(chosen: Mapping[str, Any], other: Mapping[str, Any], name: str) -> str:
+    mine, its = (f"round {row['round'] + 1}, {row['total']:.3f}" for row in (chosen, other))
+    return f"<p>what decided between the chosen one ({mine}) and {name} ({its})</p>"
 
 
 def _by_facts(seen: tuple[str, MotionFacts], its: tuple[str, MotionFacts]) -> str:
@@ -47,7 +60,7 @@ def _by_facts(seen: tuple[str, MotionFacts], its: tuple[str, MotionFacts]) -> st
     kept_lines = f"<ul class='facts'>{lines}</ul>" if kept else ""
     return (
         f"<p class='soft'>chosen</p>{kept_lines}{mistakes(wrong) or ('' if kept else _NOTHING)}"
-        f"<p class='soft'>best of the others</p>{mistakes(of_other) or _NOTHING}"
+        f"<p class='soft'>the other</p>{mistakes(of_other) or _NOTHING}"
     )
 
 
