@@ -192,7 +192,7 @@ class _Start:
 
 def _check(llm: "MotionLLM", task: str) -> None:
     if task not in llm.tasks:
-        raise InputError(f"this model was trained for {', '.join(llm.tasks)}, not for {task}")
+        raise InputError(f"this model was trained for {', '.join(llm.tasks)}, not for {task}: give one that was")
     if llm.language.motion_tokenizer is None:
         raise InputError("this model carries no motion tokenizer, so its codes cannot become motion")
 

@@ -107,7 +107,7 @@ def _of_folder(folder: Path, source: str, task: str | None, device: torch.device
     if version != PROMPT_VERSION:
         raise InputError(f"{source} was trained with prompts {version}; this code speaks {PROMPT_VERSION}")
     if task is not None and task not in tasks:
-        raise InputError(f"{source} was trained for {', '.join(tasks)}, not for {task}")
+        raise InputError(f"{source} was trained for {', '.join(tasks)}, not for {task}: give a model that was")
     try:
         model = load_weights(AutoModelForCausalLM, str(folder), dtype=dtype, **placed_on(local_device(device)))
         tokenizer = load_part(AutoTokenizer, str(folder))

@@ -144,7 +144,10 @@ class Checkpoint:
         missing = [task for task in tasks if task not in self.tasks]
         if missing or not self.tasks:
             known = ", ".join(self.tasks) or "no task"
-            raise InputError(f"{source} was trained for {known}, not for {', '.join(missing or TASKS)}")
+            raise InputError(
+                f"{source} was trained for {known}, not for {', '.join(missing or TASKS)}: give a checkpoint that was, "
+                "or a task that this one knows (train_mllm.py --training-task both trains both)"
+            )
 
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:

@@ -7,6 +7,7 @@ import html
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,13 @@ def open_page(settings: DemoSettings) -> None:
             "walk.html"
         ) from None
     page = build_page(gradio, settings)
-    page.launch(server_name=settings.page.host, server_port=_free_port(settings), inbrowser=False, show_error=True)
+    place = {"server_name": settings.page.host, "server_port": _free_port(settings)}
+    page.launch(**place, inbrowser=False, show_error=True, prevent_thread_lock=True)
+    try:
+        while page.is_running:  # gradio's own wait takes an interrupt for an end like any other
+            time.sleep(0.1)
+    finally:
+        page.close()
 
 
 def build_page(gradio: Any, settings: DemoSettings) -> Any:

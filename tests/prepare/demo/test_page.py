@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 from contextlib import closing
 
@@ -17,6 +19,7 @@ from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
 from options.demo import DemoSettings
 from prepare.demo.page import Answers, build_page
 from tests.chromium import Browser, needs_chromium
+from tests.places import ROOT
 from utils.errors import InputError
 
 
@@ -123,3 +126,17 @@ def test_the_buttons_answer_without_any_page(settings, folder):
     assert text and "<iframe" in shown
     for file in files:
         shutil.copy(file, folder)  # they are there
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_page_that_is_stopped_says_so(folder, number):
+    pytest.importorskip("gradio", reason="the page needs gradio: pip install gradio")
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "demo.py", "--ckpt", folder / "policy.pth", "--device", "cpu", "--port", port]
+    page = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert port in page.stdout.readline()  # it is served
+    page.send_signal(number)
+    _, told = page.communicate(timeout=60)
+    assert page.returncode == 130 and "interrupted" in told and "Traceback" not in told
