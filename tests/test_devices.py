@@ -146,7 +146,8 @@ def test_sft(cot_jsonl, backbone, tmp_path, gpu, monkeypatch, lora):
 OF_GRPO = {
     **OF_TRAINING,
     "models/policy/resumable.py:since_log": (1, "a state is saved"),
-    "rewards/grpo/sampling.py:of": (STEPS, "what the draws of a step had"),
+    "models/engines/decoding.py:draw": (3 * STEPS, "which replies have ended, every 8 of 20 tokens; the replies"),
+    "models/language/sampling.py:told": (STEPS, "how likely they were"),
     "rewards/grpo/trainer.py:_log_difference": (STEPS, "how far sampler and trainer are apart"),
 }
 
@@ -163,7 +164,7 @@ def test_grpo(cot_jsonl, backbone, motion_tokenizer, tmp_path, gpu, monkeypatch)
 
 TOKENS = 20
 OF_REPLIES = {
-    "models/engines/transformers_engine.py:generate": (1, "the replies of a batch"),
+    "models/engines/decoding.py:draw": (3, "which replies of a batch have ended, every 8 of 20 tokens; the replies"),
     "models/tokenizer/motion_tokenizer.py:_in_batches": (1, "their motions"),
 }
 OF_GUIDE = {"models/language/guidance.py:__call__": "a token, and generate waits for each anyway, to see the end"}

@@ -51,6 +51,9 @@ class MotionGrammar(LogitsProcessor):
             self._forbidden = self._table(scores)
         return scores.masked_fill(self._forbidden[self._states(said)], -torch.inf)
 
+    def keep(self, rows: Tensor) -> None:
+        """Nothing is known of a row but its ids."""
+
     def _states(self, said: Tensor) -> Tensor:
         """(B, L) generated ids, L > 0 -> (B,) where each reply stands."""
         places = torch.arange(1, said.shape[1] + 1, device=said.device)

@@ -86,6 +86,10 @@ class ReplyGuide(LogitsProcessor):
         rows = torch.tensor([place[kind] for kind in allowed], device=scores.device)
         return scores.masked_fill(~table[rows], -torch.inf)
 
+    def keep(self, rows: Tensor) -> None:
+        """From now on the batch has only its `rows` (M,), in this order."""
+        self._wanted = [self._wanted[row] for row in rows.tolist()]
+
     def _mask(self, allowed: _Allowed, scores: Tensor) -> Tensor:
         """(V,) True where a token may follow; made once."""
         if allowed not in self._masks:

@@ -68,7 +68,7 @@ def _shifted(bits: Tensor, shift: int) -> Tensor:
 
 
 class SeededSampling(LogitsProcessor):
-    """Makes the argmax of the scores a draw; for ``generate(do_sample=False, logits_processor=[...])``.
+    """Makes the argmax of the scores a draw.
 
     Args:
         temperature: above 0.
@@ -77,6 +77,7 @@ class SeededSampling(LogitsProcessor):
         keys: one integer per row of the batch.
         prompt_length: columns of the (padded) prompt, so that the first new token is step 0 in every batch.
         device: where the logits are.
+        tells: note the log-probabilities of what is drawn, for `told`.
     """
 
     def __init__(
@@ -87,20 +88,40 @@ class SeededSampling(LogitsProcessor):
         keys: Sequence[int],
         prompt_length: int,
         device: torch.device | str = "cpu",
+        tells: bool = False,
     ) -> None:
         self._temperature = TemperatureLogitsWarper(float(temperature))
         self._nucleus = TopPLogitsWarper(top_p) if top_p < 1 else None
         self._states = row_states(seed, keys, device)
         self._prompt_length = prompt_length
+        self._tells, self._count, self._rows = tells, len(keys), torch.arange(len(keys), device=device)
+        self._told: list[Tensor] = []  # of each step (B,), not a number for rows that have left
+
+    def keep(self, rows: Tensor) -> None:
+        """From now on the batch has only its `rows` (M,), in this order."""
+        self._states, self._rows = self._states[rows], self._rows[rows]
+
+    def told(self) -> list[list[float]]:
+        """Of each row the log-probabilities of its draws, under temperature and nucleus and what came before them."""
+        return torch.stack(self._told, dim=1).tolist()
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(B, L) ids so far and (B, V) float logits -> (B, V) scores whose argmax is the draw."""
         scores = self._temperature(input_ids, scores)  # a copy, so what follows may write into it
         if self._nucleus is not None:
             scores = self._nucleus(input_ids, scores)
+        before = scores.clone() if self._tells else None
         step, (rows, size) = input_ids.shape[1] - self._prompt_length, scores.shape
         width = max(1, _ELEMENTS_AT_ONCE[scores.device.type] // rows)
         for start in range(0, size, width):
             tokens = torch.arange(start, min(start + width, size), device=scores.device)
             scores[:, start : start + width] += gumbel_noise(self._states, step, tokens)
+        if before is not None:
+            self._note(before, scores.argmax(dim=-1))
         return scores
+
+    def _note(self, scores: Tensor, drawn: Tensor) -> None:
+        """(B, V) scores without noise and (B,) drawn ids -> one column of `told`."""
+        column = scores.new_full((self._count,), torch.nan)
+        column[self._rows] = scores.gather(1, drawn[:, None])[:, 0] - scores.logsumexp(dim=1)
+        self._told.append(column)

@@ -1,4 +1,4 @@
-"""Sampling by transformers in trl's loop: from merged weights where that is exact, and with what each draw had.
+"""Merged weights while replies are drawn, where that is exact, and what is noted of the draws of trl's own loop.
 
 While replies are generated, an adapter that is merged costs nothing. The log-probability under which a token was drawn
 tells how far the policy that samples is from the one that learns.
@@ -12,8 +12,16 @@ from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 from transformers import LogitsProcessor, PreTrainedModel
+from trl import GRPOConfig
 
 from models.language.grammar import processed_generation
+
+
+def draws_plainly(settings: GRPOConfig) -> bool:
+    """Whether replies are drawn by temperature and nucleus alone, as our own loop does; trl's knows further ways."""
+    further = (settings.top_k, settings.min_p, settings.generation_kwargs, settings.cache_implementation)
+    queued = settings.use_transformers_continuous_batching
+    return settings.repetition_penalty == 1 and settings.temperature > 0 and not queued and not any(further)
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sized
 from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import chain
 from statistics import fmean
 from typing import Any
 
@@ -13,18 +13,19 @@ from datasets import Dataset
 from peft import PeftModel
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
-from trl.trainer.utils import RepeatSampler
 
 from models.engines.engine import Engine
+from models.engines.transformers_engine import TransformersEngine
 from models.language.decoding import Sampling
 from models.language.grammar import constrained_generation
 from models.language.motion_language import MotionLanguage
 from models.language.prompts import Query
 from models.policy.resumable import ResumableTrainer, settings_of_trl
+from rewards.grpo.epochs import EpochSampler
 from rewards.grpo.logs import ADVANTAGE, TEXT, advantage_summary
 from rewards.grpo.reflection import Reflections
 from rewards.grpo.rules import NO_RULES, ReplyRules
-from rewards.grpo.sampling import DrawnLogprobs, merged_adapter, noting_draws
+from rewards.grpo.sampling import DrawnLogprobs, draws_plainly, merged_adapter, noting_draws
 from rewards.grpo.scoring import Earned, GrpoRewards
 
 # Log-probabilities of the drawn tokens in a batch: trl's name, by which it learns from them, and ours, to compare only.
@@ -37,8 +38,8 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
     1. Prompts become ids as in SFT and evaluation: whole, without the beginning-of-sequence token that some
        tokenizers put in front.
     2. The replies of a step are scored once by `scorer`, before trl asks each reward function for its column.
-    3. Replies are sampled from merged weights where that is exact, or by an engine of ours, and under the grammar where
-       `rules` say so. How far the sampler is from the policy that learns is logged.
+    3. Replies are drawn by an engine of ours, from merged weights where that is exact, and under the grammar where
+       `rules` say so: by seed, step and row alone. How far the sampler is from the policy that learns is logged.
     4. Some prompts become reflections, and advantages are clipped, where `rules` say so.
     5. Which prompts an epoch asks and in which order is a function of seed and epoch, so that a resumed run sees those
        of a straight one, and an epoch need not ask all.
@@ -50,7 +51,8 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         reflections: turns some prompts of each step into reflections; None for none.
         prompts_an_epoch: how many of the rows an epoch asks, the next ones each time; None: all.
         engine: draws the replies, and tells the log-probability of each token: what is learned from it is weighed by
-            truncated importance sampling, as trl does with its own vLLM; None: transformers.
+            truncated importance sampling, as trl does with its own vLLM; None: transformers, from the weights that
+            learn.
         args: trl's settings.
         named: further arguments of trl's trainer.
     """
@@ -154,17 +156,38 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         self, prompt_ids: list[list[int]], *given: Any, **named: Any
     ) -> tuple[list[list[int]], list[list[float]] | None]:
         policy = self.accelerator.unwrap_model(self.model)
-        constrain = self._rules.constrain_grammar
         if self._engine is not None:
-            drawn = self._engine.generate(
-                prompt_ids, self._keys(len(prompt_ids)), self._sampling, policy, grammar=constrain
-            )
-            return [one.ids for one in drawn], [one.logprobs for one in drawn]
+            return self._drawn_by(self._engine, prompt_ids, policy)
         base = policy.get_base_model() if isinstance(policy, PeftModel) else policy
+        with merged_adapter(policy):
+            if not draws_plainly(self.args):
+                return self._drawn_by_trl(base, prompt_ids, *given, **named)
+            learning = policy.training
+            try:
+                return self._drawn_by(TransformersEngine(base, self._language.vocabulary, tells=True), prompt_ids, base)
+            finally:
+                policy.train(learning)
+
+    def _drawn_by(
+        self, engine: Engine, prompt_ids: list[list[int]], policy: torch.nn.Module
+    ) -> tuple[list[list[int]], list[list[float]]]:
+        """Replies and the log-probabilities of their tokens."""
+        keys, constrain = self._keys(len(prompt_ids)), self._rules.constrain_grammar
+        drawn = engine.generate(prompt_ids, keys, self._sampling, policy, grammar=constrain)
+        told = [one.logprobs for one in drawn]
+        if isinstance(engine, TransformersEngine) and any(map(math.isnan, chain.from_iterable(told))):
+            self.refuse_no_number("probability of a token", math.nan)
+        return [one.ids for one in drawn], told
+
+    def _drawn_by_trl(
+        self, base: torch.nn.Module, prompt_ids: list[list[int]], *given: Any, **named: Any
+    ) -> tuple[list[list[int]], list[list[float]] | None]:
+        """As `_drawn_by`, in ways that only transformers' own loop knows."""
+        constrain = self._rules.constrain_grammar
         grammar = constrained_generation(base, self._language.vocabulary) if constrain else nullcontext()
         # transformers' own queue (continuous batching) draws elsewhere, and tells nothing of it.
         queued = self.args.use_transformers_continuous_batching
-        with merged_adapter(policy), grammar, nullcontext(DrawnLogprobs()) if queued else noting_draws(base) as noted:
+        with grammar, nullcontext(DrawnLogprobs()) if queued else noting_draws(base) as noted:
             try:
                 replies, _ = super()._generate_single_turn(prompt_ids, *given, **named)
             except RuntimeError as error:
@@ -214,7 +237,7 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
         ids = torch.tensor([self._language.ask(query)], device=model.device)
         self.refuse_no_number("sum of the logits", model(ids).logits.float().sum().item())
 
-    def _get_train_sampler(self, dataset: Dataset | None = None) -> RepeatSampler:
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> EpochSampler:
         of_trl = super()._get_train_sampler(dataset)
         return EpochSampler(
             of_trl.data_source,
@@ -244,42 +267,6 @@ class MotionGRPOTrainer(ResumableTrainer, GRPOTrainer):
             }
             for index, (prompt, text, advantage) in enumerate(rows)
         ]
-
-
-class EpochSampler(RepeatSampler):
-    """trl's order of prompts as a function of seed and epoch, and each epoch its own part of the prompts.
-
-    trl's own goes on with its generator from epoch to epoch, so that a resumed run would see the prompts in another
-    order than a straight one; and every epoch asks all of its rows. The trainer calls `set_epoch` at the start of every
-    epoch.
-
-    Args:
-        data_source, mini_repeat_count, batch_size, repeat_count, shuffle, seed: of trl's.
-        epoch_size: rows that an epoch asks: those after the rows of the epoch before, and the first again after the
-            last. None: all.
-    """
-
-    def __init__(
-        self,
-        data_source: Sized,
-        mini_repeat_count: int,
-        batch_size: int,
-        repeat_count: int,
-        shuffle: bool,
-        seed: int,
-        epoch_size: int | None = None,
-    ) -> None:
-        super().__init__(data_source, mini_repeat_count, batch_size, repeat_count, shuffle, seed)
-        self._rows, self._first = len(data_source), 0
-        self.num_samples = min(epoch_size or self._rows, self._rows)
-
-    def set_epoch(self, epoch: int) -> None:
-        self._first = epoch * self.num_samples
-        if self.shuffle:
-            self.generator.manual_seed(self.seed + epoch)
-
-    def __iter__(self) -> Iterator[int]:
-        return ((self._first + place) % self._rows for place in super().__iter__())
 
 
 def steps_per_batch(config: GRPOConfig) -> int:

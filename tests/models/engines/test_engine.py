@@ -5,16 +5,20 @@ import importlib.util
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from transformers import GenerationConfig, LogitsProcessorList
 
 from dataset.captions.tags import MOTION_CLOSE, MOTION_OPEN
+from models.engines.decoding import Prompts, draw
 from models.engines.engine import taken_engine
 from models.engines.transformers_engine import TransformersEngine
 from models.language.decoding import Sampling
+from models.language.sampling import SeededSampling
 from models.policy.adapters import LORA_TARGETS
 from models.policy.backbone import load_backbone
 from utils.errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+GREEDY = Sampling(0.0, max_new_tokens=5)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,67 @@ def test_transformers_draws_from_the_adapter_and_under_the_grammar(backbone):
     assert begun and all(
         set(ids[: ids.index(closed)] if closed in ids else ids) <= set(vocabulary.code_ids) for ids in begun
     )
+
+
+@pytest.fixture(scope="module")
+def chatty(backbone):
+    """A model whose replies end after very different numbers of tokens, in double precision: no draw is a tie."""
+    model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
+    with torch.no_grad():
+        states = model.model(torch.tensor([vocabulary.encode("a person walks forward slowly.")])).last_hidden_state[0]
+        middle = states.mean(dim=0)
+        model.get_input_embeddings().weight[vocabulary.eos_id] = middle * 4 / (states @ middle).mean()
+    return model.double(), vocabulary
+
+
+PROMPTS = ["a person walks", "someone jumps twice.", "a person walks", "a person turns right and waves.", "jumps"] * 5
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_replies_are_those_of_transformers_own_loop(chatty, temperature):
+    """Padded, equal prompts among them, and replies that leave the batch when they have ended."""
+    model, vocabulary = chatty
+    prompts, eos = [vocabulary.encode(text) for text in PROMPTS], vocabulary.eos_id
+    keys, rows = range(len(prompts)), []
+    model.register_forward_pre_hook(lambda _, given, named: rows.append(len(named["input_ids"])), with_kwargs=True)
+    found = TransformersEngine(model, vocabulary).generate(prompts, keys, Sampling(temperature, 0.9, 60, seed=3))
+    model._forward_pre_hooks.clear()
+    assert (
+        rows[0] == 4 and rows[1] == len(prompts) and rows[-1] < len(prompts)
+    )  # 4 kinds of prompts, then all, then few
+    assert len(rows) == 1 + max(len(one.ids) for one in found)
+    batch = Prompts.padded(prompts, vocabulary.tokenizer.pad_token_id, CPU)
+    sampled = [SeededSampling(temperature, 0.9, 3, keys, batch.ids.shape[1])] if temperature else []
+    settings = GenerationConfig(max_new_tokens=60, do_sample=False, eos_token_id=eos, pad_token_id=eos)
+    theirs = model.generate(
+        input_ids=batch.ids, attention_mask=batch.mask, generation_config=settings,
+        logits_processor=LogitsProcessorList(sampled),
+    )[:, batch.ids.shape[1] :].tolist()  # fmt: skip
+    for own, other in zip(found, theirs, strict=True):
+        assert own.ids == other[: len(own.ids)] and set(other[len(own.ids) :]) <= {eos}
+        assert own.ids[-1] == eos or len(own.ids) == 60
+    assert len({len(one.ids) for one in found}) > 5 or temperature == 0
+
+
+def test_what_is_told_of_a_draw_is_its_likelihood(chatty):
+    model, vocabulary = chatty
+    prompts = [vocabulary.encode(text) for text in PROMPTS]
+    engine = TransformersEngine(model, vocabulary, tells=True)
+    for reply, prompt in zip(
+        engine.generate(prompts, range(len(prompts)), Sampling(0.7, 1.0, 20)), prompts, strict=True
+    ):
+        with torch.no_grad():
+            scores = model(torch.tensor([[*prompt, *reply.ids]])).logits[0, len(prompt) - 1 : -1] / 0.7
+        wanted = scores.log_softmax(-1)[range(len(reply.ids)), reply.ids].tolist()
+        assert reply.logprobs == pytest.approx(wanted, abs=1e-5)
+    assert all(
+        one.logprobs is None for one in TransformersEngine(model, vocabulary).generate(prompts, range(25), GREEDY)
+    )
+
+
+def test_a_lone_token_and_no_token_left(chatty):
+    model, vocabulary = chatty
+    batch = Prompts.padded([[5], [5]], vocabulary.tokenizer.pad_token_id, CPU)
+    assert batch.mask is None
+    with torch.no_grad():
+        assert [len(reply) for reply in draw(model, batch, [], 1, vocabulary.eos_id)] == [1, 1]

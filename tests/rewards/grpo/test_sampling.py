@@ -7,7 +7,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 from rewards.grpo import trainer as grpo_trainer
-from rewards.grpo.sampling import merged_adapter
+from rewards.grpo.sampling import draws_plainly, merged_adapter
 from tests.rewards.grpo import grpo_runs
 from tests.rewards.grpo.grpo_runs import policy_of, trainer_of
 
@@ -72,16 +72,42 @@ def test_the_trainer_samples_from_merged_weights(tmp_path, cot_jsonl, backbone, 
     trainer, model = _policy(tmp_path, cot_jsonl, backbone, motion_tokenizer)
     layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
     seen = []
-    generate = model.generate
-
-    def spy(*given, **named):
-        seen.extend(layer.merged for layer in layers)
-        return generate(*given, **named)
-
-    model.generate = spy
+    model.get_base_model().register_forward_hook(lambda *_: seen.extend(layer.merged for layer in layers))
+    model.train()
     trainer._generate_single_turn([[5, 6, 7]] * 4, None, {}, 4)
     assert seen and all(seen)
-    assert not any(layer.merged for layer in layers)
+    assert not any(layer.merged for layer in layers) and model.training
+
+
+def test_replies_hang_on_the_step_alone_and_tell_how_likely_they_were(tmp_path, cot_jsonl, backbone, motion_tokenizer):
+    """Not on torch's generator, nor on who else is asked; the likelihoods are those of the policy that learns."""
+    trainer, model = _policy(tmp_path, cot_jsonl, backbone, motion_tokenizer)
+
+    def drawn(prompts):
+        trainer._turns = (-1, 0)
+        return trainer._generate_single_turn(prompts, None, {}, 4)
+
+    ids, told = drawn([[5, 6, 7]] * 4)
+    torch.manual_seed(7)
+    again, _ = drawn([[5, 6, 7]] * 2 + [[9, 8, 7, 6, 5]])
+    assert again[:2] == ids[:2] and len({tuple(reply) for reply in ids}) == 4
+    for reply, noted in zip(ids, told, strict=True):
+        with torch.no_grad():
+            scores = model(torch.tensor([[5, 6, 7, *reply]])).logits[0, 2:-1].log_softmax(-1)
+        assert noted == pytest.approx(scores[range(len(reply)), reply].tolist(), abs=1e-4)
+
+
+def test_ways_that_only_trl_knows_are_its_own(tmp_path, cot_jsonl, backbone, motion_tokenizer):
+    """Of two tokens, whichever is likeliest: our loop knows no `top_k`."""
+    assert draws_plainly(grpo_runs.config(tmp_path))
+    policy = policy_of(backbone, motion_tokenizer)
+    trainer, _ = trainer_of(tmp_path, cot_jsonl, policy, {"short": [0.0] * 16}, top_k=2)
+    assert not draws_plainly(trainer.args)
+    [reply, *_], [told, *_] = trainer._generate_single_turn([[5, 6, 7]] * 4, None, {}, 4)
+    with torch.no_grad():
+        scores = trainer.model.eval()(torch.tensor([[5, 6, 7, *reply]])).logits[0, 2:-1]
+    assert all(id in two for id, two in zip(reply, scores.topk(2).indices.tolist(), strict=True))
+    assert len(told) == len(reply)
 
 
 def test_a_model_without_an_adapter_is_left_alone(backbone, motion_tokenizer):

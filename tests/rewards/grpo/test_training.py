@@ -12,9 +12,10 @@ from dataset.cot.samples import read_cot_jsonl
 from models.language.decoding import Sampling
 from models.policy.checkpoint import load_checkpoint
 from options.trainer_file import CHECKPOINTING
+from rewards.grpo.epochs import EpochSampler
 from rewards.grpo.prompts import draw_prompts
 from rewards.grpo.rules import Reflecting, ReplyRules
-from rewards.grpo.trainer import EpochSampler, MotionGRPOTrainer
+from rewards.grpo.trainer import MotionGRPOTrainer
 from rewards.grpo.validation import GrpoValidation, HeldOut
 from tests.rewards.grpo.grpo_runs import TASKS, policy_of, run_grpo, short_replies, trainer_of
 from utils.errors import InputError
