@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from dataset.captions.word_vectors import make_word_vectors
 from dataset.toy.clips import toy_clips
 from models.language.vocabulary import MotionVocabulary, write_codes
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.networks import build_networks
+from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes, build_networks
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from prepare.make_tiny_llm import train_tokenizer
@@ -32,25 +33,51 @@ from rewards.mixture.loading import build_rewards
 from rewards.mixture.weighted import WeightedRewards
 from utils.motion.skeleton import T2M
 
-NEW_TOKENS, CODES = 160, 48
 NB_CODE, VOCABULARY = 512, 1032
+NEVER = 10**9  # an id that no token has
 CAPTION = "a person walks forward slowly, turns left and waves with the right hand."
 REWARDS = {"format": 0.2, "physical": 0.5, "consistency": 0.5}
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How much is computed; the defaults are those of the published baseline.
+
+    Attributes:
+        new_tokens, codes: of a reply.
+        width: of the motion tokenizer.
+        evaluator: of the rewards.
+    """
+
+    new_tokens: int = 160
+    codes: int = 48
+    width: int = 512
+    evaluator: EvaluatorSizes = PUBLISHED_SIZES
+
+
+BASELINE = Sizes()
+TINY = Sizes(24, 6, 32, EvaluatorSizes(16, 16, 16, 16, 16, 16))
+
+
+class Endless(MotionVocabulary):
+    """No reply ends by itself."""
+
+    eos_id = NEVER
+
+
 class Stopwatch:
-    """Seconds by the name of a part."""
+    """CPU seconds by the name of a part: with one thread those of a clock on the wall, also where others compute."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def over(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - start
+            self.seconds[name] += time.process_time() - start
 
     def around(self, name: str, function: Callable) -> Callable:
         def timed(*given: Any, **named: Any) -> Any:
@@ -74,32 +101,38 @@ def tiny_backbone(folder: Path) -> str:
     return str(folder)
 
 
-def random_motion_tokenizer() -> MotionTokenizer:
-    """Full size, random weights and codebook (an untrained one is all zeros: every motion would be the same)."""
-    network = MotionVQ(NetworkConfig(feature_dim=T2M.feature_dim, nb_code=NB_CODE)).eval()
+def random_motion_tokenizer(sizes: Sizes = BASELINE) -> MotionTokenizer:
+    """Random weights and codebook (an untrained one is all zeros: every motion would be the same)."""
+    width = sizes.width
+    config = NetworkConfig(
+        feature_dim=T2M.feature_dim, nb_code=NB_CODE, width=width, code_dim=width, output_emb_width=width
+    )
+    network = MotionVQ(config).eval()
     torch.nn.init.normal_(network.vqvae.quantizer.codebook)
     zeros, ones = np.zeros(T2M.feature_dim, np.float32), np.ones(T2M.feature_dim, np.float32)
     return MotionTokenizer(network, zeros, ones, T2M)
 
 
-def replies(vocabulary: MotionVocabulary, draw: np.random.Generator, count: int) -> list[list[int]]:
-    """`count` different replies of `NEW_TOKENS` tokens: random words as reasoning, then `CODES` random codes."""
+def replies(
+    vocabulary: MotionVocabulary, draw: np.random.Generator, count: int, sizes: Sizes = BASELINE
+) -> list[list[int]]:
+    """`count` different replies: random words as reasoning, then random codes."""
     written = []
     for _ in range(count):
-        motion = write_codes(draw.integers(NB_CODE, size=CODES))
+        motion = write_codes(draw.integers(NB_CODE, size=sizes.codes))
         answer = vocabulary.encode(f"{THINK_CLOSE}{ANSWER_OPEN}{motion}{ANSWER_CLOSE}")
-        reasoning = draw.integers(VOCABULARY - NB_CODE - len(MARKERS), size=NEW_TOKENS - len(answer))
+        reasoning = draw.integers(VOCABULARY - NB_CODE - len(MARKERS), size=sizes.new_tokens - len(answer))
         reasoning[np.isin(reasoning, vocabulary.tokenizer.all_special_ids)] = vocabulary.encode(" a")[0]
         written.append([*reasoning.tolist(), *answer])
     return written
 
 
-def random_rewards(motion_tokenizer: MotionTokenizer) -> WeightedRewards:
-    """The rewards of t2m with a random evaluator of the published sizes."""
+def random_rewards(motion_tokenizer: MotionTokenizer, sizes: Sizes = BASELINE) -> WeightedRewards:
+    """The rewards of t2m with a random evaluator."""
     tokens = tuple(f"{word}/OTHER" for word in CAPTION.rstrip(".").replace(",", "").split())
     evaluator = TextMotionEvaluator(
-        build_networks(T2M.feature_dim), np.zeros(T2M.feature_dim), np.ones(T2M.feature_dim), T2M,
-        make_word_vectors(tokens),
+        build_networks(T2M.feature_dim, sizes.evaluator), np.zeros(T2M.feature_dim), np.ones(T2M.feature_dim), T2M,
+        make_word_vectors(tokens, sizes.evaluator.word_size),
     )  # fmt: skip
     tagger = CaptionTagger.from_pairs([("", tokens)])
     return build_rewards(REWARDS, RewardContext(T2M, motion_tokenizer.nb_code, evaluator, tagger))

@@ -10,7 +10,7 @@ one-hot product for the codebook averages; written here from its description) at
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +108,12 @@ def toy_features(count: int) -> list[np.ndarray]:
 
 
 def train(flags: argparse.Namespace) -> None:
+    for name, ours, plain in training_steps(flags):
+        compare(name, ours, plain, torch.device(flags.device), flags.repeats)
+
+
+def training_steps(flags: argparse.Namespace) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
+    """Of each precision a name, our step and the plain one."""
     device = torch.device(flags.device)
     clips = [clip for clip in toy_features(200) if len(clip) >= WINDOW]
     frames = np.concatenate(clips)
@@ -133,8 +139,11 @@ def train(flags: argparse.Namespace) -> None:
         )
         training = TrainingConfig(batch_size=flags.batch_size, precision=precision)
         trainer = TokenizerTrainer(MotionVQ(config), windows, T2M, training, 0, Processes(device=device))
-        name = f"training step, width {flags.width}, {flags.batch_size} windows, {precision}"
-        compare(name, trainer.train_step, plain_step, device, flags.repeats)
+        yield (
+            f"training step, width {flags.width}, {flags.batch_size} windows, {precision}",
+            trainer.train_step,
+            plain_step,
+        )
 
 
 def encode(flags: argparse.Namespace) -> None:

@@ -39,6 +39,8 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(Model("tiny", 2, 64, 2, 128), kv_heads=2, head=32, tokens=None, rows=None),
+    # That of tests/benchmarks/baseline_sizes.py.
+    "baseline": Shape(Model("baseline", 2, 128, 4, 384), kv_heads=4, head=32, tokens=None, rows=None),
     **{model.name.rpartition("-")[2].lower(): Shape(model) for model in MODELS},
 }
 
