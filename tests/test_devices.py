@@ -167,7 +167,7 @@ OF_REPLIES = {
     "models/engines/decoding.py:draw": (3, "which replies of a batch have ended, every 8 of 20 tokens; the replies"),
     "models/tokenizer/motion_tokenizer.py:_in_batches": (1, "their motions"),
 }
-OF_GUIDE = {"models/language/guidance.py:__call__": "a token, and generate waits for each anyway, to see the end"}
+OF_GUIDE = {"models/language/guidance.py:__call__": "a token: what follows is decided on the host"}
 
 
 @pytest.mark.parametrize("guided", [False, True])
@@ -181,7 +181,9 @@ def test_replies(backbone, motion_tokenizer, gpu, guided):
     found = ours(gpu)
     if guided:
         assert rollouts[0].motion is not None
-        assert found.pop(*OF_GUIDE) == max(len(one.token_ids) for one in rollouts)
+        longest = max(len(one.token_ids) for one in rollouts)
+        assert longest <= found.pop(*OF_GUIDE) < longest + 8
+        found["models/engines/decoding.py:draw"] += 1  # of at most 16 tokens
     else:  # a random model seldom comes to a motion
         found.setdefault("models/tokenizer/motion_tokenizer.py:_in_batches", 1)
     assert found == often(OF_REPLIES)

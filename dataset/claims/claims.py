@@ -184,12 +184,13 @@ class _Number:
     of: str = ""
 
 
-def _numbers(text: str) -> list[_Number]:
+@lru_cache(maxsize=1 << 12)  # a clause is asked for its steps, metres, counts and degrees one after the other
+def _numbers(text: str) -> tuple[_Number, ...]:
     """Counts and sizes in a text; vague ones ("a few") are none."""
     found = []
     if re.search(r"\b(?:each|every|per|alternat\w+|a time|at least|more than|or)\b", text):
-        return []
-    for slot, unit in w.COUNTED.items():
+        return ()
+    for slot, unit in w.COUNTED.items() if re.search(w.NUMBER, text) else ():
         pattern = rf"(?:(?P<about>\b(?:{w.ABOUT}) )|\b){w.NUMBER} ?(?P<unit>{unit})"
         for match in re.finditer(pattern, text):
             value = float(w.NUMBERS.get(match["number"], 0) or _float(match["number"]))
@@ -200,7 +201,7 @@ def _numbers(text: str) -> list[_Number]:
     for word, value in w.OFTEN.items():
         if re.search(rf"\b{word}\b(?! (?:again|more))", text) and not re.search(r"\bat once\b", text):
             found.append(_Number("times", float(value), bool(re.search(rf"(?:{w.ABOUT}) {word}", text))))
-    return found
+    return tuple(found)
 
 
 def _float(number: str) -> float:

@@ -77,16 +77,17 @@ class MotionLanguage:
         ]
 
     def _motions(self, codes: Sequence[Sequence[int] | None]) -> list[np.ndarray | None]:
-        """Features (T, D) of each code sequence; None where there is no code, or one that the codebook lacks."""
-        found: list[np.ndarray | None] = [None] * len(codes)
+        """Features (T, D) of each code sequence; None where there is no code, or one that the codebook lacks.
+
+        Equal sequences are decoded once, and have the same array.
+        """
         if self.motion_tokenizer is None:
-            return found
-        playable = [index for index, own in enumerate(codes) if own and max(own) < self.vocabulary.nb_code]
-        if playable:
-            motions = self.motion_tokenizer.decode_batch([_array(codes[index]) for index in playable])
-            for index, motion in zip(playable, motions, strict=True):
-                found[index] = motion
-        return found
+            return [None] * len(codes)
+        names = [tuple(own) if own and max(own) < self.vocabulary.nb_code else None for own in codes]
+        distinct = [name for name in dict.fromkeys(names) if name is not None]
+        decoded = self.motion_tokenizer.decode_batch([_array(name) for name in distinct]) if distinct else []
+        motions = dict(zip(distinct, decoded, strict=True))
+        return [None if name is None else motions[name] for name in names]
 
 
 def _array(codes: Sequence[int]) -> np.ndarray:
