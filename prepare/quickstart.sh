@@ -3,7 +3,8 @@
 # tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table, one
 # motion of a sentence, one page of all results.
 #
-#   bash prepare/quickstart.sh                   11 to 35 minutes on 2 cores after installation
+#   bash prepare/quickstart.sh                   12 to 35 minutes on 2 cores after installation
+#   MORL_SIZE=full bash prepare/quickstart.sh    the recipe of the tables in the rooms: fewer clips, more epochs, more GRPO
 #   MORL_SIZE=smoke bash prepare/quickstart.sh   the same commands at sizes that learn nothing (tests)
 #   MORL_OUT=DIR                                 where everything goes (default experiments/quickstart)
 #
@@ -19,23 +20,31 @@ fi
 source prepare/environment.sh
 
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
-SIZE="${MORL_SIZE:-full}"
+SIZE="${MORL_SIZE:-short}"
+# Of the random language model, the chains of thought, SFT and GRPO of each task: what sizes differ in beside numbers.
+INIT=() COT=() SFT=(--batch-size 8 --learning-rate 2e-3 --reflection-share 0)
+T2M_RL=(--reward-facts-weight 1 --rl-kl-coef 0.05) M2T_RL=(--rl-kl-coef 0.02 --reward-grounding-weight 0.5)
 case "$SIZE" in
+short)
+    CLIPS=4000 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=6 JUDGE_EPOCHS=8 NLI_STEPS=300 T2M_EPOCHS=1 M2T_EPOCHS=1
+    RL_PROMPTS=120 RL_BATCH=12 RL_EPOCHS=2 HELD_OUT=48 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
+    ;;
 full)
     CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 JUDGE_EPOCHS=32 NLI_STEPS=600 T2M_EPOCHS=3 M2T_EPOCHS=2
     RL_PROMPTS=480 RL_BATCH=24 RL_EPOCHS=2 HELD_OUT=96 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
+    INIT=(--init-std 0.02) COT=(--with-reflections) SFT=(--batch-size 16) T2M_RL=() M2T_RL=(--rl-kl-coef 0.02)
     ;;
 smoke)
     CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 JUDGE_EPOCHS=1 NLI_STEPS=5 T2M_EPOCHS=1 M2T_EPOCHS=1
     RL_PROMPTS=4 RL_BATCH=2 RL_EPOCHS=1 HELD_OUT=4 SAMPLES=2 CANDIDATES=2 REPEATS=2 LIMIT=(--limit 8)
     ;;
 *)
-    echo "MORL_SIZE must be full or smoke, not $SIZE" >&2
+    echo "MORL_SIZE must be short, full or smoke, not $SIZE" >&2
     exit 2
     ;;
 esac
 DEFAULT_OUT=experiments/quickstart
-[ "$SIZE" = full ] || DEFAULT_OUT="$DEFAULT_OUT-$SIZE"
+[ "$SIZE" = short ] || DEFAULT_OUT="$DEFAULT_OUT-$SIZE"
 OUT="${MORL_OUT:-$DEFAULT_OUT}"
 DATA="$OUT/toy"
 mkdir -p "$OUT"
@@ -78,7 +87,7 @@ tokenizer() {
         --motion-tokenizer "$OUT/tokenizer/motion_tokenizer.pth"
     step "2/8 chain-of-thought jsonl" \
         python -m prepare.write_cot_jsonl --codes "$OUT/codes.jsonl" --data-root "$DATA" --out-dir "$OUT/cot" \
-        --with-reflections
+        ${COT[@]+"${COT[@]}"}
 }
 evaluators() { # of two families: `ranker` rewards and ranks, `judge` only ever measures
     local common=(--data-root "$DATA" --out-dir "$OUT" --train-word-vectors --hidden-size 96 --motion-hidden-size 96
@@ -93,7 +102,8 @@ evaluators() { # of two families: `ranker` rewards and ranks, `judge` only ever 
 beside evaluators tokenizer
 
 step "4/8 a tiny random Qwen3" \
-    python -m prepare.make_tiny_llm --cot-jsonl "$OUT/cot/cot_train.jsonl" --out-dir "$OUT/llm" --vocab-size 640
+    python -m prepare.make_tiny_llm --cot-jsonl "$OUT/cot/cot_train.jsonl" --out-dir "$OUT/llm" --vocab-size 640 \
+    ${INIT[@]+"${INIT[@]}"}
 
 # The sentence model is a Python package; no NLI model can be had offline, so one is trained on the reasoning. It knows
 # little, so it weighs little.
@@ -106,7 +116,7 @@ train() { # task, SFT epochs, further flags of GRPO
         --cot-val-jsonl "$OUT/cot/cot_val.jsonl" --out-dir "$OUT" --seed 0)
     step "5/8 supervised fine-tuning, $task" \
         python train_mllm.py --train-stage sft "${common[@]}" --exp-name "sft_$task" --llm-backbone "$OUT/llm" \
-        --use-reasoning "--epochs-$task" "$epochs" --batch-size 16 --print-iter 50
+        --use-reasoning "--epochs-$task" "$epochs" "${SFT[@]}" --print-iter 50
     step "6/8 GRPO under verifiable rewards, $task" \
         python train_mllm.py --train-stage rlvr "${common[@]}" --exp-name "rlvr_$task" "${REWARDS[@]}" \
         --rl-reference-ckpt "$OUT/sft_$task/motionllm_${task}_best.pth" \
@@ -141,11 +151,12 @@ motion_to_text() {
     step "4/8 a small NLI model for the coherence reward" \
         python -m prepare.train_nli --cot-jsonl "$OUT/cot/cot_train.jsonl" --cot-val-jsonl "$OUT/cot/cot_val.jsonl" \
         --out-dir "$OUT/nli" --steps "$NLI_STEPS" --seed 0
-    train m2t "$M2T_EPOCHS" --rl-kl-coef 0.02
+    train m2t "$M2T_EPOCHS" "${M2T_RL[@]}"
     evaluate m2t
 }
 text_to_motion() {
-    train t2m "$T2M_EPOCHS" --reward-align-weight 1 --reward-phys-weight 1 --constrain-grammar
+    train t2m "$T2M_EPOCHS" --reward-align-weight 1 --reward-phys-weight 1 --constrain-grammar \
+        ${T2M_RL[@]+"${T2M_RL[@]}"}
     evaluate t2m
 }
 beside motion_to_text text_to_motion
