@@ -60,7 +60,7 @@ def grpo_trainer(
     plan = settings.plan(settings.reward_weights(), RunFolder(bench.folder / "rlvr"))
     plan.trainer.max_steps, plan.trainer.save_strategy = steps, "no"
     scorer = GrpoRewards(rewards_of(settings, policy), policy.language)
-    prompts = settings.prompts(settings.training_data(NB_CODE, None))
+    prompts = settings.prompts(settings.training_data(NB_CODE, None), policy.language.motion_tokenizer)
     trainer = _make_trainer(policy, prompts, scorer, plan, engine)
     trainer.remove_callback(PrinterCallback)
     return trainer, prompts, plan

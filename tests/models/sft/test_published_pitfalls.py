@@ -55,13 +55,13 @@ def test_4_inference_asks_what_training_asked(backbone, motion_tokenizer, task, 
     sample = Sample(task, "someone jumps twice.", (4, 9, 2), "The text says: jumps.")
     model, vocabulary, _ = load_backbone(backbone, 16, seed=0)
     asked = []
-    plain_generate = model.generate
+    plain_forward = model.forward
 
-    def generate(input_ids, **settings):
+    def forward(input_ids, **settings):
         asked.append(input_ids[0].tolist())
-        return plain_generate(input_ids=input_ids, **settings)
+        return plain_forward(input_ids=input_ids, **settings)
 
-    model.generate = generate
+    model.forward = forward
     language = MotionLanguage(vocabulary, motion_tokenizer, style)
     llm = MotionLLM(model, language)
     llm.answer([query_of(sample)], Sampling(max_new_tokens=1))

@@ -135,8 +135,19 @@ def test_a_page_that_is_stopped_says_so(folder, number):
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [sys.executable, "demo.py", "--ckpt", folder / "policy.pth", "--device", "cpu", "--port", port]
-    page = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert port in page.stdout.readline()  # it is served
-    page.send_signal(number)
-    _, told = page.communicate(timeout=60)
+    page = subprocess.Popen(
+        [*map(str, command)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in its background lets them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert port in page.stdout.readline()  # it is served
+        page.send_signal(number)
+        _, told = page.communicate(timeout=60)
+    finally:
+        page.kill()
     assert page.returncode == 130 and "interrupted" in told and "Traceback" not in told
