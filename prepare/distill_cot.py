@@ -108,12 +108,13 @@ class Distilling:
     def distill(self, begin: Begin) -> dict[str, Any]:
         """Ask, choose, write. Returns what there is to say of it, as finished.json keeps it."""
         from dataset.cot.questions import questions_for, read_questions
-        from models.inference.motion_llm import MotionLLM
+        from models.tokenizer.loading import check_codes
         from prepare.distilling.winners import answered, write_winners
 
         flags = self.flags
         # Who answers, and what it is asked.
-        llm = MotionLLM.load(flags.ckpt, flags.task, flags.device, engine=self.engine.engine)
+        llm = self.model()
+        check_codes(flags.questions, llm.language.motion_tokenizer, flags.ckpt)
         questions = read_questions(flags.questions, llm.language.vocabulary.nb_code, "--questions")
         (questions,) = questions_for(questions[: flags.limit], (flags.task,), flags.questions)
         session = begin(Input.at(flags.questions).content())
@@ -129,6 +130,13 @@ class Distilling:
             flags.beside,
             flags.keep_contradicted,
         )
+
+    def model(self) -> "MotionLLM":
+        """Who answers, by the engine that the flags name."""
+        from models.inference.motion_llm import MotionLLM
+
+        drawing = {"engine": self.engine.engine, "engine_server": self.engine.engine_server}
+        return MotionLLM.load(self.flags.ckpt, self.flags.task, self.flags.device, **drawing)
 
     def asking(self, llm: "MotionLLM") -> "Asking":
         """Chain-of-Motion as the flags say."""

@@ -27,14 +27,12 @@ EXTRA_PRICE, MOST_EXTRAS = 0.1, 4
 OPPOSED_PRICE = 0.2
 
 
-class Facts(Reward):
-    """Share of the caption's claims that hold, less a price for actions it does not tell, in [0, 1].
+class _OfClaims(Reward):
+    """What the claims of the caption are worth for the motion: None where there is none, `worst` without a motion that
+    can be played."""
 
-    None where the caption claims nothing that can be checked; 0 without a motion that can be played.
-    """
-
-    name = "facts"
     tasks = ("t2m",)
+    worst: float
 
     def score(self, rollouts: Sequence[Rollout]) -> list[float | None]:
         claims = {rollout.caption: claims_of(rollout.caption or "") for rollout in rollouts}
@@ -47,14 +45,28 @@ class Facts(Reward):
 
     def _score_one(self, rollout: Rollout, claims: Sequence[Claim]) -> float:
         facts = facts_of_motion(rollout.motion, self.context.skeleton)
-        if facts is None or not rollout.well_formed:
-            return WORST
+        return self.worst if facts is None or not rollout.well_formed else self.of_claims(claims, facts)
+
+    def of_claims(self, claims: Sequence[Claim], facts: MotionFacts) -> float:
+        raise NotImplementedError
+
+
+class Facts(_OfClaims):
+    """Share of the caption's claims that hold, less a price for actions it does not tell, in [0, 1].
+
+    None where the caption claims nothing that can be checked; 0 without a motion that can be played.
+    """
+
+    name = "facts"
+    worst = WORST
+
+    def of_claims(self, claims: Sequence[Claim], facts: MotionFacts) -> float:
         extras = min(len(untold(claims, facts)), MOST_EXTRAS)
         price = EXTRA_PRICE * extras + (OPPOSED_PRICE if opposed(claims, facts) else 0.0)
         return max(WORST, share_holding(claims, facts) - price)
 
 
-class Contradiction(Reward):
+class Contradiction(_OfClaims):
     """-1 where a claim of the caption fails for the motion, 0 where none does.
 
     A share of claims forgives a wrong side among many that are right, and takes off for actions that nobody told: what
@@ -63,21 +75,9 @@ class Contradiction(Reward):
     """
 
     name = "contradiction"
-    tasks = ("t2m",)
+    worst = CONTRADICTED
 
-    def score(self, rollouts: Sequence[Rollout]) -> list[float | None]:
-        claims = {rollout.caption: claims_of(rollout.caption or "") for rollout in rollouts}
-        return [
-            self._score_one(rollout, claims[rollout.caption])
-            if rollout.task in self.tasks and claims[rollout.caption]
-            else None
-            for rollout in rollouts
-        ]
-
-    def _score_one(self, rollout: Rollout, claims: Sequence[Claim]) -> float:
-        facts = facts_of_motion(rollout.motion, self.context.skeleton)
-        if facts is None or not rollout.well_formed:
-            return CONTRADICTED
+    def of_claims(self, claims: Sequence[Claim], facts: MotionFacts) -> float:
         return CONTRADICTED if any(verdict(claim, facts) is False for claim in claims) else 0.0
 
 

@@ -9,6 +9,7 @@ import pytest
 import train_mllm
 from dataset.cot.questions import Question
 from dataset.cot.samples import read_cot_jsonl
+from dataset.cot.source import CotSource, write_cot_source
 from models.evaluation.predictions import Prediction
 from models.tokenizer.loading import tokenizer_of
 from prepare import distill_cot
@@ -122,3 +123,15 @@ def test_flags_of_an_evaluation_mean_nothing_here(distill, capsys):
     with pytest.raises(SystemExit):
         distill("--com-oracle")
     assert "--com-oracle" in capsys.readouterr().err
+
+
+def test_the_server_that_is_named_is_asked(distill):
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:9"):
+        distill("--engine-server", "http://127.0.0.1:9")
+
+
+def test_codes_of_another_motion_tokenizer_are_no_questions(distill, trained, tmp_path):
+    (tmp_path / "codes.jsonl").write_text(json.dumps({"caption": "walks", "motion_tokens": [1, 2]}) + "\n")
+    write_cot_source(tmp_path / "codes.jsonl", CotSource("elsewhere.pth", "another", NB_CODE, "data"))
+    with pytest.raises(InputError, match="codes of motion tokenizer another"):
+        distill("--questions", tmp_path / "codes.jsonl")
