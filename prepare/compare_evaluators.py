@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataset.humanml.layout import read_split
-from models.text_motion.order import STATES, Order, StatesConfig, agreement, embed_states, find_order
-from models.tokenizer.loading import load_any_tokenizer
-from models.tokenizer.results import load_evaluator
 from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import COUNT
 from utils.errors import InputError
@@ -27,6 +25,9 @@ from utils.metrics.report import Signature, format_table, read_results, write_re
 from utils.metrics.text_motion import GROUP
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
+
+if TYPE_CHECKING:
+    from models.text_motion.order import Order
 
 ORDER_BY = ("R@1", "MM-Dist")
 
@@ -53,6 +54,11 @@ class CompareEvaluatorsFlags:
 
 def main() -> None:
     (flags,) = parse_flags(CompareEvaluatorsFlags, description=__doc__)
+    # Late imports: `--help` and a mistyped flag must not wait for torch.
+    from models.text_motion.order import STATES, StatesConfig, agreement, embed_states, find_order
+    from models.tokenizer.loading import load_any_tokenizer
+    from models.tokenizer.results import load_evaluator
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     device = resolve_device(flags.device)
     # Everything that is read, and where the results go.
@@ -79,7 +85,7 @@ def main() -> None:
     orders = [find_order(each, flags.repeats, flags.seed) for each in embedded]
     for name, evaluator, order in zip(names, evaluators, orders, strict=True):
         print("\n".join([f"{name} (family {evaluator.family.name}, {evaluator.fingerprint})", *report(order), ""]))
-    print("\n".join(verdict(names, orders)))
+    print("\n".join(verdict(names, orders, STATES)))
     for (one, first), (other, second) in combinations(zip(names, embedded, strict=True), 2):
         print(f"{one} and {other}: rank correlation of their distances {agreement(first, second):.3f}")
     for path, evaluator, order in zip(paths, evaluators, orders, strict=len(paths) > 0):
@@ -96,16 +102,16 @@ def names_of(folders: Sequence[str]) -> list[str]:
     return last if len(set(last)) == len(last) else list(folders)
 
 
-def report(order: Order) -> list[str]:
+def report(order: "Order") -> list[str]:
     """The table of one evaluator, then how much farther each state is than the one before it."""
     lines = format_table(order.metrics, digits=4).splitlines()  # on the unit sphere a FID is of some thousandths
     steps = [f"{second} {value.text()}" for (_, second), value in order.farther.items()]
     return [*lines, f"farther from its captions than the state before, clip by clip: {', '.join(steps)}"]
 
 
-def verdict(names: Sequence[str], orders: Sequence[Order]) -> list[str]:
-    """Whether the order holds for each evaluator, and whether all see the same one."""
-    asked = " > ".join(STATES)
+def verdict(names: Sequence[str], orders: Sequence["Order"], states: Sequence[str]) -> list[str]:
+    """Whether the order of `states` holds for each evaluator, and whether all see the same one."""
+    asked = " > ".join(states)
     lines = []
     for name, order in zip(names, orders, strict=True):
         lines.append(f"{name}: {asked} {', '.join(_answer(order, metric) for metric in ORDER_BY)}")
@@ -116,7 +122,7 @@ def verdict(names: Sequence[str], orders: Sequence[Order]) -> list[str]:
     return lines
 
 
-def _answer(order: Order, metric: str) -> str:
+def _answer(order: "Order", metric: str) -> str:
     if not order.known(metric):
         return f"is not known by {metric} (of {GROUP} clips at least)"
     if order.holds(metric):

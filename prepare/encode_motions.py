@@ -13,14 +13,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dataset.cot.source import CotSource, read_cot_source, source_path, write_cot_source
 from dataset.humanml.layout import MotionRecord, read_split
 from dataset.humanml.splits import SPLITS
-from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from prepare.cot.encoded_motions import WHOLE, fingerprint_motions, motion_names
 from utils.errors import InputError
@@ -32,6 +31,9 @@ from utils.motion.skeleton import get_skeleton
 from utils.progress import Progress
 from utils.run.command import run_command
 from utils.run.devices import resolve_device
+
+if TYPE_CHECKING:
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
 
 _CLIPS_AT_ONCE = 512
 
@@ -112,7 +114,7 @@ class PartFile:
         self._journal.remove()
 
 
-def encode(tokenizer: MotionTokenizer, motions: Sequence[Motion], part: PartFile) -> None:
+def encode(tokenizer: "MotionTokenizer", motions: Sequence[Motion], part: PartFile) -> None:
     """Encode chunk by chunk what `part` does not hold yet."""
     done = part.open()
     if done:
@@ -166,6 +168,8 @@ def main() -> None:
     (flags,) = parse_flags(EncodeFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_replaceable(Path(flags.out))
+    from models.tokenizer.motion_tokenizer import MotionTokenizer  # late: `--help` must not wait for torch
+
     tokenizer = MotionTokenizer.load(flags.motion_tokenizer, resolve_device(flags.device))
     skeleton = get_skeleton(flags.dataname)
     if tokenizer.skeleton != skeleton:
@@ -188,7 +192,7 @@ def main() -> None:
 
 
 def write(
-    out: Path, tokenizer: MotionTokenizer, motions: Sequence[Motion], source: CotSource, names: Mapping[str, str]
+    out: Path, tokenizer: "MotionTokenizer", motions: Sequence[Motion], source: CotSource, names: Mapping[str, str]
 ) -> None:
     """Encode what is not encoded yet, and put it in place, with the `names` of the motions' contents."""
     part = PartFile(out.with_name(out.name + ".part"), source, motions)

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataset.humanml.layout import read_motions
-from models.tokenizer.loading import load_any_tokenizer
-from models.tokenizer.results import load_evaluator, report_tokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.files.outputs import check_replaceable
 from utils.metrics.report import read_results
@@ -50,8 +48,12 @@ class EvaluateTokenizerFlags:
 def main() -> None:
     (flags,) = parse_flags(EvaluateTokenizerFlags, description=__doc__)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    device = resolve_device(flags.device)
     check_replaceable(flags.out_path, lambda path: "reconstructed" in read_results(path))
+    # Late imports: `--help` and a mistyped flag must not wait for torch.
+    from models.tokenizer.loading import load_any_tokenizer
+    from models.tokenizer.results import load_evaluator, report_tokenizer
+
+    device = resolve_device(flags.device)
     tokenizer = load_any_tokenizer(flags.motion_tokenizer, flags.data_root, flags.stats_root, device)
     evaluator = None
     if flags.evaluator is not None:

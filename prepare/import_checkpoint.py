@@ -12,18 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from models.language.prompts import prompt_style
-from models.policy.backbone import load_backbone
-from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
-from models.policy.published import EMBEDDINGS, HEAD, codes_of, import_adapter, tasks_of
-from models.tokenizer.loading import load_any_tokenizer
 from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import COUNT
 from utils.errors import InputError
 from utils.files.outputs import check_output_file
-from utils.files.torch_files import read_torch_file
 from utils.run.command import quiet_libraries, run_command
 
 
@@ -49,6 +41,16 @@ def main() -> None:
     check_output_file(flags.out, [])
     if Path(flags.out).exists():
         raise InputError(f"{flags.out} exists: give another --out (nothing was changed)")
+    # Late imports: `--help` and a mistyped flag must not wait for torch.
+    import torch
+
+    from models.language.prompts import prompt_style
+    from models.policy.backbone import load_backbone
+    from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
+    from models.policy.published import EMBEDDINGS, HEAD, codes_of, import_adapter, tasks_of
+    from models.tokenizer.loading import load_any_tokenizer
+    from utils.files.torch_files import read_torch_file
+
     # What the file holds, and the tokenizer that its codes are of.
     state = read_torch_file(flags.published)
     nb_code, tasks = codes_of(state, flags.published), tasks_of(state, flags.published)

@@ -30,7 +30,6 @@ from dataset.cot.foreign.files import SourceRow
 from dataset.cot.foreign.loading import SPLIT_NAMES, SourcePart, source_parts, split_of
 from dataset.cot.foreign.rows import ConvertedLine, RowConverter, task_in_name
 from dataset.cot.source import CotSource, common_source, read_cot_source, source_path, write_cot_source
-from models.tokenizer.motion_tokenizer import MotionTokenizer
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from prepare.cot.inputs import coded_clips
 from prepare.cot.outputs import (
@@ -107,6 +106,8 @@ def source_of(flags: ImportCotFlags, files: Sequence[Path]) -> CotSource | None:
     own = common_source(files)
     if flags.motion_tokenizer is None:
         return own and _of_size(own, flags.nb_code, str(files[0]))
+    from models.tokenizer.motion_tokenizer import MotionTokenizer  # late: `--help` must not wait for torch
+
     tokenizer = MotionTokenizer.load(flags.motion_tokenizer)
     for path in files:
         said = read_cot_source(path)

@@ -13,13 +13,13 @@ set's Mean.npy and Std.npy, which are refused (--data-statistics takes them); --
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dataset.captions.word_vectors import WordVectorizer
 from dataset.humanml.layout import read_mean_std
-from models.text_motion.evaluator import ABOUT_FILE, TextMotionEvaluator
-from models.text_motion.networks import EvaluatorSizes, sizes_of_state
+from models.text_motion.file_names import ABOUT_FILE
 from models.text_motion.published import (
     PublishedFiles,
     check_opt,
@@ -28,14 +28,17 @@ from models.text_motion.published import (
     read_opt,
     skeleton_of,
 )
+from models.text_motion.sizes import EvaluatorSizes
 from options.flags.parsing import flag, parse_flags, required_flag
 from utils.errors import InputError
 from utils.files.arrays import read_npy
 from utils.files.fingerprints import fingerprint
 from utils.files.folders import write_folder
-from utils.files.torch_files import read_torch_file
 from utils.motion.skeleton import Skeleton
 from utils.run.command import run_command
+
+if TYPE_CHECKING:
+    from models.text_motion.evaluator import TextMotionEvaluator
 
 
 @dataclass
@@ -64,6 +67,11 @@ def main() -> None:
     # Find the files, and check weights, opt.txt, statistics and words against each other.
     statistics = None if flags.mean is None or flags.std is None else (flags.mean, flags.std)
     files = find_files(flags.published, flags.opt, statistics)
+    # Late imports: `--help` and a mistyped flag must not wait for torch.
+    from models.text_motion.evaluator import TextMotionEvaluator
+    from models.text_motion.networks import sizes_of_state
+    from utils.files.torch_files import read_torch_file
+
     state = read_torch_file(files.weights)
     try:
         feature_dim, sizes = sizes_of_state(state)
@@ -125,10 +133,10 @@ def _scale(flags: ImportEvaluatorFlags, path: Path, std: np.ndarray, skeleton: S
     return check_scale(path, std, skeleton, data)
 
 
-def _save(evaluator: TextMotionEvaluator, folder: Path, weights: Path) -> bool:
+def _save(evaluator: "TextMotionEvaluator", folder: Path, weights: Path) -> bool:
     """Write the evaluator. True where it was there already; other content is never replaced."""
     if (folder / ABOUT_FILE).exists():
-        there = TextMotionEvaluator.load(folder).fingerprint
+        there = type(evaluator).load(folder).fingerprint
         if there == evaluator.fingerprint:
             return True
         raise InputError(f"{folder} holds another evaluator ({there}): give another --exp-name (nothing was changed)")

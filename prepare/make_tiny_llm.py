@@ -8,10 +8,9 @@ The folder is an ordinary transformers model, so `--llm-backbone FOLDER` and
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from dataset.captions.tags import THINK_CLOSE, THINK_OPEN
 from dataset.cot.sample import TASKS
@@ -26,6 +25,9 @@ from utils.files.json_files import read_json
 from utils.files.manifest import differences, list_files, read_manifest, write_manifest
 from utils.files.outputs import check_output_folder
 from utils.run.command import quiet_libraries, run_command
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 _ADDED = [END_OF_TEXT, TURN_START, TURN_END, THINK_OPEN, THINK_CLOSE]
@@ -70,8 +72,10 @@ def training_text(samples: CotSamples) -> Iterator[str]:
         yield sample.reasoning
 
 
-def train_tokenizer(text: Iterator[str], vocab_size: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(text: Iterator[str], vocab_size: int) -> "PreTrainedTokenizerFast":
     """A byte-level BPE with the special tokens of Qwen3."""
+    from transformers import PreTrainedTokenizerFast  # late: `--help` must not wait for it
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -131,6 +135,10 @@ def main() -> None:
     folder = Path(flags.out_dir)
     check_place(folder)
     samples = read_cot_jsonl(flags.cot_jsonl, nb_code=None)
+    # Late imports: `--help` and a mistyped path must not wait for torch and transformers.
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
     tokenizer = train_tokenizer(training_text(samples), flags.vocab_size)
     torch.manual_seed(flags.seed)
     config = Qwen3Config(

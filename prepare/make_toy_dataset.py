@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import set_num_threads
 
 from dataset.humanml.layout import (
     FEATURES_FOLDER,
@@ -42,7 +41,6 @@ from utils.files.atomic import remove_unfinished, synced_together
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import read_json, write_json, write_jsonl
 from utils.files.lock import locked
-from utils.motion.features import features_from_joints, joints_from_features
 from utils.motion.skeleton import T2M
 from utils.progress import Progress
 from utils.run.command import run_command
@@ -162,6 +160,9 @@ def _made(count: int, seed: int) -> Iterator[Made]:
     if count < _FEW_CLIPS or cores < 2:
         yield from _made_at(count, seed, range(count))
         return
+    from torch import set_num_threads  # late: `--help` must not wait for torch
+
+    next(_made_at(count, seed, range(1)))  # whatever this imports, the workers that fork off have already
     parts = [range(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE)]
     workers = ProcessPoolExecutor(min(cores, _MOST_WORKERS), get_context("fork"), set_num_threads, (1,))
     try:
@@ -172,6 +173,8 @@ def _made(count: int, seed: int) -> Iterator[Made]:
 
 
 def _made_at(count: int, seed: int, places: range) -> Iterator[Made]:
+    from utils.motion.features import features_from_joints, joints_from_features  # late: of torch
+
     for clip in toy_clips(count, seed, places):
         features = features_from_joints(clip.joints, T2M)
         yield clip, features, joints_from_features(features, T2M)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,13 +22,8 @@ from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
 from dataset.humanml.contents import files_read
 from dataset.humanml.layout import MotionRecord, read_mean_std, read_split
 from dataset.humanml.pairs import TextMotionPairs
-from models.text_motion.families import FAMILIES, GUO, TMR, Sizes
 from models.text_motion.negatives import SENTENCES_ABOVE, WORDS_ABOVE, SimilarCaptions, word_rows
-from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes
-from models.text_motion.real_motion import EmbeddedRecords
-from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig, forget_state
-from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
-from models.text_motion.transformer import TMR_SIZES, TransformerSizes
+from models.text_motion.sizes import PUBLISHED_SIZES, TMR_SIZES, EvaluatorSizes, TransformerSizes
 from options.flags.common import RunFlags
 from options.flags.parsing import flag, parse_flags, required_flag
 from options.flags.ranges import NOT_NEGATIVE
@@ -43,17 +38,21 @@ from utils.run.folder import RunFolder
 from utils.run.inputs import Input, Inputs
 from utils.run.session import Begin, Run, Session
 
+if TYPE_CHECKING:
+    from models.text_motion.session import EvaluatorSession
+
+GUO, TMR = "guo", "tmr"  # the families
 _FEWEST = 2  # motions of a batch: a pair needs another one that it is told from
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir", "exp_name")
 # Sizes by family, as the flags call them.
 _PUBLISHED = {
-    GUO.name: {
+    GUO: {
         "hidden_size": PUBLISHED_SIZES.text_hidden,
         "motion_hidden_size": PUBLISHED_SIZES.motion_hidden,
         "embedding_size": PUBLISHED_SIZES.embedding_size,
     },
-    TMR.name: {
+    TMR: {
         "hidden_size": TMR_SIZES.text_width,
         "motion_hidden_size": TMR_SIZES.motion_width,
         "embedding_size": TMR_SIZES.embedding_size,
@@ -107,7 +106,7 @@ class EvaluatorFlags:
         for name, published in _PUBLISHED[self.family].items():
             if getattr(self, name) is None:
                 setattr(self, name, published)
-        if self.similar_captions is None and self.family == TMR.name:
+        if self.similar_captions is None and self.family == TMR:
             self.similar_captions = WORDS_ABOVE if self.semantic_model_name is None else SENTENCES_ABOVE
         # What is impossible.
         sizes = ("word_size", "hidden_size", "motion_hidden_size", "embedding_size", "layers", "frames_per_token")
@@ -165,6 +164,9 @@ def _enough(train: list[MotionRecord], validation: list[MotionRecord]) -> tuple[
 
 def main() -> None:
     flags, run_flags = parse_flags(EvaluatorFlags, RunFlags, description=__doc__, unused=_unused)
+    # Late imports, here and below: `--help` and a mistyped flag must not wait for torch.
+    from models.text_motion.session import forget_state
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = RunFolder(Path(run_flags.out_dir) / (run_flags.exp_name or f"evaluator_{flags.dataname}"))
     arguments = asdict(flags) | asdict(run_flags)
@@ -178,7 +180,7 @@ def main() -> None:
 
 
 def _unused(flags: EvaluatorFlags, _: RunFlags) -> dict[str, Sequence[str]]:
-    return {"needs --family tmr": _OF_TMR} if flags.family == GUO.name else {}
+    return {"needs --family tmr": _OF_TMR} if flags.family == GUO else {}
 
 
 def inputs(flags: EvaluatorFlags) -> Inputs:
@@ -191,6 +193,8 @@ def inputs(flags: EvaluatorFlags) -> Inputs:
 
 def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | None:
     """Train, and measure on the test split. Returns the numbers; None when a signal stopped it before its end."""
+    from models.text_motion.real_motion import EmbeddedRecords
+
     data = read_data(flags, get_skeleton(flags.dataname), seed)
     session = begin(data.fingerprint)
 
@@ -220,8 +224,12 @@ def train(flags: EvaluatorFlags, seed: int, begin: Begin) -> dict[str, Any] | No
     return numbers
 
 
-def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> EvaluatorSession:
+def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> "EvaluatorSession":
     """A new evaluator before its first epoch."""
+    from models.text_motion.families import FAMILIES
+    from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig
+    from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
+
     learning = TrainerConfig(
         flags.learning_rate,
         flags.weight_decay,
@@ -234,7 +242,7 @@ def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> Eval
         flags.epochs, flags.batch_size, flags.max_minutes, flags.patience, flags.val_repeats, session.seed
     )
     pairs = TextMotionPairs(data.train, data.mean, data.std, data.words)
-    similar = _similar(flags, pairs.distinct, session) if flags.family == TMR.name else None
+    similar = _similar(flags, pairs.distinct, session) if flags.family == TMR else None
     trainer = EvaluatorTrainer(
         get_skeleton(flags.dataname), _sizes(flags, data.words.dim), data.words, learning, session.device, similar
     )
@@ -242,9 +250,9 @@ def make_training(flags: EvaluatorFlags, data: _Clips, session: Session) -> Eval
     return EvaluatorSession(trainer, learned_from, config, session.folder)
 
 
-def _sizes(flags: EvaluatorFlags, word_size: int) -> Sizes:
+def _sizes(flags: EvaluatorFlags, word_size: int) -> EvaluatorSizes | TransformerSizes:
     width, motion_width, embedding_size = flags.hidden_size, flags.motion_hidden_size, flags.embedding_size
-    if flags.family == TMR.name:
+    if flags.family == TMR:
         return TransformerSizes(width, motion_width, flags.layers, embedding_size, word_size, flags.frames_per_token)
     return EvaluatorSizes(width, width, width, motion_width, embedding_size, word_size)
 

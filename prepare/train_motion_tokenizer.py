@@ -11,20 +11,14 @@ any number of processes, continues an interrupted or killed run and leaves a fin
 import logging
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dataset.humanml.contents import files_read
 from dataset.humanml.layout import read_mean_std, read_motions
 from dataset.humanml.windows import MotionWindows
-from models.tokenizer.loss import TrainingConfig
-from models.tokenizer.motion_tokenizer import MotionTokenizer
-from models.tokenizer.network import MotionVQ
-from models.tokenizer.published import load_weights
-from models.tokenizer.results import load_evaluator, report_tokenizer
-from models.tokenizer.session import Cadence, TokenizerSession
-from models.tokenizer.trainer import TokenizerTrainer
+from models.tokenizer.config import TrainingConfig
 from options.flags.common import RunFlags
 from options.flags.parsing import parse_flags
 from options.flags.tokenizer import TokenizerLossFlags, TokenizerNetworkFlags, TrainTokenizerFlags
@@ -33,8 +27,11 @@ from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.run.command import run_command
 from utils.run.folder import RunFolder
 from utils.run.inputs import Input, Inputs
-from utils.run.processes import Processes, joined_processes
 from utils.run.session import Begin, Run
+
+if TYPE_CHECKING:
+    from models.tokenizer.trainer import TokenizerTrainer
+    from utils.run.processes import Processes
 
 # Flags that change where or how loudly a run works, not what it computes; and, with --resume, its schedule.
 _MAY_DIFFER = ("device", "out_dir", "exp_name", "print_iter", "resume")
@@ -54,7 +51,7 @@ class _Settings:
     def skeleton(self) -> Skeleton:
         return get_skeleton(self.training.dataname)
 
-    def asked_run(self, processes: Processes) -> Run:
+    def asked_run(self, processes: "Processes") -> Run:
         folder = Path(self.run.out_dir) / (self.run.exp_name or f"tokenizer_{self.training.dataname}")
         arguments = {name: value for group in asdict(self).values() for name, value in group.items()}
         may_differ = _MAY_DIFFER + (_SCHEDULE if self.training.resume else ())
@@ -98,6 +95,8 @@ def read_data(root: str, skeleton: Skeleton) -> _Splits:
 def main() -> None:
     groups = parse_flags(TrainTokenizerFlags, RunFlags, TokenizerNetworkFlags, TokenizerLossFlags, description=__doc__)
     settings = _Settings(*groups)
+    from utils.run.processes import joined_processes  # late, as below: `--help` must not wait for torch
+
     with joined_processes(settings.run.device) as processes:
         logging.basicConfig(level=logging.INFO if processes.is_main else logging.ERROR, format="%(message)s")
         summary = settings.asked_run(processes).complete(lambda begin: train(settings, processes, begin))
@@ -105,8 +104,12 @@ def main() -> None:
         print(f"already finished: {summary.folder.path} ({_in_words(summary.numbers)})")
 
 
-def train(settings: _Settings, processes: Processes, begin: Begin) -> dict[str, Any] | None:
+def train(settings: _Settings, processes: "Processes", begin: Begin) -> dict[str, Any] | None:
     """Train, and report in the main process. Returns its numbers; None when a signal stopped it before its end."""
+    from models.tokenizer.motion_tokenizer import MotionTokenizer
+    from models.tokenizer.results import load_evaluator, report_tokenizer
+    from models.tokenizer.session import Cadence, TokenizerSession
+
     flags, skeleton, device = settings.training, settings.skeleton, processes.device
     evaluator = None
     if flags.eval_evaluator is not None:  # a wrong one must not come to light after the training
@@ -136,8 +139,12 @@ def train(settings: _Settings, processes: Processes, begin: Begin) -> dict[str, 
     return {**report.numbers(), "steps": trainer.step, "seconds": round(trainer.seconds, 1)}
 
 
-def make_trainer(settings: _Settings, data: _Splits, processes: Processes) -> TokenizerTrainer:
+def make_trainer(settings: _Settings, data: _Splits, processes: "Processes") -> "TokenizerTrainer":
     """A trainer of a new network (or of the weights of --resume-pth) at step 0."""
+    from models.tokenizer.network import MotionVQ
+    from models.tokenizer.published import load_weights
+    from models.tokenizer.trainer import TokenizerTrainer
+
     loss, seed, skeleton = settings.loss, settings.run.seed, settings.skeleton
     config = settings.network.network_config(skeleton.feature_dim)
     network = MotionVQ(config)

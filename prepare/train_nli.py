@@ -14,26 +14,25 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Any
 
 from dataset.cot.entailment_pairs import EntailmentPairs, ReasonedCaption, reasoned_captions
 from dataset.cot.samples import read_cot_jsonl
-from models.nli.model import NliSizes, make_nli_model, train_nli_tokenizer
-from models.nli.training import STATE_FILE, KindReport, NliTraining, NliTrainingConfig, forget_state, measure
+from models.nli.sizes import NliSizes
 from options.flags.parsing import flag, need, parse_flags, required_flag
 from options.flags.ranges import NOT_NEGATIVE, POSITIVE, SEED, Range
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 from utils.files.folders import write_folder
 from utils.files.json_files import write_json
-from utils.files.pretrained import load_part
 from utils.run.command import quiet_libraries, run_command
 from utils.run.devices import resolve_device
 from utils.run.folder import RunFolder
 from utils.run.inputs import Input
 from utils.run.session import Begin, Run, Session
+
+if TYPE_CHECKING:
+    from models.nli.training import KindReport, NliTraining
 
 # Flags that change where a run works, not what it computes.
 _MAY_DIFFER = ("device", "out_dir")
@@ -84,6 +83,9 @@ class NliFlags:
 
 def main() -> None:
     (flags,) = parse_flags(NliFlags, description=__doc__)
+    # Late imports, here and below: `--help` and a mistyped flag must not wait for torch.
+    from models.nli.training import forget_state
+
     quiet_libraries()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = RunFolder(flags.out_dir, "use another --out-dir")
@@ -98,6 +100,8 @@ def main() -> None:
 
 def train(flags: NliFlags, begin: Begin) -> dict[str, Any] | None:
     """Train, and measure on the lines held out. Returns the numbers; None when a signal stopped it before its end."""
+    from models.nli.training import measure
+
     lines, held_out = read_lines(flags)
     session = begin(fingerprint(*_texts(lines)))
 
@@ -123,8 +127,14 @@ def train(flags: NliFlags, begin: Begin) -> dict[str, Any] | None:
     }
 
 
-def make_training(flags: NliFlags, lines: list[ReasonedCaption], session: Session) -> NliTraining:
+def make_training(flags: NliFlags, lines: list[ReasonedCaption], session: Session) -> "NliTraining":
     """A new model before its first step, with the word pieces of an interrupted run where there is one."""
+    from transformers import PreTrainedTokenizerFast
+
+    from models.nli.model import make_nli_model, train_nli_tokenizer
+    from models.nli.training import STATE_FILE, NliTraining, NliTrainingConfig
+    from utils.files.pretrained import load_part
+
     place = session.folder.path
     if (place / STATE_FILE).is_file():  # its weights go with these word pieces
         tokenizer = load_part(PreTrainedTokenizerFast, str(place))
@@ -163,7 +173,7 @@ def held_out_groups(lines: list[ReasonedCaption], count: int, seed: int) -> list
     return [pairs.every_kind(index, rng) for index in islice(chosen, count)]
 
 
-def format_report(report: dict[str, KindReport]) -> str:
+def format_report(report: "dict[str, KindReport]") -> str:
     rows = [f"{'kind of pair':<16} {'truth':<14} {'pairs':>6} {'accuracy':>9} {'own above':>10}"]
     for kind, row in report.items():
         order = "-" if row.order is None else f"{row.order:.3f}"

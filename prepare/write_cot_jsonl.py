@@ -38,7 +38,6 @@ from prepare.cot.report import report_cot
 from utils.errors import InputError
 from utils.files.json_files import write_jsonl
 from utils.files.lock import locked
-from utils.motion.features import joints_in_metres
 from utils.motion.skeleton import Skeleton, get_skeleton
 from utils.progress import Progress
 from utils.run.command import quiet_libraries, run_command
@@ -98,6 +97,8 @@ def unmatched(records: list[MotionRecord], codes: dict[str, list[int]]) -> Itera
 
 def measured(records: list[MotionRecord], codes: dict[str, list[int]], skeleton: Skeleton) -> dict[str, MotionFacts]:
     """The facts of the records that have codes, by id."""
+    from utils.motion.features import joints_in_metres  # late: `--help` must not wait for torch
+
     return {
         record.id: motion_facts(joints_in_metres(record.features, skeleton), skeleton)
         for record in Progress(records, desc="measuring motions", unit="clip", dynamic_ncols=True)

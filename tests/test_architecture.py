@@ -234,21 +234,54 @@ def test_entry_points_read_like_a_table_of_contents():
     assert {m.path: m.source.count("\n") for m in MODULES if not m.room and m.source.count("\n") >= 100} == {}
 
 
-def test_help_is_answered_before_anything_heavy_is_loaded():
-    """Under 1 s on two cores (measured: 0.2 s), because none of these is imported; a clock would not be a test."""
-    heavy = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "scipy", "matplotlib")
-    code = f"""
+COMMANDS = [module.path.removesuffix(".py").replace("/", ".") for module in MODULES if is_entry_point(module)]
+# What takes a command seconds to import, all of it together 10.
+HEAVY = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "scipy", "matplotlib", "pandas", "smplx")
+# Asks every command in one process, and lets nothing heavy be imported: whoever tries it is named with its importers.
+ASK_EACH = """
 import importlib, sys
-for entry in {ENTRY_FILES!r}:
-    sys.argv = [entry, "--help"]
+class Refused(Exception): pass
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in heavy:
+            frame, chain = sys._getframe(1), [name]
+            while frame is not None:
+                importer = frame.f_globals.get("__name__", "")
+                if importer.partition(".")[0] in ours and importer not in chain:
+                    chain.append(importer)
+                frame = frame.f_back
+            raise Refused(" <- ".join(chain))
+commands, heavy, ours, words, status = {given!r}
+sys.meta_path.insert(0, Watch())
+for command in commands:
+    sys.argv = [command, *words]
     try:
-        importlib.import_module(entry).main()
+        importlib.import_module(command).main()
+        print("SAID", command, "went on")
     except SystemExit as end:
-        assert end.code == 0
-print("loaded:", [name for name in {heavy!r} if name in sys.modules])
+        if end.code != status:
+            print("SAID", command, "ended with", end.code)
+    except Refused as chain:
+        print("SAID", command, "imports", chain)
+print("SAID all")
 """
+
+
+@pytest.mark.parametrize(("words", "status"), [(["--help"], 0), (["--no-such-flag"], 2)])
+def test_commands_answer_before_anything_heavy_is_loaded(words, status):
+    """`--help` and a mistyped flag: 0.1 to 0.6 s of CPU (tests/benchmarks/README.md); a clock would not be a test."""
+    code = ASK_EACH.replace("{given!r}", repr((COMMANDS, HEAVY, sorted(OURS), words, status)))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "loaded: []"
+    assert len(COMMANDS) > 25
+    assert [line for line in done.stdout.splitlines() if line.startswith("SAID")] == ["SAID all"]
+
+
+def test_the_check_sees_what_a_command_loads(tmp_path):
+    (tmp_path / "slow_command.py").write_text("from utils.files import torch_files\n", encoding="utf-8")
+    given = (["slow_command"], HEAVY, sorted(OURS), ["--help"], 0)
+    code = f"import sys; sys.path.append({str(tmp_path)!r})" + ASK_EACH.replace("{given!r}", repr(given))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "SAID slow_command imports torch <- utils.files.torch_files"
 
 
 def test_nothing_imports_an_entry_point():

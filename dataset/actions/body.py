@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from utils.motion.skeleton import Skeleton
+from utils.motion.smoothing import smoothed
 
 SIDES = ("left", "right")
 # Columns of what is measured as the body sees it.
@@ -32,7 +32,7 @@ class Body:
     @cached_property
     def joints(self) -> np.ndarray:
         """(T, J, 3) metres, lightly smoothed."""
-        return gaussian_filter1d(self.raw.astype(np.float64), _SMOOTHING_S * self.fps, axis=0, mode="nearest")
+        return smoothed(self.raw.astype(np.float64), _SMOOTHING_S * self.fps)
 
     @cached_property
     def heading(self) -> np.ndarray:

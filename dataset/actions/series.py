@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+
+from utils.motion.smoothing import smoothed
 
 # A change of heading that counts as a turn of its own, and the smoothing that takes the swing of the steps out of it.
 TURN_DEG = 40.0
@@ -40,7 +41,7 @@ def turns_of(heading: np.ndarray, fps: float) -> tuple[Turn, ...]:
     Args:
         heading: (T,) unwrapped radians, growing to the left.
     """
-    degrees = gaussian_filter1d(np.rad2deg(heading), _SMOOTHING_S * fps, mode="nearest")
+    degrees = smoothed(np.rad2deg(heading), _SMOOTHING_S * fps)
     found = []
     for first, last in runs(degrees, TURN_DEG):
         start, end = core(degrees, first, last)

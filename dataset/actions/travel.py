@@ -1,11 +1,11 @@
 """Where a body goes: walks, runs and sidesteps with their steps, turns and circles."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from dataset.actions.body import FORWARD, LEFT, SIDES, Body
 from dataset.actions.events import Event, in_order
 from dataset.actions.series import core, runs, true_runs, turns_of
+from utils.motion.smoothing import smoothed
 
 # Metres that are a way ahead or back, and to a side. A bow moves the pelvis by 0.13, sitting down by 0.3 (but no foot);
 # the shortest sidestep of the toy people has 0.33.
@@ -68,7 +68,7 @@ def _is_run(body: Body, first: int, last: int, pace: float) -> bool:
 
 def steps(body: Body) -> list[tuple[int, int, str]]:
     """(first frame, frame after the last, side) of every step in which a foot gets to another place, in order."""
-    pelvis = gaussian_filter1d(body.joints[:, 0], _PACE_SMOOTHING_S * body.fps, axis=0, mode="nearest")
+    pelvis = smoothed(body.joints[:, 0], _PACE_SMOOTHING_S * body.fps)
     pace = _speed(pelvis, body.fps)
     ahead = body.between("right_ankle", "left_ankle")[:, FORWARD]
     found = []

@@ -1,11 +1,11 @@
 """What the trunk does, and the height of the pelvis: squats, sitting down, standing up, bows, leans."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from dataset.actions.body import FORWARD, SIDES, Body
 from dataset.actions.events import Event
 from dataset.actions.series import excursions
+from utils.motion.smoothing import smoothed
 
 # Leg lengths by which the pelvis sinks in a squat or onto a seat, and when it is up again. Walks and kicks lower it by
 # 0.05, the crouch before a leap by 0.35 (it belongs to the jump), the lowest running by 0.15.
@@ -53,9 +53,7 @@ def _weight(body: Body) -> np.ndarray:
 
 def bows(body: Body) -> list[Event]:
     """Bows: slight or deep, degrees."""
-    bent = gaussian_filter1d(
-        body.bend_deg - np.percentile(body.bend_deg, 20), _BOW_SMOOTHING_S * body.fps, mode="nearest"
-    )
+    bent = smoothed(body.bend_deg - np.percentile(body.bend_deg, 20), _BOW_SMOOTHING_S * body.fps)
     return [
         Event(
             "bow",

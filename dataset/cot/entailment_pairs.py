@@ -20,12 +20,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from dataset.cot.samples import CotSamples
 from dataset.facts.caption_facts import UNITS, Facts, agrees, differs_clearly, facts_of, said_speed, turned
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 ENTAILMENT, NEUTRAL, CONTRADICTION = "entailment", "neutral", "contradiction"
 LABELS = (ENTAILMENT, NEUTRAL, CONTRADICTION)
@@ -205,8 +208,10 @@ class EntailmentPairs:
         return frozenset(word for word, count in self._clips_with.items() if count >= _RARE)
 
     @cached_property
-    def _vectors(self) -> sparse.csr_matrix:
+    def _vectors(self) -> "sparse.csr_matrix":
         """(clips, words) TF-IDF of the reasoning without the words that state facts, in rows of length 1."""
+        from scipy import sparse
+
         texts = [Counter(word for word in _words(self._reasoning[clip]) if not facts_of(word)) for clip in self._clips]
         columns = {word: column for column, word in enumerate(dict.fromkeys(word for text in texts for word in text))}
         rows = [(row, columns[word], count) for row, text in enumerate(texts) for word, count in text.items()]

@@ -12,11 +12,9 @@ import math
 import re
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import datasets.config
 import pyarrow as pa
-from datasets import Dataset, Features, List, Value
 from filelock import FileLock
 
 from dataset.captions.tags import tag_in
@@ -27,6 +25,9 @@ from utils.files.fingerprints import fingerprint
 from utils.files.json_files import is_number, parse_json
 from utils.files.text_files import decoded, unpacked_lines
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 logger = logging.getLogger(__name__)
 
 _FORMAT_VERSION = 3  # of the parsed file: raise it when `parse_line` gives something else for the same line
@@ -34,18 +35,6 @@ _LINES_A_BATCH = 1000  # lines in memory while a file is parsed
 _CODE_LIMIT = 2**31  # codes are stored as int32
 _WRITTEN_CODE = re.compile(r"-?[0-9]{1,18}")
 DRAFT_COLUMNS = ("draft_reasoning", "draft_caption", "draft_lacking_t2m", "draft_lacking_m2t")
-_FEATURES = Features(
-    {
-        "id": Value("string"),
-        "task": Value("string"),
-        "caption": Value("string"),
-        "codes": List(Value("int32")),
-        "reasoning": Value("string"),
-        "sample_weight": Value("float64"),
-        **{name: Value("string") for name in DRAFT_COLUMNS},
-        "problem": Value("string"),
-    }
-)
 _NO_DRAFT = dict.fromkeys(DRAFT_COLUMNS, "")
 _EMPTY = {
     "id": "",
@@ -59,7 +48,7 @@ _EMPTY = {
 }
 
 
-def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
+def parsed_lines(path: Path, nb_code: int | None) -> "Dataset":
     """Every line that is not blank, mapped from a parsed file, which is made first unless an earlier reading left it.
 
     Columns: id, task, caption, codes, reasoning, sample_weight, those of the draft, and problem, which is empty but
@@ -68,6 +57,8 @@ def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
     The parsed file lies beside the jsonl, or, where nothing can be written there, in the cache of the datasets library
     (HF_DATASETS_CACHE). One process makes it while others wait.
     """
+    from datasets import config
+
     state = path.stat()
     stamp = fingerprint(f"{_FORMAT_VERSION} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}")
     kind = f"{path.name}.{nb_code}-"
@@ -75,12 +66,14 @@ def parsed_lines(path: Path, nb_code: int | None) -> Dataset:
     try:
         return _load_or_make(path, nb_code, beside, kind, stamp)
     except (OSError, NotImplementedError) as error:  # NotImplementedError: the file system has no locks
-        elsewhere = Path(datasets.config.HF_DATASETS_CACHE) / "cot_jsonl" / fingerprint(str(path.parent.resolve()))
+        elsewhere = Path(config.HF_DATASETS_CACHE) / "cot_jsonl" / fingerprint(str(path.parent.resolve()))
         logger.warning(f"{beside} cannot be used ({error}): {path.name} is parsed into {elsewhere}")
     return _load_or_make(path, nb_code, elsewhere, kind, stamp)
 
 
-def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stamp: str) -> Dataset:
+def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stamp: str) -> "Dataset":
+    from datasets import Dataset
+
     target = folder / f"{kind}{stamp}.arrow"
     if not target.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +89,11 @@ def _load_or_make(path: Path, nb_code: int | None, folder: Path, kind: str, stam
 
 
 def _write_parsed(path: Path, nb_code: int | None, stream: BinaryIO) -> None:
-    schema = _FEATURES.arrow_schema
+    from datasets import Features, List, Value
+
+    text = Value("string")
+    types = dict.fromkeys(_EMPTY, text) | {"codes": List(Value("int32")), "sample_weight": Value("float64")}
+    schema = Features(types).arrow_schema
     lines = enumerate(unpacked_lines(path), start=1)
     rows = (row for number, line in lines if (row := _parse_row(line, number, nb_code)))
     with pa.RecordBatchStreamWriter(stream, schema) as writer:

@@ -6,12 +6,11 @@
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset
 
 from dataset.cot.lines import DRAFT_COLUMNS, parsed_lines
 from dataset.cot.sample import TASKS, Draft, Sample
@@ -19,6 +18,9 @@ from dataset.humanml.splits import place_of
 from utils.errors import InputError
 from utils.files.fingerprints import fingerprint
 from utils.files.json_files import write_jsonl
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def read_cot_jsonl(
@@ -64,7 +66,7 @@ class CotSamples:
         dropped: malformed lines that were left out.
     """
 
-    def __init__(self, lines: Dataset, index: np.ndarray, dropped: int = 0) -> None:
+    def __init__(self, lines: "Dataset", index: np.ndarray, dropped: int = 0) -> None:
         self._lines = lines
         self._index = index.astype(np.int32)
         self.dropped = dropped
@@ -73,7 +75,7 @@ class CotSamples:
         return len(self._index)
 
     @cached_property
-    def rows(self) -> Dataset:
+    def rows(self) -> "Dataset":
         """The N rows with all their columns."""
         return self._lines.select(self._index)
 

@@ -6,13 +6,13 @@ Sign conventions: a left turn, the left side and forward are positive, as seen b
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from dataset.actions.body import Body, headings
 from dataset.actions.events import Event
 from dataset.actions.measured import measured
 from dataset.actions.series import Turn, count_steps, spans_of, turns_of
 from utils.motion.skeleton import Skeleton
+from utils.motion.smoothing import smoothed
 
 # A hand's level by the height of its wrist above the head joint, highest first. The words are those of captions of
 # real motion (Bandai Namco Research Motiondataset, 2,650 clips described by their measured levels): the limits lie
@@ -102,7 +102,7 @@ def motion_facts(joints: np.ndarray, skeleton: Skeleton) -> MotionFacts:
     left, right = (wrist[:, 1] - head for wrist in wrists)
     left_ankle, right_ankle = (joints[:, skeleton.joint(f"{side}_ankle")] for side in ("left", "right"))
     # Travel in time: the pace is that of the moments in which the body really goes somewhere.
-    speeds = gaussian_filter1d(lengths * skeleton.fps, _SPEED_SMOOTHING_S * skeleton.fps, mode="nearest")
+    speeds = smoothed(lengths * skeleton.fps, _SPEED_SMOOTHING_S * skeleton.fps)
     travels = speeds > _TRAVEL_M_S
     lean = _lean(joints, heading, skeleton)
     height = joints[:, 0, 1]

@@ -18,8 +18,7 @@ from dataset.sources.config import ConversionConfig, check_offsets
 from dataset.sources.mirroring import mirror_joints
 from utils.errors import InputError
 from utils.files.text_files import unreadable
-from utils.motion.features import features_from_joints, joints_from_features
-from utils.motion.inverse_kinematics import offsets_of_frame
+from utils.motion.bones import offsets_of_frame
 from utils.motion.skeleton import Skeleton
 
 logger = logging.getLogger(__name__)
@@ -154,6 +153,8 @@ def convert_motion(root: str | Path, clip: SourceClip, config: ConversionConfig,
         InputError: the clip's files cannot be used.
         OSError: what is made of them cannot be written.
     """
+    from utils.motion.features import features_from_joints, joints_from_features  # late: of torch
+
     joints = read_clip(clip)
     try:
         with np.errstate(all="ignore"):  # numbers that are too large are refused when they are written

@@ -13,7 +13,7 @@ import numpy as np
 from dataset.sources.conversion import SourceClip, read_clip
 from dataset.sources.units import AXES, axis_before_turning, check_legs, leg_chains
 from utils.errors import InputError
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import Skeleton
 from utils.wording import listed
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from utils.errors import InputError
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import Skeleton
 
 # Metres per unit; cmu is that of CMU's mocap, 1/0.45 inch.

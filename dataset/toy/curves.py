@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from utils.motion.smoothing import smoothed
 
 
 def ease(u: np.ndarray) -> np.ndarray:
@@ -31,6 +31,8 @@ def keyed(times: np.ndarray, keys: Sequence[tuple[float, float]]) -> np.ndarray:
 def flowing(times: np.ndarray, keys: Sequence[tuple[float, float]]) -> np.ndarray:
     """Like `keyed`, but the curve moves on through keys that lie on a slope. It never overshoots a key."""
     knots = np.array(keys, dtype=float)
+    from scipy.interpolate import PchipInterpolator
+
     return PchipInterpolator(knots[:, 0], knots[:, 1])(np.clip(times, knots[0, 0], knots[-1, 0]))
 
 
@@ -50,14 +52,11 @@ def envelope(times: np.ndarray, start: float, end: float, ramp: float) -> np.nda
     return ease((times - start) / ramp) * ease((end - times) / ramp)
 
 
-def smooth(values: np.ndarray, frames: float) -> np.ndarray:
-    """The values under a Gaussian along the first axis; its sigma is given in frames."""
-    return gaussian_filter1d(values, frames, axis=0, mode="nearest")
-
-
 def smooth_above(values: np.ndarray, frames: float) -> np.ndarray:
     """A smooth curve (n,) that stays at or above `values` nearly everywhere."""
-    return smooth(maximum_filter1d(values, 2 * int(np.ceil(1.5 * frames)) + 1, mode="nearest"), frames)
+    from scipy.ndimage import maximum_filter1d
+
+    return smoothed(maximum_filter1d(values, 2 * int(np.ceil(1.5 * frames)) + 1, mode="nearest"), frames)
 
 
 def drift(times: np.ndarray, rng: np.random.Generator, size: float) -> np.ndarray:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dataset.toy import body
-from dataset.toy.curves import bump, flowing, glide, smooth
+from dataset.toy.curves import bump, flowing, glide
 from dataset.toy.performer import Performer, standing, standing_feet
 from dataset.toy.pose import ABDUCT, ELBOW, FLEX, PITCH, ROLL, YAW, Pose
+from utils.motion.smoothing import smoothed
 
 _PEELING = 0.09  # seconds before lifting in which the toe joint already rises, over the tip of the toes
 
@@ -188,11 +189,11 @@ def _follow_feet(pose: Pose, performer: Performer, swings: np.ndarray, gait: Gai
     # Where the feet are in front of the body, which of them is in the air, and whether the body is moving at all.
     facing = np.stack([np.sin(pose.heading), np.cos(pose.heading)], 1)
     ahead = ((pose.ankles[..., [0, 2]] - pose.root[:, None]) * facing[:, None]).sum(-1)
-    ahead = smooth(ahead - ahead[:1].mean(), 1.5)
-    swings = smooth(swings, 1.0)
+    ahead = smoothed(ahead - ahead[:1].mean(), 1.5)
+    swings = smoothed(swings, 1.0)
     airborne = swings[:, body.LEFT] - swings[:, body.RIGHT]
     twist = -0.14 * (ahead[:, body.LEFT] - ahead[:, body.RIGHT])
-    moving = np.clip(smooth(swings.max(1), 5.0) * 1.6, 0.0, 1.0)
+    moving = np.clip(smoothed(swings.max(1), 5.0) * 1.6, 0.0, 1.0)
 
     # The pelvis sways over the standing leg and turns with the hips; the shoulders turn against it.
     pelvis, spine, shift = pose.pelvis.copy(), pose.spine.copy(), pose.shift.copy()

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 
 from dataset.toy import body
 from dataset.toy.curves import bump, ease, envelope, flowing, keyed, pulses
@@ -73,6 +72,8 @@ class _Leaps:
 
     def pelvis_height(self, times: np.ndarray) -> np.ndarray:
         """(n,) seconds -> (n,) height of the pelvis relative to standing."""
+        from scipy.interpolate import CubicHermiteSpline
+
         # One more knot, far behind the end, keeps the curve flat there.
         knot_times, heights, slopes = np.array([*self.knots, (self.end + 9.0, 0.0, 0.0)]).T
         return CubicHermiteSpline(knot_times, heights, slopes)(times)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dataset.toy.curves import ease, smooth
+from dataset.toy.curves import ease
 from dataset.toy.gait import BodyPath, Gait, Step, step_along, step_schedule
 from dataset.toy.performer import FPS, Performer, frame_times
 from dataset.toy.pose import ROLL, Pose
+from utils.motion.smoothing import smoothed
 
 _FINE = 0.005  # seconds; paths are integrated on this grid
 _GRAVITY = 9.81
@@ -89,12 +90,12 @@ def leaning_in(pose: Pose) -> Pose:
     """The same motion with the trunk leaning into its curves, as the centripetal force asks for (softened)."""
     speed = np.linalg.norm(np.gradient(pose.root, axis=0), axis=1) * FPS
     turning = np.gradient(pose.heading) * FPS
-    lean = smooth(np.clip(0.6 * np.arctan(speed * turning / _GRAVITY), -0.2, 0.2), 3.0)
+    lean = smoothed(np.clip(0.6 * np.arctan(speed * turning / _GRAVITY), -0.2, 0.2), 3.0)
     pelvis, spine, head = pose.pelvis.copy(), pose.spine.copy(), pose.head.copy()
     pelvis[:, ROLL] += 0.5 * lean
     spine[:, ROLL] += 0.5 * lean
     head[:, ROLL] -= 0.6 * lean
-    head[:, 2] += smooth(0.16 * turning, 2.0)
+    head[:, 2] += smoothed(0.16 * turning, 2.0)
     return replace(pose, pelvis=pelvis, spine=spine, head=head)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from utils.errors import InputError
+from utils.motion.bones import bone_vectors
 from utils.motion.features import features_from_joints, joints_from_features
-from utils.motion.inverse_kinematics import bone_vectors
 from utils.motion.skeleton import Skeleton
 
 # Codes that are decoded to look at the body, in runs as long as real motions.

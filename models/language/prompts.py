@@ -9,9 +9,9 @@ is asked at test time exactly what it was trained on. `models.language.replies` 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
-from transformers import PreTrainedTokenizerBase
 
 from dataset.captions.tags import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from dataset.cot.questions import Question
@@ -19,6 +19,9 @@ from dataset.cot.sample import Draft, Sample
 from models.language.rollout import Rollout
 from models.language.vocabulary import write_codes
 from utils.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PROMPT_VERSION = "1"
 _INSTRUCTION = {
@@ -88,7 +91,7 @@ class Segment:
     region: int
 
 
-def prompt_style(name: str, tokenizer: PreTrainedTokenizerBase) -> PromptStyle:
+def prompt_style(name: str, tokenizer: "PreTrainedTokenizerBase") -> PromptStyle:
     """The style called `name` for a backbone's tokenizer; ``auto`` is ``chat`` where it has a chat template.
 
     Raises:

@@ -13,7 +13,6 @@ the weights start out structured ("mimetic" initialisation, arXiv:2305.09828); a
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors, trainers
@@ -22,6 +21,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from dataset.cot.entailment_pairs import LABELS
 from dataset.facts.caption_facts import NUMBERS
+from models.nli.sizes import NliSizes
 from utils.errors import InputError
 
 PAD, UNKNOWN, START, SEPARATOR = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -31,16 +31,6 @@ _INIT_STD = 0.05
 _FASTEST, _SLOWEST = 3.0, 0.03  # radians a position
 _POSITION_SCALE = math.sqrt(2)  # gives position and word dimensions the same variance
 _NEIGHBOUR_SHARPNESS, _LIKENESS_SHARPNESS, _OUTPUT_SCALE = 2.0, 1.3, 0.7
-
-
-@dataclass(frozen=True)
-class NliSizes:
-    """Shape of the model; the inner layers are twice as wide."""
-
-    hidden_size: int = 128
-    layers: int = 3
-    heads: int = 4
-    vocab_size: int = 1500
 
 
 def train_nli_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:

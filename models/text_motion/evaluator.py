@@ -16,9 +16,11 @@ from torch import nn
 from dataset.captions.word_vectors import POS_CLASSES, WordVectorizer
 from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES, fit_length, pad_motions
 from models.text_motion.families import GUO, Family, State, family_named
+from models.text_motion.file_names import ABOUT_FILE
 from models.text_motion.hub import is_hub_folder, read_hub_evaluator
-from models.text_motion.networks import FOOT_CONTACT_DIMS, EvaluatorSizes, build_networks
+from models.text_motion.networks import FOOT_CONTACT_DIMS, build_networks
 from models.text_motion.published import find_weights
+from models.text_motion.sizes import EvaluatorSizes
 from utils.asset_hints import how_to_get
 from utils.errors import InputError
 from utils.files.arrays import read_npy, write_npy
@@ -30,7 +32,6 @@ from utils.motion.skeleton import Skeleton, get_skeleton
 __all__ = ["MAX_FRAMES", "EvaluatorSizes", "TextMotionEvaluator", "build_networks"]
 
 FORMAT_VERSION = 1
-ABOUT_FILE = "evaluator.json"
 _WEIGHTS_FILE = "finest.tar"
 
 

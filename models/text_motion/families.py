@@ -13,8 +13,7 @@ from torch import nn
 
 from models.text_motion import networks, transformer
 from models.text_motion.loss import ContrastiveLoss, CosineLoss
-from models.text_motion.networks import EvaluatorSizes
-from models.text_motion.transformer import TransformerSizes
+from models.text_motion.sizes import PUBLISHED_SIZES, TMR_SIZES, EvaluatorSizes, TransformerSizes
 from utils.errors import InputError
 
 State = Mapping[str, Mapping[str, torch.Tensor]]
@@ -54,7 +53,7 @@ GUO = Family(
     "guo",
     "",
     networks.NETWORK_NAMES,
-    networks.PUBLISHED_SIZES,
+    PUBLISHED_SIZES,
     networks.build_networks,
     networks.sizes_of_state,
     networks.embed_words_and_classes,
@@ -65,7 +64,7 @@ TMR = Family(
     "tmr",
     "tmr-",
     transformer.TRANSFORMER_NAMES,
-    transformer.TMR_SIZES,
+    TMR_SIZES,
     transformer.build_transformers,
     transformer.transformer_sizes,
     transformer.embed_words,

@@ -25,8 +25,10 @@ from safetensors.torch import load_file
 
 from dataset.captions.word_vectors import MAX_WORDS, PREFIX, WordVectorizer
 from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES
-from models.text_motion.networks import NETWORK_NAMES, EvaluatorSizes, build_networks, sizes_of_state
+from models.text_motion.file_names import CONFIG_FILE, MANIFEST_FILE, PREPROCESSOR_FILE
+from models.text_motion.networks import NETWORK_NAMES, build_networks, sizes_of_state
 from models.text_motion.published import skeleton_of
+from models.text_motion.sizes import EvaluatorSizes
 from utils.errors import InputError
 from utils.files.arrays import read_npy
 from utils.files.json_files import read_json
@@ -34,11 +36,7 @@ from utils.files.manifest import differences, read_manifest, relative_path
 from utils.motion.skeleton import T2M, Skeleton
 from utils.wording import listed
 
-CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"
 _DOWNLOAD_AGAIN = "an evaluator of the hub has one: download its folder again"
-WEIGHTS_FILE, MANIFEST_FILE = "model.safetensors", "artifact_manifest.json"
-STATISTICS_FILES = ("stats/mean.npy", "stats/std.npy")
-WORDS = f"glove/{PREFIX}"  # folder and prefix of the three files
 MODEL_TYPE, FORMAT_VERSION = "motius-humanml3d-263-evaluator", 1
 
 # The name of the network is the first part of a key, unless something is wrapped around all three networks.

@@ -10,11 +10,14 @@ number or a manner are always negatives.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from dataset.captions.word_vectors import split_token, word_class
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # The cosine above which captions are alike: by their words, and by a sentence model (TMR: .8 on a scale from 0 to 1).
 WORDS_ABOVE, SENTENCES_ABOVE = 0.8, 0.6
@@ -30,7 +33,7 @@ class SimilarCaptions:
         above: captions with a cosine above it are similar, unless they differ in a direction, a number or a manner.
     """
 
-    def __init__(self, captions: Sequence[Sequence[str]], rows: np.ndarray | sparse.csr_array, above: float) -> None:
+    def __init__(self, captions: Sequence[Sequence[str]], rows: "np.ndarray | sparse.csr_array", above: float) -> None:
         self._rows, self._above = rows, above
         numbers: dict[tuple[str, ...], int] = {}
         self._told = np.array([numbers.setdefault(_telling_words(tokens), len(numbers)) for tokens in captions])
@@ -39,7 +42,7 @@ class SimilarCaptions:
         """(B,) numbers of captions -> (B, B) bool; True also where both are one and the same caption."""
         rows, told = self._rows[ids], self._told[ids]
         cosines = rows @ rows.T
-        if sparse.issparse(cosines):
+        if not isinstance(cosines, np.ndarray):
             cosines = cosines.toarray()
         return ((cosines > self._above) & (told[:, None] == told[None])) | (ids[:, None] == ids[None])
 
@@ -48,11 +51,13 @@ def _telling_words(tokens: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(split_token(token)[0] for token in tokens if word_class(token) in _TELLING))
 
 
-def word_rows(captions: Sequence[Sequence[str]]) -> sparse.csr_array:
+def word_rows(captions: Sequence[Sequence[str]]) -> "sparse.csr_array":
     """C captions as ``word/POS`` tokens -> (C, words) rows of length 1; a row of no words is zero.
 
     A word counts as often as it stands there, times the logarithm of (C + 1) / (captions that have it).
     """
+    from scipy import sparse
+
     columns: dict[str, int] = {}
     words = [[columns.setdefault(split_token(token)[0], len(columns)) for token in tokens] for tokens in captions]
     starts = np.cumsum([0, *map(len, words)])

@@ -6,34 +6,18 @@ Shape legend: B batch, T frames, S = T // 4 movement units, W words, D feature_d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from dataset.humanml.pairs import FRAMES_PER_UNIT
+from models.text_motion.sizes import PUBLISHED_SIZES, EvaluatorSizes
 from utils.errors import InputError
 from utils.files.torch_files import what_it_holds
 
 FOOT_CONTACT_DIMS = 4  # the last features, which the evaluator never sees
 NETWORK_NAMES = ("movement_encoder", "text_encoder", "motion_encoder")
-
-
-@dataclass(frozen=True)
-class EvaluatorSizes:
-    """The widths of the three networks; the defaults are the published ones."""
-
-    movement_hidden: int = 512
-    movement_size: int = 512
-    text_hidden: int = 512
-    motion_hidden: int = 1024
-    embedding_size: int = 512
-    word_size: int = 300
-    pos_size: int = 15
-
-
-PUBLISHED_SIZES = EvaluatorSizes()
 
 
 class MovementEncoder(nn.Module):

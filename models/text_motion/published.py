@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from dataset.humanml.pairs import FRAMES_PER_UNIT, MAX_FRAMES
-from models.text_motion.networks import EvaluatorSizes
+from models.text_motion.sizes import EvaluatorSizes
 from utils.errors import InputError
 from utils.files.text_files import numbered_lines
 from utils.motion.skeleton import SKELETONS, Skeleton

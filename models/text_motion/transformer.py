@@ -10,45 +10,19 @@ Shape legend: B batch, T frames, L tokens, D feature_dim, E embedding.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from dataset.humanml.pairs import FRAMES_PER_UNIT
 from models.text_motion.networks import FOOT_CONTACT_DIMS
+from models.text_motion.sizes import FRAMES_A_TOKEN, HEADS, TMR_SIZES, TransformerSizes
 from utils.errors import InputError
 from utils.files.torch_files import what_it_holds
 from utils.motion.skeleton import SKELETONS
 
 TRANSFORMER_NAMES = ("text_encoder", "motion_encoder")
-HEADS = 4  # as in TMR, at every width: weights do not tell how many there were
 DROPOUT = 0.1
-FRAMES_A_TOKEN = (1, 2, FRAMES_PER_UNIT)  # what divides the units that motions are cut to
-
-
-@dataclass(frozen=True)
-class TransformerSizes:
-    """The sizes of the two encoders; the defaults are TMR's, but for `frames_per_token`, which is 1 there."""
-
-    text_width: int = 256
-    motion_width: int = 256
-    layers: int = 6
-    embedding_size: int = 256
-    word_size: int = 300
-    frames_per_token: int = FRAMES_PER_UNIT
-
-    def __post_init__(self) -> None:
-        if self.text_width % HEADS or self.motion_width % HEADS:
-            raise InputError(
-                f"widths {self.text_width} and {self.motion_width}: expected multiples of {HEADS}, the heads of a layer"
-            )
-        if self.frames_per_token not in FRAMES_A_TOKEN:
-            raise InputError(f"{self.frames_per_token} frames a token: expected one of {FRAMES_A_TOKEN}")
-
-
-TMR_SIZES = TransformerSizes()
 
 
 class _Layer(nn.Module):

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dataset.cot.acceptance import Bounds
 from dataset.facts.contradictions import Contradiction, contradictions
 from dataset.facts.in_words import facts_text
 from dataset.facts.motion_facts import MotionFacts, motion_facts
 from dataset.humanml.layout import MotionRecord
 from prepare.annotation.prompts import annotation_messages
-from utils.motion.features import joints_in_metres
 from utils.motion.pictures import contact_sheet
 from utils.motion.skeleton import Skeleton
 from utils.motion.stick_figure import DrawnClip
@@ -54,11 +55,16 @@ class Evidence:
         return "+".join(name for name, shown in (("facts", self.with_facts), ("video", self.with_video)) if shown)
 
     def facts(self, record: MotionRecord) -> MotionFacts:
-        return motion_facts(joints_in_metres(record.features, self.skeleton), self.skeleton)
+        return motion_facts(self._joints(record), self.skeleton)
+
+    def _joints(self, record: MotionRecord) -> np.ndarray:
+        from utils.motion.features import joints_in_metres  # late: `--help` must not wait for torch
+
+        return joints_in_metres(record.features, self.skeleton)
 
     def messages(self, assignment: Assignment, bounds: Bounds) -> list[dict[str, Any]]:
         """The chat messages that ask for `assignment`."""
-        joints = joints_in_metres(assignment.record.features, self.skeleton)
+        joints = self._joints(assignment.record)
         facts = None
         if self.with_facts:
             facts = facts_text(motion_facts(joints, self.skeleton))

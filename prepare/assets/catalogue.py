@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 from dataset.captions.word_vectors import PREFIX
-from models.text_motion.evaluator import ABOUT_FILE
-from models.text_motion.hub import CONFIG_FILE, MANIFEST_FILE, PREPROCESSOR_FILE, STATISTICS_FILES, WEIGHTS_FILE, WORDS
+from models.text_motion.file_names import (
+    ABOUT_FILE,
+    CONFIG_FILE,
+    MANIFEST_FILE,
+    PREPROCESSOR_FILE,
+    STATISTICS_FILES,
+    WEIGHTS_FILE,
+    WORDS,
+)
 from models.text_motion.published import find_files
 from utils.asset_hints import HINTS, AssetHint
 from utils.errors import InputError

@@ -7,10 +7,8 @@ from pathlib import Path
 from dataset.captions.files import read_caption_file
 from dataset.humanml.layout import FEATURES_FOLDER, TEXTS_FOLDER
 from models.inference.motion_files import ENDINGS, MotionReading, read_motion
-from prepare.rendering.replies import ReadCodes, read_codes_file
 from utils.errors import InputError
 from utils.files.arrays import read_npy
-from utils.motion.features import joints_in_metres, joints_of_motion
 from utils.motion.skeleton import T2M, Skeleton, skeleton_with_joints
 from utils.motion.stick_figure import DrawnClip, drawable_joints
 
@@ -79,6 +77,8 @@ def read_clip(path: Path, title: str, body_models: str | None = None) -> DrawnCl
     else:
         kinds = ", ".join([*ENDINGS, _CODES])
         raise InputError(f"{path}: expected a motion in a file that ends in {kinds}, or a folder of them")
+    from utils.motion.features import joints_of_motion  # late: of torch
+
     try:
         joints = drawable_joints(joints_of_motion(motion)[0])
     except InputError as error:
@@ -104,7 +104,11 @@ def _of_folder(folder: Path, wanted: Wanted) -> Iterator[NamedClip]:
 
 
 def _of_codes(path: Path, wanted: Wanted) -> Iterator[NamedClip]:
-    replies: ReadCodes = read_codes_file(path, wanted.ids, wanted.limit, wanted.motion_tokenizer)
+    # Late imports: `--help` and a mistyped path must not wait for torch.
+    from prepare.rendering.replies import read_codes_file
+    from utils.motion.features import joints_in_metres
+
+    replies = read_codes_file(path, wanted.ids, wanted.limit, wanted.motion_tokenizer)
     motions = replies.tokenizer.decode_batch([row.codes for row in replies.rows])
     for row, motion in zip(replies.rows, motions, strict=True):
         joints = joints_in_metres(motion, replies.tokenizer.skeleton)

@@ -24,7 +24,8 @@ from dataset.captions.word_vectors import make_word_vectors
 from dataset.toy.clips import toy_clips
 from models.language.vocabulary import MotionVocabulary, write_codes
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.networks import PUBLISHED_SIZES, EvaluatorSizes, build_networks
+from models.text_motion.networks import build_networks
+from models.text_motion.sizes import PUBLISHED_SIZES, EvaluatorSizes
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from prepare.make_tiny_llm import train_tokenizer

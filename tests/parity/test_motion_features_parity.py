@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from tests.places import SHARED
+from utils.motion.bones import offsets_of_frame
 from utils.motion.features import canonical_joints, features_from_joints, joints_from_features
-from utils.motion.inverse_kinematics import offsets_of_frame, retarget
+from utils.motion.inverse_kinematics import retarget
 from utils.motion.skeleton import T2M
 
 SAMPLE, REFERENCE, PACK = SHARED / "data/humanml3d_sample", SHARED / "reference", SHARED / "data/bnr"

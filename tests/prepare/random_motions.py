@@ -10,8 +10,7 @@ from dataset.captions.word_vectors import make_word_vectors
 from dataset.humanml.layout import write_mean_std, write_record, write_splits
 from models.text_motion.evaluator import TextMotionEvaluator
 from models.text_motion.families import FAMILIES
-from models.text_motion.networks import EvaluatorSizes
-from models.text_motion.transformer import TransformerSizes
+from models.text_motion.sizes import EvaluatorSizes, TransformerSizes
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import MotionVQ, NetworkConfig
 from utils.motion.skeleton import T2M, Skeleton

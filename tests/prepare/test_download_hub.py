@@ -12,7 +12,8 @@ import torch
 
 from dataset.captions.word_vectors import WordVectorizer, make_word_vectors
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.networks import EvaluatorSizes, build_networks
+from models.text_motion.networks import build_networks
+from models.text_motion.sizes import EvaluatorSizes
 from prepare.assets.catalogue import BY_NAME, HUB_EVALUATOR
 from tests.prepare.hub_layout import write_hub_evaluator
 from tests.prepare.loopback import REVISION, FileServer, Hub, mounted, running, write_gdown

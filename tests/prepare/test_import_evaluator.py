@@ -11,7 +11,8 @@ import torch
 
 from dataset.captions.word_vectors import make_word_vectors
 from dataset.humanml.layout import write_mean_std
-from models.text_motion.evaluator import EvaluatorSizes, TextMotionEvaluator, build_networks
+from models.text_motion.evaluator import TextMotionEvaluator, build_networks
+from models.text_motion.sizes import EvaluatorSizes
 from prepare import import_evaluator
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator

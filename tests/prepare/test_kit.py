@@ -12,8 +12,8 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from prepare import compute_motion_stats, encode_motions, motions_from_joints, train_motion_tokenizer, write_cot_jsonl
 from tests.kit_body import kit_joints
 from utils.errors import InputError
+from utils.motion.bones import bone_vectors
 from utils.motion.features import joints_from_features, joints_in_metres
-from utils.motion.inverse_kinematics import bone_vectors
 from utils.motion.skeleton import KIT
 
 FLAGS = "--dataname kit --width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --warm-up-iter 2"

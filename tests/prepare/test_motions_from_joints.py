@@ -13,8 +13,8 @@ from dataset.sources.units import to_metres_y_up
 from prepare import compute_motion_stats, motions_from_joints, render_motion
 from tests.places import ROOT
 from utils.errors import InputError
+from utils.motion.bones import bone_vectors
 from utils.motion.features import canonical_joints
-from utils.motion.inverse_kinematics import bone_vectors
 from utils.motion.skeleton import T2M
 
 LINE = "a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0\n"

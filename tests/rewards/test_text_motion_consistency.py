@@ -8,7 +8,8 @@ from dataset.captions.tagger import CaptionTagger
 from dataset.captions.word_vectors import make_word_vectors
 from models.language.rollout import Rollout
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.networks import EvaluatorSizes, build_networks
+from models.text_motion.networks import build_networks
+from models.text_motion.sizes import EvaluatorSizes
 from rewards.base import RewardContext
 from rewards.mixture.loading import load_reward
 from utils.errors import InputError

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from utils.errors import InputError
 from utils.metrics.digits import digits_that_show
+from utils.metrics.quantiles import student_t_quantile
 
 CONFIDENCE = 0.95
 
@@ -86,7 +86,7 @@ def paired_difference(
     difference, n = first - second, len(first)
     interval = None
     if n > 1:
-        quantile = student_t.ppf((1 + CONFIDENCE) / 2, df=n - 1)
+        quantile = student_t_quantile((1 + CONFIDENCE) / 2, n - 1)
         interval = float(quantile * difference.std(ddof=1) / np.sqrt(n))
     return PairedDifference(
         mean=float(difference.mean()) if n else None,

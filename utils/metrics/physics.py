@@ -14,7 +14,7 @@ import math
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import T2M, skeleton_with_joints
 
 # Foot skating as Karunratanakul et al. (GMD, ICCV 2023) measure it.

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from scipy.stats import t as student_t
-
 from utils.errors import InputError
 from utils.files.json_files import read_json, write_json
 from utils.metrics.digits import digits_that_show
+from utils.metrics.quantiles import student_t_quantile
 
 FORMAT_VERSION = 1
 # Raise it when a change makes numbers incomparable. 1.1: KIT-ML's unit is 1/640 m, where 1.0 took it for a millimetre,
@@ -76,7 +75,7 @@ class MetricValue:
             return found
         if found.repeats == 1:
             return replace(found, interval=over_clips, over=None if over_clips is None else OVER_CLIPS)
-        quantile = float(student_t.ppf(0.975, df=found.repeats - 1))
+        quantile = student_t_quantile(0.975, found.repeats - 1)
         wider = quantile / NORMAL_95 * math.sqrt(found.repeats / (found.repeats - 1))
         return replace(found, interval=found.interval * wider, over=OVER_DRAWS)
 

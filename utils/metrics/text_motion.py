@@ -8,7 +8,6 @@ Shape legend: N, M samples, E embedding size.
 """
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 # Captions that R-precision ranks at a time; the protocol uses whole groups only.
 GROUP = 32
@@ -54,6 +53,8 @@ def r_precision(
         (top_k,) float64; NaN where N < group. Equal distances rank in the order of rows, so embeddings that are all
         alike score 1 / group, which is chance.
     """
+    from scipy.spatial.distance import cdist
+
     text, motion = _paired(text, motion)
     usable = np.ones(len(text), dtype=bool) if usable is None else np.asarray(usable, dtype=bool)
     groups = len(text) // group

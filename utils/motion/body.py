@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import Skeleton
 
 _HALF_WIDTH = {

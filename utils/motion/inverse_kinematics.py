@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from utils.errors import InputError
+from utils.motion.bones import bone_vectors
 from utils.motion.rotations import (
     normalize,
     quaternion_between,
@@ -19,24 +20,13 @@ from utils.motion.rotations import (
     quaternion_multiply,
     quaternion_rotate,
 )
-from utils.motion.skeleton import ArrayOrTensor, Skeleton
+from utils.motion.skeleton import Skeleton
 
 # Standard deviation, in frames, of the smoothing of the facing direction, and where its kernel ends (published).
 FORWARD_SIGMA = 20.0
 _FORWARD_RADIUS = int(4 * FORWARD_SIGMA)
 # Below this ratio of shoulder to hip width the published smoothed heading (shoulders minus hips) is ill-defined.
 _MIN_SHOULDER_TO_HIP = 1.1
-
-
-def bone_vectors(joints: ArrayOrTensor, skeleton: Skeleton) -> ArrayOrTensor:
-    """(..., J, 3) positions -> (..., J, 3) vector from parent to joint; zero for the root. Numpy or torch."""
-    return joints - joints[..., [max(parent, 0) for parent in skeleton.parents], :]
-
-
-def offsets_of_frame(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(J, 3) positions of one frame -> (J, 3) float32 rest-pose bone vectors with this frame's bone lengths."""
-    lengths = np.linalg.norm(bone_vectors(np.asarray(joints, np.float64), skeleton), axis=-1, keepdims=True)
-    return (lengths * skeleton.directions()).astype(np.float32)
 
 
 def heading_of(across: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import gaussian_filter1d
 
 from utils.errors import InputError
 from utils.motion.body import body_height, bones, side_of
 from utils.motion.skeleton import skeleton_with_joints
+from utils.motion.smoothing import smoothed
 
 LEFT_COLOUR, RIGHT_COLOUR, CENTRE_COLOUR = (38, 103, 203), (214, 64, 48), (52, 54, 64)
 _COLOURS = {"left": LEFT_COLOUR, "right": RIGHT_COLOUR, "centre": CENTRE_COLOUR}
@@ -49,7 +49,7 @@ class MotionView:
         self.title, self.size, self.title_height = clip.title, size, title_height
         self.height = body_height(self.joints, self.skeleton)
         self.grid_step = 0.5 if _METRE_BODY[0] < self.height < _METRE_BODY[1] else 0.3 * self.height
-        self.follow = gaussian_filter1d(self.joints[:, 0], _FOLLOW_SIGMA, axis=0, mode="nearest")
+        self.follow = smoothed(self.joints[:, 0], _FOLLOW_SIGMA)
         self.follow[:, 1] = _LOOK_AT * self.height
         self.bones = bones(self.skeleton)
         self.colours = [_COLOURS[side_of(self.skeleton.joint_names[child])] for _, child in self.bones]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from utils.errors import InputError
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.rotations import normalize, quaternion_between
 from utils.motion.skeleton import Skeleton
 from utils.motion_files.rigs import Rig

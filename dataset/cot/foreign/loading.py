@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import load_dataset
-from datasets.exceptions import DatasetsError
-
 from dataset.cot.foreign.files import ENDINGS, SourceRow, ending_of, rows_of_file
 from utils.errors import InputError
 
@@ -25,8 +22,6 @@ _SPLITS = {
     "test": ("test", "testing", "eval"),
 }
 SPLIT_NAMES = tuple(name for names in _SPLITS.values() for name in names)
-# What reading raises for damaged files and hubs that cannot be reached (pyarrow's errors are ValueErrors).
-_UNREADABLE = (OSError, ValueError, EOFError, DatasetsError)
 _MESSAGE = 300  # longest error of another library that is passed on, in characters
 
 
@@ -75,9 +70,11 @@ def split_of(name: str) -> str | None:
 
 
 def _hub_parts(name: str, config: str | None) -> list[SourcePart]:
+    from datasets import load_dataset
+
     try:
         found = load_dataset(name, config, streaming=True)
-    except _UNREADABLE as error:
+    except _unreadable() as error:
         raise InputError(
             f"{name} is no file here and cannot be loaded from the hub ({_in_short(error)}); another configuration: "
             "--config NAME; downloaded files: --source FILE ..."
@@ -118,10 +115,17 @@ def _streamed_rows(name: str, data: Any) -> Iterator[SourceRow]:
             row = next(stream)
         except StopIteration:
             return
-        except _UNREADABLE as error:
+        except _unreadable() as error:
             raise InputError(f"{name}: cannot be read after row {number} ({_in_short(error)})") from error
         number += 1
         yield SourceRow(number, row)
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What reading raises for damaged files and hubs that cannot be reached (pyarrow's errors are ValueErrors)."""
+    from datasets.exceptions import DatasetsError
+
+    return OSError, ValueError, EOFError, DatasetsError
 
 
 def _in_short(error: BaseException) -> str:

@@ -8,15 +8,17 @@ jaw and eyes hang on them and cannot move them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from smplx.lbs import batch_rigid_transform, batch_rodrigues
-from torch import Tensor
 
 from utils.errors import InputError
 from utils.files.arrays import read_npz
 from utils.motion.skeleton import T2M
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # Joints in the file of each family; a pose in AMASS has three values for each of them.
 FAMILY_JOINTS = {"smpl": 24, "smplh": 52, "smplx": 55}
@@ -40,15 +42,17 @@ class BodyModel:
     """
 
     family: str
-    rest_joints: Tensor
-    shape_offsets: Tensor
+    rest_joints: "Tensor"
+    shape_offsets: "Tensor"
 
     @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "cpu", num_betas: int = NUM_BETAS) -> "BodyModel":
+    def load(cls, path: str | Path, device: "str | torch.device" = "cpu", num_betas: int = NUM_BETAS) -> "BodyModel":
         """Read an .npz of the model's own site; the first `num_betas` of its shape coefficients are used.
 
         Raises InputError with the path for a file that is broken, holds Python objects or is no SMPL body.
         """
+        import torch
+
         arrays = read_npz(path, ("v_template", "shapedirs", "J_regressor", "kintree_table"))
         missing = {"v_template", "shapedirs", "J_regressor", "kintree_table"} - arrays.keys()
         if missing:
@@ -77,7 +81,7 @@ class BodyModel:
         directions = directions[..., : min(num_betas, num_shapes)].astype(np.float64)
         regressor = regressor[:joints].astype(np.float64)
 
-        def tensor(values: np.ndarray) -> Tensor:
+        def tensor(values: np.ndarray) -> "Tensor":
             return torch.tensor(values, dtype=torch.float32, device=device)
 
         # Regression is linear, so it can be done before the shape is known.
@@ -94,6 +98,9 @@ class BodyModel:
         Returns:
             (T, 22, 3) float32 metres.
         """
+        import torch
+        from smplx.lbs import batch_rigid_transform, batch_rodrigues
+
         count, (frames, width) = T2M.num_joints, poses.shape
         if width < 3 * count or trans.shape != (frames, 3) or betas.ndim != 1:
             raise InputError(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from dataset.sources.amass.body_model import FAMILY_JOINTS, BodyModel
 from utils.errors import InputError
@@ -141,6 +140,8 @@ def joints_of_clip(
 
 def _resampled(poses: np.ndarray, trans: np.ndarray, source_fps: float, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """(T, 66) rotations by slerp and (T, 3) positions by straight lines, at the frames of `sample_times`."""
+    from scipy.spatial.transform import Rotation
+
     times = sample_times(len(poses), source_fps, fps)
     nearest = np.rint(times).astype(np.int64)
     if np.abs(times - nearest).max() < 1e-6:

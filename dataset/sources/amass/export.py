@@ -18,7 +18,7 @@ from dataset.sources.amass.body_model import FAMILY_JOINTS, BodyModel, find_body
 from dataset.sources.amass.clips import GENDERS, AmassClip
 from utils.errors import InputError
 from utils.files.arrays import write_npz
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import T2M, Skeleton
 from utils.motion_files.posing import children_of, turns_of_bones
 

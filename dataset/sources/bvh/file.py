@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from dataset.sources.bvh.frames import read_frames, warn_once
 from dataset.sources.bvh.hierarchy import BvhJoint, read_hierarchy
@@ -63,6 +62,8 @@ def _read_text(path: Path) -> str:
 
 def _local_transforms(joints: list[BvhJoint], offsets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(T, channels) values -> translations (T, J, 3), rotations (T, J, 4) (w, x, y, z)."""
+    from scipy.spatial.transform import Rotation
+
     translations = np.tile(offsets, (len(values), 1, 1))
     rotations = np.zeros((len(values), len(joints), 4))
     rotations[..., 0] = 1

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
 
 from utils.errors import InputError
 from utils.motion.resampling import resample_linear, sample_times
@@ -49,6 +48,8 @@ def resample(motion: BvhMotion, fps: float) -> BvhMotion:
 
     Frame k is at k / fps seconds; nothing is extrapolated (`utils.motion.resampling.sample_times`).
     """
+    from scipy.spatial.transform import Rotation, Slerp
+
     times = sample_times(len(motion.rotations), motion.fps, fps)
     if fps == motion.fps:
         return motion
@@ -64,6 +65,8 @@ def resample(motion: BvhMotion, fps: float) -> BvhMotion:
 
 def positions(motion: BvhMotion) -> np.ndarray:
     """(T, J + E, 3) place of every joint, then of every end site, in the file's unit and axes (forward kinematics)."""
+    from scipy.spatial.transform import Rotation
+
     places = motion.translations.copy()
     turns: list[Rotation] = []
     for joint, parent in enumerate(motion.parents):

@@ -14,7 +14,7 @@ from dataset.humanml.pairs import TextMotionPairs
 from dataset.humanml.statistics import compute_mean_std
 from dataset.humanml.windows import MotionWindows
 from dataset.toy.clips import toy_clips
-from models.text_motion.evaluator import EvaluatorSizes
+from models.text_motion.sizes import EvaluatorSizes
 from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
 from models.tokenizer.loss import TrainingConfig
 from models.tokenizer.motion_tokenizer import MotionTokenizer

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from dataset.captions.word_vectors import make_word_vectors
-from models.text_motion.evaluator import EvaluatorSizes, TextMotionEvaluator, build_networks
+from models.text_motion.evaluator import TextMotionEvaluator, build_networks
 from models.text_motion.families import GUO, TMR
-from models.text_motion.transformer import TransformerSizes
+from models.text_motion.sizes import EvaluatorSizes, TransformerSizes
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 

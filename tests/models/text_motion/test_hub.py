@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from dataset.captions.word_vectors import make_word_vectors
 from models.text_motion.evaluator import TextMotionEvaluator
-from models.text_motion.networks import EvaluatorSizes, build_networks
+from models.text_motion.networks import build_networks
+from models.text_motion.sizes import EvaluatorSizes
 from tests.prepare.hub_layout import write_hub_evaluator, write_hub_manifest
 from utils.errors import InputError
 from utils.motion.skeleton import T2M

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.text_motion.networks import PUBLISHED_SIZES
 from models.text_motion.published import (
     LARGEST_SCALE,
     PUBLISHED_SCALE,
@@ -19,6 +18,7 @@ from models.text_motion.published import (
     relative_scale,
     skeleton_of,
 )
+from models.text_motion.sizes import PUBLISHED_SIZES
 from tests.places import SHARED
 from utils.errors import InputError
 from utils.motion.skeleton import KIT, T2M

@@ -8,13 +8,12 @@ from dataset.captions.lines import Caption
 from dataset.captions.word_vectors import make_word_vectors
 from dataset.humanml.layout import MotionRecord
 from dataset.humanml.pairs import TextMotionPairs
-from models.text_motion.evaluator import EvaluatorSizes
 from models.text_motion.families import GUO, TMR
 from models.text_motion.negatives import SimilarCaptions, word_rows
 from models.text_motion.real_motion import EmbeddedRecords
 from models.text_motion.session import EvaluatorData, EvaluatorSession, SessionConfig
+from models.text_motion.sizes import EvaluatorSizes, TransformerSizes
 from models.text_motion.trainer import EvaluatorTrainer, TrainerConfig
-from models.text_motion.transformer import TransformerSizes
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 from utils.run.folder import RunFolder

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from models.text_motion.families import TMR
-from models.text_motion.networks import EvaluatorSizes, build_networks
+from models.text_motion.networks import build_networks
+from models.text_motion.sizes import EvaluatorSizes
 from models.text_motion.transformer import (
     TransformerSizes,
     build_transformers,

@@ -8,8 +8,9 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 
 from utils.errors import InputError
+from utils.motion.bones import bone_vectors, offsets_of_frame
 from utils.motion.features import canonical_joints, features_from_joints, joints_from_features, joints_of_motion
-from utils.motion.inverse_kinematics import FORWARD_SIGMA, bone_vectors, offsets_of_frame, retarget, smoothed_heading
+from utils.motion.inverse_kinematics import FORWARD_SIGMA, retarget, smoothed_heading
 from utils.motion.skeleton import KIT, T2M
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.rewards.motion_pack import needs_pack
 from tests.utils.motion_files.motions import LARGEST, kit, largest_error, real, stretched, toy
 from utils.errors import InputError
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import KIT, T2M
 from utils.motion_files.posing import STRETCH, children_of, matrices, pose, rest_joints
 from utils.motion_files.rigs import RIGS, rig

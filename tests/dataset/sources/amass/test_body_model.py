@@ -10,7 +10,7 @@ from dataset.sources.amass.body_model import BodyModel, find_body_model
 from tests.dataset.sources.amass.synthetic_body_model import LEG, rest_joints, upright, write_body_model
 from utils.errors import InputError
 from utils.files.arrays import read_npz
-from utils.motion.inverse_kinematics import offsets_of_frame
+from utils.motion.bones import offsets_of_frame
 from utils.motion.skeleton import T2M
 
 FRAMES = 6

@@ -16,7 +16,7 @@ from tests.rewards.motion_pack import needs_pack
 from tests.utils.motion_files.motions import kit, largest_error, real, toy
 from utils.errors import InputError
 from utils.files.arrays import names_in_npz
-from utils.motion.inverse_kinematics import bone_vectors
+from utils.motion.bones import bone_vectors
 from utils.motion.skeleton import KIT, T2M
 
 WIDTHS = {"smpl": 72, "smplh": 156, "smplx": 165}

@@ -21,8 +21,8 @@ from dataset.sources.posture import check_sides
 from dataset.sources.units import parse_unit, to_metres_y_up
 from tests.dataset.sources.bvh.synthetic_bvh import BODY, SHIPPED_METRES, body, bvh_text
 from utils.errors import InputError
+from utils.motion.bones import bone_vectors
 from utils.motion.features import features_from_joints
-from utils.motion.inverse_kinematics import bone_vectors
 from utils.motion.skeleton import KIT, T2M
 
 
