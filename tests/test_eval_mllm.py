@@ -200,6 +200,7 @@ def test_failures_are_counted_and_score_as_failures(world, monkeypatch):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(InputError, match=r"30 of 30 motions looked at are no people who stand: .*--any-posture"):
         run(world, monkeypatch, "theirs", "--from-predictions", path)  # those of this world are random numbers
+    assert not (world / "runs" / "theirs").exists()  # a refused command leaves nothing behind
     results, rows = run(world, monkeypatch, "theirs", "--from-predictions", path, "--any-posture")
     assert results["failures"] == {
         "no </think>": 1, "empty reply": 1, "longer than the limit": 1, "no prediction": 1,

@@ -87,6 +87,17 @@ class RunFolder:
             return None
         return read_json(file, self._nobody_knows)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the folder holds nothing, or is not there."""
+        return not self._names()
+
+    def forget_start(self) -> None:
+        """Remove the records of a start that made nothing; what else is there keeps them."""
+        if self._names() <= _LEFT_BY_A_START:
+            for name in _LEFT_BY_A_START:
+                (self.path / name).unlink(missing_ok=True)
+
     def _names(self) -> set[str]:
         """What is in the folder; what begins with a dot is a lock, what a kill has left of a file, or the system's."""
         if not self.path.is_dir():
@@ -131,10 +142,14 @@ class RunFolder:
         """Write args.json. Whoever does so has checked that no other run is here, and holds the lock."""
         write_json(self.path / "args.json", _as_stored({**arguments, INPUTS: made_of or {}}))
 
-    def set_aside(self) -> None:
-        """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin."""
-        if not self.path.exists() or not self._names():
-            return
+    def set_aside(self) -> Path | None:
+        """Rename a folder that holds a run to NAME.old-1 (or the next free number), so that a new one can begin.
+
+        Returns:
+            where it is now; None where there was nothing
+        """
+        if not self.path.exists() or self.is_empty:
+            return None
         if launched_processes() != 1:
             raise InputError(f"--no-resume with several processes: rename {self.path} before you start them")
         number = 1
@@ -143,6 +158,7 @@ class RunFolder:
         self.path.rename(aside)
         (aside / LOCK_FILE).unlink(missing_ok=True)  # ours
         logging.info("%s: the earlier run is now %s", self.path, aside)
+        return aside
 
     def record_environment(self, seed: int, data_fingerprint: str = "", device: str = "cpu") -> None:
         """Write environment.json."""

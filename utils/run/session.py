@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -118,18 +119,24 @@ class Run:
             alone prints
 
         Raises:
-            InputError: the folder holds a run of other arguments or inputs, or another process works there.
+            InputError: the folder holds a run of other arguments or inputs, or another process works there; or whatever
+                the work refuses. Nothing is left of a run that was refused before it made anything.
             Stopped: the work was told to stop; the same command continues it.
         """
         self.folder.check_place()
+        aside = None
         if self.anew and launched_as_main():
             with self.folder.locked():
-                self.folder.set_aside()
+                aside = self.folder.set_aside()
         numbers = self.folder.finished
         already = numbers is not None
         if numbers is None:
             with ExitStack() as ending:
+                if aside is not None:
+                    ending.push(lambda kind, error, trace: self._put_back(aside, error))
                 ending.enter_context(self.folder.locked(self.part))
+                if self.folder.is_empty and self.part is None and launched_as_main():
+                    ending.push(lambda kind, error, trace: self._forget(error))
                 made_of = self._check(finished=False)  # before the data are read, which can take a while
                 numbers = work(lambda data, found=MappingProxyType({}): self._begin(data, found, made_of, ending))
                 if numbers is None:
@@ -141,6 +148,17 @@ class Run:
         else:
             self._check(finished=True)
         return Summary(self.folder, numbers, already) if launched_as_main() else None
+
+    def _forget(self, error: BaseException | None) -> None:
+        """Leave nothing of a new run that was refused, though it had begun."""
+        if isinstance(error, InputError):
+            self.folder.forget_start()
+
+    def _put_back(self, aside: Path, error: BaseException | None) -> None:
+        """A run that was set aside for one that was refused is where it was."""
+        if isinstance(error, InputError) and not self.folder.path.exists():
+            aside.rename(self.folder.path)
+            logging.info("%s: the earlier run is back", self.folder.path)
 
     def _check(self, finished: bool) -> Record:
         """What the inputs hold now; raises InputError where the folder holds a run of other arguments or inputs."""

@@ -89,6 +89,46 @@ def test_a_start_that_fails_before_it_begins_leaves_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def refused(begin):
+    begin("abc")
+    logging.warning("on the way")
+    raise InputError("line 3 is no prediction")
+
+
+def test_a_run_that_is_refused_after_it_began_leaves_nothing_that_was_not_there(tmp_path):
+    with pytest.raises(InputError, match="line 3"):
+        asked(tmp_path / "new" / "run").complete(refused)
+    assert names(tmp_path) == []
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError, match="line 3"):
+        asked(tmp_path / "mine").complete(refused)
+    assert names(tmp_path) == ["mine"] and names(tmp_path / "mine") == []
+
+
+def test_what_a_refused_run_had_made_or_found_is_kept(tmp_path):
+    def refused_late(begin):
+        work(begin)
+        raise InputError("the second file is damaged")
+
+    with pytest.raises(InputError, match="the second file"):
+        asked(tmp_path / "late").complete(refused_late)
+    assert names(tmp_path / "late") == ["args.json", "environment.json", "run.log", "weights"]
+    assert asked(tmp_path / "late").complete(work).numbers["steps"] == 5
+    # An earlier start that was stopped before it made anything: its records are not this command's to remove.
+    with pytest.raises(Stopped):
+        asked(tmp_path / "stopped").complete(lambda begin: begin("abc") and None)
+    with pytest.raises(InputError, match="line 3"):
+        asked(tmp_path / "stopped").complete(refused)
+    assert names(tmp_path / "stopped") == ["args.json", "environment.json", "run.log"]
+
+
+def test_a_run_that_was_set_aside_for_one_that_is_refused_is_put_back(tmp_path):
+    asked(tmp_path / "run").complete(work)
+    with pytest.raises(InputError, match="line 3"):
+        asked(tmp_path / "run", anew=True).complete(refused)
+    assert names(tmp_path) == ["run"] and asked(tmp_path / "run").complete(never).already
+
+
 def test_other_arguments_are_refused_before_any_work(tmp_path):
     asked(tmp_path).complete(work)
     with pytest.raises(InputError, match="steps was 5, now 6"):
