@@ -19,6 +19,7 @@ from options.inputs import evaluation_inputs
 from utils.errors import InputError
 from utils.files.json_files import read_json
 from utils.run.folder import RunFolder
+from utils.run.inputs import Input, read_record
 
 if TYPE_CHECKING:
     from models.evaluation.predictions import Replies
@@ -90,6 +91,7 @@ def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, befo
     flags, evaluator = settings.evaluation, asked.evaluation.rescore
     changed = [name for name in _ANEW if getattr(flags, name) != before.get(name, getattr(flags, name))]
     name = "_".join([f"rescored_{Path(evaluator).name}", *(Path(f"{getattr(flags, name)}").name for name in changed)])
+    name = _own_name(folder, name, evaluator)
     return replace(
         settings,
         run=replace(settings.run, out_dir=str(folder), exp_name=name),
@@ -100,6 +102,18 @@ def _judged_anew(settings: EvalSettings, asked: EvalSettings, folder: Path, befo
         ),
         com=replace(settings.com, show_trace=0),  # the trace is the old run's
     )
+
+
+def _own_name(folder: Path, name: str, evaluator: str) -> str:
+    """`name`, with the fingerprint of the judge behind it where another judge of that name has it already."""
+    judge = Input.at(evaluator)
+    if judge is None:
+        return name  # it is refused when it is loaded
+    content = judge.content()
+    if (folder / f"{name}_{content}").is_dir():
+        return f"{name}_{content}"
+    other = read_record(RunFolder(folder / name).recorded()).get("eval_evaluator", {}).get("content", content)
+    return name if other == content else f"{name}_{content}"
 
 
 def as_made(settings: EvalSettings, replies: "Replies", checkpoint: "Checkpoint | None") -> "Replies":

@@ -70,6 +70,27 @@ def test_another_judge_sees_other_numbers_and_the_signature_says_who_was_partial
     assert "already finished" in capsys.readouterr().out
 
 
+def test_two_judges_of_one_name_have_a_run_each(world, monkeypatch, capsys):  # noqa: F811
+    given = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4"]
+    run(world, monkeypatch, "twice", *given, task="m2t")
+    judges = [world / side / "judge" for side in ("a", "b")]
+    for seed, judge in enumerate(judges, start=20):
+        random_evaluator(seed=seed).save(judge)
+        monkeypatch.setattr(sys, "argv", ["eval_mllm.py", "--exp-name", "twice", "--out-dir", str(world / "runs"),
+                                          "--rescore", str(judge)])  # fmt: skip
+        eval_mllm.main()
+    folders = sorted((world / "runs" / "twice").glob("rescored_judge*"))
+    assert len(folders) == 2 and folders[0].name == "rescored_judge"
+    results = [json.loads((folder / "results.json").read_text())["about"]["evaluator"] for folder in folders]
+    assert results == [random_evaluator(seed=seed).fingerprint for seed in (20, 21)]
+    # Each is shown its own numbers again, wherever it lies by now.
+    capsys.readouterr()
+    (world / "b").rename(world / "c")
+    monkeypatch.setattr(sys, "argv", [*sys.argv[:-1], str(world / "c" / "judge")])
+    eval_mllm.main()
+    assert f"already finished {folders[1] / 'results.json'}" in capsys.readouterr().out
+
+
 def test_captions_can_be_compared_by_another_protocol(world, monkeypatch):  # noqa: F811
     given = ["--eval-ckpt", world / "policy.pth", "--max-new-tokens", "8", "--limit", "4"]
     run(world, monkeypatch, "spoken", *given, task="m2t")
