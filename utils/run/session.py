@@ -132,11 +132,13 @@ class Run:
         already = numbers is not None
         if numbers is None:
             with ExitStack() as ending:
+                # After a refusal nothing is new, and the earlier run is where it was.
                 if aside is not None:
                     ending.push(lambda kind, error, trace: self._put_back(aside, error))
                 ending.enter_context(self.folder.locked(self.part))
                 if self.folder.is_empty and self.part is None and launched_as_main():
                     ending.push(lambda kind, error, trace: self._forget(error))
+                # What is left to do.
                 made_of = self._check(finished=False)  # before the data are read, which can take a while
                 numbers = work(lambda data, found=MappingProxyType({}): self._begin(data, found, made_of, ending))
                 if numbers is None:
