@@ -30,7 +30,8 @@ class ExportFlags:
     )
     llm_backbone: str | None = flag(None, "where the backbone lies now, if it has moved since training")
     dtype: str = flag(
-        "float32", "number type of the weights: float32, or bfloat16, which rounds most of a short training away"
+        "float32",
+        "number type of the weights: float32, or bfloat16, whose rounding can cost a short training: it is printed",
     )
     results: list[str] = field(
         default_factory=list, metadata={"help": "evaluations of this checkpoint (folders) whose numbers the card shows"}

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from models.engines.start_folder import save_model
 from models.inference.loading import ABOUT_FILE, TOKENIZER_FILE, is_about, write_about
 from models.language.prompts import Query, render_query
-from models.policy.checkpoint import load_checkpoint, motion_tokenizer_of
+from models.policy.checkpoint import Part, load_checkpoint, motion_tokenizer_of
 from models.policy.policy import build_policy
 from prepare.export.card import model_card, read_card_results
 from utils.errors import InputError
@@ -21,6 +21,10 @@ from utils.files.pretrained import load_part, load_weights
 CARD_FILE = "README.md"
 # Largest difference of a logit between the checkpoint's policy and the folder.
 TOLERANCE = 1e-4
+_OF_PEFT, _LORA_A = "base_model.model.", ".lora_A.weight"
+# Where rounding is as large as this beside what was trained, it is said; half of a change is then noise or more.
+_MUCH = 0.5
+_KEEPS_IT = "--dtype float32 keeps it, and so does asking the checkpoint itself, which leaves the adapter unmerged"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ def export(wanted: Export, folder: Path) -> None:
     policy = build_policy(checkpoint, tasks[0], backbone=wanted.llm_backbone)
     model, vocabulary = policy.model, policy.language.vocabulary
     before = _logits(model.eval(), vocabulary.encode(example))
-    model = model.to(getattr(torch, wanted.dtype))
+    last = checkpoint.parts_of(tasks[0])[-1]
+    lost = rounding_beside_update(model, last) if wanted.dtype == "bfloat16" else None
+    model = model.to(getattr(torch, wanted.dtype))  # once: parts were added up in float32
     differences = []
 
     def write(place: Path) -> None:
@@ -86,6 +92,32 @@ def export(wanted: Export, folder: Path) -> None:
     write_folder(folder, write)
     size = f"{model.num_parameters() / 1e6:.1f} M weights, {len(vocabulary.tokenizer)} tokens"
     print(f"{folder}: {size}; logits as those of the checkpoint to {differences[0]:.1e}")
+    if lost is not None:
+        print(
+            f"bfloat16: rounding moves the weights {lost:.2g} times as far as the last training ({last.stage}) did"
+            + ("" if lost < _MUCH else f": much of it is lost, {_KEEPS_IT}")
+        )
+
+
+@torch.no_grad()
+def rounding_beside_update(model: PreTrainedModel, part: Part) -> float | None:
+    """How far rounding to bfloat16 moves the weights that `part` trained, by how far it did (both as norms).
+
+    Args:
+        model: in float32, with `part` merged into it.
+        part: an adapter; of all weights (None then) it is not known what they were before.
+    """
+    if part.lora is None:
+        return None
+    rounding = update = 0.0
+    for name in (name for name in part.weights if name.endswith(_LORA_A)):
+        first, second = part.weights[name].double(), part.weights[name.replace("lora_A", "lora_B")].double()
+        # |B A|^2 without the product: both factors are narrow.
+        update += float(((first @ first.T) * (second.T @ second)).sum())
+        weight = model.get_parameter(name.removeprefix(_OF_PEFT).removesuffix(_LORA_A) + ".weight")
+        rounding += float((weight.bfloat16().float() - weight).double().square().sum())
+    moved = part.lora["lora_alpha"] / part.lora["r"] * update**0.5
+    return rounding**0.5 / moved if moved else None
 
 
 def check(folder: Path, example: str, before: torch.Tensor) -> float:

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.language.prompts import PromptStyle
 from models.language.vocabulary import MotionVocabulary
-from models.policy.adapters import full_part
+from models.policy.adapters import full_part, lora_part
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import Checkpoint, PolicyConfig, load_checkpoint, save_checkpoint
 from models.policy.policy import build_policy
@@ -66,6 +67,37 @@ def test_half_precision_and_mistakes(checkpoint, tmp_path, monkeypatch, capsys):
     assert {path.name for path in (tmp_path / "half").iterdir()} == {path.name for path in before}
     with pytest.raises(InputError, match="no such checkpoint"):
         export(monkeypatch, "--ckpt", tmp_path / "none.pth", "--out-dir", tmp_path / "new")
+
+
+@pytest.mark.parametrize(("size", "words"), [(3e-2, "did"), (1e-4, "did: much of it is lost, --dtype float32 keeps")])
+def test_in_half_precision_parts_are_rounded_once_and_what_that_costs_is_said(
+    checkpoint, tmp_path, monkeypatch, capsys, size, words
+):
+    """GRPO on SFT: the sum of both in float32, then on the grid; the cost is that of the weights which were trained."""
+    start = build_policy(load_checkpoint(checkpoint), "t2m")
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "up_proj"], task_type="CAUSAL_LM")
+    adapted = get_peft_model(start.model, config)
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            weight.data = torch.randn_like(weight) * size
+    both = tmp_path / "rlvr.pth"
+    save_checkpoint(both, start.checkpoint.with_part(lora_part(adapted, ("t2m",), "rlvr")))
+    for dtype in ("float32", "bfloat16"):
+        export(monkeypatch, "--ckpt", both, "--task", "t2m", "--out-dir", tmp_path / dtype, "--dtype", dtype)
+    before = build_policy(load_checkpoint(checkpoint), "t2m").model.state_dict()
+    exact, half = (
+        AutoModelForCausalLM.from_pretrained(tmp_path / name, dtype="auto").state_dict()
+        for name in ("float32", "bfloat16")
+    )
+    assert all(torch.equal(value, exact[name].bfloat16()) for name, value in half.items())
+    trained = [name for name in exact if "q_proj.weight" in name or "up_proj.weight" in name]
+    rounding, update = (
+        sum(float((one[name].double() - exact[name].double()).square().sum()) for name in trained) ** 0.5
+        for one in (half, before)
+    )
+    told = f"rounding moves the weights {rounding / update:.2g} times as far as the last training (rlvr) {words}"
+    assert told in capsys.readouterr().out
 
 
 def test_each_task_of_a_checkpoint_has_its_own_folder(tmp_path, backbone, monkeypatch):
