@@ -11,6 +11,7 @@ import eval_mllm
 from com.replies import MULTIMODALITY_FILE, REPLIES_FILE
 from com.reply_file import parts_of
 from models.engines.transformers_engine import TransformersEngine
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.test_eval_mllm import save_policy
@@ -88,7 +89,7 @@ def test_processes_of_a_launcher_go_on_and_find_what_one_does(world, monkeypatch
     run(world, monkeypatch, "together", *GIVEN, "--shard", "1/5")  # as an interruption leaves it
     before = (world / "runs/together/replies-1-of-5.part.jsonl").read_text()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launcher = [warm_python(environment), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
         [*launcher, "eval_mllm.py", *words(world, "together", GIVEN)],
         env=environment, capture_output=True, text=True, timeout=240, cwd=ROOT,

@@ -5,10 +5,10 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 
 import pytest
 
+from tests.commands.start import warm_python
 from tests.places import ROOT, SHARED
 
 BVH = SHARED / "data/bnr/bvh"
@@ -53,7 +53,7 @@ def test_five_files_and_plain_captions_lead_to_a_caption_for_a_sixth(tmp_path):
         script = words[:2] if words[0] == "-m" else [str(ROOT / words[0])]
         given = [*words[len(script) :], *SMALLER.get(name, "").split()]
         answer = subprocess.run(
-            [sys.executable, *script, *given],
+            [warm_python(environment), *script, *given],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert answer.returncode == 0, f"{name}: {answer.stdout[-1000:]}{answer.stderr[-2000:]}"

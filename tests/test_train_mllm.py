@@ -13,18 +13,16 @@ import trl
 
 import train_mllm
 from models.policy.checkpoint import load_checkpoint
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from utils.run.command import run_command
 
 pytestmark = pytest.mark.pipeline
 
 
-def command(*arguments):
-    return [sys.executable, *map(str, arguments)]
-
-
 def run(*arguments, status=0):
-    answer = subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300)
+    command = [warm_python(), *map(str, arguments)]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert answer.returncode == status, answer.stdout[-2000:] + answer.stderr[-4000:]
     return answer
 
@@ -118,8 +116,9 @@ def test_a_joint_run_has_the_share_asked_for_and_can_be_begun_anew(flags):
 
 
 def interrupt_when(line, ready):
-    """Start a command, send Ctrl-C once `ready()`, check how it ends."""
-    process = subprocess.Popen(command(*line), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """Start a command in a Python of its own, send Ctrl-C once `ready()`, check how it ends."""
+    command = [sys.executable, *map(str, line)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 200
     while not ready() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,6 +1,7 @@
 """A command runs in a forked child of a process that has imported everything once, and can be killed at any moment.
 
-Starting Python and importing torch and trl takes ten times as long as the smallest runs; a fork takes none of it.
+Starting Python and importing torch and trl takes ten times as long as the smallest runs; a fork takes none of it. Tests
+that only run a command take `tests.commands.start`, which needs no process of their own that may be forked.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.commands.serve import import_libraries
 from utils.run.command import run_command
 
 # What a child says on its pipe whenever it is about to change something on the disk.
@@ -82,10 +84,8 @@ def warm_up() -> None:
     """Import what commands import, in this process, and let it compute with one thread, so that it may be forked."""
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
-    for name in ("torch", "datasets", "transformers", "trl", "peft", "matplotlib.pyplot", "tensorboard", "eval_mllm"):
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    for name in ("options.trl_configs", "models.sft.trainer", "rewards.grpo.trainer", "torch.utils.tensorboard"):
+    import_libraries()
+    for name in ("eval_mllm", "options.trl_configs", "models.sft.trainer", "rewards.grpo.trainer"):
         importlib.import_module(name)
     import torch
 

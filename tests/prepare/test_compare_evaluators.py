@@ -9,6 +9,7 @@ import pytest
 from models.text_motion.order import STATES
 from prepare import compare_evaluators
 from prepare.compare_evaluators import names_of
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, random_tokenizer, write_motions
 from utils.metrics.report import read_results
@@ -28,7 +29,7 @@ TOKENIZER = (
 
 
 def command(name, *words):
-    line = [sys.executable, "-m", f"prepare.{name}", *map(str, words)]
+    line = [warm_python(), "-m", f"prepare.{name}", *map(str, words)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

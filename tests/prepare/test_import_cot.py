@@ -3,7 +3,6 @@
 import gzip
 import json
 import subprocess
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +11,7 @@ import pytest
 from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from prepare.import_cot import main
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.prepare.random_motions import random_tokenizer
 from utils.errors import InputError
@@ -269,7 +269,7 @@ def test_what_cannot_be_read_is_said(tmp_path, imported):
 
 def test_the_command_trains_what_it_imports(tmp_path):
     path = write_lines(tmp_path / "mogen.jsonl", [{**WALK, "caption": f"walk {number}."} for number in range(30)])
-    command = [sys.executable, "-m", "prepare.import_cot", "--source", path, "--out-dir", tmp_path / "out"]
+    command = [warm_python(), "-m", "prepare.import_cot", "--source", path, "--out-dir", tmp_path / "out"]
     root = ROOT
     done = subprocess.run([*map(str, command)], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
 from prepare.sweep_com import answers_after
+from tests.commands.start import warm_python
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.test_eval_mllm import save_policy
 
@@ -38,7 +38,7 @@ def test_a_sweep_tables_plots_and_compares_at_equal_numbers(tmp_path, backbone, 
         "--engine",
         "transformers",
     ]
-    line = [sys.executable, "-m", "prepare.sweep_com", "--out-dir", tmp_path / "sweep", "--candidates", "1", "2"]
+    line = [warm_python(), "-m", "prepare.sweep_com", "--out-dir", tmp_path / "sweep", "--candidates", "1", "2"]
     line = [*map(str, [*line, "--rounds", "2", "--", *evaluation, "--device", "cpu"])]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

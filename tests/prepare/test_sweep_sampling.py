@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
 from prepare import sweep_com
 from prepare.sweep_sampling import OURS, Point, Setting, SweepFlags, report, task_of, without_search
 from prepare.sweeps.evaluations import split_line
+from tests.commands.start import warm_python
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.prepare.test_sweep_com import SCORER
 from tests.test_eval_mllm import save_policy
@@ -25,7 +25,7 @@ def line(tmp_path, backbone, motion_tokenizer):
     random_evaluator().save(tmp_path / "judge")
     policy = save_policy(tmp_path / "policy.pth", backbone, motion_tokenizer, ("t2m", "m2t"))
     (tmp_path / "variety.py").write_text(SCORER)
-    line = [sys.executable, "-m", "prepare.sweep_sampling", "--out-dir", tmp_path / "sweep", "--samples", "2"]
+    line = [warm_python(), "-m", "prepare.sweep_sampling", "--out-dir", tmp_path / "sweep", "--samples", "2"]
     line += ["--ckpts", f"A={policy}", f"B={policy}", "--", "--data-root", tmp_path / "data", "--device", "cpu"]
     line += ["--eval-evaluator", tmp_path / "judge", "--max-new-tokens", "12", "--repeats", "2"]
     return [*map(str, line), "--com-scorers", f"{tmp_path}/variety.py:Variety=1", "--bertscore-model", "none"]

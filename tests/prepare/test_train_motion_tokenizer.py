@@ -18,6 +18,7 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import NetworkConfig
 from options.flags.tokenizer import TokenizerNetworkFlags
 from prepare import encode_motions, train_motion_tokenizer
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from utils.run.command import run_command
 
@@ -43,10 +44,11 @@ def data_root(tmp_path_factory):
 
 def start(*arguments):
     """Start Python with these arguments."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
+        [warm_python(environment), *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.text_motion.evaluator import TextMotionEvaluator
+from tests.commands.start import warm_python
 from tests.models.languages import plain
 from tests.models.sft.sft_runs import plain_policy
 from tests.places import ROOT
@@ -123,7 +123,7 @@ def test_processes_share_the_questions_and_agree_on_the_numbers(world, backbone,
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 
     def ask(name, *launcher):
-        words = [sys.executable, *launcher, tmp_path / "ask.py", world, backbone, tmp_path / name]
+        words = [warm_python(environment), *launcher, tmp_path / "ask.py", world, backbone, tmp_path / name]
         done = subprocess.run(
             [*map(str, words)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
         )

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ from trl import SFTConfig
 from models.policy.adapters import refuse_spread_weights
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import load_checkpoint
+from tests.commands.start import warm_python
 from tests.models.tiny_trl import TINY
 from tests.places import ROOT
 from utils.errors import InputError
@@ -105,7 +105,7 @@ def train(folder, kind, size, cot_jsonl, backbone):
     out, script = folder / kind, folder / "train.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, *launcher(kind, folder), script, cot_jsonl, backbone, out, size]
+    command = [warm_python(environment), *launcher(kind, folder), script, cot_jsonl, backbone, out, size]
     done = subprocess.run([*map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     return torch.load(out)

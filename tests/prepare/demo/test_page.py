@@ -19,6 +19,7 @@ from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
 from options.demo import DemoSettings
 from prepare.demo.page import Answers, build_page
 from tests.chromium import Browser, needs_chromium
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from utils.errors import InputError
 
@@ -134,7 +135,7 @@ def test_a_page_that_is_stopped_says_so(folder, number):
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    command = [sys.executable, "demo.py", "--ckpt", folder / "policy.pth", "--device", "cpu", "--port", port]
+    command = [warm_python(), "demo.py", "--ckpt", folder / "policy.pth", "--device", "cpu", "--port", port]
     page = subprocess.Popen(
         [*map(str, command)],
         cwd=ROOT,

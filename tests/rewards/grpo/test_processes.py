@@ -22,6 +22,7 @@ from rewards.base import RewardContext
 from rewards.grpo.trainer import MotionGRPOTrainer
 from rewards.grpo.training import GrpoPlan
 from rewards.mixture.weighted import WeightedReward, WeightedRewards
+from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.rewards.grpo.grpo_runs import TASKS, ShortReply, config, run_grpo
 from utils.errors import InputError
@@ -105,7 +106,7 @@ def two(tmp_path_factory, cot_jsonl, backbone, motion_tokenizer):
     folder = tmp_path_factory.mktemp("two")
     motion_tokenizer.save(folder / "tokenizer.pth")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launcher = [warm_python(environment), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*launcher, __file__, folder, cot_jsonl, backbone]
     done = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, timeout=240, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-9000:]

@@ -15,6 +15,7 @@ import torch
 from models.policy.checkpoint import load_checkpoint
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from rewards.grpo.rules import Reflecting, ReplyRules
+from tests.commands.start import warm_python
 from tests.models.engines.servers import SmallServer, vllm_server, write_export
 from tests.places import ROOT
 from tests.rewards.grpo.grpo_runs import policy_of, run_grpo
@@ -44,7 +45,7 @@ def main():
 
 def two_processes(folder, given, url):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launcher = [warm_python(environment), "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*launcher, __file__, folder, *given, url]
     done = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, timeout=600, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-9000:]

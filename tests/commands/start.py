@@ -1,0 +1,74 @@
+"""How tests run a command of the project: as an ordinary process, of a Python that has its libraries imported.
+
+A start of Python with torch, transformers and trl takes 3 to 6 CPU seconds, which is longer than most commands of tests
+run. `warm_python` is used where `sys.executable` would be, with `subprocess` as it is.
+"""
+
+import atexit
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.commands.serve import ROOT, of_the_start
+
+_STARTED: dict[tuple, "WarmPython"] = {}
+_TIMEOUT_S = 300
+
+
+class WarmPython:
+    """A folder with an executable ``python`` that runs scripts and modules in forks of one process.
+
+    Args:
+        environment: the process is started with it. A command that is run with another one, but for what no library
+            reads when it is imported, is run by a fresh Python.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._place = tempfile.TemporaryDirectory(prefix="warm-", ignore_cleanup_errors=True)
+        self.folder = Path(self._place.name)
+        self.python = str(self.folder / "python")
+        socket = self.folder / "socket"
+        ask = shlex.join([sys.executable, "-IS", str(ROOT / "tests/commands/ask.py"), str(socket)])
+        Path(self.python).write_text(f'#!/bin/sh\nexec {ask} "$@"\n', encoding="utf-8")
+        Path(self.python).chmod(0o755)
+        with open(self.folder / "log", "wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.commands.serve", str(socket), self.python],
+                cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + _TIMEOUT_S
+        while not socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no warm Python: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait(timeout=60)
+        self._place.cleanup()
+
+    def __enter__(self) -> "WarmPython":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def warm_python(environment: Mapping[str, str] | None = None) -> str:
+    """The path of a Python for ``[warm_python(), "-m", "prepare.report", ...]``; it lives until the tests end.
+
+    Args:
+        environment: that the commands will be run with, if not that of this process.
+    """
+    own = tuple(sorted(of_the_start(dict(os.environ if environment is None else environment)).items()))
+    if own not in _STARTED:
+        _STARTED[own] = WarmPython(environment)
+        atexit.register(_STARTED[own].close)
+    return _STARTED[own].python
