@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 source prepare/environment.sh tests/requirements.txt
 cores="$(env -u OMP_NUM_THREADS nproc)" # which would say 1 where there is one thread a process
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
+unset PYTHONDONTWRITEBYTECODE # each process of pytest, and each command, would compile the same files again
 ruff check .
 ruff format --check .
 exec python -m pytest -c .pytest.ini -n "$cores" --maxprocesses 8 --dist worksteal --durations 20 "$@"

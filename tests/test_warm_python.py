@@ -29,7 +29,7 @@ sys.exit(7)
 WAITS = """
 import subprocess, sys, time
 subprocess.Popen(["sleep", "1000"])
-print("ready", flush=True)
+print("ready")
 time.sleep(1000)
 """
 
@@ -89,7 +89,7 @@ def test_signals_reach_the_command(tmp_path, both, number):
     waits, ended = script(tmp_path, WAITS), []
     for python in both:
         process = subprocess.Popen(
-            [python, waits], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            [python, "-u", waits], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         assert process.stdout.readline() == "ready\n"
@@ -99,7 +99,7 @@ def test_signals_reach_the_command(tmp_path, both, number):
 
 
 def test_what_runs_too_long_is_ended_with_all_that_it_has_started(tmp_path):
-    process = subprocess.Popen([warm_python(), script(tmp_path, WAITS)], stdout=subprocess.PIPE)
+    process = subprocess.Popen([warm_python(), "-u", script(tmp_path, WAITS)], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     process.kill()
     process.communicate(timeout=60)  # its pipe is closed, which the sleeper had too

@@ -41,7 +41,7 @@ MAY_DIFFER = {
     "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_NAME",
     "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCH_NCCL_ASYNC_ERROR_HANDLING",
 }  # fmt: skip
-MAY_DIFFER_FROM = ("MORL_", "PYTEST_XDIST_", "TORCHELASTIC_", "ACCELERATE_")
+MAY_DIFFER_FROM = ("MORL_", "PYTEST_XDIST_", "TORCHELASTIC_", "ACCELERATE_", "FSDP_")
 
 
 def of_the_start(environment: dict[str, str]) -> dict[str, str]:
@@ -205,7 +205,7 @@ def be_fresh(request: Request, python: str) -> None:
     os.environ.clear()
     os.environ |= request.environment
     sys.executable = python
-    unbuffered = request.words[0] == "-u"
+    unbuffered = request.words[0] == "-u" or bool(request.environment.get("PYTHONUNBUFFERED"))
     read = io.BufferedReader(io.FileIO(0, closefd=False))
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(read, sys.stdin.encoding, sys.stdin.errors)
     for name, place in (("stdout", 1), ("stderr", 2)):
@@ -219,10 +219,10 @@ def be_fresh(request: Request, python: str) -> None:
 def _as_started(before: TextIO, place: int, unbuffered: bool) -> TextIO:
     """A standard stream of the encoding that it had, buffered as Python does for what is behind it now."""
     raw = io.FileIO(place, "wb", closefd=False)
+    if unbuffered:
+        return io.TextIOWrapper(raw, before.encoding, before.errors, write_through=True)
     lines = place == 2 or raw.isatty()
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw), before.encoding, before.errors, line_buffering=lines, write_through=unbuffered
-    )
+    return io.TextIOWrapper(io.BufferedWriter(raw), before.encoding, before.errors, line_buffering=lines)
 
 
 def run(words: list[str], path: list[str]) -> None:

@@ -135,7 +135,7 @@ def test_a_page_that_is_stopped_says_so(folder, number):
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    command = [warm_python(), "demo.py", "--ckpt", folder / "policy.pth", "--device", "cpu", "--port", port]
+    command = [warm_python(), "-u", "demo.py", "--ckpt", folder / "policy.pth", "--device", "cpu", "--port", port]
     page = subprocess.Popen(
         [*map(str, command)],
         cwd=ROOT,
