@@ -49,10 +49,10 @@ os.rename(part, out)
 class FileServer:
     """Serves `files` (name -> content) at `address`; `cut[name]`: bytes after which the next answer breaks off.
 
-    With `hold`, an event, it stalls there until the event is set.
+    With `hold`, an event, it stalls there until the event is set. `port`: 0 for any.
     """
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.hold = None
         self.files, self.cut, self.requests = {}, {}, []
         outer = self
@@ -77,7 +77,7 @@ class FileServer:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -121,8 +121,8 @@ class Hub(FileServer):
     `served` replaces contents on the way, behind the checksums' back; `token`: needed by every request.
     """
 
-    def __init__(self, repo, kind="models", lfs=(), token=None):
-        super().__init__()
+    def __init__(self, repo, kind="models", lfs=(), token=None, port=0):
+        super().__init__(port)
         self.repo, self.kind, self.lfs, self.token = repo, kind, lfs, token
         self.served = {}
 
@@ -172,8 +172,8 @@ class OpenHub(Hub):
     repository was made; None before. `refused`: what a commit is answered with instead.
     """
 
-    def __init__(self, token="secret", owner="me"):
-        super().__init__(None, token=token)
+    def __init__(self, token="secret", owner="me", port=0):
+        super().__init__(None, token=token, port=port)
         self.owner, self.private, self.refused, self.commits, self.stored = owner, None, None, [], {}
 
     def answer(self, handler):

@@ -1,8 +1,6 @@
 """Downloads from the hub as a user runs them: the real huggingface_hub against a loopback hub, each in a process."""
 
-import os
 import subprocess
-import sys
 import threading
 import time
 
@@ -16,6 +14,7 @@ from models.text_motion.networks import build_networks
 from models.text_motion.sizes import EvaluatorSizes
 from prepare.assets.catalogue import BY_NAME, HUB_EVALUATOR
 from tests.prepare.hub_layout import write_hub_evaluator
+from tests.prepare.hub_python import hub_python
 from tests.prepare.loopback import REVISION, FileServer, Hub, mounted, running, write_gdown
 from tests.prepare.test_download import ROOT, WORDS, glove_zip
 from utils.motion.skeleton import T2M
@@ -31,28 +30,32 @@ def evaluator():
     return TextMotionEvaluator(networks, np.zeros(263), np.ones(263), T2M, words)
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    with hub_python(tmp_path_factory.mktemp("hub") / "home", PATH="/usr/bin:/bin") as python:
+        yield python
+
+
 @pytest.fixture
-def hub(tmp_path, evaluator):
+def hub(tmp_path, evaluator, python):
     folder = write_hub_evaluator(evaluator, tmp_path / "published")
-    with running(Hub(HUB_EVALUATOR, lfs=LFS)) as hub:
+    with running(Hub(HUB_EVALUATOR, lfs=LFS, port=python.port)) as hub:
         hub.files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
         hub.files[".gitattributes"] = b"*.safetensors filter=lfs\n"  # of the hub itself, in no manifest
         yield hub
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(python):
     """run(server, *words, **environment) -> the ended process, without a Drive client and without a proxy.
 
     `run.start` alike, but it is still running.
     """
+    python.forget()
 
     def start(server, *words, **environment):
-        proxies = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_TOKEN")
-        env = {name: value for name, value in os.environ.items() if name not in proxies}
-        env |= {"HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "home")}
-        env |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PATH": "/usr/bin:/bin"} | environment
-        command = [sys.executable, "-m", "prepare.download", *map(str, words)]
+        env = python.environment | {"HF_ENDPOINT": server.address} | environment
+        command = [python.python, "-m", "prepare.download", *map(str, words)]
         return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run(server, *words, **environment):
@@ -145,9 +148,9 @@ def wait_until(condition):
         time.sleep(0.05)
 
 
-def test_a_gated_data_set_needs_the_token(tmp_path, run):
+def test_a_gated_data_set_needs_the_token(tmp_path, run, python):
     repo = BY_NAME["cot-data"].hub.repo
-    with running(Hub(repo, kind="datasets", token="secret")) as hub:
+    with running(Hub(repo, kind="datasets", token="secret", port=python.port)) as hub:
         hub.files = {"train.jsonl": b"{}\n", "motions/a.npy": b"x"}
         ended = run(hub, "data", "--dest", tmp_path / "data")
         assert ended.returncode == 2 and "set HF_TOKEN or run `hf auth login`" in ended.stderr
@@ -162,16 +165,16 @@ def test_a_repository_that_does_not_exist(tmp_path, hub, run):
     assert ended.returncode == 2 and "the hub does not hand out AIGeeksGroup/MoRL" in ended.stderr
 
 
-def test_the_weights_of_morl(tmp_path, run):
-    with running(Hub("AIGeeksGroup/MoRL")) as hub:
+def test_the_weights_of_morl(tmp_path, run, python):
+    with running(Hub("AIGeeksGroup/MoRL", port=python.port)) as hub:
         hub.files = {"motionllm.pth": b"weights"}
         ended = run(hub, "ckpt", "--source", "hub", "--dest", tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "morl/motionllm.pth").read_bytes() == b"weights"
 
 
-def test_without_network_the_other_source_is_tried(tmp_path, run):
-    with running(Hub("nobody/nothing")) as gone:
+def test_without_network_the_other_source_is_tried(tmp_path, run, python):
+    with running(Hub("nobody/nothing", port=python.port)) as gone:
         pass
     with running(FileServer()) as drive:
         drive.files[BY_NAME["glove"].drive.file_id] = glove_zip()

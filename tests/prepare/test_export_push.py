@@ -1,13 +1,13 @@
 """A whole system goes to a hub and comes back: prepare.export_hf --push-to-hub, then MotionLLM.load by its name."""
 
-import os
 import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
 
 from tests.places import ROOT
+from tests.prepare.hub_python import hub_python
 from tests.prepare.loopback import OpenHub, running
 from tests.prepare.test_export_card import evaluation
 from tests.test_eval_mllm import save_policy
@@ -33,25 +33,35 @@ def checkpoint(tmp_path, backbone, motion_tokenizer):
     return save_policy(tmp_path / "c.pth", backbone, motion_tokenizer)
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    home = tmp_path_factory.mktemp("hub") / "home"
+    with hub_python(home, HF_HUB_DISABLE_XET="1", HF_TOKEN="secret", PYTHONPATH=str(ROOT)) as python:
+        yield python
+
+
 @pytest.fixture
-def hub():
-    with running(OpenHub()) as hub:
+def hub(python):
+    with running(OpenHub(port=python.port)) as hub:
         yield hub
 
 
 @pytest.fixture
-def run(tmp_path, hub):
-    """run(*words, home, **environment) -> the ended process: Python with the hub as HF_ENDPOINT."""
+def run(python):
+    """run(*words, **environment) -> the ended process: Python with the hub as HF_ENDPOINT."""
+    python.forget()
 
-    def run(*words, home="home", **environment):
-        proxies = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-        env = {name: value for name, value in os.environ.items() if name not in proxies}
-        env |= {"HF_ENDPOINT": hub.address, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / home)}
-        env |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_XET": "1", "HF_TOKEN": "secret"} | environment
-        command = [sys.executable, *map(str, words)]
+    def run(*words, **environment):
+        command, env = [python.python, *map(str, words)], python.environment | environment
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
 
     return run
+
+
+@pytest.fixture
+def ask(tmp_path):
+    (tmp_path / "ask.py").write_text(ASK)
+    return tmp_path / "ask.py"
 
 
 def export(checkpoint, folder, *more):
@@ -59,7 +69,7 @@ def export(checkpoint, folder, *more):
 
 
 @pytest.mark.pipeline
-def test_a_system_goes_to_the_hub_and_comes_back(tmp_path, checkpoint, hub, run):
+def test_a_system_goes_to_the_hub_and_comes_back(tmp_path, checkpoint, hub, run, ask, python):
     """Policy, text tokenizer, motion tokenizer, statistics and card; the motions are the same on another machine."""
     numbers = evaluation(tmp_path / "run", checkpoint)
     words = export(checkpoint, tmp_path / "out", "--results", numbers, "--push-to-hub", "walker", "--private")
@@ -75,17 +85,18 @@ def test_a_system_goes_to_the_hub_and_comes_back(tmp_path, checkpoint, hub, run)
     assert "secret" not in ended.stdout + ended.stderr
 
     # Somebody else, whose machine has nothing of it.
+    python.forget()
     for name, home in ((str(tmp_path / "out"), "home"), ("me/walker", "other")):
-        ended = run("-c", ASK, name, tmp_path / f"{home}.npy", home=home)
+        ended = run(ask, name, tmp_path / f"{home}.npy")
         assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "home.npy").read_bytes() == (tmp_path / "other.npy").read_bytes()
     # What was fetched once is used without the hub.
-    ended = run("-c", ASK, "me/walker", tmp_path / "again.npy", home="other", HF_HUB_OFFLINE="1")
+    ended = run(ask, "me/walker", tmp_path / "again.npy", HF_HUB_OFFLINE="1")
     assert ended.returncode == 0 and (tmp_path / "again.npy").read_bytes() == (tmp_path / "home.npy").read_bytes()
     # What a kill in the middle of a download leaves is fetched, and not taken for all.
-    [weights] = (tmp_path / "other").rglob("snapshots/*/model.safetensors")
+    [weights] = Path(python.environment["HF_HOME"]).rglob("snapshots/*/model.safetensors")
     weights.unlink()
-    ended = run("-c", ASK, "me/walker", tmp_path / "mended.npy", home="other")
+    ended = run(ask, "me/walker", tmp_path / "mended.npy")
     assert ended.returncode == 0 and weights.exists(), ended.stderr
 
 
@@ -122,7 +133,7 @@ def test_mistakes_are_told_before_anything_is_exported(tmp_path, checkpoint, hub
 
 
 @pytest.mark.pipeline
-def test_a_name_that_the_hub_does_not_know(tmp_path, hub, run):
-    ended = run("-c", ASK, "me/nobody", tmp_path / "x.npy")
+def test_a_name_that_the_hub_does_not_know(tmp_path, hub, run, ask):
+    ended = run(ask, "me/nobody", tmp_path / "x.npy")
     assert ended.returncode == 2 and "me/nobody: no such file or folder, and no model of the hub" in ended.stderr
     assert "Traceback" not in ended.stderr
