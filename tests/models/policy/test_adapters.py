@@ -1,7 +1,8 @@
 """The patch of peft is still needed, and enough."""
 
 import subprocess
-import sys
+
+from tests.commands.start import warm_python
 
 UNPATCHED = """
 from peft.utils.other import TrainableTokensWrapper
@@ -9,6 +10,7 @@ assert not hasattr(TrainableTokensWrapper, "bias")
 """
 
 
-def test_the_patch_is_still_needed():
+def test_the_patch_is_still_needed(tmp_path):
     """When this fails, peft hands `bias` on by itself: delete models/policy/adapters.py."""
-    subprocess.run([sys.executable, "-c", UNPATCHED], check=True)
+    (tmp_path / "unpatched.py").write_text(UNPATCHED)
+    subprocess.run([warm_python(), tmp_path / "unpatched.py"], check=True)  # which has nothing of the project
