@@ -36,12 +36,13 @@ LIBRARIES = (
 # of modules is looked after below.
 MAY_DIFFER = {
     "_", "PATH", "PWD", "OLDPWD", "SHLVL", "PYTHONPATH", "PYTEST_CURRENT_TEST", "COLUMNS", "LINES",
-    "TORCHINDUCTOR_CACHE_DIR",  # torch sets it
+    # What libraries set in the process of the tests itself, and none reads for its work.
+    "TORCHINDUCTOR_CACHE_DIR", "HF_HUB_DISABLE_TELEMETRY",
     # What a launcher tells its processes.
     "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_NAME",
     "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCH_NCCL_ASYNC_ERROR_HANDLING",
 }  # fmt: skip
-MAY_DIFFER_FROM = ("MORL_", "PYTEST_XDIST_", "TORCHELASTIC_", "ACCELERATE_", "FSDP_")
+MAY_DIFFER_FROM = ("MORL_", "PYTEST_XDIST_", "TORCHELASTIC_", "ACCELERATE_", "FSDP_", "GRADIO_")
 
 
 def of_the_start(environment: dict[str, str]) -> dict[str, str]:
