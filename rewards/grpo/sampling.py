@@ -43,12 +43,28 @@ def merged_adapter(model: PreTrainedModel | PeftModel) -> Iterator[None]:
     kept = [weight.detach().clone() for weight in weights]
     try:
         model.merge_adapter()
-        yield
+        with _without_wrappers(model):
+            yield
     finally:
         model.unmerge_adapter()
         with torch.no_grad():
             for weight, before in zip(weights, kept, strict=True):
                 weight.copy_(before)
+
+
+@contextmanager
+def _without_wrappers(model: PeftModel) -> Iterator[None]:
+    """Inside, each layer stands where its adapter does: the wrapper of a merged one only asks, at every token, whether
+    there is anything to add."""
+    wrappers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, BaseTunerLayer)]
+    places = [(model.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], layer) for path, layer in wrappers]
+    try:
+        for parent, name, wrapper in places:
+            setattr(parent, name, wrapper.get_base_layer())
+        yield
+    finally:
+        for parent, name, wrapper in places:
+            setattr(parent, name, wrapper)
 
 
 def _weights_under_adapters(model: PeftModel) -> list[torch.Tensor]:

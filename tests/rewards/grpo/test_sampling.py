@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from rewards.grpo import trainer as grpo_trainer
 from rewards.grpo.sampling import draws_plainly, merged_adapter
@@ -28,10 +29,12 @@ def test_merged_weights_are_the_same_policy_and_leave_no_trace(tmp_path, cot_jso
     adapted = _logits(model)
     with model.disable_adapter():
         reference = _logits(model)
+    weights, layers = model.state_dict(), dict(model.named_modules())
     with merged_adapter(model):
         merged = _logits(model)
-        inside = model.state_dict()
-        assert any(not torch.equal(before[name], inside[name]) for name in before)
+        assert any(not torch.equal(before[name], weights[name]) for name in before)
+        assert not any(isinstance(layer, BaseTunerLayer) for layer in model.modules())  # they would cost time a token
+    assert dict(model.named_modules()) == layers
     assert torch.allclose(merged, adapted, atol=1e-4)
     assert (merged - reference).abs().max() > 1e-2  # the adapter does something at all
     after = model.state_dict()
