@@ -161,7 +161,7 @@ def _escaped(error: BaseException) -> str:
     ours = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename.startswith(str(ROOT))
+        if Path(frame.filename).is_relative_to(ROOT)
         and "/tests/faults/" not in frame.filename
         and ".venv" not in frame.filename
     ]

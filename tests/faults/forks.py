@@ -245,7 +245,7 @@ def refuse(change: int, code: int) -> None:
 def _below(root: str, path: Any) -> bool:
     if not isinstance(path, str | bytes | os.PathLike):
         return False
-    return os.path.abspath(os.fsdecode(path)).startswith(root)
+    return Path(os.path.abspath(os.fsdecode(path))).is_relative_to(root)
 
 
 @contextlib.contextmanager
