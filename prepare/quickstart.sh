@@ -3,13 +3,15 @@
 # tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table, one
 # motion of a sentence, one page of all results.
 #
-#   bash prepare/quickstart.sh                   12 to 35 minutes on 2 cores after installation
-#   MORL_SIZE=full bash prepare/quickstart.sh    the recipe of the tables in the rooms: fewer clips, more epochs, more GRPO
+#   bash prepare/quickstart.sh                   TIMES minutes on 2 cores after installation
+#   MORL_SIZE=full bash prepare/quickstart.sh    the recipe of the tables in the rooms: fewer clips, more epochs, more GRPO,
+#                                                and evaluations of sampled replies beside greedy ones
 #   MORL_SIZE=smoke bash prepare/quickstart.sh   the same commands at sizes that learn nothing (tests)
 #   MORL_OUT=DIR                                 where everything goes (default experiments/quickstart)
 #
 # Run it again to continue after an interrupt: every command skips what is done. The models are so small that one
-# thread a process is fastest, so two lanes run side by side: one on the console, one into OUT/lane.log.
+# thread a process is fastest, so two lanes run side by side: one on the console, one into OUT/lane.log. Of the starts of
+# Python, a few seconds each, one is enough (utils/warm_python; MORL_WARM=0 for one a command).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -gt 0 ]; then # no arguments: explain
@@ -21,22 +23,25 @@ source prepare/environment.sh
 
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 SIZE="${MORL_SIZE:-short}"
-# Of the random language model, the chains of thought, SFT and GRPO of each task: what sizes differ in beside numbers.
-INIT=() COT=() SFT=(--batch-size 8 --learning-rate 2e-3 --reflection-share 0)
+# Of the random language model, the chains of thought, SFT, GRPO of each task, and how replies are drawn to be measured:
+# what sizes differ in beside numbers.
+INIT=() COT=() SFT=(--batch-size 8 --learning-rate 2e-3 --reflection-share 0) DRAWN=(greedy)
 T2M_RL=(--reward-facts-weight 1 --rl-kl-coef 0.05) M2T_RL=(--rl-kl-coef 0.02 --reward-grounding-weight 0.5)
 case "$SIZE" in
 short)
-    CLIPS=4000 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=6 JUDGE_EPOCHS=8 NLI_STEPS=300 T2M_EPOCHS=1 M2T_EPOCHS=1
-    RL_PROMPTS=120 RL_BATCH=12 RL_EPOCHS=2 HELD_OUT=48 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
+    CLIPS=3200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=7 JUDGE_EPOCHS=9 NLI_STEPS=300 T2M_EPOCHS=1 M2T_EPOCHS=1
+    RL_PROMPTS=120 RL_BATCH=12 RL_EPOCHS=1 HELD_OUT=48 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
     ;;
 full)
     CLIPS=1200 TOKENIZER_STEPS=1200 EVALUATOR_EPOCHS=24 JUDGE_EPOCHS=32 NLI_STEPS=600 T2M_EPOCHS=3 M2T_EPOCHS=2
     RL_PROMPTS=480 RL_BATCH=24 RL_EPOCHS=2 HELD_OUT=96 SAMPLES=8 CANDIDATES=8 REPEATS=20 LIMIT=(--limit 128)
     INIT=(--init-std 0.02) COT=(--with-reflections) SFT=(--batch-size 16) T2M_RL=() M2T_RL=(--rl-kl-coef 0.02)
+    DRAWN=(sampled greedy)
     ;;
 smoke)
     CLIPS=60 TOKENIZER_STEPS=20 EVALUATOR_EPOCHS=1 JUDGE_EPOCHS=1 NLI_STEPS=5 T2M_EPOCHS=1 M2T_EPOCHS=1
     RL_PROMPTS=4 RL_BATCH=2 RL_EPOCHS=1 HELD_OUT=4 SAMPLES=2 CANDIDATES=2 REPEATS=2 LIMIT=(--limit 8)
+    DRAWN=(sampled greedy)
     ;;
 *)
     echo "MORL_SIZE must be short, full or smoke, not $SIZE" >&2
@@ -71,6 +76,15 @@ stop_lane() { # when the console lane fails or is interrupted, the other one sav
     for lane in $(jobs -p); do pkill -TERM -P "$lane" || true; kill "$lane" || true; done 2>/dev/null
 }
 trap stop_lane EXIT
+
+warm_python() { # from here on `python` is a fork of one that has imported the libraries; it ends with this shell
+    local folder
+    [ "$(uname)" = Linux ] && [ "${BASH_VERSINFO[0]}" -ge 4 ] || return 0
+    folder="$(mktemp -d)"
+    coproc WARM { exec python -m utils.warm_python.serve "$folder" 2>>"$OUT/lane.log"; }
+    PATH="$folder:$PATH"
+}
+[ "${MORL_WARM:-1}" = 0 ] || warm_python
 
 step "1/8 toy motions with captions and reasoning" \
     python -m prepare.make_toy_dataset --out-dir "$DATA" --clips "$CLIPS" --seed 0
@@ -124,21 +138,22 @@ train() { # task, SFT epochs, further flags of GRPO
         --rl-epochs "$RL_EPOCHS" "--lora-r-$task" 16 "--lora-alpha-$task" 16 "$@"
 }
 evaluate() { # task
-    local task=$1 common stage checkpoint greedy
+    local task=$1 common stage checkpoint drawn name draws
     common=(--eval-task "$task" --data-root "$DATA" --eval-evaluator "$OUT/judge" --out-dir "$OUT"
         --repeats "$REPEATS" --max-new-tokens 140 --seed 0 --bertscore-model none "${LIMIT[@]}")
-    # Greedy captions of a motion are all alike; motions still differ by the caption that is drawn.
-    greedy=(--temperature 0)
-    [ "$task" = m2t ] || greedy+=(--samples "$SAMPLES")
     for stage in sft rlvr; do
         checkpoint="$OUT/sft_$task/motionllm_${task}_best.pth"
         [ $stage = sft ] || checkpoint="$OUT/rlvr_$task/motionllm_rlvr_best.pth"
-        step "7/8 evaluate $task after $stage, sampled" \
-            python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "eval_${task}_$stage" \
-            --temperature 0.7 --samples "$SAMPLES"
-        step "7/8 evaluate $task after $stage, greedy" \
-            python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "eval_${task}_${stage}_greedy" \
-            "${greedy[@]}"
+        for drawn in "${DRAWN[@]}"; do
+            name="eval_${task}_$stage" draws=(--temperature 0.7 --samples "$SAMPLES")
+            if [ "$drawn" = greedy ]; then
+                # Greedy captions of a motion are all alike; motions still differ by the caption that is drawn.
+                name="${name}_greedy" draws=(--temperature 0)
+                [ "$task" = m2t ] || draws+=(--samples "$SAMPLES")
+            fi
+            step "7/8 evaluate $task after $stage, $drawn" \
+                python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "$name" "${draws[@]}"
+        done
     done
     step "8/8 evaluate $task after rlvr with Chain-of-Motion" \
         python eval_mllm.py "${common[@]}" --eval-ckpt "$checkpoint" --exp-name "eval_${task}_com" "${REWARDS[@]}" \
@@ -161,24 +176,30 @@ text_to_motion() {
 }
 beside motion_to_text text_to_motion
 
-step "do ranker and judge see what is worse?" \
-    python -m prepare.compare_evaluators --evaluators "$OUT/ranker" "$OUT/judge" --data-root "$DATA" \
-    --motion-tokenizer "$OUT/tokenizer/motion_tokenizer.pth" --out-dir "$OUT/order"
-sampled=() greedy=()
-for task in t2m m2t; do
-    sampled+=("SFT=$OUT/eval_${task}_sft/results.json" "RLVR=$OUT/eval_${task}_rlvr/results.json"
-        "RLVR+CoM=$OUT/eval_${task}_com/results.json")
-    greedy+=("SFT greedy=$OUT/eval_${task}_sft_greedy/results.json"
-        "RLVR greedy=$OUT/eval_${task}_rlvr_greedy/results.json")
+order() {
+    step "do ranker and judge see what is worse?" \
+        python -m prepare.compare_evaluators --evaluators "$OUT/ranker" "$OUT/judge" --data-root "$DATA" \
+        --motion-tokenizer "$OUT/tokenizer/motion_tokenizer.pth" --out-dir "$OUT/order"
+}
+sentence() {
+    step "a sentence becomes a motion" \
+        python demo.py --ckpt "$OUT/rlvr_t2m/motionllm_rlvr_best.pth" \
+        --caption "a person walks in a circle to the left." --use-com --device cpu \
+        --out "$OUT/motion.gif" "$OUT/motion.html"
+}
+beside sentence order
+
+for drawn in "${DRAWN[@]}"; do
+    rows=() said=" ($SAMPLES replies a prompt, temperature 0.7)" of="" name=""
+    [ "$drawn" = sampled ] || said="" of=" greedy" name="_greedy"
+    for task in t2m m2t; do
+        rows+=("SFT$of=$OUT/eval_${task}_sft$name/results.json" "RLVR$of=$OUT/eval_${task}_rlvr$name/results.json"
+            "RLVR+CoM=$OUT/eval_${task}_com/results.json")
+    done
+    step "results on held-out clips, $drawn$said; the judge neither rewarded nor ranked" \
+        python -m prepare.compare_results --results "${rows[@]}" \
+        --runs "$OUT"/{tokenizer,ranker,judge,nli,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
 done
-step "results on held-out clips, greedy" \
-    python -m prepare.compare_results --results "${greedy[@]}" \
-    --runs "$OUT"/{tokenizer,ranker,judge,nli,sft_t2m,sft_m2t,rlvr_t2m,rlvr_m2t}
-step "results on held-out clips ($SAMPLES replies a prompt, temperature 0.7; the judge neither rewarded nor ranked)" \
-    python -m prepare.compare_results --results "${sampled[@]}"
-step "a sentence becomes a motion" \
-    python demo.py --ckpt "$OUT/rlvr_t2m/motionllm_rlvr_best.pth" --caption "a person walks in a circle to the left." \
-    --use-com --device cpu --out "$OUT/motion.gif" "$OUT/motion.html"
 step "one page of all results" python -m prepare.report "$OUT" --out "$OUT/results.html"
 printf '\ndone in %d:%02d; look at %s and %s; then ask for another motion: python demo.py --caption "..." --out mine.gif\n' \
     $((SECONDS / 60)) $((SECONDS % 60)) "$OUT/motion.gif" "$OUT/results.html"

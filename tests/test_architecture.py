@@ -34,6 +34,7 @@ ROOMS = (
     "utils/report",
     "utils/motion_files",
     "utils/run",
+    "utils/warm_python",
     "utils",
     "dataset/captions",
     "dataset/actions",

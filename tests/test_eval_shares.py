@@ -11,10 +11,10 @@ import eval_mllm
 from com.replies import MULTIMODALITY_FILE, REPLIES_FILE
 from com.reply_file import parts_of
 from models.engines.transformers_engine import TransformersEngine
-from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.test_eval_mllm import save_policy
+from tests.warm_python import warm_python
 from utils.errors import InputError
 from utils.files.lock import locked, locked_part
 

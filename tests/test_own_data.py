@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.commands.start import warm_python
 from tests.places import ROOT, SHARED
+from tests.warm_python import warm_python
 
 BVH = SHARED / "data/bnr/bvh"
 pytestmark = [

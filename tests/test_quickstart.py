@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.start import warm_python
 from tests.places import ROOT
+from tests.warm_python import warm_python
 
 pytestmark = pytest.mark.pipeline
 

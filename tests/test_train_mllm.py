@@ -13,8 +13,8 @@ import trl
 
 import train_mllm
 from models.policy.checkpoint import load_checkpoint
-from tests.commands.start import warm_python
 from tests.places import ROOT
+from tests.warm_python import warm_python
 from utils.run.command import run_command
 
 pytestmark = pytest.mark.pipeline

@@ -1,4 +1,4 @@
-"""A warm Python is to its caller, and to the command, what a fresh one is (tests/commands)."""
+"""A warm Python is to its caller, and to the command, what a fresh one is (utils/warm_python)."""
 
 import os
 import signal
@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.commands.start import warm_python
 from tests.places import ROOT
+from tests.warm_python import warm_python
 
 SHOWS = """
 import json, os, signal, sys, __main__

@@ -57,7 +57,9 @@ def _without_wrappers(model: PeftModel) -> Iterator[None]:
     """Inside, each layer stands where its adapter does: the wrapper of a merged one only asks, at every token, whether
     there is anything to add."""
     wrappers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, BaseTunerLayer)]
-    places = [(model.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], layer) for path, layer in wrappers]
+    places = [
+        (model.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], layer) for path, layer in wrappers
+    ]
     try:
         for parent, name, wrapper in places:
             setattr(parent, name, wrapper.get_base_layer())

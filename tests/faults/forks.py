@@ -1,7 +1,7 @@
 """A command runs in a forked child of a process that has imported everything once, and can be killed at any moment.
 
 Starting Python and importing torch and trl takes ten times as long as the smallest runs; a fork takes none of it. Tests
-that only run a command take `tests.commands.start`, which needs no process of their own that may be forked.
+that only run a command take `tests.warm_python`, which needs no process of their own that may be forked.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.commands.serve import import_libraries
 from utils.run.command import run_command
+from utils.warm_python.fresh import import_libraries
 
 # What a child says on its pipe whenever it is about to change something on the disk.
 _TICK = b"."

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from tests.commands.start import warm_python
 from tests.faults.conftest import FORKABLE
 from tests.places import ROOT
+from tests.warm_python import warm_python
 
 pytestmark = pytest.mark.pipeline
 

@@ -9,9 +9,9 @@ import pytest
 from models.text_motion.order import STATES
 from prepare import compare_evaluators
 from prepare.compare_evaluators import names_of
-from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, random_tokenizer, write_motions
+from tests.warm_python import warm_python
 from utils.metrics.report import read_results
 from utils.motion.skeleton import KIT
 from utils.run.command import run_command

@@ -11,9 +11,9 @@ import pytest
 from dataset.cot.samples import read_cot_jsonl
 from dataset.cot.source import CotSource, read_cot_source, write_cot_source
 from prepare.import_cot import main
-from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.prepare.random_motions import random_tokenizer
+from tests.warm_python import warm_python
 from utils.errors import InputError
 from utils.files.lock import locked
 

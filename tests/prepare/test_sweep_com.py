@@ -6,9 +6,9 @@ import subprocess
 import pytest
 
 from prepare.sweep_com import answers_after
-from tests.commands.start import warm_python
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.test_eval_mllm import save_policy
+from tests.warm_python import warm_python
 
 CLIPS = 33
 SCORER = """

@@ -8,10 +8,10 @@ import pytest
 from prepare import sweep_com
 from prepare.sweep_sampling import OURS, Point, Setting, SweepFlags, report, task_of, without_search
 from prepare.sweeps.evaluations import split_line
-from tests.commands.start import warm_python
 from tests.prepare.random_motions import random_evaluator, write_motions
 from tests.prepare.test_sweep_com import SCORER
 from tests.test_eval_mllm import save_policy
+from tests.warm_python import warm_python
 from utils.errors import InputError
 from utils.metrics.report import MetricValue, Signature, write_results
 

@@ -18,8 +18,8 @@ from models.tokenizer.motion_tokenizer import MotionTokenizer
 from models.tokenizer.network import NetworkConfig
 from options.flags.tokenizer import TokenizerNetworkFlags
 from prepare import encode_motions, train_motion_tokenizer
-from tests.commands.start import warm_python
 from tests.places import ROOT
+from tests.warm_python import warm_python
 from utils.run.command import run_command
 
 TINY = "--width 16 --code-dim 8 --nb-code 16 --depth 1 --batch-size 4 --window-size 32 --warm-up-iter 2 --lr 3e-3"

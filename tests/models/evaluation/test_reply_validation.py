@@ -18,11 +18,11 @@ from models.evaluation.reply_validation import HeldOutClips, ReplyValidation
 from models.inference.motion_llm import MotionLLM
 from models.language.decoding import Sampling
 from models.text_motion.evaluator import TextMotionEvaluator
-from tests.commands.start import warm_python
 from tests.models.languages import plain
 from tests.models.sft.sft_runs import plain_policy
 from tests.places import ROOT
 from tests.prepare.random_motions import random_evaluator, write_motions
+from tests.warm_python import warm_python
 from utils.errors import InputError
 from utils.metrics.criteria import CRITERIA
 from utils.motion.skeleton import T2M

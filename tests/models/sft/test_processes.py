@@ -11,9 +11,9 @@ from trl import SFTConfig
 from models.policy.adapters import refuse_spread_weights
 from models.policy.backbone import load_backbone
 from models.policy.checkpoint import load_checkpoint
-from tests.commands.start import warm_python
 from tests.models.tiny_trl import TINY
 from tests.places import ROOT
+from tests.warm_python import warm_python
 from utils.errors import InputError
 
 RUNS, LATEST = ("straight", "stopped"), "motionllm_t2m_latest.pth"

@@ -19,8 +19,8 @@ from models.policy.checkpoint import Checkpoint, PolicyConfig, save_checkpoint
 from options.demo import DemoSettings
 from prepare.demo.page import Answers, build_page
 from tests.chromium import Browser, needs_chromium
-from tests.commands.start import warm_python
 from tests.places import ROOT
+from tests.warm_python import warm_python
 from utils.errors import InputError
 
 

@@ -22,9 +22,9 @@ from rewards.base import RewardContext
 from rewards.grpo.trainer import MotionGRPOTrainer
 from rewards.grpo.training import GrpoPlan
 from rewards.mixture.weighted import WeightedReward, WeightedRewards
-from tests.commands.start import warm_python
 from tests.places import ROOT
 from tests.rewards.grpo.grpo_runs import TASKS, ShortReply, config, run_grpo
+from tests.warm_python import warm_python
 from utils.errors import InputError
 from utils.motion.skeleton import T2M
 from utils.run.interrupt import InterruptFlag

@@ -15,11 +15,11 @@ import torch
 from models.policy.checkpoint import load_checkpoint
 from models.tokenizer.motion_tokenizer import MotionTokenizer
 from rewards.grpo.rules import Reflecting, ReplyRules
-from tests.commands.start import warm_python
 from tests.models.engines.servers import SmallServer, vllm_server, write_export
 from tests.places import ROOT
 from tests.rewards.grpo.grpo_runs import policy_of, run_grpo
 from tests.rewards.grpo.test_training import StopAfter
+from tests.warm_python import warm_python
 
 STEPS = 4
 RULES = ReplyRules(reflecting=Reflecting(0.3))

@@ -1,13 +1,12 @@
 """How tests run a command of the project: as an ordinary process, of a Python that has its libraries imported.
 
 A start of Python with torch, transformers and trl takes 3 to 6 CPU seconds, which is longer than most commands of tests
-run. `warm_python` is used where `sys.executable` would be, with `subprocess` as it is.
+run. `warm_python` is used where `sys.executable` would be, with `subprocess` as it is (`utils.warm_python`).
 """
 
 import atexit
 import contextlib
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.commands.serve import ROOT, of_the_start
+from tests.places import ROOT
+from utils.warm_python.fresh import of_the_start
+from utils.warm_python.server import PYTHON, SOCKET
 
 _STARTED: dict[tuple, "WarmPython"] = {}
 _TIMEOUT_S = 300
@@ -32,18 +33,14 @@ class WarmPython:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._place = tempfile.TemporaryDirectory(prefix="warm-", ignore_cleanup_errors=True)
         self.folder = Path(self._place.name)
-        self.python = str(self.folder / "python")
-        socket = self.folder / "socket"
-        ask = shlex.join([sys.executable, "-IS", str(ROOT / "tests/commands/ask.py"), str(socket)])
-        Path(self.python).write_text(f'#!/bin/sh\nexec {ask} "$@"\n', encoding="utf-8")
-        Path(self.python).chmod(0o755)
+        self.python = str(self.folder / PYTHON)
         with open(self.folder / "log", "wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.commands.serve", str(socket), self.python],
+                [sys.executable, "-m", "utils.warm_python.serve", str(self.folder)],
                 cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + _TIMEOUT_S
-        while not socket.exists():
+        while not (self.folder / SOCKET).exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"no warm Python: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
             time.sleep(0.02)

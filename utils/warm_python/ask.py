@@ -1,9 +1,10 @@
 """A client that asks a warm Python to run one command line, and is to its caller what that command would be.
 
-Run as ``python -IS ask.py SOCKET word...``: it hands over its command line, folder, environment, ignored signals and
-standard streams, passes on the signals that it gets, and ends as the command ends: with its status, or by its signal.
-What a warm Python cannot run as a fresh one would (``-c``, another environment), a fresh one runs. It imports little,
-as it is started for every command.
+A program of its own (`utils.warm_python.server.write_python`) with ``SOCKET word...``: it hands over its command line,
+folder, environment, ignored signals and standard streams, passes on the signals that it gets, and ends as the command
+ends: with its status, or by its signal. Limits on resources, the umask and other open files are not handed over. What a
+warm Python cannot run as a fresh one would (``-c``, another environment), a fresh one runs, and so does one that is not
+ready yet. It imports little, as it is started for every command.
 """
 
 import json
@@ -45,7 +46,10 @@ def _ask(address: str, words: list[str]) -> int:
     request = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ), "ignored": ignored}
     said = json.dumps(request).encode("ascii")
     with socket.socket(socket.AF_UNIX) as server:
-        server.connect(address)
+        try:
+            server.connect(address)
+        except OSError:  # it still imports, or has gone
+            return REFUSED
         socket.send_fds(server, [LENGTH.pack(len(said))], STREAMS)
         server.sendall(said)
         for number in PASSED_ON:
@@ -55,13 +59,9 @@ def _ask(address: str, words: list[str]) -> int:
         while len(answer) < STATUS.size:
             piece = server.recv(STATUS.size - len(answer))
             if not piece:
-                raise SystemExit("the warm Python has gone: see its log beside its socket")
+                raise SystemExit(f"{address}: the warm Python has gone, and the command with it: start it again")
             answer += piece
         for number in PASSED_ON:
             if number not in ignored:
                 signal.signal(number, signal.SIG_DFL)
     return STATUS.unpack(answer)[0]
-
-
-if __name__ == "__main__":
-    main()
