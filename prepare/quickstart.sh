@@ -82,6 +82,8 @@ warm_python() { # from here on `python` is a fork of one that has imported the l
     [ "$(uname)" = Linux ] && [ "${BASH_VERSINFO[0]}" -ge 4 ] || return 0
     folder="$(mktemp -d)"
     coproc WARM { exec python -m utils.warm_python.serve "$folder" 2>>"$OUT/lane.log"; }
+    # Python takes itself for the first of its name, so that one must be there before anything runs by it.
+    while [ ! -x "$folder/python" ]; do kill -0 "$WARM_PID" 2>/dev/null || return 0; sleep 0.05; done
     PATH="$folder:$PATH"
 }
 [ "${MORL_WARM:-1}" = 0 ] || warm_python

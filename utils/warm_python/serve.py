@@ -2,6 +2,7 @@
 
     folder="$(mktemp -d)"
     coproc WARM { exec python -m utils.warm_python.serve "$folder"; }
+    until [ -x "$folder/python" ]; do sleep 0.1; done
     PATH="$folder:$PATH"
 
 FOLDER gets an executable ``python``, to be used in the place of another one. Until the libraries are imported, and when

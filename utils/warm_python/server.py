@@ -50,6 +50,8 @@ class Server:
         self._children: dict[socket.socket, tuple[int, int]] = {}  # who asked: (process, its end)
         for place in (self._alive, self._listening):
             self._waiting.register(place, selectors.EVENT_READ)
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for a command
 
     def next_child(self) -> Request:
         """Serve until there is a child to be: returns in each child, and in no other process."""
