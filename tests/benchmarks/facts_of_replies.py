@@ -1,8 +1,8 @@
 """Which claims hold in the replies of an evaluation, by kind: fact accuracy (t2m), grounding and coverage (m2t).
 
-    python -m tests.benchmarks.facts_of_replies --run experiments/quickstart/eval_t2m_sft --task t2m \
+    python -m tests.benchmarks.facts_of_replies --run experiments/quickstart/eval_t2m_sft_greedy --task t2m \
       --motion-tokenizer experiments/quickstart/tokenizer/motion_tokenizer.pth
-    python -m tests.benchmarks.facts_of_replies --run experiments/quickstart/eval_m2t_sft --task m2t \
+    python -m tests.benchmarks.facts_of_replies --run experiments/quickstart/eval_m2t_sft_greedy --task m2t \
       --data-root experiments/quickstart/toy
 
 t2m: the claims of a caption against the motion made from it. m2t: the claims of answer and reasoning against the clip.
