@@ -98,6 +98,20 @@ def test_signals_reach_the_command(tmp_path, both, number):
     assert ended == [-number, -number]
 
 
+def test_a_signal_that_was_ignored_reaches_a_command_that_takes_it_up(tmp_path, both):
+    """Ctrl-C is ignored in the background of a shell, and our commands save and stop all the same."""
+    takes = "import signal, sys, time; signal.signal(signal.SIGINT, lambda *_: sys.exit(5)); print('ready')"
+    script(tmp_path, f"{takes}; time.sleep(1000)")
+    for python in both:
+        process = subprocess.Popen(
+            [python, "-u", "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )  # fmt: skip
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 5
+
+
 def test_what_runs_too_long_is_ended_with_all_that_it_has_started(tmp_path):
     process = subprocess.Popen([warm_python(), "-u", script(tmp_path, WAITS)], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"

@@ -52,9 +52,8 @@ def _ask(address: str, words: list[str]) -> int:
             return REFUSED
         socket.send_fds(server, [LENGTH.pack(len(said))], STREAMS)
         server.sendall(said)
-        for number in PASSED_ON:
-            if number not in ignored:
-                signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+        for number in PASSED_ON:  # also those that are ignored: the command may have taken them up since
+            signal.signal(number, lambda number, _: server.sendall(bytes([number])))
         answer = b""
         while len(answer) < STATUS.size:
             piece = server.recv(STATUS.size - len(answer))
@@ -62,6 +61,5 @@ def _ask(address: str, words: list[str]) -> int:
                 raise SystemExit(f"{address}: the warm Python has gone, and the command with it: start it again")
             answer += piece
         for number in PASSED_ON:
-            if number not in ignored:
-                signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
     return STATUS.unpack(answer)[0]

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.commands.start import warm_python
+from tests.warm_python import warm_python
 
 UNPATCHED = """
 from peft.utils.other import TrainableTokensWrapper
