@@ -71,20 +71,21 @@ beside() { # function for the second lane, function for the console
     wait "$lane" || { tail -n 3 "$OUT/lane.log" >&2; echo "the second lane failed: see $OUT/lane.log" >&2; exit 1; }
 }
 
+WARM_FOLDER=""
 stop_lane() { # when the console lane fails or is interrupted, the other one saves and stops too
     local lane
     for lane in $(jobs -p); do pkill -TERM -P "$lane" || true; kill "$lane" || true; done 2>/dev/null
+    [ -n "${WARM_PID:-}" ] || [ -z "$WARM_FOLDER" ] || rm -rf "$WARM_FOLDER" # else it does so itself
 }
 trap stop_lane EXIT
 
 warm_python() { # from here on `python` is a fork of one that has imported the libraries; it ends with this shell
-    local folder
     [ "$(uname)" = Linux ] && [ "${BASH_VERSINFO[0]}" -ge 4 ] || return 0
-    folder="$(mktemp -d)"
-    coproc WARM { exec python -m utils.warm_python.serve "$folder" 2>>"$OUT/lane.log"; }
+    WARM_FOLDER="$(mktemp -d)"
+    coproc WARM { exec python -m utils.warm_python.serve "$WARM_FOLDER" 2>>"$OUT/lane.log"; }
     # Python takes itself for the first of its name, so that one must be there before anything runs by it.
-    while [ ! -x "$folder/python" ]; do kill -0 "$WARM_PID" 2>/dev/null || return 0; sleep 0.05; done
-    PATH="$folder:$PATH"
+    while [ ! -x "$WARM_FOLDER/python" ]; do kill -0 "${WARM_PID:-gone}" 2>/dev/null || return 0; sleep 0.05; done
+    PATH="$WARM_FOLDER:$PATH"
 }
 [ "${MORL_WARM:-1}" = 0 ] || warm_python
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.places import ROOT
-from tests.warm_python import warm_python
+from tests.warm_python import WarmPython, warm_python
 
 SHOWS = """
 import json, os, signal, sys, __main__
@@ -117,6 +117,19 @@ def test_what_runs_too_long_is_ended_with_all_that_it_has_started(tmp_path):
     assert process.stdout.readline() == b"ready\n"
     process.kill()
     process.communicate(timeout=60)  # its pipe is closed, which the sleeper had too
+
+
+@pytest.mark.parametrize("way", ["its input is closed", "it is told to end"])
+def test_a_command_outlives_the_shell_that_has_started_the_warm_python(tmp_path, way):
+    """Ctrl-C in the quickstart ends its shell, while its commands still save."""
+    warm = WarmPython()
+    script(tmp_path, "import sys, time; print('ready'); time.sleep(2); open('saved', 'w'); sys.exit(3)")
+    command = subprocess.Popen([warm.python, "-u", "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert command.stdout.readline() == "ready\n"
+    if way == "it is told to end":
+        warm.process.terminate()
+    warm.close()
+    assert command.wait(timeout=60) == 3 and (tmp_path / "saved").is_file() and not warm.folder.exists()
 
 
 @pytest.mark.parametrize(

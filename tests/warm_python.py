@@ -35,20 +35,27 @@ class WarmPython:
         self.folder = Path(self._place.name)
         self.python = str(self.folder / PYTHON)
         with open(self.folder / "log", "wb") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "utils.warm_python.serve", str(self.folder)],
                 cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + _TIMEOUT_S
         while not (self.folder / SOCKET).exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self.process.poll() == 0:  # on this machine nothing can be forked
+                self.python = sys.executable
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"no warm Python: {(self.folder / 'log').read_text(errors='replace')[-2000:]}")
             time.sleep(0.02)
 
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait(timeout=60)
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:  # a command that a test has left behind
+            self.process.kill()
+            self.process.wait()
         self._place.cleanup()
 
     def __enter__(self) -> "WarmPython":

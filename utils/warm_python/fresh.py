@@ -39,11 +39,18 @@ def of_the_start(environment: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if k not in MAY_DIFFER and not k.startswith(MAY_DIFFER_FROM)}
 
 
-def import_libraries() -> None:
-    """Import what commands import, so that this process may be forked: nothing may compute or start a thread."""
+def import_libraries() -> bool:
+    """Import what commands import, so that this process may be forked: nothing may compute or start a thread.
+
+    Returns:
+        whether it may be: a library that has begun to work with a GPU leaves none to the forks
+    """
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asked whether there is a GPU, torch begins to work with it else
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    del os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"]
+    return not sys.modules["torch"].cuda.is_initialized()
 
 
 @dataclass(frozen=True)

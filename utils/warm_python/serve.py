@@ -6,12 +6,14 @@
     PATH="$folder:$PATH"
 
 FOLDER gets an executable ``python``, to be used in the place of another one. Until the libraries are imported, and when
-this process has gone, that is an ordinary Python. The process ends, and its folder goes, when its input is closed.
+this process has gone, that is an ordinary Python. The process ends, and its folder goes, when its input is closed and
+the commands that run have ended.
 
 A child has the command line, folder, environment, streams and signals of who asked, and ends as Python ends; its
 ``sys.executable`` is ``FOLDER/python``, so that the commands that it starts are warm too. It knows nothing of the
 project yet, so that a command imports the project in its own order. Linux only: other systems cannot fork what has
-loaded such libraries, or cannot wait for a process beside other things.
+loaded such libraries, or cannot wait for a process beside other things. Where a library begins to work with a GPU when
+it is imported, the process ends at once, and commands run in ordinary Pythons.
 """
 
 import argparse
@@ -35,7 +37,8 @@ def main() -> None:
     own = {"", os.getcwd(), *added}
     path = [place for place in sys.path if place not in own]
     # Everything that children share.
-    import_libraries()
+    if not import_libraries():
+        return
     server = Server(folder, environment)
     gc.collect()
     gc.freeze()  # pages that no collection touches stay shared with the children

@@ -48,24 +48,28 @@ class Server:
         self._listening.bind(str(folder / SOCKET))
         self._listening.listen(64)
         self._children: dict[socket.socket, tuple[int, int]] = {}  # who asked: (process, its end)
-        for place in (self._alive, self._listening):
+        self._told, telling = os.pipe()  # becomes readable when this process shall end
+        self._ending = False
+        for place in (self._alive, self._told, self._listening):
             self._waiting.register(place, selectors.EVENT_READ)
-        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        signal.signal(signal.SIGTERM, lambda *_: os.write(telling, b"."))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for a command
 
     def next_child(self) -> Request:
         """Serve until there is a child to be: returns in each child, and in no other process."""
-        while True:
+        while not self._ending or self._children:
             for key, _ in self._waiting.select():
-                if key.fileobj == self._alive:
+                if key.fileobj in (self._alive, self._told):
                     self._end()
                 elif key.fileobj is self._listening:
-                    if (request := self._accept()) is not None:
+                    if not self._ending and (request := self._accept()) is not None:
                         return request
                 elif key.data is not None:
                     self._tell(key.data)
                 elif key.fileobj in self._children:
                     self._pass_on(key.fileobj)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os._exit(0)
 
     def _accept(self) -> Request | None:
         """Read a request and fork; None in the process that goes on serving."""
@@ -133,13 +137,16 @@ class Server:
             os.close(end)
         self._listening.close()
         os.close(self._alive)
+        os.close(self._told)
         self._waiting.close()
 
     def _end(self) -> None:
-        for child, _ in self._children.values():
-            _kill(child)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        os._exit(0)
+        """Take no further command. Those that run go on to their end, as they would without their parent."""
+        if not self._ending:
+            self._ending = True
+            for place in (self._alive, self._told, self._listening):
+                self._waiting.unregister(place)
+            self._listening.close()
 
 
 def _read(asker: socket.socket, begin: bytes) -> Request | None:
