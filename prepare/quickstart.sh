@@ -3,7 +3,7 @@
 # tokenizer -> codes -> chain of thought -> tiny Qwen3 -> SFT -> GRPO -> evaluation -> Chain-of-Motion -> one table, one
 # motion of a sentence, one page of all results.
 #
-#   bash prepare/quickstart.sh                   8 to 20 minutes on 2 cores after installation
+#   bash prepare/quickstart.sh                   7 to 20 minutes on 2 cores after installation
 #   MORL_SIZE=full bash prepare/quickstart.sh    the recipe of the tables in the rooms: fewer clips, more epochs, more
 #                                                GRPO, and evaluations of sampled replies beside greedy ones
 #   MORL_SIZE=smoke bash prepare/quickstart.sh   the same commands at sizes that learn nothing (tests)
