@@ -5,6 +5,7 @@ a tiny model on a CPU more than a third of its time, and it computes on for repl
 has: here they leave the batch.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,6 +71,7 @@ def draw(model: PreTrainedModel, prompts: Prompts, steps: Sequence[Step], most: 
     cache = _shared_prefill(model, prompts)
     fed = 0 if cache is None else length - 1
     cache = DynamicCache(config=model.config) if cache is None else cache
+    known = {_name_of_cache(model): cache}
     ids = torch.cat([prompts.ids, prompts.ids.new_full((rows, most), eos)], dim=1)
     mask = prompts.mask if prompts.mask is None else torch.cat([prompts.mask, ids.new_ones(rows, most)], dim=1)
     # All replies, and whose the rows of the batch are.
@@ -77,7 +79,7 @@ def draw(model: PreTrainedModel, prompts: Prompts, steps: Sequence[Step], most: 
     every, share = _LOOKS.get(device.type, _LOOKS["cuda"])
     for end in range(length, length + most):
         padding = {} if mask is None else {"attention_mask": mask[:, :end], "position_ids": _positions(mask, fed, end)}
-        output = model(input_ids=ids[:, fed:end], past_key_values=cache, use_cache=True, logits_to_keep=1, **padding)
+        output = model(input_ids=ids[:, fed:end], use_cache=True, logits_to_keep=1, **known, **padding)
         scores = output.logits[:, -1].to(torch.float32, copy=True)
         for step in steps:
             scores = step(ids[:, :end], scores)
@@ -114,12 +116,18 @@ def _shared_prefill(model: PreTrainedModel, prompts: Prompts) -> Cache | None:
     if prompts.mask is not None:
         mask = prompts.mask[rows, :-1]
         padding = {"attention_mask": mask, "position_ids": _positions(mask, 0, length - 1)}
-    model(input_ids=prompts.ids[rows, :-1], past_key_values=cache, use_cache=True, logits_to_keep=1, **padding)
+    known = {_name_of_cache(model): cache}
+    model(input_ids=prompts.ids[rows, :-1], use_cache=True, logits_to_keep=1, **known, **padding)
     place = {row: number for number, row in enumerate(computed)}
     cache.batch_select_indices(torch.tensor([place[row] for row in whole], device=rows.device))
     # A shorter prompt stands further to the right than the one that it is the beginning of.
     shift = [len(tokens[row]) - len(own) for row, own in zip(whole, tokens, strict=True)]
     return _moved_right(cache, torch.tensor(shift, device=rows.device), length - 1) if any(shift) else cache
+
+
+def _name_of_cache(model: PreTrainedModel) -> str:
+    """The argument that takes keys and values: transformers has renamed it, and warns of the name of before."""
+    return "cache" if "cache" in inspect.signature(type(model).forward).parameters else "past_key_values"
 
 
 def _longest_of(prompts: Sequence[Sequence[int]]) -> list[int]:

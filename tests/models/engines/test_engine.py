@@ -112,6 +112,15 @@ def test_replies_are_those_of_transformers_own_loop(chatty, temperature):
     assert len({len(one.ids) for one in found}) > 5 or temperature == 0
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_the_loop_calls_a_model_by_names_that_transformers_keeps(chatty):
+    """Each version: the keys and values of the tokens before have had two names."""
+    model, vocabulary = chatty
+    prompts = [[5, 6, 7], [5, 6, 7], [8]]
+    batch = Prompts.padded(prompts, vocabulary.tokenizer.pad_token_id, model.device)
+    assert [len(reply) for reply in draw(model, batch, [], 3, -1)] == [3, 3, 3]
+
+
 def test_what_is_told_of_a_draw_is_its_likelihood(chatty):
     model, vocabulary = chatty
     prompts = [vocabulary.encode(text) for text in PROMPTS]
