@@ -16,6 +16,7 @@ from utils.warm_python.ask import LENGTH, REFUSED, STATUS, STREAMS
 from utils.warm_python.fresh import Request, of_the_start
 
 PYTHON, SOCKET = "python", "socket"  # in the folder of a warm Python
+READY = "libraries are imported: from here on commands are forks"
 
 
 def write_python(folder: Path) -> str:
@@ -57,6 +58,8 @@ class Server:
 
     def next_child(self) -> Request:
         """Serve until there is a child to be: returns in each child, and in no other process."""
+        sys.stderr.write(f"{READY}\n")
+        sys.stderr.flush()
         while not self._ending or self._children:
             for key, _ in self._waiting.select():
                 if key.fileobj in (self._alive, self._told):
