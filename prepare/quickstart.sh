@@ -75,7 +75,7 @@ WARM_FOLDER=""
 stop_lane() { # when the console lane fails or is interrupted, the other one saves and stops too
     local lane
     for lane in $(jobs -p); do pkill -TERM -P "$lane" || true; kill "$lane" || true; done 2>/dev/null
-    [ -n "${WARM_PID:-}" ] || [ -z "$WARM_FOLDER" ] || rm -rf "$WARM_FOLDER" # else it does so itself
+    [ -z "$WARM_FOLDER" ] || [ -S "$WARM_FOLDER/socket" ] || rm -rf "$WARM_FOLDER" # with a socket it goes by itself
 }
 trap stop_lane EXIT
 

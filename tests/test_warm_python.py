@@ -142,6 +142,17 @@ def test_another_environment_gets_a_fresh_python(tmp_path, given, own):
     assert done.stdout == f"{own}\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_gets_a_fresh_python(tmp_path, both, closed):
+    asks = script(
+        tmp_path, "import sys; open('said', 'a').write(f'{sys.stdin is None}{sys.stdout is None}{sys.stderr is None} ')"
+    )
+    for python in both:
+        assert subprocess.run(["sh", "-c", f"exec {python} {asks} {closed}"], cwd=tmp_path, timeout=60).returncode == 0
+    first, second = (tmp_path / "said").read_text().split()
+    assert first == second
+
+
 def test_a_program_in_words_gets_a_fresh_python():
     done = subprocess.run([warm_python(), "-c", "import sys; print('torch' in sys.modules)"], capture_output=True)
     assert done.stdout == b"False\n"

@@ -25,7 +25,7 @@ REFUSED = 1 << 16  # no status: the warm Python does not run this command
 def main() -> None:
     address, words = sys.argv[1], sys.argv[2:]
     status = REFUSED
-    if _is_known(words):
+    if _is_known(words) and _has_streams():
         status = _ask(address, words)
     if status == REFUSED:
         os.execv(sys.executable, [sys.executable, *words])
@@ -39,6 +39,14 @@ def _is_known(words: list[str]) -> bool:
     """Whether these are a script or ``-m module`` with its command line; ``-u`` may come first."""
     words = words[1:] if words[:1] == ["-u"] else words
     return bool(words) and (not words[0].startswith("-") or (words[0] == "-m" and len(words) > 1))
+
+
+def _has_streams() -> bool:
+    """Whether no standard stream is closed: the next thing to be opened would be taken for it."""
+    try:
+        return all(os.fstat(stream) for stream in STREAMS)
+    except OSError:
+        return False
 
 
 def _ask(address: str, words: list[str]) -> int:
@@ -56,9 +64,14 @@ def _ask(address: str, words: list[str]) -> int:
             signal.signal(number, lambda number, _: server.sendall(bytes([number])))
         answer = b""
         while len(answer) < STATUS.size:
-            piece = server.recv(STATUS.size - len(answer))
+            try:
+                piece = server.recv(STATUS.size - len(answer))
+            except ConnectionError:
+                piece = b""
             if not piece:
-                raise SystemExit(f"{address}: the warm Python has gone, and the command with it: start it again")
+                raise SystemExit(
+                    f"{address}: the warm Python has gone; end the command, if it still runs, and start again"
+                )
             answer += piece
         for number in PASSED_ON:
             signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from utils.warm_python import ask
-from utils.warm_python.ask import LENGTH, REFUSED, STATUS, STREAMS
+from utils.warm_python.ask import LENGTH, PASSED_ON, REFUSED, STATUS, STREAMS
 from utils.warm_python.fresh import Request, of_the_start
 
 PYTHON, SOCKET = "python", "socket"  # in the folder of a warm Python
@@ -115,7 +115,7 @@ class Server:
         numbers = b""
         with contextlib.suppress(ConnectionError):
             numbers = asker.recv(64)
-        for number in numbers:
+        for number in set(numbers) & set(PASSED_ON):
             os.kill(child, number)
         if not numbers:  # who asked was killed
             _kill(child)
